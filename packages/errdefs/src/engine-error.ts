@@ -1,0 +1,30 @@
+/**
+ * The closed list of what can go wrong from a caller's point of view. The daemon maps each code to one HTTP
+ * status, the client maps it back, so that the CLI sees what the engine threw.
+ */
+export type ErrorCode =
+  | 'INVALID_ARGUMENT'
+  | 'UNAUTHENTICATED'
+  | 'FORBIDDEN'
+  | 'NOT_FOUND'
+  | 'CONFLICT'
+  | 'NOT_MODIFIED'
+  | 'NOT_IMPLEMENTED'
+  | 'UNAVAILABLE'
+  | 'CANCELLED'
+  | 'INTERNAL'
+
+/** An error with a code that a caller may act on. `message` is shown to the user as it is. */
+export class EngineError extends Error {
+  readonly code: ErrorCode
+  override readonly name: string = 'EngineError'
+
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options)
+    this.code = code
+  }
+}
+
+export function isEngineError(error: unknown, code?: ErrorCode): error is EngineError {
+  return error instanceof EngineError && (code === undefined || error.code === code)
+}

@@ -1,0 +1,1 @@
+export { errnoError, errnoName, lastError, libc } from './libc.ts'

@@ -1,0 +1,147 @@
+/**
+ * The operations of a launch program: the only language that `ctr-shim` understands. A program is a flat list, run in
+ * order by two processes: the shim on the host (`side: 'host'`) and, after `clone`, the child that becomes the
+ * container's process (`side: 'child'`). When the side changes from one operation to the next, the one waits for the other.
+ *
+ * This table is the single source: the codec and `--explain` are driven by it, and a test compares it with
+ * `ctr-shim --print-protocol`. Codes are never reused. PROTOCOL.md says what each operation does and which errors it gives.
+ */
+export const FIELD_KINDS = ['u32', 'u64', 'str', 'strs', 'bytes'] as const
+/** On the wire (little-endian): u32, u64; str and bytes = u32 length + bytes; strs = u32 count + that many str. */
+export type FieldKind = (typeof FIELD_KINDS)[number]
+export type Side = 'host' | 'child' | 'any'
+
+interface OpShape {
+  readonly code: number
+  readonly side: Side
+  readonly fields: Readonly<Record<string, FieldKind>>
+}
+
+const ops = {
+  // --- host side: the shim's own resources -------------------------------------------------------------------------
+  /** Bind `path`/shim.sock and write `path`/shim.pid; exit record goes to `path`/exit. First in every supervised program. */
+  runtime_dir: { code: 1, side: 'host', fields: { path: 'str' } },
+  /** Docker's json-file log at `path`, rotated at `max_bytes` (0: never), keeping `max_files`; `flags` LOG_*. `extra` is appended inside each record (`,"attrs":{…}`), may be empty. */
+  log_json: { code: 2, side: 'host', fields: { path: 'str', max_bytes: 'u64', max_files: 'u32', flags: 'u32', extra: 'str' } },
+  /** Stdio of the process: `flags` STDIO_*; pipes owned by uid:gid; terminal size set before exec. */
+  stdio: { code: 3, side: 'host', fields: { flags: 'u32', uid: 'u32', gid: 'u32', rows: 'u32', columns: 'u32' } },
+  /** Read no output until `clients` attach connections have been made, or the starter's connection has closed. */
+  expect_attach: { code: 4, side: 'host', fields: { clients: 'u32' } },
+  /** mkdir -p of a cgroup directory. At the end the shim kills what is left in it and removes it (children first). */
+  cgroup: { code: 5, side: 'host', fields: { path: 'str' } },
+  /** Watch `path` (a memory cgroup directory) for OOM kills; `version` 1 (cgroup.event_control) or 2 (memory.events). */
+  oom_watch: { code: 6, side: 'host', fields: { path: 'str', version: 'u32' } },
+  /** cgroup v2 device policy: load `insns` (struct bpf_insn[]) and attach it to the cgroup `path`. bpf(2) */
+  device_bpf: { code: 7, side: 'host', fields: { path: 'str', insns: 'bytes' } },
+  /** Listen on `address`:`port` (`protocol` 6 TCP, 17 UDP) and forward to `target_address`:`target_port`. Addresses as text. */
+  forward: { code: 8, side: 'host', fields: { protocol: 'u32', address: 'str', port: 'u32', target_address: 'str', target_port: 'u32' } },
+  /** Open a pidfd of `pid`, check its start time (/proc/PID/stat field 22; 0: do not check), setns(2) its pid namespace for the child to come. */
+  join: { code: 9, side: 'host', fields: { pid: 'u32', start_time: 'u64' } },
+  /** Open a file on the host for the child: a namespace (`slot` 0–15) used by `setns`. */
+  open: { code: 10, side: 'host', fields: { slot: 'u32', path: 'str' } },
+  /** clone3(2) with namespace `flags` (CLONE_NEW*); `cgroup` a v2 directory for CLONE_INTO_CGROUP, or empty. */
+  clone: { code: 11, side: 'host', fields: { flags: 'u64', cgroup: 'str' } },
+  /** Write the child's pid (as seen by the shim) to the file, e.g. cgroup.procs. */
+  write_pid: { code: 12, side: 'host', fields: { path: 'str' } },
+  /** Write /proc/<child>/{setgroups,uid_map,gid_map}. `setgroups` "allow" or "deny" or empty. user_namespaces(7) */
+  id_map: { code: 13, side: 'host', fields: { uid_map: 'str', gid_map: 'str', setgroups: 'str' } },
+  /** Supervised programs only: report READY and wait for a START request before going on (OCI create). */
+  wait_start: { code: 14, side: 'child', fields: {} },
+  /** Unsupervised programs: report DONE and stay until the starter's connection closes. The child keeps its namespaces alive. */
+  hold: { code: 15, side: 'any', fields: {} },
+
+  // --- either side -------------------------------------------------------------------------------------------------
+  /** Write `data` to `path` with one write(2); O_WRONLY without O_CREAT. */
+  write: { code: 20, side: 'any', fields: { path: 'str', data: 'bytes' } },
+  /** Send one rtnetlink message and wait for its ack. Where `pid_offset` is not 0, the child's pid is put there (u32). Errno `ignore` (0: none) counts as success. */
+  netlink: { code: 21, side: 'any', fields: { message: 'bytes', pid_offset: 'u32', ignore: 'u32' } },
+  /** umount2(2). */
+  umount: { code: 22, side: 'any', fields: { path: 'str', flags: 'u32' } },
+
+  // --- child side: the root filesystem. Paths are host paths until `root`; then `in root` paths are resolved by openat2(RESOLVE_IN_ROOT) ---
+  /** setns(2) to the pidfd of `join` with `flags` (CLONE_NEW*), then to its root directory. */
+  enter: { code: 30, side: 'child', fields: { flags: 'u64' } },
+  /** setns(2) to the file of `open`. */
+  setns: { code: 31, side: 'child', fields: { slot: 'u32', type: 'u64' } },
+  unshare: { code: 32, side: 'child', fields: { flags: 'u64' } },
+  /** Change the propagation of the host path `path`: MS_PRIVATE|MS_REC, MS_SLAVE|MS_REC, … */
+  propagation: { code: 33, side: 'child', fields: { path: 'str', flags: 'u64' } },
+  /** mount overlay on host path `target` with `data`; `base` is made the current directory so that paths in `data` are short. */
+  overlay: { code: 34, side: 'child', fields: { base: 'str', target: 'str', flags: 'u64', data: 'str' } },
+  /** Bind host directory `source` on host path `target` (a root filesystem that is a plain directory). */
+  bind_root: { code: 35, side: 'child', fields: { source: 'str', target: 'str' } },
+  /** From here on `path` is the root of every `in root` path. */
+  root: { code: 36, side: 'child', fields: { path: 'str' } },
+  /** mkdir -p in root; only directories made here get mode and owner. */
+  mkdir: { code: 37, side: 'child', fields: { path: 'str', mode: 'u32', uid: 'u32', gid: 'u32' } },
+  /** mount(2) of a filesystem type on an in-root target, which is made if missing (directory). */
+  mount: { code: 38, side: 'child', fields: { type: 'str', source: 'str', target: 'str', flags: 'u64', data: 'str' } },
+  /** Bind host path `source` on in-root `target`, made if missing (file or directory like the source): open_tree, mount_setattr, move_mount. `flags` BIND_*; `attr` MOUNT_ATTR_* to set; `propagation` MS_* or 0. */
+  bind: { code: 39, side: 'child', fields: { source: 'str', target: 'str', flags: 'u32', attr: 'u64', propagation: 'u64' } },
+  symlink: { code: 40, side: 'child', fields: { target: 'str', path: 'str' } },
+  /** mknod in root; `type` S_IFCHR, S_IFBLK or S_IFIFO. */
+  mknod: { code: 41, side: 'child', fields: { path: 'str', type: 'u32', mode: 'u32', major: 'u32', minor: 'u32', uid: 'u32', gid: 'u32' } },
+  /** Hide an in-root path: a file under the container's /dev/null, a directory under an empty read-only tmpfs. Missing: nothing. */
+  mask: { code: 42, side: 'child', fields: { path: 'str' } },
+  /** Make an in-root path read-only by a bind on itself. Missing: nothing. */
+  readonly: { code: 43, side: 'child', fields: { path: 'str' } },
+  /** Open a pty in the container's /dev/pts, bind it on /dev/console, hand the master to the shim. */
+  console: { code: 44, side: 'child', fields: {} },
+  /** pivot_root(2) to the root and detach the old one; no mount point is needed ("." on "."). */
+  pivot_root: { code: 45, side: 'child', fields: {} },
+  /** For a ramfs host root, where pivot_root fails: mount MS_MOVE on / and chroot. */
+  move_root: { code: 46, side: 'child', fields: {} },
+  /** Make the root mount read-only (after everything was created in it). */
+  readonly_root: { code: 47, side: 'child', fields: {} },
+
+  // --- child side: the process -------------------------------------------------------------------------------------
+  sethostname: { code: 60, side: 'child', fields: { name: 'str' } },
+  setdomainname: { code: 61, side: 'child', fields: { name: 'str' } },
+  /** Write /proc/sys/<key with / for .>. */
+  sysctl: { code: 62, side: 'child', fields: { key: 'str', value: 'str' } },
+  rlimit: { code: 63, side: 'child', fields: { resource: 'u32', soft: 'u64', hard: 'u64' } },
+  oom_score_adj: { code: 64, side: 'child', fields: { value: 'str' } },
+  /** New session; with a terminal, the pty becomes stdio and the controlling terminal. */
+  setsid: { code: 65, side: 'child', fields: {} },
+  umask: { code: 66, side: 'child', fields: { mask: 'u32' } },
+  /** Keyring of its own: keyctl(KEYCTL_JOIN_SESSION_KEYRING, name). */
+  keyring: { code: 67, side: 'child', fields: { name: 'str' } },
+  personality: { code: 68, side: 'child', fields: { persona: 'u64' } },
+  /** Drop every capability outside `mask` from the bounding set. */
+  bounding: { code: 69, side: 'child', fields: { mask: 'u64' } },
+  /** setgroups, setresgid, setresuid, with capabilities kept until `capabilities`; restores the parent-death signal. */
+  user: { code: 70, side: 'child', fields: { uid: 'u32', gid: 'u32', groups: 'bytes' } },
+  capabilities: { code: 71, side: 'child', fields: { effective: 'u64', permitted: 'u64', inheritable: 'u64', ambient: 'u64' } },
+  /** chdir(2) after the user is set, then check that the directory is inside the root (CVE-2024-21626). */
+  chdir: { code: 72, side: 'child', fields: { path: 'str' } },
+  no_new_privs: { code: 73, side: 'child', fields: {} },
+  /** seccomp(2) SECCOMP_SET_MODE_FILTER with `filter` (struct sock_filter[]), `flags` SECCOMP_FILTER_FLAG_*. */
+  seccomp: { code: 74, side: 'child', fields: { filter: 'bytes', flags: 'u32' } },
+  /** Write /proc/self/attr/`name` (exec, apparmor/exec, keycreate). */
+  label: { code: 75, side: 'child', fields: { name: 'str', value: 'str' } },
+  /** sched_setscheduler, ioprio and others may follow with new codes. Last: look `args[0]` up in `env`'s PATH and execve. */
+  exec: { code: 90, side: 'child', fields: { args: 'strs', env: 'strs' } },
+} as const satisfies Record<string, OpShape>
+
+export const OPS: { readonly [N in OpName]: (typeof ops)[N] } = ops
+export type OpName = keyof typeof ops
+
+type FieldValue = { u32: number; u64: bigint; str: string; strs: readonly string[]; bytes: Uint8Array }
+type OpFields<N extends OpName> = { readonly [F in keyof (typeof ops)[N]['fields']]: FieldValue[(typeof ops)[N]['fields'][F] & FieldKind] }
+/** One operation. `side` is needed for `any` operations; `optional` failures are warnings. */
+export type Op = { [N in OpName]: { readonly op: N; readonly side?: 'host' | 'child'; readonly optional?: boolean } & OpFields<N> }[OpName]
+export type Program = readonly Op[]
+
+/** Log flags. */
+export const LOG_COMPRESS = 1
+export const LOG_NONE = 2
+/** `stdio` flags. */
+export const STDIO_STDIN = 1
+export const STDIO_TTY = 2
+/** Close the process's stdin when the first attached client that sent stdin goes away. Docker's StdinOnce. */
+export const STDIO_STDIN_ONCE = 4
+/** `bind` flags. */
+export const BIND_RECURSIVE = 1
+export const BIND_ATTR_RECURSIVE = 2
+/** Fail with ENOENT instead of making the target. */
+export const BIND_NO_CREATE = 4

@@ -1,0 +1,26 @@
+import type Database from 'better-sqlite3'
+import { EngineError } from '@ctr/errdefs'
+import { migration001 } from './migrations/001-containers.ts'
+import { migration002 } from './migrations/002-images.ts'
+import { migration003 } from './migrations/003-networks.ts'
+
+/** In order; a migration that has landed is never edited, a change is a new file. */
+const MIGRATIONS: readonly string[] = [migration001, migration002, migration003]
+
+/** Brings `db` to the newest schema; `user_version` counts the migrations that have run. */
+export function migrate(db: Database.Database): void {
+  const current = Number(db.pragma('user_version', { simple: true }))
+  if (current > MIGRATIONS.length) {
+    throw new EngineError(
+      'INTERNAL',
+      `the database has schema ${current}, this ctrd knows ${MIGRATIONS.length}: start a newer ctrd`,
+    )
+  }
+  for (const [index, sql] of MIGRATIONS.entries()) {
+    if (index < current) continue
+    db.transaction(() => {
+      db.exec(sql)
+      db.pragma(`user_version = ${index + 1}`)
+    }).immediate()
+  }
+}
