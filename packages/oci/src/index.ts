@@ -1,1 +1,2 @@
-export {}
+export * from './image-spec.ts'
+export * from './runtime-spec.ts'

@@ -1,1 +1,9 @@
-export {}
+export type {
+  ExecInput,
+  HostFacts,
+  LogTarget,
+  NetworkPlan,
+  RootFilesystem,
+  StartInput,
+  Stdio,
+} from './plan/input.ts'

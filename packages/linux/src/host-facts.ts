@@ -1,0 +1,55 @@
+import { readFileSync } from 'node:fs'
+import { arch, release } from 'node:os'
+import { type CgroupLayout, findHierarchy, readCgroupLayout } from './cgroup/layout.ts'
+
+/** Everything about this host that a launch plan depends on. Read once at start: none of it changes while we run. */
+export interface HostFacts {
+  readonly cgroups: CgroupLayout
+  /** Highest capability number that the kernel knows. */
+  readonly lastCapability: number
+  readonly kernel: { readonly major: number; readonly minor: number }
+  /** As Node names it: x64, arm64, … */
+  readonly arch: string
+  /** The v1 memory controller has memory.memsw.* (swapaccount=1); v2 always counts swap apart. */
+  readonly hasSwapAccounting: boolean
+  /** Numbers of the /sys/fs/cgroup/cpuset root: `0-1`, `0`. */
+  readonly onlineCpus: string
+  readonly onlineMems: string
+  readonly appArmor: boolean
+  readonly seLinux: boolean
+  /** / is a ramfs or the first mount of the boot, where pivot_root(2) fails. */
+  readonly rootIsRamfs: boolean
+}
+
+export function readHostFacts(): HostFacts {
+  const cgroups = readCgroupLayout()
+  const memory = findHierarchy(cgroups, 'memory')
+  const [major = 0, minor = 0] = release()
+    .split('.')
+    .map((part) => Number.parseInt(part, 10))
+  return {
+    cgroups,
+    lastCapability: Number(readLine('/proc/sys/kernel/cap_last_cap') ?? 40),
+    kernel: { major, minor },
+    arch: arch(),
+    hasSwapAccounting:
+      memory !== undefined &&
+      (memory.version === 2 ||
+        readLine(`${memory.mountpoint}/memory.memsw.limit_in_bytes`) !== undefined),
+    onlineCpus: readLine('/sys/devices/system/cpu/online') ?? '0',
+    onlineMems: readLine('/sys/devices/system/node/online') ?? '0',
+    appArmor: readLine('/sys/module/apparmor/parameters/enabled') === 'Y',
+    seLinux: readLine('/sys/fs/selinux/enforce') !== undefined,
+    rootIsRamfs: /^\S+ \S+ \S+ \/ \/ .* - (rootfs|ramfs) /m.test(
+      readFileSync('/proc/self/mountinfo', 'utf8'),
+    ),
+  }
+}
+
+function readLine(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8').trim()
+  } catch {
+    return undefined // absent: a fact like any other
+  }
+}

@@ -1,0 +1,86 @@
+import type { HostFacts } from '@ctr/linux'
+import type { RuntimeProcess, RuntimeSpec } from '@ctr/oci'
+import type { Op } from '../ops.ts'
+
+/**
+ * What a plan is made from. Everything that is true of the host, and not of the container, is in HostFacts; everything
+ * that has to be looked up (users in /etc/passwd, device numbers, paths of namespaces) is already in the spec: the plan
+ * is a pure function.
+ */
+export type { HostFacts }
+
+/** The container's root filesystem, mounted at `mountpoint` inside the container's own mount namespace. */
+export type RootFilesystem =
+  | {
+      readonly kind: 'overlay'
+      /** Relative paths below are relative to it; it becomes the current directory for the mount. */
+      readonly base: string
+      /** Top layer first. */
+      readonly lower: readonly string[]
+      /** Empty with an empty `work`: a read-only overlay of at least two lower directories. */
+      readonly upper: string
+      readonly work: string
+      readonly mountpoint: string
+    }
+  | { readonly kind: 'directory'; readonly path: string; readonly mountpoint: string }
+
+export interface LogTarget {
+  readonly path: string
+  /** 0: never rotated. */
+  readonly maxBytes: number
+  readonly maxFiles: number
+  readonly compress: boolean
+  /** JSON text appended inside each record, e.g. `,"attrs":{"a":"b"}`; may be empty. */
+  readonly extra: string
+}
+
+export interface Stdio {
+  readonly stdin: boolean
+  readonly tty: boolean
+  readonly stdinOnce: boolean
+  /** 0: not known. */
+  readonly rows: number
+  readonly columns: number
+}
+
+export interface NetworkPlan {
+  /** After clone, on the host: netlink messages with a pid_offset. */
+  readonly hostOps: readonly Op[]
+  /** In the container's network namespace, before the root filesystem is made. */
+  readonly childOps: readonly Op[]
+  readonly forwards: readonly Op[]
+}
+
+export interface StartInput {
+  readonly spec: RuntimeSpec
+  readonly containerId: string
+  readonly runtimeDir: string
+  readonly rootfs: RootFilesystem
+  /** Absent: output is not logged. */
+  readonly log: LogTarget | undefined
+  readonly stdio: Stdio
+  readonly expectAttach: number
+  /** OCI create: everything is made, the user's program runs after a START request. */
+  readonly waitForStart: boolean
+  /** From compileSeccomp() of @ctr/linux. */
+  readonly seccompFilter: Uint8Array | undefined
+  readonly network: NetworkPlan
+  /** `/ctr`: the container's cgroup is `<hierarchy>/ctr/<id>` unless spec.linux.cgroupsPath says otherwise. */
+  readonly cgroupParent: string
+  /** `--init`: host path of ctr-init, bound at /sbin/docker-init and put before the arguments. */
+  readonly initBinary?: string | undefined
+}
+
+export interface ExecInput {
+  readonly containerId: string
+  readonly containerPid: number
+  readonly containerStartTime: bigint
+  /** The container's: namespaces, cgroup. */
+  readonly spec: RuntimeSpec
+  readonly process: RuntimeProcess
+  readonly runtimeDir: string
+  readonly stdio: Stdio
+  readonly expectAttach: number
+  readonly seccompFilter: Uint8Array | undefined
+  readonly cgroupParent: string
+}
