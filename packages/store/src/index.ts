@@ -1,1 +1,12 @@
-export { openStore, type Store, transaction } from './open.ts'
+export {
+  type ContainerDocumentsRow,
+  type ContainerRow,
+  type ContainerStateRow,
+  ContainerTable,
+  type MountRow,
+} from './containers.ts'
+export { type EventRow, EventTable } from './events.ts'
+export { type ExecRow, ExecTable } from './execs.ts'
+export { getOrCreateMeta } from './meta.ts'
+export { openStore, type Store, transaction, volatileTransaction } from './open.ts'
+export { type VolumeRow, VolumeTable } from './volumes.ts'

@@ -1,0 +1,62 @@
+import type { Statement } from 'better-sqlite3'
+import type { Store } from './open.ts'
+
+export interface EventRow {
+  /** Grows with every event of this engine, across restarts. */
+  readonly sequence: bigint
+  readonly timeNs: bigint
+  readonly type: string
+  readonly action: string
+  readonly actorId: string
+  /** JSON. */
+  readonly attributes: string
+}
+
+/** Table `events`: append-only but for `prune`. */
+export class EventTable {
+  readonly #insert: Statement
+  readonly #between: Statement
+  readonly #prune: Statement
+  readonly #lastTime: Statement
+
+  constructor(store: Store) {
+    const { db } = store
+    this.#insert = db
+      .prepare(
+        'INSERT INTO events (time_ns, type, action, actor_id, attributes) VALUES (@timeNs, @type, @action, @actorId, @attributes)',
+      )
+      .safeIntegers(true)
+    this.#between = db
+      .prepare(
+        'SELECT sequence, time_ns AS timeNs, type, action, actor_id AS actorId, attributes FROM events WHERE time_ns >= ? AND time_ns <= ? AND sequence > ? ORDER BY sequence LIMIT ?',
+      )
+      .safeIntegers(true)
+    this.#prune = db.prepare(
+      'DELETE FROM events WHERE sequence <= (SELECT max(sequence) FROM events) - ? OR time_ns < ?',
+    )
+    this.#lastTime = db
+      .prepare('SELECT time_ns FROM events ORDER BY sequence DESC LIMIT 1')
+      .pluck()
+      .safeIntegers(true)
+  }
+
+  /** Gives the sequence number. */
+  insert(row: Omit<EventRow, 'sequence'>): bigint {
+    return BigInt(this.#insert.run(row).lastInsertRowid)
+  }
+
+  /** At most `limit` events of the time range (both ends included), after `sequence`, oldest first. */
+  between(sinceNs: bigint, untilNs: bigint, sequence: bigint, limit: number): EventRow[] {
+    return this.#between.all(sinceNs, untilNs, sequence, limit) as EventRow[]
+  }
+
+  /** Keeps the newest `rows` that are not older than `olderThanNs`. */
+  prune(rows: number, olderThanNs: bigint): void {
+    this.#prune.run(rows, olderThanNs)
+  }
+
+  /** Time of the newest event; 0 without one. */
+  lastTimeNs(): bigint {
+    return (this.#lastTime.get() as bigint | undefined) ?? 0n
+  }
+}
