@@ -1,0 +1,87 @@
+/** Measures this engine beside its peers, interleaved. README.md says how and what. */
+import { execFileSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import type { Context } from './context.ts'
+import {
+  type Engine,
+  has,
+  makeBundle,
+  makeRootfs,
+  removeFolder,
+  startCtr,
+  startDocker,
+  startPodman,
+  workFolder,
+} from './engines.ts'
+import type { Row } from './measure.ts'
+import { apiExecSuite, apiSuite } from './suites/api.ts'
+import { dataSuite } from './suites/data.ts'
+import { idleSuite } from './suites/idle.ts'
+import { execSuite, runSuite, versionSuite } from './suites/run.ts'
+
+const { values } = parseArgs({
+  options: {
+    runs: { type: 'string', default: '15' },
+    suites: { type: 'string', default: 'run,version,exec,api,idle,data' },
+    engines: { type: 'string', default: 'ctr,docker,podman' },
+    idle: { type: 'string', default: '50,200' },
+    json: { type: 'string' },
+  },
+})
+
+function print(rows: readonly Row[]): void {
+  const groups = Map.groupBy(rows, (row) => row.what)
+  for (const [what, group] of groups) {
+    const ours = group.find((row) => row.engine === 'ctr')
+    console.log(`\n${what}`)
+    for (const row of group) {
+      const ratio =
+        ours === undefined || row === ours ? '' : `${(row.median / ours.median).toFixed(2)}× ctr`
+      console.log(
+        `  ${row.engine.padEnd(12)} ${row.median.toFixed(2).padStart(10)} ${row.unit.padEnd(8)} ${`(${row.min.toFixed(2)}–${row.max.toFixed(2)}, n=${row.runs})`.padEnd(28)} ${ratio}`,
+      )
+    }
+  }
+}
+
+const folder = workFolder()
+const rootfs = makeRootfs(folder)
+const wanted = values.engines.split(',')
+const suites = values.suites.split(',')
+const engines: Engine[] = []
+try {
+  const floor = join(folder, 'floor-bin')
+  execFileSync('gcc', ['-O2', '-w', '-static', '-o', floor, join(import.meta.dirname, 'floor.c')])
+  if (wanted.includes('ctr')) engines.push(await startCtr(folder))
+  if (wanted.includes('docker') && has('dockerd')) engines.push(await startDocker(folder))
+  if (wanted.includes('podman') && has('podman')) engines.push(await startPodman(folder))
+  const context: Context = {
+    engines,
+    runtimes: ['runc', 'crun'].filter(has),
+    folder,
+    rootfs,
+    bundle: has('runc') ? makeBundle(folder, rootfs) : '',
+    floor,
+    runs: Number(values.runs),
+  }
+  const rows: Row[] = []
+  const suite = async (name: string, body: () => Promise<Row[]>): Promise<void> => {
+    if (!suites.includes(name)) return
+    const found = await body()
+    print(found)
+    rows.push(...found)
+  }
+  await suite('run', () => runSuite(context))
+  await suite('version', () => versionSuite(context))
+  await suite('exec', () => execSuite(context))
+  await suite('exec', () => apiExecSuite(context))
+  await suite('api', () => apiSuite(context))
+  await suite('idle', () => idleSuite(context, values.idle.split(',').map(Number)))
+  await suite('data', () => dataSuite(context))
+  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(rows, null, 2)}\n`)
+} finally {
+  for (const engine of engines) await engine.stop()
+  removeFolder(folder)
+}

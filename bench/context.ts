@@ -1,0 +1,14 @@
+import type { Engine } from './engines.ts'
+
+/** What every suite gets. */
+export interface Context {
+  readonly engines: readonly Engine[]
+  /** Bare OCI runtimes on this machine: runc, crun. */
+  readonly runtimes: readonly string[]
+  readonly folder: string
+  readonly rootfs: string
+  readonly bundle: string
+  /** The compiled floor.c. */
+  readonly floor: string
+  readonly runs: number
+}

@@ -1,0 +1,249 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pause } from './measure.ts'
+
+/** One engine under measurement, with roots of its own, in a network namespace of its own where it would change the host's firewall. */
+export interface Engine {
+  readonly name: string
+  /** The command that runs `args` as its CLI, e.g. `['docker', '-H', 'unix:///…']`; undefined: no such CLI. */
+  readonly cli: readonly string[]
+  /** Docker API socket, where it has one. */
+  readonly socket: string | undefined
+  readonly daemonPid: number | undefined
+  /** Command lines of the processes that live outside a container on its behalf. */
+  readonly helpers: RegExp
+  restart?(): Promise<number>
+  stop(): Promise<void>
+}
+
+const REPOSITORY = join(import.meta.dirname, '..')
+
+export function has(program: string): boolean {
+  return (process.env['PATH'] ?? '').split(':').some((dir) => existsSync(join(dir, program)))
+}
+
+export function workFolder(): string {
+  return mkdtempSync(join(tmpdir(), 'ctrb-'))
+}
+
+/** A root filesystem of one static busybox, as a directory; the same for every engine. */
+export function makeRootfs(folder: string): string {
+  const rootfs = join(folder, 'rootfs')
+  for (const dir of ['bin', 'etc', 'tmp', 'proc', 'sys', 'dev', 'root'])
+    mkdirSync(join(rootfs, dir), { recursive: true })
+  cpSync('/bin/busybox', join(rootfs, 'bin/busybox'), { dereference: true })
+  for (const applet of execFileSync('/bin/busybox', ['--list'], { encoding: 'utf8' })
+    .trim()
+    .split('\n')) {
+    if (applet !== 'busybox') symlinkSync('busybox', join(rootfs, 'bin', applet))
+  }
+  writeFileSync(join(rootfs, 'etc/passwd'), 'root:x:0:0:root:/root:/bin/sh\n')
+  writeFileSync(join(rootfs, 'etc/group'), 'root:x:0:\n')
+  execFileSync('tar', ['-C', rootfs, '-cf', join(folder, 'rootfs.tar'), '.'])
+  return rootfs
+}
+
+async function socketAnswers(path: string, deadlineMs: number): Promise<void> {
+  const end = Date.now() + deadlineMs
+  for (;;) {
+    const open = await new Promise<boolean>((resolve) => {
+      const socket = connect({ path })
+      socket.once('connect', () => {
+        socket.write('GET /_ping HTTP/1.0\r\n\r\n')
+      })
+      socket.once('data', () => {
+        socket.destroy()
+        resolve(true)
+      })
+      socket.once('error', () => resolve(false))
+    })
+    if (open) return
+    if (Date.now() > end) throw new Error(`nothing answers on ${path}`)
+    await pause(5)
+  }
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const gone = new Promise((resolve) => child.once('exit', resolve))
+  child.kill('SIGTERM')
+  await gone
+}
+
+export async function startCtr(folder: string): Promise<Engine> {
+  const root = join(folder, 'c')
+  mkdirSync(root)
+  const socket = join(root, 's')
+  let daemon: ChildProcess
+  const launch = async (): Promise<number> => {
+    const begin = performance.now()
+    daemon = spawn(
+      join(REPOSITORY, 'bin/ctrd'),
+      [
+        '-H',
+        `unix://${socket}`,
+        '--data-root',
+        join(root, 'd'),
+        '--exec-root',
+        join(root, 'x'),
+        '--pidfile',
+        join(root, 'pid'),
+        '--bridge',
+        'ctrbench0',
+        '--bip',
+        '10.213.7.1/24',
+        '--log-level',
+        'error',
+      ],
+      { stdio: ['ignore', 'inherit', 'inherit'] },
+    )
+    await socketAnswers(socket, 20_000)
+    return performance.now() - begin
+  }
+  await launch()
+  const cli = [join(REPOSITORY, 'bin/ctr'), '-H', `unix://${socket}`]
+  execFileSync(
+    cli[0] ?? '',
+    [...cli.slice(1), 'import', join(folder, 'rootfs.tar'), 'bench:latest'],
+    { stdio: 'ignore' },
+  )
+  return {
+    name: 'ctr',
+    cli,
+    socket,
+    get daemonPid() {
+      return daemon.pid
+    },
+    helpers: /ctr-shim/,
+    restart: async () => {
+      const gone = new Promise((resolve) => daemon.once('exit', resolve))
+      daemon.kill('SIGKILL')
+      await gone
+      return launch()
+    },
+    stop: () => end(daemon),
+  }
+}
+
+/** A dockerd of its own in a network namespace of its own: its bridge and firewall rules vanish with the namespace. */
+export async function startDocker(folder: string): Promise<Engine> {
+  const root = join(folder, 'k')
+  mkdirSync(root)
+  const socket = join(root, 's')
+  const netns = `ctrbench-${process.pid}`
+  execFileSync('ip', ['netns', 'add', netns])
+  execFileSync('ip', ['-n', netns, 'link', 'set', 'lo', 'up'])
+  const launch = (): ChildProcess =>
+    spawn(
+      'ip',
+      [
+        'netns',
+        'exec',
+        netns,
+        'dockerd',
+        '-H',
+        `unix://${socket}`,
+        '--data-root',
+        join(root, 'd'),
+        '--exec-root',
+        join(root, 'x'),
+        '--pidfile',
+        join(root, 'pid'),
+        '--bip',
+        '10.213.8.1/24',
+        '--live-restore',
+        '--log-level',
+        'error',
+      ],
+      { stdio: 'ignore' },
+    )
+  let daemon = launch()
+  await socketAnswers(socket, 60_000)
+  const cli = ['docker', '-H', `unix://${socket}`]
+  execFileSync('docker', [...cli.slice(1), 'import', join(folder, 'rootfs.tar'), 'bench:latest'], {
+    stdio: 'ignore',
+  })
+  const pid = (): number => Number(readFileSync(join(root, 'pid'), 'utf8'))
+  return {
+    name: 'docker',
+    cli,
+    socket,
+    get daemonPid() {
+      return pid()
+    },
+    helpers: /containerd|docker-proxy/,
+    restart: async () => {
+      const gone = new Promise((resolve) => daemon.once('exit', resolve))
+      process.kill(pid(), 'SIGTERM')
+      await gone
+      const begin = performance.now()
+      daemon = launch()
+      await socketAnswers(socket, 60_000)
+      return performance.now() - begin
+    },
+    stop: async () => {
+      const gone = new Promise((resolve) => daemon.once('exit', resolve))
+      process.kill(pid(), 'SIGTERM')
+      await gone
+      execFileSync('ip', ['netns', 'del', netns])
+    },
+  }
+}
+
+export async function startPodman(folder: string): Promise<Engine> {
+  const root = join(folder, 'p')
+  const cli = [
+    'podman',
+    '--root',
+    join(root, 'd'),
+    '--runroot',
+    join(root, 'r'),
+    '--cgroup-manager',
+    'cgroupfs',
+    '--events-backend',
+    'file',
+  ]
+  execFileSync('podman', [...cli.slice(1), 'import', join(folder, 'rootfs.tar'), 'bench:latest'], {
+    stdio: 'ignore',
+  })
+  return {
+    name: 'podman',
+    cli,
+    socket: undefined,
+    daemonPid: undefined,
+    helpers: /conmon/,
+    stop: async () => {
+      execFileSync('podman', [...cli.slice(1), 'system', 'reset', '--force'], { stdio: 'ignore' })
+    },
+  }
+}
+
+/** An OCI bundle for a bare runtime; no network namespace set-up but its own empty one. */
+export function makeBundle(folder: string, rootfs: string): string {
+  const bundle = join(folder, 'bundle')
+  mkdirSync(bundle)
+  execFileSync('runc', ['spec', '-b', bundle])
+  const path = join(bundle, 'config.json')
+  const config = JSON.parse(readFileSync(path, 'utf8'))
+  config.process.terminal = false
+  config.process.args = ['true']
+  config.root.path = rootfs
+  writeFileSync(path, JSON.stringify(config))
+  return bundle
+}
+
+export function removeFolder(folder: string): void {
+  rmSync(folder, { recursive: true, force: true })
+}

@@ -1,0 +1,92 @@
+import { readFileSync } from 'node:fs'
+
+/** Figures of one thing measured: milliseconds unless `unit` says otherwise. */
+export interface Row {
+  readonly suite: string
+  readonly what: string
+  readonly engine: string
+  readonly unit: string
+  readonly runs: number
+  readonly median: number
+  readonly min: number
+  readonly max: number
+}
+
+export interface Contender {
+  readonly engine: string
+  readonly run: (index: number) => Promise<void>
+}
+
+export function summarize(
+  suite: string,
+  what: string,
+  engine: string,
+  values: readonly number[],
+  unit = 'ms',
+): Row {
+  const sorted = values.toSorted((a, b) => a - b)
+  const at = (share: number): number =>
+    sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN
+  return { suite, what, engine, unit, runs: sorted.length, median: at(0.5), min: at(0), max: at(1) }
+}
+
+/**
+ * Times every contender in turn, A B C A B C …, so that a machine that gets slower gets slower for all. One round is not counted.
+ * `pauseMs` lets work that an engine leaves for later (teardown) finish outside the time of the next contender.
+ */
+export async function interleave(
+  suite: string,
+  what: string,
+  contenders: readonly Contender[],
+  runs: number,
+  pauseMs = 60,
+): Promise<Row[]> {
+  const times = new Map<string, number[]>(contenders.map((c) => [c.engine, []]))
+  for (let round = -1; round < runs; round++) {
+    for (const contender of contenders) {
+      const begin = process.hrtime.bigint()
+      await contender.run(round)
+      const ms = Number(process.hrtime.bigint() - begin) / 1e6
+      if (round >= 0) times.get(contender.engine)?.push(ms)
+      await pause(pauseMs)
+    }
+  }
+  return contenders.map((c) => summarize(suite, what, c.engine, times.get(c.engine) ?? []))
+}
+
+export async function pause(ms: number): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, ms))
+}
+
+/** Milliseconds of CPU that the whole machine has used since boot (user, nice, system, irq, softirq). /proc/stat, proc(5) */
+export function machineCpuMs(): number {
+  const [, user = '0', nice = '0', system = '0', , , irq = '0', softirq = '0'] =
+    readFileSync('/proc/stat', 'utf8').split('\n', 1)[0]?.split(/\s+/) ?? []
+  return [user, nice, system, irq, softirq].reduce((sum, ticks) => sum + Number(ticks) * 10, 0)
+}
+
+/** Proportional set size and private bytes of a process. /proc/PID/smaps_rollup, proc(5) */
+export function memoryOf(pid: number): { pssBytes: number; privateBytes: number } {
+  const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8')
+  const field = (name: string): number =>
+    Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text)?.[1] ?? 0) * 1024
+  return { pssBytes: field('Pss'), privateBytes: field('Private_Clean') + field('Private_Dirty') }
+}
+
+/** CPU milliseconds (user + system) of one process so far. */
+export function cpuOf(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /s, '')
+    .split(' ')
+  return (Number(fields[11]) + Number(fields[12])) * 10
+}
+
+/** Direct and indirect children of a process that still run. */
+export function descendants(pid: number): number[] {
+  const direct = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+    .trim()
+    .split(' ')
+    .filter(Boolean)
+    .map(Number)
+  return direct.flatMap((child) => [child, ...descendants(child)])
+}

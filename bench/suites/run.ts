@@ -1,0 +1,91 @@
+import { execFile, spawnSync } from 'node:child_process'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import type { Context } from '../context.ts'
+import { type Contender, interleave, type Row } from '../measure.ts'
+
+const run = promisify(execFile)
+
+async function command(argv: readonly string[]): Promise<void> {
+  await run(argv[0] ?? '', argv.slice(1))
+}
+
+/** `run --rm busybox true` from the shell's point of view; the bare runtimes and the kernel's floor beside it. */
+export async function runSuite(context: Context): Promise<Row[]> {
+  const rows: Row[] = []
+  const bare: Contender[] = []
+  for (const runtime of context.runtimes) {
+    bare.push({
+      engine: runtime,
+      run: (i) =>
+        command([
+          runtime,
+          '--root',
+          join(context.folder, `${runtime}-root`),
+          'run',
+          '-b',
+          context.bundle,
+          `b${i + 1}`,
+        ]),
+    })
+  }
+  const work = join(context.folder, 'floor')
+  mkdirSync(work, { recursive: true })
+  bare.push({
+    engine: 'floor',
+    run: () => command([context.floor, context.rootfs, work, '1']),
+  })
+  for (const network of ['none', 'bridge']) {
+    const contenders = context.engines.map((engine) => ({
+      engine: engine.name,
+      run: () =>
+        command([
+          ...engine.cli,
+          'run',
+          '--rm',
+          ...(network === 'none' ? ['--network', 'none'] : []),
+          'bench',
+          'true',
+        ]),
+    }))
+    rows.push(
+      ...(await interleave(
+        'run',
+        `run --rm true, network ${network}`,
+        [...contenders, ...bare],
+        context.runs,
+      )),
+    )
+  }
+  return rows
+}
+
+export async function versionSuite(context: Context): Promise<Row[]> {
+  const contenders = context.engines.map((engine) => ({
+    engine: engine.name,
+    run: () => command([...engine.cli, 'version']),
+  }))
+  return interleave('cli', 'version', contenders, context.runs, 5)
+}
+
+export async function execSuite(context: Context): Promise<Row[]> {
+  const contenders: Contender[] = []
+  const stops: (() => void)[] = []
+  for (const engine of context.engines) {
+    const cli = (...args: string[]): void => {
+      spawnSync(engine.cli[0] ?? '', [...engine.cli.slice(1), ...args])
+    }
+    cli('run', '-d', '--name', 'bench-exec', '--network', 'none', 'bench', 'sleep', '1000')
+    stops.push(() => cli('rm', '-f', 'bench-exec'))
+    contenders.push({
+      engine: engine.name,
+      run: () => command([...engine.cli, 'exec', 'bench-exec', 'true']),
+    })
+  }
+  try {
+    return await interleave('exec', 'exec true (CLI)', contenders, context.runs, 10)
+  } finally {
+    for (const stop of stops) stop()
+  }
+}
