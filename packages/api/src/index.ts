@@ -1,1 +1,84 @@
-export {}
+export {
+  ContainerCreate,
+  ContainerCreated,
+  ContainerInspect,
+  ContainerState,
+  ContainerStatus,
+  ContainerSummary,
+  ContainersPruned,
+  ContainerTop,
+  ContainerUpdated,
+  FilesystemChange,
+  GraphDriver,
+  Health,
+  HealthcheckResult,
+  MountPoint,
+  NetworkSettings,
+  PathStat,
+  Port,
+  WaitResponse,
+} from './container.ts'
+export { ContainerConfig, HealthConfig } from './container-config.ts'
+export { decode } from './decode.ts'
+export { EventMessage } from './events.ts'
+export { ExecConfig, ExecInspect, ExecStart } from './exec.ts'
+export { booleanFilter, type Filters, formatFilters, parseFilters } from './filters.ts'
+export {
+  ContainerUpdate,
+  DeviceMapping,
+  DeviceRequest,
+  HostConfig,
+  LogConfig,
+  Mount,
+  PortBinding,
+  PortMap,
+  Resources,
+  RestartPolicy,
+  ThrottleDevice,
+  Ulimit,
+  WeightDevice,
+} from './host-config.ts'
+export {
+  AuthConfig,
+  HistoryItem,
+  ImageDeleted,
+  ImageInspect,
+  ImageSummary,
+  ImagesPruned,
+} from './image.ts'
+export {
+  IPAMPool,
+  Network,
+  NetworkConnect,
+  NetworkContainer,
+  NetworkCreate,
+  NetworkCreated,
+  NetworkDisconnect,
+  NetworksPruned,
+} from './network.ts'
+export {
+  EndpointConfig,
+  EndpointIPAMConfig,
+  EndpointSettings,
+  NetworkingConfig,
+} from './network-config.ts'
+export { ProgressMessage } from './progress.ts'
+export type {
+  BlkioEntry,
+  ContainerStats,
+  CpuStats,
+  InterfaceStats,
+  PressureLine,
+  PressureStats,
+} from './stats.ts'
+export {
+  encodeFrame,
+  FrameDecoder,
+  STDERR,
+  STDIN,
+  STDOUT,
+  type StdcopyFrame,
+  SYSTEM_ERROR,
+} from './stdcopy.ts'
+export { DiskUsage, ErrorResponse, SystemInfo, SystemVersion } from './system.ts'
+export { Volume, VolumeCreate, VolumeList, VolumesPruned } from './volume.ts'

@@ -1,0 +1,126 @@
+import { EngineError } from '@ctr/errdefs'
+import type { Static, TSchema } from 'typebox'
+
+/** The part of JSON Schema that the request documents use. */
+interface Node {
+  type?: string
+  properties?: Record<string, Node>
+  patternProperties?: Record<string, Node>
+  items?: Node
+  required?: string[]
+  /** Our mark on lists that may be written as one string. */
+  orString?: boolean
+}
+
+/**
+ * Turns a request document into its type with the manners of Go's encoding/json, which clients have come to rely on:
+ * `null` is the same as absent, keys match without regard to case, unknown keys are ignored. A value of the wrong type
+ * is INVALID_ARGUMENT with the path of the field. (No JSON Schema validator does the first three, hence this one.)
+ */
+export function decode<T extends TSchema>(schema: T, value: unknown): Static<T> {
+  return decodeNode(schema as Node, value, '') as Static<T>
+}
+
+function decodeNode(node: Node, value: unknown, path: string): unknown {
+  switch (node.type) {
+    case 'object':
+      if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+        throw wrongType(path, 'an object', value)
+      }
+      if (node.properties !== undefined) return decodeFields(node, node.properties, value, path)
+      return decodeMap(node, value, path)
+    case 'array':
+      if (node.orString === true && typeof value === 'string') return [value]
+      if (!Array.isArray(value)) throw wrongType(path, 'a list', value)
+      return value.map((item: unknown, index) => {
+        const items = node.items ?? {}
+        return decodeNode(items, item ?? zeroValue(items), `${path}[${index}]`)
+      })
+    case 'string':
+      if (typeof value !== 'string') throw wrongType(path, 'a string', value)
+      return value
+    case 'boolean':
+      if (typeof value !== 'boolean') throw wrongType(path, 'a boolean', value)
+      return value
+    case 'integer':
+      if (typeof value !== 'number') throw wrongType(path, 'an integer', value)
+      // JSON.parse has rounded what is above 2^53; above 2^63 Go refuses too.
+      if (!Number.isInteger(value) || Math.abs(value) > 2 ** 63) {
+        throw new EngineError(
+          'INVALID_ARGUMENT',
+          `invalid JSON: ${path}: ${value} is not an integer`,
+        )
+      }
+      return value
+    default:
+      return value
+  }
+}
+
+function decodeFields(
+  node: Node,
+  properties: Record<string, Node>,
+  value: object,
+  path: string,
+): unknown {
+  const names = new Map(Object.keys(properties).map((name) => [name.toLowerCase(), name]))
+  const result: Record<string, unknown> = {}
+  for (const [key, field] of Object.entries(value)) {
+    const name = Object.hasOwn(properties, key) ? key : names.get(key.toLowerCase())
+    const fieldNode = name === undefined ? undefined : properties[name]
+    if (name === undefined || fieldNode === undefined || field === null) continue
+    result[name] = decodeNode(fieldNode, field, path === '' ? name : `${path}.${name}`)
+  }
+  for (const name of node.required ?? []) {
+    if (!Object.hasOwn(result, name)) {
+      throw new EngineError(
+        'INVALID_ARGUMENT',
+        `invalid JSON: ${path === '' ? name : `${path}.${name}`} is missing`,
+      )
+    }
+  }
+  return result
+}
+
+/** fromEntries defines own properties, so that a key `__proto__` stays a key. */
+function decodeMap(node: Node, value: object, path: string): unknown {
+  const valueNode = Object.values(node.patternProperties ?? {})[0] ?? {}
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]: [string, unknown]) => [
+      key,
+      decodeNode(valueNode, item ?? zeroValue(valueNode), `${path}[${JSON.stringify(key)}]`),
+    ]),
+  )
+}
+
+/** What Go leaves in a list or map where the document has `null`. */
+function zeroValue(node: Node): unknown {
+  switch (node.type) {
+    case 'object':
+      return {}
+    case 'array':
+      return []
+    case 'string':
+      return ''
+    case 'boolean':
+      return false
+    case 'integer':
+      return 0
+    default:
+      return null
+  }
+}
+
+function wrongType(path: string, expected: string, value: unknown): EngineError {
+  const where = path === '' ? 'the document' : path
+  return new EngineError(
+    'INVALID_ARGUMENT',
+    `invalid JSON: ${where} must be ${expected}, not ${describe(value)}`,
+  )
+}
+
+function describe(value: unknown): string {
+  if (value === null) return 'null'
+  if (Array.isArray(value)) return 'a list'
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`
+}

@@ -1,0 +1,53 @@
+import Type, { type Static } from 'typebox'
+import { StringOrStrings, Strings } from './schema.ts'
+
+/** Body of `POST /containers/{id}/exec`. */
+export const ExecConfig = Type.Partial(
+  Type.Object({
+    User: Type.String(),
+    Privileged: Type.Boolean(),
+    Tty: Type.Boolean(),
+    /** `[height, width]`, since v1.42. */
+    ConsoleSize: Type.Array(Type.Integer()),
+    AttachStdin: Type.Boolean(),
+    AttachStderr: Type.Boolean(),
+    AttachStdout: Type.Boolean(),
+    Detach: Type.Boolean(),
+    DetachKeys: Type.String(),
+    Env: Strings(),
+    WorkingDir: Type.String(),
+    Cmd: StringOrStrings(),
+  }),
+)
+export type ExecConfig = Static<typeof ExecConfig>
+
+/** Body of `POST /exec/{id}/start`. */
+export const ExecStart = Type.Partial(
+  Type.Object({
+    Detach: Type.Boolean(),
+    Tty: Type.Boolean(),
+    ConsoleSize: Type.Array(Type.Integer()),
+  }),
+)
+export type ExecStart = Static<typeof ExecStart>
+
+export const ExecInspect = Type.Object({
+  ID: Type.String(),
+  Running: Type.Boolean(),
+  ExitCode: Type.Union([Type.Integer(), Type.Null()]),
+  ProcessConfig: Type.Object({
+    tty: Type.Boolean(),
+    entrypoint: Type.String(),
+    arguments: Strings(),
+    privileged: Type.Optional(Type.Boolean()),
+    user: Type.Optional(Type.String()),
+  }),
+  OpenStdin: Type.Boolean(),
+  OpenStderr: Type.Boolean(),
+  OpenStdout: Type.Boolean(),
+  CanRemove: Type.Boolean(),
+  ContainerID: Type.String(),
+  DetachKeys: Type.String(),
+  Pid: Type.Integer(),
+})
+export type ExecInspect = Static<typeof ExecInspect>
