@@ -1,17 +1,14 @@
-import Type, { type Static } from 'typebox'
 import { ContainerConfig } from './container-config.ts'
 import { HostConfig, PortBinding } from './host-config.ts'
 import { EndpointSettings, NetworkingConfig } from './network-config.ts'
-import { Nullable, StringMap, Strings } from './schema.ts'
+import { Nullable, type Static, StringMap, Strings, Type } from './schema.ts'
 
 /** Body of `POST /containers/create`: a ContainerConfig with two more fields. */
-export const ContainerCreate = Type.Partial(
-  Type.Object({
-    ...ContainerConfig.properties,
-    HostConfig,
-    NetworkingConfig,
-  }),
-)
+export const ContainerCreate = Type.Partial({
+  ...ContainerConfig.properties,
+  HostConfig,
+  NetworkingConfig,
+})
 export type ContainerCreate = Static<typeof ContainerCreate>
 
 export const ContainerCreated = Type.Object({ Id: Type.String(), Warnings: Strings() })
@@ -84,7 +81,7 @@ export const NetworkSettings = Type.Object({
   Bridge: Type.String(),
   SandboxID: Type.String(),
   SandboxKey: Type.String(),
-  Ports: Type.Record(Type.String(), Nullable(Type.Array(PortBinding))),
+  Ports: Type.Map(Nullable(Type.Array(PortBinding))),
   HairpinMode: Type.Boolean(),
   LinkLocalIPv6Address: Type.String(),
   LinkLocalIPv6PrefixLen: Type.Integer(),
@@ -98,7 +95,7 @@ export const NetworkSettings = Type.Object({
   IPPrefixLen: Type.Integer(),
   IPv6Gateway: Type.String(),
   MacAddress: Type.String(),
-  Networks: Type.Record(Type.String(), EndpointSettings),
+  Networks: Type.Map(EndpointSettings),
 })
 export type NetworkSettings = Static<typeof NetworkSettings>
 
@@ -159,7 +156,7 @@ export const ContainerSummary = Type.Object({
     NetworkMode: Type.String(),
     Annotations: Type.Optional(StringMap()),
   }),
-  NetworkSettings: Type.Object({ Networks: Type.Record(Type.String(), EndpointSettings) }),
+  NetworkSettings: Type.Object({ Networks: Type.Map(EndpointSettings) }),
   Mounts: Type.Array(MountPoint),
 })
 export type ContainerSummary = Static<typeof ContainerSummary>

@@ -1,27 +1,16 @@
 import { EngineError } from '@ctr/errdefs'
-import type { Static, TSchema } from 'typebox'
-
-/** The part of JSON Schema that the request documents use. */
-interface Node {
-  type?: string
-  properties?: Record<string, Node>
-  patternProperties?: Record<string, Node>
-  items?: Node
-  required?: string[]
-  /** Our mark on lists that may be written as one string. */
-  orString?: boolean
-}
+import type { JsonSchema, Schema } from './schema.ts'
 
 /**
  * Turns a request document into its type with the manners of Go's encoding/json, which clients have come to rely on:
  * `null` is the same as absent, keys match without regard to case, unknown keys are ignored. A value of the wrong type
  * is INVALID_ARGUMENT with the path of the field. (No JSON Schema validator does the first three, hence this one.)
  */
-export function decode<T extends TSchema>(schema: T, value: unknown): Static<T> {
-  return decodeNode(schema as Node, value, '') as Static<T>
+export function decode<T>(schema: Schema<T>, value: unknown): T {
+  return decodeNode(schema, value, '') as T
 }
 
-function decodeNode(node: Node, value: unknown, path: string): unknown {
+function decodeNode(node: JsonSchema, value: unknown, path: string): unknown {
   switch (node.type) {
     case 'object':
       if (typeof value !== 'object' || value === null || Array.isArray(value)) {
@@ -58,8 +47,8 @@ function decodeNode(node: Node, value: unknown, path: string): unknown {
 }
 
 function decodeFields(
-  node: Node,
-  properties: Record<string, Node>,
+  node: JsonSchema,
+  properties: Readonly<Record<string, JsonSchema>>,
   value: object,
   path: string,
 ): unknown {
@@ -83,8 +72,8 @@ function decodeFields(
 }
 
 /** fromEntries defines own properties, so that a key `__proto__` stays a key. */
-function decodeMap(node: Node, value: object, path: string): unknown {
-  const valueNode = Object.values(node.patternProperties ?? {})[0] ?? {}
+function decodeMap(node: JsonSchema, value: object, path: string): unknown {
+  const valueNode = node.additionalProperties ?? {}
   return Object.fromEntries(
     Object.entries(value).map(([key, item]: [string, unknown]) => [
       key,
@@ -94,7 +83,7 @@ function decodeMap(node: Node, value: object, path: string): unknown {
 }
 
 /** What Go leaves in a list or map where the document has `null`. */
-function zeroValue(node: Node): unknown {
+function zeroValue(node: JsonSchema): unknown {
   switch (node.type) {
     case 'object':
       return {}

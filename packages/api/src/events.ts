@@ -1,5 +1,4 @@
-import Type, { type Static } from 'typebox'
-import { StringMap } from './schema.ts'
+import { type Static, StringMap, Type } from './schema.ts'
 
 /** One line of `GET /events`. `status`, `id` and `from` repeat the rest for old clients (until v1.51). */
 export const EventMessage = Type.Object({

@@ -1,34 +1,29 @@
-import Type, { type Static } from 'typebox'
-import { StringOrStrings, Strings } from './schema.ts'
+import { type Static, StringOrStrings, Strings, Type } from './schema.ts'
 
 /** Body of `POST /containers/{id}/exec`. */
-export const ExecConfig = Type.Partial(
-  Type.Object({
-    User: Type.String(),
-    Privileged: Type.Boolean(),
-    Tty: Type.Boolean(),
-    /** `[height, width]`, since v1.42. */
-    ConsoleSize: Type.Array(Type.Integer()),
-    AttachStdin: Type.Boolean(),
-    AttachStderr: Type.Boolean(),
-    AttachStdout: Type.Boolean(),
-    Detach: Type.Boolean(),
-    DetachKeys: Type.String(),
-    Env: Strings(),
-    WorkingDir: Type.String(),
-    Cmd: StringOrStrings(),
-  }),
-)
+export const ExecConfig = Type.Partial({
+  User: Type.String(),
+  Privileged: Type.Boolean(),
+  Tty: Type.Boolean(),
+  /** `[height, width]`, since v1.42. */
+  ConsoleSize: Type.Array(Type.Integer()),
+  AttachStdin: Type.Boolean(),
+  AttachStderr: Type.Boolean(),
+  AttachStdout: Type.Boolean(),
+  Detach: Type.Boolean(),
+  DetachKeys: Type.String(),
+  Env: Strings(),
+  WorkingDir: Type.String(),
+  Cmd: StringOrStrings(),
+})
 export type ExecConfig = Static<typeof ExecConfig>
 
 /** Body of `POST /exec/{id}/start`. */
-export const ExecStart = Type.Partial(
-  Type.Object({
-    Detach: Type.Boolean(),
-    Tty: Type.Boolean(),
-    ConsoleSize: Type.Array(Type.Integer()),
-  }),
-)
+export const ExecStart = Type.Partial({
+  Detach: Type.Boolean(),
+  Tty: Type.Boolean(),
+  ConsoleSize: Type.Array(Type.Integer()),
+})
 export type ExecStart = Static<typeof ExecStart>
 
 export const ExecInspect = Type.Object({

@@ -1,102 +1,83 @@
-import Type, { type Static } from 'typebox'
-import { StringMap, StringOrStrings, Strings } from './schema.ts'
+import { type Static, StringMap, StringOrStrings, Strings, Type } from './schema.ts'
 
-export const PortBinding = Type.Partial(
-  Type.Object({
-    HostIp: Type.String(),
-    /** A port, a range `8000-8010`, or empty for one of the daemon's choice. */
-    HostPort: Type.String(),
-  }),
-)
+export const PortBinding = Type.Partial({
+  HostIp: Type.String(),
+  /** A port, a range `8000-8010`, or empty for one of the daemon's choice. */
+  HostPort: Type.String(),
+})
 export type PortBinding = Static<typeof PortBinding>
 
 /** Keys are `80/tcp`. */
-export const PortMap = Type.Record(Type.String(), Type.Array(PortBinding))
+export const PortMap = Type.Map(Type.Array(PortBinding))
 export type PortMap = Static<typeof PortMap>
 
-export const RestartPolicy = Type.Partial(
-  Type.Object({
-    /** `''` and `no`, `always`, `unless-stopped`, `on-failure`. */
-    Name: Type.String(),
-    MaximumRetryCount: Type.Integer(),
-  }),
-)
+export const RestartPolicy = Type.Partial({
+  /** `''` and `no`, `always`, `unless-stopped`, `on-failure`. */
+  Name: Type.String(),
+  MaximumRetryCount: Type.Integer(),
+})
 export type RestartPolicy = Static<typeof RestartPolicy>
 
-export const LogConfig = Type.Partial(Type.Object({ Type: Type.String(), Config: StringMap() }))
+export const LogConfig = Type.Partial({ Type: Type.String(), Config: StringMap() })
 export type LogConfig = Static<typeof LogConfig>
 
-export const Ulimit = Type.Partial(
-  Type.Object({ Name: Type.String(), Soft: Type.Integer(), Hard: Type.Integer() }),
-)
+export const Ulimit = Type.Partial({
+  Name: Type.String(),
+  Soft: Type.Integer(),
+  Hard: Type.Integer(),
+})
 export type Ulimit = Static<typeof Ulimit>
 
-export const DeviceMapping = Type.Partial(
-  Type.Object({
-    PathOnHost: Type.String(),
-    PathInContainer: Type.String(),
-    CgroupPermissions: Type.String(),
-  }),
-)
+export const DeviceMapping = Type.Partial({
+  PathOnHost: Type.String(),
+  PathInContainer: Type.String(),
+  CgroupPermissions: Type.String(),
+})
 export type DeviceMapping = Static<typeof DeviceMapping>
 
-export const DeviceRequest = Type.Partial(
-  Type.Object({
-    Driver: Type.String(),
-    Count: Type.Integer(),
-    DeviceIDs: Strings(),
-    Capabilities: Type.Array(Strings()),
-    Options: StringMap(),
-  }),
-)
+export const DeviceRequest = Type.Partial({
+  Driver: Type.String(),
+  Count: Type.Integer(),
+  DeviceIDs: Strings(),
+  Capabilities: Type.Array(Strings()),
+  Options: StringMap(),
+})
 export type DeviceRequest = Static<typeof DeviceRequest>
 
-export const WeightDevice = Type.Partial(
-  Type.Object({ Path: Type.String(), Weight: Type.Integer() }),
-)
+export const WeightDevice = Type.Partial({ Path: Type.String(), Weight: Type.Integer() })
 export type WeightDevice = Static<typeof WeightDevice>
 
-export const ThrottleDevice = Type.Partial(
-  Type.Object({ Path: Type.String(), Rate: Type.Integer() }),
-)
+export const ThrottleDevice = Type.Partial({ Path: Type.String(), Rate: Type.Integer() })
 export type ThrottleDevice = Static<typeof ThrottleDevice>
 
 /** `HostConfig.Mounts`: the structured form of `-v`. */
-export const Mount = Type.Partial(
-  Type.Object({
-    /** bind, volume, tmpfs, image (npipe and cluster are refused). */
-    Type: Type.String(),
-    Source: Type.String(),
-    Target: Type.String(),
-    ReadOnly: Type.Boolean(),
-    Consistency: Type.String(),
-    BindOptions: Type.Partial(
-      Type.Object({
-        Propagation: Type.String(),
-        NonRecursive: Type.Boolean(),
-        CreateMountpoint: Type.Boolean(),
-        ReadOnlyNonRecursive: Type.Boolean(),
-        ReadOnlyForceRecursive: Type.Boolean(),
-      }),
-    ),
-    VolumeOptions: Type.Partial(
-      Type.Object({
-        NoCopy: Type.Boolean(),
-        Labels: StringMap(),
-        Subpath: Type.String(),
-        DriverConfig: Type.Partial(Type.Object({ Name: Type.String(), Options: StringMap() })),
-      }),
-    ),
-    ImageOptions: Type.Partial(Type.Object({ Subpath: Type.String() })),
-    TmpfsOptions: Type.Partial(
-      Type.Object({
-        SizeBytes: Type.Integer(),
-        Mode: Type.Integer(),
-        Options: Type.Array(Strings()),
-      }),
-    ),
+export const Mount = Type.Partial({
+  /** bind, volume, tmpfs, image (npipe and cluster are refused). */
+  Type: Type.String(),
+  Source: Type.String(),
+  Target: Type.String(),
+  ReadOnly: Type.Boolean(),
+  Consistency: Type.String(),
+  BindOptions: Type.Partial({
+    Propagation: Type.String(),
+    NonRecursive: Type.Boolean(),
+    CreateMountpoint: Type.Boolean(),
+    ReadOnlyNonRecursive: Type.Boolean(),
+    ReadOnlyForceRecursive: Type.Boolean(),
   }),
-)
+  VolumeOptions: Type.Partial({
+    NoCopy: Type.Boolean(),
+    Labels: StringMap(),
+    Subpath: Type.String(),
+    DriverConfig: Type.Partial({ Name: Type.String(), Options: StringMap() }),
+  }),
+  ImageOptions: Type.Partial({ Subpath: Type.String() }),
+  TmpfsOptions: Type.Partial({
+    SizeBytes: Type.Integer(),
+    Mode: Type.Integer(),
+    Options: Type.Array(Strings()),
+  }),
+})
 export type Mount = Static<typeof Mount>
 
 /** Limits; 0 or absent means none. These (and RestartPolicy) are what `update` may change. */
@@ -142,61 +123,59 @@ const resources = {
   IOMaximumBandwidth: Type.Integer(),
 } as const
 
-export const Resources = Type.Partial(Type.Object(resources))
+export const Resources = Type.Partial(resources)
 export type Resources = Static<typeof Resources>
 
 /** The half of a container that depends on this host. */
-export const HostConfig = Type.Partial(
-  Type.Object({
-    ...resources,
-    Binds: Strings(),
-    ContainerIDFile: Type.String(),
-    LogConfig,
-    /** `''` and `default` mean bridge. */
-    NetworkMode: Type.String(),
-    PortBindings: PortMap,
-    RestartPolicy,
-    AutoRemove: Type.Boolean(),
-    VolumeDriver: Type.String(),
-    VolumesFrom: Strings(),
-    Mounts: Type.Array(Mount),
-    /** `[height, width]` of the first terminal. */
-    ConsoleSize: Type.Array(Type.Integer()),
-    Annotations: StringMap(),
-    CapAdd: StringOrStrings(),
-    CapDrop: StringOrStrings(),
-    CgroupnsMode: Type.String(),
-    Cgroup: Type.String(),
-    Dns: Strings(),
-    DnsOptions: Strings(),
-    DnsSearch: Strings(),
-    ExtraHosts: Strings(),
-    GroupAdd: Strings(),
-    IpcMode: Type.String(),
-    Links: Strings(),
-    OomScoreAdj: Type.Integer(),
-    PidMode: Type.String(),
-    Privileged: Type.Boolean(),
-    PublishAllPorts: Type.Boolean(),
-    ReadonlyRootfs: Type.Boolean(),
-    SecurityOpt: Strings(),
-    StorageOpt: StringMap(),
-    /** Target → options. */
-    Tmpfs: StringMap(),
-    UTSMode: Type.String(),
-    UsernsMode: Type.String(),
-    /** Bytes; 0 means 64 MiB. */
-    ShmSize: Type.Integer(),
-    Sysctls: StringMap(),
-    Runtime: Type.String(),
-    Isolation: Type.String(),
-    Init: Type.Boolean(),
-    /** Absent: Docker's defaults. `[]`: none. */
-    MaskedPaths: Strings(),
-    ReadonlyPaths: Strings(),
-  }),
-)
+export const HostConfig = Type.Partial({
+  ...resources,
+  Binds: Strings(),
+  ContainerIDFile: Type.String(),
+  LogConfig,
+  /** `''` and `default` mean bridge. */
+  NetworkMode: Type.String(),
+  PortBindings: PortMap,
+  RestartPolicy,
+  AutoRemove: Type.Boolean(),
+  VolumeDriver: Type.String(),
+  VolumesFrom: Strings(),
+  Mounts: Type.Array(Mount),
+  /** `[height, width]` of the first terminal. */
+  ConsoleSize: Type.Array(Type.Integer()),
+  Annotations: StringMap(),
+  CapAdd: StringOrStrings(),
+  CapDrop: StringOrStrings(),
+  CgroupnsMode: Type.String(),
+  Cgroup: Type.String(),
+  Dns: Strings(),
+  DnsOptions: Strings(),
+  DnsSearch: Strings(),
+  ExtraHosts: Strings(),
+  GroupAdd: Strings(),
+  IpcMode: Type.String(),
+  Links: Strings(),
+  OomScoreAdj: Type.Integer(),
+  PidMode: Type.String(),
+  Privileged: Type.Boolean(),
+  PublishAllPorts: Type.Boolean(),
+  ReadonlyRootfs: Type.Boolean(),
+  SecurityOpt: Strings(),
+  StorageOpt: StringMap(),
+  /** Target → options. */
+  Tmpfs: StringMap(),
+  UTSMode: Type.String(),
+  UsernsMode: Type.String(),
+  /** Bytes; 0 means 64 MiB. */
+  ShmSize: Type.Integer(),
+  Sysctls: StringMap(),
+  Runtime: Type.String(),
+  Isolation: Type.String(),
+  Init: Type.Boolean(),
+  /** Absent: Docker's defaults. `[]`: none. */
+  MaskedPaths: Strings(),
+  ReadonlyPaths: Strings(),
+})
 export type HostConfig = Static<typeof HostConfig>
 
-export const ContainerUpdate = Type.Partial(Type.Object({ ...resources, RestartPolicy }))
+export const ContainerUpdate = Type.Partial({ ...resources, RestartPolicy })
 export type ContainerUpdate = Static<typeof ContainerUpdate>

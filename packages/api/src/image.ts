@@ -1,6 +1,5 @@
-import Type, { type Static } from 'typebox'
 import { ContainerConfig } from './container-config.ts'
-import { Nullable, StringMap, Strings } from './schema.ts'
+import { Nullable, type Static, StringMap, Strings, Type } from './schema.ts'
 
 export const ImageSummary = Type.Object({
   Id: Type.String(),
@@ -71,15 +70,13 @@ export const ImagesPruned = Type.Object({
 export type ImagesPruned = Static<typeof ImagesPruned>
 
 /** `X-Registry-Auth`: base64url of this as JSON. */
-export const AuthConfig = Type.Partial(
-  Type.Object({
-    username: Type.String(),
-    password: Type.String(),
-    auth: Type.String(),
-    email: Type.String(),
-    serveraddress: Type.String(),
-    identitytoken: Type.String(),
-    registrytoken: Type.String(),
-  }),
-)
+export const AuthConfig = Type.Partial({
+  username: Type.String(),
+  password: Type.String(),
+  auth: Type.String(),
+  email: Type.String(),
+  serveraddress: Type.String(),
+  identitytoken: Type.String(),
+  registrytoken: Type.String(),
+})
 export type AuthConfig = Static<typeof AuthConfig>

@@ -63,6 +63,7 @@ export {
   NetworkingConfig,
 } from './network-config.ts'
 export { ProgressMessage } from './progress.ts'
+export { type JsonSchema, type Schema, type Static, Type } from './schema.ts'
 export type {
   BlkioEntry,
   ContainerStats,

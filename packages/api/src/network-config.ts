@@ -1,35 +1,28 @@
-import Type, { type Static } from 'typebox'
-import { Nullable, StringMap, Strings } from './schema.ts'
+import { Nullable, type Static, StringMap, Strings, Type } from './schema.ts'
 
-export const EndpointIPAMConfig = Type.Partial(
-  Type.Object({
-    IPv4Address: Type.String(),
-    IPv6Address: Type.String(),
-    LinkLocalIPs: Strings(),
-  }),
-)
+export const EndpointIPAMConfig = Type.Partial({
+  IPv4Address: Type.String(),
+  IPv6Address: Type.String(),
+  LinkLocalIPs: Strings(),
+})
 export type EndpointIPAMConfig = Static<typeof EndpointIPAMConfig>
 
 /** What a user asks of an endpoint; the other fields are accepted (clients echo an inspect) and ignored. */
-export const EndpointConfig = Type.Partial(
-  Type.Object({
-    IPAMConfig: EndpointIPAMConfig,
-    Links: Strings(),
-    Aliases: Strings(),
-    MacAddress: Type.String(),
-    DriverOpts: StringMap(),
-    GwPriority: Type.Integer(),
-    NetworkID: Type.String(),
-  }),
-)
+export const EndpointConfig = Type.Partial({
+  IPAMConfig: EndpointIPAMConfig,
+  Links: Strings(),
+  Aliases: Strings(),
+  MacAddress: Type.String(),
+  DriverOpts: StringMap(),
+  GwPriority: Type.Integer(),
+  NetworkID: Type.String(),
+})
 export type EndpointConfig = Static<typeof EndpointConfig>
 
-export const NetworkingConfig = Type.Partial(
-  Type.Object({
-    /** Network name or id → endpoint. */
-    EndpointsConfig: Type.Record(Type.String(), EndpointConfig),
-  }),
-)
+export const NetworkingConfig = Type.Partial({
+  /** Network name or id → endpoint. */
+  EndpointsConfig: Type.Map(EndpointConfig),
+})
 export type NetworkingConfig = Static<typeof NetworkingConfig>
 
 /** An endpoint as inspect shows it. */

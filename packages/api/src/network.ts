@@ -1,15 +1,12 @@
-import Type, { type Static } from 'typebox'
 import { EndpointConfig } from './network-config.ts'
-import { Nullable, StringMap, Strings } from './schema.ts'
+import { Nullable, type Static, StringMap, Strings, Type } from './schema.ts'
 
-export const IPAMPool = Type.Partial(
-  Type.Object({
-    Subnet: Type.String(),
-    IPRange: Type.String(),
-    Gateway: Type.String(),
-    AuxiliaryAddresses: StringMap(),
-  }),
-)
+export const IPAMPool = Type.Partial({
+  Subnet: Type.String(),
+  IPRange: Type.String(),
+  Gateway: Type.String(),
+  AuxiliaryAddresses: StringMap(),
+})
 export type IPAMPool = Static<typeof IPAMPool>
 
 export const NetworkContainer = Type.Object({
@@ -43,50 +40,42 @@ export const Network = Type.Object({
   ConfigFrom: Type.Object({ Network: Type.String() }),
   ConfigOnly: Type.Boolean(),
   /** Empty in lists since v1.28. */
-  Containers: Type.Record(Type.String(), NetworkContainer),
+  Containers: Type.Map(NetworkContainer),
   Options: StringMap(),
   Labels: StringMap(),
 })
 export type Network = Static<typeof Network>
 
-export const NetworkCreate = Type.Partial(
-  Type.Object({
-    Name: Type.String(),
-    /** Ignored since v1.44: names are unique. */
-    CheckDuplicate: Type.Boolean(),
+export const NetworkCreate = Type.Partial({
+  Name: Type.String(),
+  /** Ignored since v1.44: names are unique. */
+  CheckDuplicate: Type.Boolean(),
+  Driver: Type.String(),
+  Scope: Type.String(),
+  Internal: Type.Boolean(),
+  Attachable: Type.Boolean(),
+  Ingress: Type.Boolean(),
+  ConfigOnly: Type.Boolean(),
+  ConfigFrom: Type.Partial({ Network: Type.String() }),
+  IPAM: Type.Partial({
     Driver: Type.String(),
-    Scope: Type.String(),
-    Internal: Type.Boolean(),
-    Attachable: Type.Boolean(),
-    Ingress: Type.Boolean(),
-    ConfigOnly: Type.Boolean(),
-    ConfigFrom: Type.Partial(Type.Object({ Network: Type.String() })),
-    IPAM: Type.Partial(
-      Type.Object({
-        Driver: Type.String(),
-        Config: Type.Array(IPAMPool),
-        Options: StringMap(),
-      }),
-    ),
-    EnableIPv4: Type.Boolean(),
-    EnableIPv6: Type.Boolean(),
+    Config: Type.Array(IPAMPool),
     Options: StringMap(),
-    Labels: StringMap(),
   }),
-)
+  EnableIPv4: Type.Boolean(),
+  EnableIPv6: Type.Boolean(),
+  Options: StringMap(),
+  Labels: StringMap(),
+})
 export type NetworkCreate = Static<typeof NetworkCreate>
 
 export const NetworkCreated = Type.Object({ Id: Type.String(), Warning: Type.String() })
 export type NetworkCreated = Static<typeof NetworkCreated>
 
-export const NetworkConnect = Type.Partial(
-  Type.Object({ Container: Type.String(), EndpointConfig }),
-)
+export const NetworkConnect = Type.Partial({ Container: Type.String(), EndpointConfig })
 export type NetworkConnect = Static<typeof NetworkConnect>
 
-export const NetworkDisconnect = Type.Partial(
-  Type.Object({ Container: Type.String(), Force: Type.Boolean() }),
-)
+export const NetworkDisconnect = Type.Partial({ Container: Type.String(), Force: Type.Boolean() })
 export type NetworkDisconnect = Static<typeof NetworkDisconnect>
 
 export const NetworksPruned = Type.Object({ NetworksDeleted: Nullable(Strings()) })

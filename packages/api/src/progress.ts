@@ -1,4 +1,4 @@
-import Type, { type Static } from 'typebox'
+import { type Static, Type } from './schema.ts'
 
 /** One object of the progress streams of pull, push, load, import and build. */
 export const ProgressMessage = Type.Object({

@@ -1,7 +1,6 @@
-import Type, { type Static } from 'typebox'
 import { ContainerSummary } from './container.ts'
 import { ImageSummary } from './image.ts'
-import { Nullable, StringMap, Strings } from './schema.ts'
+import { Nullable, type Static, StringMap, Strings, Type } from './schema.ts'
 import { Volume } from './volume.ts'
 
 export const ErrorResponse = Type.Object({ message: Type.String() })
@@ -78,8 +77,7 @@ export const SystemInfo = Type.Object({
     AllowNondistributableArtifactsCIDRs: Type.Optional(Nullable(Strings())),
     AllowNondistributableArtifactsHostnames: Type.Optional(Nullable(Strings())),
     InsecureRegistryCIDRs: Strings(),
-    IndexConfigs: Type.Record(
-      Type.String(),
+    IndexConfigs: Type.Map(
       Type.Object({
         Name: Type.String(),
         Mirrors: Strings(),
@@ -100,7 +98,7 @@ export const SystemInfo = Type.Object({
   Labels: Strings(),
   ExperimentalBuild: Type.Boolean(),
   ServerVersion: Type.String(),
-  Runtimes: Type.Record(Type.String(), Type.Object({ path: Type.String() })),
+  Runtimes: Type.Map(Type.Object({ path: Type.String() })),
   DefaultRuntime: Type.String(),
   Swarm: Type.Object({
     NodeID: Type.String(),

@@ -1,5 +1,4 @@
-import Type, { type Static } from 'typebox'
-import { Nullable, StringMap, Strings } from './schema.ts'
+import { Nullable, type Static, StringMap, Strings, Type } from './schema.ts'
 
 export const Volume = Type.Object({
   CreatedAt: Type.Optional(Type.String()),
@@ -14,15 +13,13 @@ export const Volume = Type.Object({
 })
 export type Volume = Static<typeof Volume>
 
-export const VolumeCreate = Type.Partial(
-  Type.Object({
-    /** Empty: 64 hex characters are chosen and the volume is anonymous. */
-    Name: Type.String(),
-    Driver: Type.String(),
-    DriverOpts: StringMap(),
-    Labels: StringMap(),
-  }),
-)
+export const VolumeCreate = Type.Partial({
+  /** Empty: 64 hex characters are chosen and the volume is anonymous. */
+  Name: Type.String(),
+  Driver: Type.String(),
+  DriverOpts: StringMap(),
+  Labels: StringMap(),
+})
 export type VolumeCreate = Static<typeof VolumeCreate>
 
 export const VolumeList = Type.Object({
