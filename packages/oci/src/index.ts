@@ -1,2 +1,101 @@
-export * from './image-spec.ts'
-export * from './runtime-spec.ts'
+export {
+  CAPABILITIES,
+  type Capability,
+  capabilityMask,
+  capabilityNumber,
+  DEFAULT_CAPABILITIES,
+  parseCapability,
+  selectCapabilities,
+} from './capabilities.ts'
+export {
+  DEFAULT_DEVICE_LINKS,
+  DEFAULT_DEVICES,
+  DEFAULT_MASKED_PATHS,
+  DEFAULT_PATH,
+  DEFAULT_READONLY_PATHS,
+  defaultDeviceRules,
+  defaultMounts,
+  defaultNamespaces,
+  maskedPaths,
+} from './defaults.ts'
+export {
+  chainIds,
+  type Digest,
+  digestHex,
+  digestOf,
+  isDigest,
+  newId,
+  shortId,
+} from './digest.ts'
+export {
+  type Descriptor,
+  type ImageConfig,
+  type ImageExecConfig,
+  type ImageHealthcheck,
+  type ImageHistoryItem,
+  type ImageIndex,
+  type ImageManifest,
+  MEDIA_TYPE,
+  type Platform,
+} from './image-spec.ts'
+export {
+  canonicalReference,
+  DEFAULT_DOMAIN,
+  DEFAULT_TAG,
+  familiarName,
+  familiarReference,
+  parseReference,
+  type Reference,
+  ReferenceError,
+  repositoryOf,
+  withDefaultTag,
+} from './reference.ts'
+export {
+  isRlimitName,
+  parseUlimit,
+  RLIM_INFINITY,
+  type RlimitName,
+  rlimitNumber,
+  rlimitValue,
+} from './rlimits.ts'
+export {
+  NAMESPACE_TYPES,
+  type NamespaceType,
+  type RuntimeBlockIO,
+  type RuntimeCapabilities,
+  type RuntimeCpu,
+  type RuntimeDevice,
+  type RuntimeDeviceRule,
+  type RuntimeHook,
+  type RuntimeHooks,
+  type RuntimeIdMapping,
+  type RuntimeLinux,
+  type RuntimeMemory,
+  type RuntimeMount,
+  type RuntimeNamespace,
+  type RuntimeNetworkResources,
+  type RuntimeProcess,
+  type RuntimeResources,
+  type RuntimeRlimit,
+  type RuntimeRoot,
+  type RuntimeScheduler,
+  type RuntimeSeccomp,
+  type RuntimeSpec,
+  type RuntimeThrottleDevice,
+  type RuntimeUser,
+  type RuntimeWeightDevice,
+  SECCOMP_ACTIONS,
+  SECCOMP_OPERATORS,
+  type SeccompAction,
+  type SeccompArgument,
+  type SeccompOperator,
+  type SeccompRule,
+} from './runtime-spec.ts'
+export { DEFAULT_SECCOMP_PROFILE, defaultSeccomp } from './seccomp/default-profile.ts'
+export {
+  parseSeccompProfile,
+  resolveSeccomp,
+  type SeccompProfile,
+  type SeccompSubject,
+} from './seccomp/profile.ts'
+export { parseSignal, SIGRTMAX, SIGRTMIN, signalName } from './signals.ts'
