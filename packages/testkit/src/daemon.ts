@@ -1,0 +1,351 @@
+import type { ChildProcess } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { randomBytes, randomInt } from 'node:crypto'
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { ApiRequestOptions, ApiResponse } from './api.ts'
+import { apiRequest } from './api.ts'
+import type { LeakMarks } from './leaks.ts'
+import { findLeaks } from './leaks.ts'
+import type { RunOptions, RunResult } from './run.ts'
+import { cleanEnvironment, run } from './run.ts'
+import type { SessionOptions } from './session.ts'
+import { Session } from './session.ts'
+import { waitFor } from './wait-for.ts'
+
+export interface DaemonOptions {
+  /** Further arguments of ctrd. */
+  readonly args?: readonly string[]
+  /** Further environment of ctrd. */
+  readonly env?: Readonly<Record<string, string>>
+  /** `false`: `--bridge none`, so that containers have loopback only and nothing is done to the host's network. */
+  readonly bridge?: boolean
+  /** umask(2) under which ctrd starts. */
+  readonly umask?: string
+}
+
+export interface TestDaemon extends AsyncDisposable {
+  readonly socketPath: string
+  readonly root: string
+  readonly dataRoot: string
+  readonly execRoot: string
+  readonly bridge: string
+  /** First three bytes of the bridge's /24, e.g. `10.201.7`. */
+  readonly subnetPrefix: string
+  readonly cgroup: string
+  /** Pid of ctrd. Changes with a restart. */
+  readonly pid: number
+  readonly isRunning: boolean
+  /** Run the CLI to its end. */
+  ctr(args: readonly string[], options?: RunOptions): Promise<RunResult>
+  /** As `ctr`; throws unless it exits with 0; returns stdout without the final newline. */
+  ok(args: readonly string[], options?: RunOptions): Promise<string>
+  /** Run Docker's own CLI against this daemon. */
+  docker(args: readonly string[], options?: RunOptions): Promise<RunResult>
+  /** The CLI as a conversation, with a terminal if asked for. */
+  session(args: readonly string[], options?: SessionOptions): Session
+  dockerSession(args: readonly string[], options?: SessionOptions): Session
+  request(
+    method: string,
+    path: string,
+    body?: unknown,
+    options?: ApiRequestOptions,
+  ): Promise<ApiResponse>
+  /** Environment that points both clients at this daemon. */
+  readonly clientEnvironment: Readonly<Record<string, string>>
+  /** SIGKILL, and wait until it is gone. */
+  kill9(): Promise<void>
+  /** SIGTERM, and wait. Resolves to the exit code. */
+  stop(): Promise<number>
+  /** Start it again on the same directories, stopping it first if it runs. */
+  restart(): Promise<void>
+  readonly log: string
+  /** What a dispose would complain about, containers and all. */
+  leaks(): Promise<string[]>
+}
+
+const repository = join(dirname(fileURLToPath(import.meta.url)), '../../..')
+
+/** A ctrd of one's own: directories, socket, bridge, subnet, cgroup. Disposal removes all of it and throws if anything is left on the host. */
+export async function startDaemon(options: DaemonOptions = {}): Promise<TestDaemon> {
+  const daemon = new DaemonProcess(options)
+  try {
+    await daemon.start()
+  } catch (error) {
+    await daemon.discard()
+    throw error
+  }
+  return daemon
+}
+
+class DaemonProcess implements TestDaemon {
+  readonly root: string
+  readonly bridge: string
+  readonly cgroup: string
+  readonly subnetPrefix: string
+  readonly #options: DaemonOptions
+  readonly #mark: string
+  #child: ChildProcess | undefined
+
+  constructor(options: DaemonOptions) {
+    this.#options = options
+    // Short, because a socket's path has at most 107 bytes and a bridge's name 15. unix(7), if.h IFNAMSIZ
+    this.root = mkdtempSync('/tmp/ctr-t-')
+    const tag = randomBytes(4).toString('hex')
+    this.bridge = `ctt${tag}`
+    this.cgroup = `ctt${tag}`
+    this.#mark = tag
+    this.subnetPrefix = freeSubnetPrefix()
+    mkdirSync(join(this.root, 'home'))
+  }
+
+  get socketPath(): string {
+    return join(this.root, 'ctr.sock')
+  }
+  get dataRoot(): string {
+    return join(this.root, 'data')
+  }
+  get execRoot(): string {
+    return join(this.root, 'run')
+  }
+  get pid(): number {
+    return this.#child?.pid ?? 0
+  }
+  get isRunning(): boolean {
+    return this.#child !== undefined && isAlive(this.#child)
+  }
+  get log(): string {
+    const path = join(this.root, 'ctrd.log')
+    return existsSync(path) ? readFileSync(path, 'utf8') : ''
+  }
+  get clientEnvironment(): Record<string, string> {
+    const host = `unix://${this.socketPath}`
+    return { HOME: join(this.root, 'home'), CTR_HOST: host, DOCKER_HOST: host }
+  }
+
+  async start(): Promise<void> {
+    const { umask, env = {} } = this.#options
+    const argv = [
+      process.execPath,
+      join(repository, 'apps/daemon/src/main.ts'),
+      ...this.#arguments(),
+    ]
+    const command =
+      umask === undefined ? argv : ['sh', '-c', `umask ${umask}; exec "$@"`, 'sh', ...argv]
+    const [file = '', ...args] = command
+    const output = openSync(join(this.root, 'ctrd.log'), 'a')
+    const child = spawn(file, args, {
+      cwd: '/',
+      env: { ...cleanEnvironment(), CTR_TEST_DAEMON: this.#mark, ...env },
+      stdio: ['ignore', output, output],
+      detached: true,
+    })
+    closeSync(output)
+    this.#child = child
+    let failure: Error | undefined
+    child.on('error', (error) => {
+      failure = error
+    })
+    await waitFor('ctrd to answer', async () => {
+      if (failure !== undefined) throw failure
+      if (!isAlive(child)) {
+        throw new Error(
+          `ctrd ended with ${child.exitCode ?? child.signalCode}:\n${this.log.slice(-3000)}`,
+        )
+      }
+      const ping = await apiRequest(this.socketPath, 'GET', '/_ping').catch(() => undefined)
+      return ping?.status === 200
+    }).catch((error: unknown) => {
+      throw new Error(`${String(error)}\n${this.log.slice(-3000)}`)
+    })
+  }
+
+  #arguments(): string[] {
+    const network =
+      this.#options.bridge === false
+        ? ['--bridge', 'none']
+        : ['--bridge', this.bridge, '--bip', `${this.subnetPrefix}.1/24`]
+    return [
+      ...['-H', `unix://${this.socketPath}`],
+      ...['--data-root', this.dataRoot, '--exec-root', this.execRoot],
+      ...['--pidfile', join(this.root, 'ctrd.pid')],
+      ...['--cgroup-parent', `/${this.cgroup}`],
+      ...network,
+      ...(this.#options.args ?? []),
+    ]
+  }
+
+  async ctr(args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+    return await run([...cli(), ...args], this.#withEnvironment(options))
+  }
+
+  async ok(args: readonly string[], options: RunOptions = {}): Promise<string> {
+    const { code, stdout, stderr } = await this.ctr(args, options)
+    if (code !== 0) throw new Error(`ctr ${args.join(' ')}: exit code ${code}\n${stdout}${stderr}`)
+    return stdout.replace(/\n$/, '')
+  }
+
+  async docker(args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+    return await run(['docker', ...args], this.#withEnvironment(options))
+  }
+
+  session(args: readonly string[], options: SessionOptions = {}): Session {
+    return new Session([...cli(), ...args], this.#withEnvironment(options))
+  }
+
+  dockerSession(args: readonly string[], options: SessionOptions = {}): Session {
+    return new Session(['docker', ...args], this.#withEnvironment(options))
+  }
+
+  #withEnvironment<T extends { readonly env?: Readonly<Record<string, string>> }>(options: T): T {
+    return { ...options, env: { ...this.clientEnvironment, ...options.env } }
+  }
+
+  async request(
+    method: string,
+    path: string,
+    body?: unknown,
+    options: ApiRequestOptions = {},
+  ): Promise<ApiResponse> {
+    return await apiRequest(this.socketPath, method, path, { ...options, body })
+  }
+
+  async kill9(): Promise<void> {
+    await this.#end('SIGKILL')
+  }
+
+  async stop(): Promise<number> {
+    return await this.#end('SIGTERM')
+  }
+
+  async restart(): Promise<void> {
+    if (this.isRunning) await this.stop()
+    await this.start()
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<number> {
+    const child = this.#child
+    if (child === undefined || !isAlive(child)) return child?.exitCode ?? 0
+    const ended = new Promise((resolve) => child.once('exit', resolve))
+    child.kill(signal)
+    await waitFor(`ctrd to end after ${signal}`, async () => {
+      await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 50))])
+      return !isAlive(child)
+    })
+    return child.exitCode ?? 137
+  }
+
+  async leaks(): Promise<string[]> {
+    return await findLeaks(this.#marks())
+  }
+
+  #marks(): LeakMarks {
+    return {
+      root: this.root,
+      cgroup: this.cgroup,
+      bridge: this.bridge,
+      environment: `CTR_TEST_DAEMON=${this.#mark}`,
+      except: [],
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      if (!this.isRunning) await this.start()
+      await this.#removeContainers()
+      const code = await this.stop()
+      if (code !== 0)
+        throw new Error(`ctrd ended with ${code} after SIGTERM:\n${this.log.slice(-3000)}`)
+      // The kernel takes a network namespace and its devices down some time after the last process has gone.
+      let left: string[] = []
+      await waitFor(
+        'a clean host',
+        async () => {
+          left = await this.leaks()
+          return left.length === 0
+        },
+        5000,
+      ).catch(() => {
+        throw new Error(`left behind on the host:\n  ${left.join('\n  ')}`)
+      })
+    } finally {
+      await this.discard()
+    }
+  }
+
+  async #removeContainers(): Promise<void> {
+    const listed = await this.request('GET', '/containers/json?all=1')
+    for (const { Id } of listed.json() as { Id: string }[]) {
+      const { status, text } = await this.request('DELETE', `/containers/${Id}?force=1&v=1`)
+      if (status !== 204 && status !== 404) throw new Error(`remove ${Id}: ${status} ${text}`)
+    }
+  }
+
+  /** Leave nothing, by force: for a daemon that failed to start or a test that is about to fail anyway. */
+  async discard(): Promise<void> {
+    await this.#end('SIGKILL').catch(() => undefined)
+    for (const line of await this.leaks()) {
+      const pid = /^process (\d+) /.exec(line)?.[1]
+      if (pid !== undefined) killIfThere(Number(pid))
+      const device = /^network device (\S+)/.exec(line)?.[1]
+      if (device !== undefined) await run(['ip', 'link', 'delete', device]).catch(() => undefined)
+      const table = /^nft table (\S+ \S+)/.exec(line)?.[1]
+      if (table !== undefined) {
+        await run(['nft', 'delete', 'table', ...table.split(' ')]).catch(() => undefined)
+      }
+      const mountPoint = /^mount \S+ \S+ \S+ \S+ (\S+)/.exec(line)?.[1]
+      if (mountPoint !== undefined) await run(['umount', '-l', mountPoint]).catch(() => undefined)
+    }
+    for (const line of await this.leaks()) {
+      const cgroup = /^cgroup (\S+)/.exec(line)?.[1]
+      if (cgroup !== undefined) {
+        await run(['find', cgroup, '-depth', '-type', 'd', '-exec', 'rmdir', '{}', ';']).catch(
+          () => undefined,
+        )
+      }
+    }
+    rmSync(this.root, { recursive: true, force: true })
+  }
+}
+
+/** bin/ctr if it was built, else the CLI from its source. */
+function cli(): string[] {
+  const built = join(repository, 'bin/ctr')
+  return existsSync(built) ? [built] : [process.execPath, join(repository, 'apps/cli/src/main.ts')]
+}
+
+/** A /24 in 10.128.0.0/9 that no route of this host covers. */
+function freeSubnetPrefix(): string {
+  const routes = readFileSync('/proc/net/route', 'utf8')
+  for (;;) {
+    const second = randomInt(128, 255)
+    const third = randomInt(0, 256)
+    // proc(5), /proc/net/route: destinations are little-endian hexadecimal.
+    const destination = [0, third, second, 10]
+      .map((byte) => byte.toString(16).padStart(2, '0'))
+      .join('')
+      .toUpperCase()
+    if (!routes.includes(destination)) return `10.${second}.${third}`
+  }
+}
+
+function isAlive(child: ChildProcess): boolean {
+  return child.exitCode === null && child.signalCode === null
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // it has gone meanwhile
+  }
+}

@@ -1,0 +1,169 @@
+#!/bin/sh
+# Set-up for a fresh clone, then what was asked for: `setup.sh [setup|quickstart|test] [arguments]`.
+# Run by `npm run quickstart` and `npm test`. Needs root, apt, Node 18 and npm; brings everything else itself: Debian packages,
+# pnpm (into .build/), Node 24 (from npm, into node_modules/), the shim, bin/ctr and bin/ctrd. Every step is skipped when a
+# stamp of its inputs says that it is done, so a second run takes about a second.
+set -eu
+
+PNPM_VERSION=12.21.0
+NODE_MINIMUM=18
+
+# Debian and Ubuntu packages, each with what it is for.
+ENGINE_PACKAGES='gcc|compiles ctr-shim, the small native process beside each container
+libc6-dev|headers and the static C library for ctr-shim
+make|builds ctr-shim
+libseccomp2|compiles the system-call policy of containers
+libnftables1|firewall rules: NAT and published ports
+busybox-static|the content of the default image "busybox"'
+TEST_PACKAGES='docker-registry|a local registry for the image tests
+nftables|tests look at the firewall rules
+iproute2|tests look at the network devices'
+
+main() {
+  mode=${1:-setup}
+  [ $# -eq 0 ] || shift
+  case $mode in setup | quickstart | test) ;; *) die "unknown mode '$mode': expected setup, quickstart or test" ;; esac
+  root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
+  cd "$root"
+  check_machine
+  mkdir -p .build/stamps bin
+  log=$root/.build/setup.log
+  exec 9>.build/setup.lock
+  flock -n 9 || { say 'waiting for another set-up in this folder'; flock 9; }
+  : >"$log"
+
+  if [ "$mode" = test ]; then install_packages "$ENGINE_PACKAGES
+$TEST_PACKAGES"; else install_packages "$ENGINE_PACKAGES"; fi
+  install_pnpm
+  install_modules
+  build_shim
+  build_cli
+  write_ctrd
+  exec 9>&-
+
+  node=$root/node_modules/.bin/node
+  case $mode in
+    setup) say 'ready: bin/ctrd and bin/ctr' ;;
+    quickstart) exec sh scripts/quickstart.sh "$@" ;;
+    test) exec "$node" scripts/test.ts "$@" ;;
+  esac
+}
+
+# Says everything that is missing at once, not one thing per run.
+check_machine() {
+  problems=
+  [ "$(uname -s)" = Linux ] || problem "a Linux kernel (this is $(uname -s)): containers are a feature of Linux. Use a Linux machine or VM."
+  case $(uname -m) in x86_64 | aarch64) ;; *) problem "an x86_64 or aarch64 processor (this is $(uname -m))" ;; esac
+  [ "$(id -u)" = 0 ] || problem "root (you are $(id -un)): namespaces, mounts, cgroups and packages need it. Run: sudo npm run quickstart"
+  if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
+    problem "Debian 12/13 or Ubuntu (no apt-get here). On another system install the counterparts of these packages and see CONTRIBUTING.md:
+$(echo "$ENGINE_PACKAGES" | sed 's/|/  - /; s/^/      /')"
+  fi
+  if ! command -v node >/dev/null; then
+    problem "Node $NODE_MINIMUM or newer, to begin with (apt-get install nodejs npm)"
+  elif ! node -e "process.exit(parseInt(process.versions.node) >= $NODE_MINIMUM ? 0 : 1)"; then
+    problem "Node $NODE_MINIMUM or newer (this is $(node --version))"
+  fi
+  command -v npm >/dev/null || problem "npm (apt-get install npm)"
+  [ -z "$problems" ] || { printf 'ctr needs, and this machine does not have:\n%s' "$problems" >&2; exit 1; }
+}
+
+install_packages() {
+  missing= names=
+  while IFS='|' read -r name reason; do
+    [ "$(dpkg-query -W -f='${db:Status-Status}' "$name" 2>/dev/null || true)" = installed ] && continue
+    [ -n "$missing" ] || say 'packages to install from the distribution:'
+    echo "      $name: $reason"
+    missing="$missing $name"
+  done <<EOT
+$1
+EOT
+  [ -n "$missing" ] || return 0
+  say "apt-get install$missing"
+  export DEBIAN_FRONTEND=noninteractive
+  # shellcheck disable=SC2086
+  if ! apt-get -o DPkg::Lock::Timeout=120 install -y --no-install-recommends $missing >>"$log" 2>&1; then
+    # The list of packages may be old or empty (fresh machine, container image).
+    logged 'apt-get update' apt-get update
+    logged 'apt-get install' apt-get -o DPkg::Lock::Timeout=120 install -y --no-install-recommends $missing
+  fi
+}
+
+# pnpm is a native program: npm only fetches it. It stays in the clone, and whatever pnpm the machine has is not used.
+install_pnpm() {
+  pnpm=$root/.build/pnpm/node_modules/.bin/pnpm
+  [ -x "$pnpm" ] && [ "$(cat .build/stamps/pnpm 2>/dev/null)" = "$PNPM_VERSION" ] && return 0
+  say "pnpm $PNPM_VERSION, the package manager of this workspace (from npm, into .build/pnpm)"
+  mkdir -p .build/pnpm
+  echo '{"private":true}' >.build/pnpm/package.json
+  logged 'npm install pnpm' npm install --prefix "$root/.build/pnpm" --no-save --no-package-lock --no-audit --no-fund "pnpm@$PNPM_VERSION"
+  "$pnpm" --version >>"$log" 2>&1 || die "pnpm does not run, see $log"
+  echo "$PNPM_VERSION" >.build/stamps/pnpm
+}
+
+install_modules() {
+  stamp=$(hash pnpm-lock.yaml pnpm-workspace.yaml package.json packages/*/package.json apps/*/package.json)
+  done_before modules "$stamp" node_modules/.bin/node && return 0
+  say 'npm packages of the workspace, Node 24 among them (pnpm install)'
+  # CI=true: no questions, the lockfile is the law.
+  CI=true logged 'pnpm install' "$pnpm" install --frozen-lockfile
+  node_modules/.bin/node --version >>"$log" 2>&1 || die "Node 24 from npm does not run, see $log"
+  echo "$stamp" >.build/stamps/modules
+}
+
+build_shim() {
+  stamp=$(hash_tree packages/shim/native)
+  done_before shim "$stamp" packages/shim/native/build/ctr-shim && return 0
+  say 'ctr-shim (make)'
+  logged make make -C packages/shim/native
+  echo "$stamp" >.build/stamps/shim
+}
+
+build_cli() {
+  stamp=$(hash_tree apps/cli packages/client packages/api packages/errdefs)
+  done_before cli "$stamp" bin/ctr && return 0
+  say 'bin/ctr (one executable, by bun)'
+  logged 'build of the CLI' "$pnpm" --dir apps/cli run build
+  [ -x bin/ctr ] || die "the build left no bin/ctr, see $log"
+  echo "$stamp" >.build/stamps/cli
+}
+
+# The daemon runs from its source: the wrapper only finds itself, through symlinks and from any directory.
+write_ctrd() {
+  cat >bin/ctrd.new <<'EOT'
+#!/bin/sh
+# Written by scripts/setup.sh: runs the daemon from its source with the Node of this workspace.
+root=$(dirname -- "$(dirname -- "$(readlink -f -- "$0")")")
+exec "$root/node_modules/.bin/node" "$root/apps/daemon/src/main.ts" "$@"
+EOT
+  chmod 755 bin/ctrd.new
+  mv bin/ctrd.new bin/ctrd
+}
+
+done_before() { # name, stamp, product
+  [ -e "$3" ] && [ "$(cat ".build/stamps/$1" 2>/dev/null)" = "$2" ]
+}
+
+hash() { cat -- "$@" | sha256sum | cut -d' ' -f1; }
+
+# Content of what a step reads; products and modules are left out.
+hash_tree() {
+  find "$@" -name node_modules -prune -o -path '*/native/build' -prune -o -type f -print | LC_ALL=C sort | xargs -d '\n' sha256sum | sha256sum | cut -d' ' -f1
+}
+
+# Run a step's command with its output in the log; show the end of the log if it fails.
+logged() {
+  what=$1
+  shift
+  echo "\$ $*" >>"$log"
+  "$@" >>"$log" 2>&1 9>&- && return 0
+  tail -n 30 "$log" >&2
+  die "$what failed; everything it said is in $log"
+}
+
+say() { echo "==> $*"; }
+problem() { problems="$problems  - $*
+"; }
+die() { echo "setup: $*" >&2; exit 1; }
+
+main "$@"
