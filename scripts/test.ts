@@ -1,0 +1,209 @@
+/**
+ * All checks and tests, after set-up: types, format, lint, unit tests, then tests that need root and the kernel.
+ * Ends with counts, the skipped tests with their reasons, and what is left on the host. `npm test -- PATTERN…` runs
+ * only the test files whose path contains one of the patterns.
+ */
+import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { globSync } from 'node:fs'
+import { relative } from 'node:path'
+import type { EventData } from 'node:test'
+import { run as runTests } from 'node:test'
+import { hostDifference, hostResources, markedProcesses } from './host-state.ts'
+
+const MINUTE_MS = 60_000
+const patterns = process.argv.slice(2)
+const root = new URL('..', import.meta.url).pathname.replace(/\/$/, '')
+const counts = { passed: 0, failed: 0, skipped: 0 }
+const failures: string[] = []
+const skips = new Map<string, string[]>()
+
+process.chdir(root)
+// Every process of this run, daemons and shims included, can be known by this.
+const mark = randomBytes(6).toString('hex')
+process.env['CTR_TEST_RUN'] = mark
+// A test talks to its own daemon only.
+for (const name of ['CTR_HOST', 'DOCKER_HOST', 'DOCKER_CONTEXT']) delete process.env[name]
+
+const before = await hostResources()
+const startedMs = Date.now()
+
+if (patterns.length === 0) {
+  await check('types', ['tsc', '-b'])
+  await check('format', ['biome', 'check'])
+  await check('lint', ['oxlint', '--type-aware', '--quiet'])
+}
+await tests('unit tests', [
+  'packages/*/src/**/*.test.ts',
+  'apps/*/src/**/*.test.ts',
+  'bench/*.test.ts',
+  'scripts/*.test.ts',
+])
+await tests('tests with root', [
+  'packages/*/test/**/*.test.ts',
+  'apps/*/test/**/*.test.ts',
+  'test/**/*.test.ts',
+])
+await checkHost()
+report()
+
+async function check(name: string, command: readonly string[]): Promise<void> {
+  const [program = '', ...args] = command
+  const started = Date.now()
+  const { code, output } = await capture(`node_modules/.bin/${program}`, args)
+  const seconds = ((Date.now() - started) / 1000).toFixed(1)
+  if (code === 0) {
+    counts.passed += 1
+    console.log(`==> ${name}: ok (${seconds} s)`)
+    return
+  }
+  counts.failed += 1
+  failures.push(`${name}: ${command.join(' ')}`)
+  console.log(`${output.split('\n').slice(-200).join('\n')}\n==> ${name}: FAILED (${seconds} s)`)
+}
+
+async function capture(
+  file: string,
+  args: readonly string[],
+): Promise<{ code: number; output: string }> {
+  return await new Promise((resolve, reject) => {
+    const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+    const chunks: Buffer[] = []
+    child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk))
+    child.stderr.on('data', (chunk: Buffer) => chunks.push(chunk))
+    child.on('error', reject)
+    child.on('close', (code) =>
+      resolve({ code: code ?? 1, output: Buffer.concat(chunks).toString() }),
+    )
+  })
+}
+
+async function tests(name: string, globs: readonly string[]): Promise<void> {
+  const files = globs
+    .flatMap((glob) => globSync(glob, { exclude: (path) => path.includes('node_modules') }))
+    .filter((file) => patterns.length === 0 || patterns.some((pattern) => file.includes(pattern)))
+    .sort()
+  if (files.length === 0) return
+  console.log(`==> ${name}: ${files.length} files`)
+  const perFile = new Map<string, string[]>()
+  // Two files at a time: what the smallest supported machine has processors for.
+  const stream = runTests({
+    files: files.map((file) => `${root}/${file}`),
+    concurrency: 2,
+    timeout: 10 * MINUTE_MS,
+  })
+  for await (const event of stream) {
+    switch (event.type) {
+      case 'test:stdout':
+      case 'test:stderr':
+        remember(perFile, event.data.file, event.data.message)
+        break
+      case 'test:pass':
+        if (event.data.skip !== undefined && event.data.skip !== false) {
+          const reason =
+            typeof event.data.skip === 'string' && event.data.skip !== ''
+              ? event.data.skip
+              : 'no reason given'
+          skips.set(reason, [...(skips.get(reason) ?? []), title(event.data)])
+        }
+        break
+      case 'test:fail':
+        // A suite or a file fails with its tests, which are reported themselves.
+        if (failureType(event.data) !== 'subtestsFailed') reportFailure(event.data)
+        break
+      case 'test:summary': {
+        const { file, counts: of, duration_ms: ms } = event.data
+        if (file === undefined) {
+          counts.passed += of.passed
+          counts.failed += of.failed + of.cancelled
+          counts.skipped += of.skipped + of.todo
+          break
+        }
+        const bad = of.failed + of.cancelled
+        if (bad > 0)
+          console.log(perFile.get(file)?.join('').split('\n').slice(-60).join('\n') ?? '')
+        const skipped = of.skipped > 0 ? `, ${of.skipped} skipped` : ''
+        console.log(
+          `    ${bad > 0 ? 'FAILED' : 'ok'} ${relative(root, file)}: ${of.passed} passed${bad > 0 ? `, ${bad} failed` : ''}${skipped} (${(ms / 1000).toFixed(1)} s)`,
+        )
+        break
+      }
+      default:
+    }
+  }
+}
+
+function remember(outputs: Map<string, string[]>, file: string | undefined, message: string): void {
+  if (file === undefined) return
+  const lines = outputs.get(file) ?? []
+  lines.push(message)
+  outputs.set(file, lines)
+}
+
+function reportFailure(data: EventData.TestFail): void {
+  failures.push(title(data))
+  const cause: unknown = data.details.error.cause
+  const text =
+    cause instanceof Error
+      ? (cause.stack ?? cause.message)
+      : String(cause ?? data.details.error.message)
+  console.log(`    FAILED ${title(data)}\n${text.replace(/^/gm, '        ')}`)
+}
+
+function failureType(data: EventData.TestFail): string | undefined {
+  const error: unknown = data.details.error
+  return typeof error === 'object' && error !== null && 'failureType' in error
+    ? String(error.failureType)
+    : undefined
+}
+
+function title(data: { readonly name: string; readonly file?: string | undefined }): string {
+  const file = data.file === undefined ? '' : relative(root, data.file)
+  return data.name.startsWith('/') ? relative(root, data.name) : `${file}: ${data.name}`
+}
+
+/** Nothing that this run made may stay. Traces of other engines on the machine are told apart by the mark, where possible. */
+async function checkHost(): Promise<void> {
+  const deadline = Date.now() + 5000
+  let processes: string[] = []
+  let resources: string[] = []
+  do {
+    processes = markedProcesses(mark)
+    resources = hostDifference(before, await hostResources())
+  } while (processes.length + resources.length > 0 && Date.now() < deadline && (await pause()))
+  const own = [...processes, ...(resources.length > 0 && !othersAtWork() ? resources : [])]
+  if (own.length > 0) {
+    counts.failed += 1
+    failures.push('the host after the tests')
+    console.log(`==> left on the host: FAILED\n    ${own.join('\n    ')}`)
+  } else if (resources.length > 0) {
+    console.log(
+      `==> new on the host since the start, but other engines are at work here:\n    ${resources.join('\n    ')}`,
+    )
+  } else {
+    counts.passed += 1
+    console.log('==> the host is as it was before: ok')
+  }
+}
+
+/** Is there a container engine on this machine that this run did not start? */
+function othersAtWork(): boolean {
+  return markedProcesses(undefined).length > 0
+}
+
+async function pause(): Promise<true> {
+  return await new Promise((resolve) => setTimeout(() => resolve(true), 200))
+}
+
+function report(): void {
+  for (const [reason, titles] of skips) {
+    console.log(`==> skipped (${titles.length}): ${reason}`)
+    for (const each of titles) console.log(`      ${each}`)
+  }
+  if (failures.length > 0) console.log(`==> failed:\n      ${failures.join('\n      ')}`)
+  const seconds = Math.round((Date.now() - startedMs) / 1000)
+  console.log(
+    `==> ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped in ${Math.floor(seconds / 60)} min ${seconds % 60} s`,
+  )
+  process.exitCode = counts.failed > 0 ? 1 : 0
+}
