@@ -19,6 +19,8 @@ export interface Engine {
   readonly name: string
   /** The command that runs `args` as its CLI, e.g. `['docker', '-H', 'unix:///…']`; undefined: no such CLI. */
   readonly cli: readonly string[]
+  /** Flags that `run` needs on a machine where hard limits cannot be raised. */
+  readonly runFlags: readonly string[]
   /** Docker API socket, where it has one. */
   readonly socket: string | undefined
   readonly daemonPid: number | undefined
@@ -122,6 +124,7 @@ export async function startCtr(folder: string): Promise<Engine> {
   return {
     name: 'ctr',
     cli,
+    runFlags: [],
     socket,
     get daemonPid() {
       return daemon.pid
@@ -147,11 +150,10 @@ export async function startDocker(folder: string): Promise<Engine> {
   execFileSync('ip', ['-n', netns, 'link', 'set', 'lo', 'up'])
   const launch = (): ChildProcess =>
     spawn(
-      'ip',
+      // not `ip netns exec`: that mounts a new /sys, which hides the cgroup mounts
+      'nsenter',
       [
-        'netns',
-        'exec',
-        netns,
+        `--net=/run/netns/${netns}`,
         'dockerd',
         '-H',
         `unix://${socket}`,
@@ -179,6 +181,7 @@ export async function startDocker(folder: string): Promise<Engine> {
   return {
     name: 'docker',
     cli,
+    runFlags: [],
     socket,
     get daemonPid() {
       return pid()
@@ -212,6 +215,8 @@ export async function startPodman(folder: string): Promise<Engine> {
     join(root, 'r'),
     '--cgroup-manager',
     'cgroupfs',
+    '--runtime',
+    'runc',
     '--events-backend',
     'file',
   ]
@@ -221,6 +226,7 @@ export async function startPodman(folder: string): Promise<Engine> {
   return {
     name: 'podman',
     cli,
+    runFlags: ['--ulimit', 'nofile=1024:4096', '--ulimit', 'nproc=1024:4096'],
     socket: undefined,
     daemonPid: undefined,
     helpers: /conmon/,

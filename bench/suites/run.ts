@@ -16,7 +16,7 @@ export async function runSuite(context: Context): Promise<Row[]> {
   const rows: Row[] = []
   const bare: Contender[] = []
   for (const runtime of context.runtimes) {
-    bare.push({
+    const contender: Contender = {
       engine: runtime,
       run: (i) =>
         command([
@@ -28,7 +28,13 @@ export async function runSuite(context: Context): Promise<Row[]> {
           context.bundle,
           `b${i + 1}`,
         ]),
-    })
+    }
+    try {
+      await contender.run(-2)
+      bare.push(contender)
+    } catch (error) {
+      console.log(`${runtime} is left out: ${String(error).split('\n')[1]}`)
+    }
   }
   const work = join(context.folder, 'floor')
   mkdirSync(work, { recursive: true })
@@ -44,6 +50,7 @@ export async function runSuite(context: Context): Promise<Row[]> {
           ...engine.cli,
           'run',
           '--rm',
+          ...engine.runFlags,
           ...(network === 'none' ? ['--network', 'none'] : []),
           'bench',
           'true',
@@ -76,7 +83,18 @@ export async function execSuite(context: Context): Promise<Row[]> {
     const cli = (...args: string[]): void => {
       spawnSync(engine.cli[0] ?? '', [...engine.cli.slice(1), ...args])
     }
-    cli('run', '-d', '--name', 'bench-exec', '--network', 'none', 'bench', 'sleep', '1000')
+    cli(
+      'run',
+      '-d',
+      ...engine.runFlags,
+      '--name',
+      'bench-exec',
+      '--network',
+      'none',
+      'bench',
+      'sleep',
+      '1000',
+    )
     stops.push(() => cli('rm', '-f', 'bench-exec'))
     contenders.push({
       engine: engine.name,
