@@ -9,6 +9,7 @@ import { globSync } from 'node:fs'
 import { relative } from 'node:path'
 import type { EventData } from 'node:test'
 import { run as runTests } from 'node:test'
+import { inspect } from 'node:util'
 import { hostDifference, hostResources, markedProcesses } from './host-state.ts'
 
 const MINUTE_MS = 60_000
@@ -143,10 +144,7 @@ function remember(outputs: Map<string, string[]>, file: string | undefined, mess
 function reportFailure(data: EventData.TestFail): void {
   failures.push(title(data))
   const cause: unknown = data.details.error.cause
-  const text =
-    cause instanceof Error
-      ? (cause.stack ?? cause.message)
-      : String(cause ?? data.details.error.message)
+  const text = cause instanceof Error ? (cause.stack ?? cause.message) : inspect(cause)
   console.log(`    FAILED ${title(data)}\n${text.replace(/^/gm, '        ')}`)
 }
 

@@ -175,10 +175,16 @@ class DaemonProcess implements TestDaemon {
         ? ['--bridge', 'none']
         : ['--bridge', this.bridge, '--bip', `${this.subnetPrefix}.1/24`]
     return [
-      ...['-H', `unix://${this.socketPath}`],
-      ...['--data-root', this.dataRoot, '--exec-root', this.execRoot],
-      ...['--pidfile', join(this.root, 'ctrd.pid')],
-      ...['--cgroup-parent', `/${this.cgroup}`],
+      '-H',
+      `unix://${this.socketPath}`,
+      '--data-root',
+      this.dataRoot,
+      '--exec-root',
+      this.execRoot,
+      '--pidfile',
+      join(this.root, 'ctrd.pid'),
+      '--cgroup-parent',
+      `/${this.cgroup}`,
       ...network,
       ...(this.#options.args ?? []),
     ]
