@@ -1,0 +1,13 @@
+import { type Client, path } from '../client.ts'
+
+/** Succeeds when it runs already. */
+export async function startContainer(
+  client: Client,
+  ref: string,
+  options: {
+    readonly detachKeys?: string | undefined
+    readonly checkpoint?: string | undefined
+  } = {},
+): Promise<void> {
+  await client.run({ method: 'POST', path: path`/containers/${ref}/start`, query: { ...options } })
+}
