@@ -15,8 +15,15 @@ export interface TestRegistry extends AsyncDisposable {
   readonly address: string
 }
 
-/** A real registry (Debian's docker-registry) on a free loopback port, with its storage in a directory of its own. */
+/**
+ * A real registry (Debian's docker-registry) on a free loopback port, with its storage in a directory of its own; or the
+ * one that `CTR_TEST_REGISTRY` names (docker-compose.test.yml), which tests share: use repository names of your own.
+ */
 export async function startRegistry(options: RegistryOptions = {}): Promise<TestRegistry> {
+  const provided = process.env['CTR_TEST_REGISTRY']
+  if (provided !== undefined && options.htpasswd === undefined) {
+    return { address: provided, [Symbol.asyncDispose]: () => Promise.resolve() }
+  }
   const root = mkdtempSync('/tmp/ctr-reg-')
   const address = `127.0.0.1:${await freePort()}`
   const lines = [
