@@ -1,4 +1,20 @@
 export {
+  applyLimits,
+  cgroupPids,
+  childCgroups,
+  freezeCgroup,
+  isCgroupFrozen,
+  killCgroup,
+  removeCgroup,
+  thawCgroup,
+} from './cgroup/control.ts'
+export {
+  type DevicePolicy,
+  devicePolicy,
+  deviceProgramV2,
+  deviceWritesV1,
+} from './cgroup/devices.ts'
+export {
   type CgroupHierarchy,
   type CgroupLayout,
   cgroupDirectory,
@@ -6,6 +22,47 @@ export {
   parseCgroupLayout,
   readCgroupLayout,
 } from './cgroup/layout.ts'
+export { type CgroupWrite, cgroupLimits, cpuWeight, type LimitFacts } from './cgroup/limits.ts'
+export { type CpusetFacts, prepareCgroupParent } from './cgroup/parent.ts'
+export {
+  type BlockIoEntry,
+  type BlockIoStats,
+  type CgroupStats,
+  type CpuStats,
+  type MemoryStats,
+  type Pressure,
+  type PressureLine,
+  readCgroupStats,
+} from './cgroup/stats.ts'
 export { type HostFacts, readHostFacts } from './host-facts.ts'
+export { futimes, lutimes, mknod, syncfs } from './inode.ts'
 export { errnoError, errnoName, lastError, libc } from './libc.ts'
 export { type MountFact, parseMountInfo, readMountInfo } from './mountinfo.ts'
+export { interfaceIndex, isPortFree } from './network-interface.ts'
+export { Nftables, NftablesError } from './nftables.ts'
+export { isProcess, processStartTime, signalProcess } from './process.ts'
+export { compileSeccomp, seccompFlags } from './seccomp.ts'
+export {
+  deviceNumbers,
+  FILESYSTEM_MAGIC,
+  filesystemMagic,
+  kill,
+  MNT_DETACH,
+  makeDevice,
+  mount,
+  O_CLOEXEC,
+  O_PATH,
+  openat2,
+  openInRoot,
+  peerCredentials,
+  pidfdOpen,
+  pidfdSendSignal,
+  RESOLVE_BENEATH,
+  RESOLVE_IN_ROOT,
+  RESOLVE_NO_MAGICLINKS,
+  RESOLVE_NO_SYMLINKS,
+  RESOLVE_NO_XDEV,
+  tryLock,
+  umount,
+} from './syscalls.ts'
+export { lgetxattr, llistxattr, lsetxattr, type PathBytes } from './xattr.ts'

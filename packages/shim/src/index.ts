@@ -7,3 +7,4 @@ export type {
   StartInput,
   Stdio,
 } from './plan/input.ts'
+export type { Op, OpName, Program } from './ops.ts'

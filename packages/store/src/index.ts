@@ -7,6 +7,16 @@ export {
 } from './containers.ts'
 export { type EventRow, EventTable } from './events.ts'
 export { type ExecRow, ExecTable } from './execs.ts'
+export { type BlobRow, type ImageNameRow, type ImageRow, ImageTable, type LayerRow } from './images.ts'
 export { getOrCreateMeta } from './meta.ts'
+export {
+  type EndpointRow,
+  EndpointTable,
+  type NetworkDriver,
+  type NetworkRow,
+  NetworkTable,
+  type PoolRow,
+  type PublishedPortRow,
+} from './networks.ts'
 export { openStore, type Store, transaction, volatileTransaction } from './open.ts'
 export { type VolumeRow, VolumeTable } from './volumes.ts'

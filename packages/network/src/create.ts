@@ -1,0 +1,227 @@
+import { randomBytes } from 'node:crypto'
+import { EngineError } from '@ctr/errdefs'
+import type { PoolRow } from '@ctr/store'
+import {
+  contains,
+  formatAddress,
+  formatSubnet,
+  overlaps,
+  parseAddress,
+  parseSubnet,
+  type Subnet,
+} from './address.ts'
+import { chooseIpv6Subnet, chooseSubnet, defaultGateway } from './ipam.ts'
+import {
+  type Network,
+  OPTION_BRIDGE_NAME,
+  OPTION_ICC,
+  OPTION_MASQUERADE,
+  OPTION_MTU,
+  parsePool,
+  poolsOf,
+} from './network.ts'
+
+export interface CreateNetworkOptions {
+  readonly name: string
+  readonly driver?: string
+  readonly isInternal?: boolean
+  readonly isAttachable?: boolean
+  readonly enableIpv6?: boolean
+  readonly ipam?: readonly IpamOptions[]
+  readonly options?: Readonly<Record<string, string>>
+  readonly labels?: Readonly<Record<string, string>>
+}
+
+export interface IpamOptions {
+  readonly subnet?: string
+  readonly gateway?: string
+  readonly ipRange?: string
+  readonly auxAddresses?: Readonly<Record<string, string>>
+}
+
+/** What a new network must not collide with. */
+export interface CreateFacts {
+  readonly networks: readonly Network[]
+  readonly hostSubnets: readonly Subnet[]
+  readonly createdAtNs: bigint
+}
+
+/** Decides everything about a user-defined network; throws with Docker's texts. Nothing is made yet. */
+export function planNetwork(
+  o: CreateNetworkOptions,
+  facts: CreateFacts,
+): Network & { bridge: string } {
+  checkName(o.name)
+  const driver = o.driver === undefined || o.driver === '' ? 'bridge' : o.driver
+  if (driver === 'host' || driver === 'null') {
+    throw new EngineError('FORBIDDEN', `only one instance of "${driver}" network is allowed`)
+  }
+  if (driver !== 'bridge') {
+    throw new EngineError(
+      'NOT_FOUND',
+      `could not find plugin ${driver} in v1 plugin registry: plugin not found`,
+    )
+  }
+  if (facts.networks.some((network) => network.name === o.name)) {
+    throw new EngineError('CONFLICT', `network with name ${o.name} already exists`)
+  }
+  const id = randomBytes(32).toString('hex')
+  const options = o.options ?? {}
+  checkOptions(options)
+  const bridge = options[OPTION_BRIDGE_NAME] ?? `br-${id.slice(0, 12)}`
+  checkLinkName(bridge)
+  if (facts.networks.some((network) => network.bridge === bridge)) {
+    throw new EngineError(
+      'FORBIDDEN',
+      `cannot create network ${id} (${bridge}): conflicts with network ${facts.networks.find((n) => n.bridge === bridge)?.id} (${bridge}): networks have same bridge name`,
+    )
+  }
+  const pools = planPools(o, facts)
+  return {
+    id,
+    name: o.name,
+    driver: 'bridge',
+    createdAtNs: facts.createdAtNs,
+    bridge,
+    isForeign: false,
+    isInternal: o.isInternal ?? false,
+    isAttachable: o.isAttachable ?? false,
+    hasIpv6: pools.some((pool) => pool.subnet.includes(':')),
+    options,
+    labels: o.labels ?? {},
+    pools,
+  }
+}
+
+function planPools(o: CreateNetworkOptions, facts: CreateFacts): PoolRow[] {
+  const explicit = (o.ipam ?? []).filter(
+    (entry) => entry.subnet !== undefined && entry.subnet !== '',
+  )
+  const loose = (o.ipam ?? []).find(
+    (entry) => !explicit.includes(entry) && (entry.gateway || entry.ipRange),
+  )
+  if (loose !== undefined) {
+    throw new EngineError(
+      'INVALID_ARGUMENT',
+      'invalid IPAM config: a gateway or an ip-range needs a subnet',
+    )
+  }
+  const taken = facts.networks.flatMap((network) => poolsOf(network).map((pool) => pool.subnet))
+  const pools: PoolRow[] = []
+  const has = (isV6: boolean): boolean => pools.some((pool) => pool.subnet.includes(':') === isV6)
+  for (const entry of explicit) {
+    const row = planPool(entry)
+    const { subnet } = parsePool(row)
+    if (taken.some((other) => overlaps(other, subnet))) {
+      throw new EngineError('FORBIDDEN', 'Pool overlaps with other one on this address space')
+    }
+    if (has(subnet.family === 6)) {
+      throw new EngineError(
+        'INVALID_ARGUMENT',
+        `bridge driver does not support multiple IPv${subnet.family} subnets`,
+      )
+    }
+    taken.push(subnet)
+    pools.push(row)
+  }
+  if (!has(false)) pools.unshift(automatic(chooseSubnet([...taken, ...facts.hostSubnets])))
+  if (o.enableIpv6 && !has(true)) pools.push(automatic(chooseIpv6Subnet(randomBytes(5))))
+  return pools
+}
+
+/** Checks one `--subnet` with its `--gateway`, `--ip-range` and `--aux-address`es. */
+export function planPool(entry: IpamOptions): PoolRow {
+  const subnet = parseSubnet(entry.subnet ?? '')
+  if (subnet === undefined) {
+    throw new EngineError(
+      'INVALID_ARGUMENT',
+      `invalid subnet ${entry.subnet}: invalid CIDR block notation`,
+    )
+  }
+  if (subnet.prefix === 0 || (subnet.family === 4 && subnet.prefix > 31)) {
+    throw new EngineError(
+      'INVALID_ARGUMENT',
+      `invalid subnet ${entry.subnet}: no room for containers`,
+    )
+  }
+  const range = entry.ipRange ? parseSubnet(entry.ipRange) : undefined
+  if (
+    entry.ipRange &&
+    (range === undefined ||
+      !contains(subnet, { family: range.family, value: range.address }) ||
+      range.prefix < subnet.prefix)
+  ) {
+    throw new EngineError(
+      'INVALID_ARGUMENT',
+      `invalid ip-range ${entry.ipRange}: it does not belong to subnet ${formatSubnet(subnet)}`,
+    )
+  }
+  const checked = (what: string, text: string): string => {
+    const address = parseAddress(text)
+    if (address === undefined || !contains(subnet, address)) {
+      throw new EngineError(
+        'INVALID_ARGUMENT',
+        `invalid ${what} ${text}: it does not belong to subnet ${formatSubnet(subnet)}`,
+      )
+    }
+    return formatAddress(address)
+  }
+  const auxAddresses = Object.fromEntries(
+    Object.entries(entry.auxAddresses ?? {}).map(([name, text]) => [
+      name,
+      checked('auxiliary address', text),
+    ]),
+  )
+  const fallback = formatAddress({ family: subnet.family, value: defaultGateway(subnet) })
+  return {
+    subnet: formatSubnet(subnet),
+    gateway: entry.gateway ? checked('gateway', entry.gateway) : fallback,
+    ipRange: range === undefined ? undefined : formatSubnet(range),
+    auxAddresses,
+    isExplicit: true,
+  }
+}
+
+export function automatic(subnet: Subnet): PoolRow {
+  const gateway = formatAddress({ family: subnet.family, value: defaultGateway(subnet) })
+  return {
+    subnet: formatSubnet(subnet),
+    gateway,
+    ipRange: undefined,
+    auxAddresses: {},
+    isExplicit: false,
+  }
+}
+
+/** IFNAMSIZ is 16 with the final zero; dev_valid_name() refuses `/`, `:` and white space. Quotes would break nft's language. */
+export function checkLinkName(name: string): void {
+  if (/^[A-Za-z0-9_.-]{1,15}$/.test(name) && name !== '.' && name !== '..') return
+  throw new EngineError(
+    'INVALID_ARGUMENT',
+    `invalid bridge name "${name}": up to 15 letters, digits, "_", "." and "-"`,
+  )
+}
+
+function checkName(name: string): void {
+  if (['bridge', 'host', 'none', 'default'].includes(name)) {
+    throw new EngineError('FORBIDDEN', `operation is not permitted on predefined ${name} network`)
+  }
+  if (/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}$/.test(name)) return
+  throw new EngineError(
+    'INVALID_ARGUMENT',
+    `invalid network name "${name}": only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`,
+  )
+}
+
+function checkOptions(options: Readonly<Record<string, string>>): void {
+  const mtu = options[OPTION_MTU]
+  if (mtu !== undefined && !(/^\d{1,5}$/.test(mtu) && Number(mtu) >= 68 && Number(mtu) <= 65535)) {
+    throw new EngineError('INVALID_ARGUMENT', `invalid value for ${OPTION_MTU}: "${mtu}"`)
+  }
+  for (const key of [OPTION_ICC, OPTION_MASQUERADE]) {
+    const value = options[key]
+    if (value !== undefined && !/^(0|1|t|f|true|false)$/i.test(value)) {
+      throw new EngineError('INVALID_ARGUMENT', `invalid value for ${key}: "${value}"`)
+    }
+  }
+}

@@ -1,0 +1,90 @@
+import type { Op } from '@ctr/shim'
+import { type Address, parseAddress } from './address.ts'
+import type { Publication } from './firewall.ts'
+import {
+  disableIpv6LinkLocal,
+  LOOPBACK_INDEX,
+  type NetlinkMessage,
+  newAddress,
+  newRoute,
+  newVeth,
+  setLinkUp,
+} from './rtnetlink.ts'
+
+type Side = 'host' | 'child'
+
+/** A container's end of a network, as decided; nothing here is looked up. */
+export interface EndpointLink {
+  /** Host end of the veth pair. */
+  readonly link: string
+  readonly bridgeIndex: number
+  readonly interfaceName: string
+  readonly interfaceIndex: number
+  readonly mac: Uint8Array
+  readonly mtu: number | undefined
+  readonly addresses: readonly { readonly address: Address; readonly prefix: number }[]
+  /** Default routes; empty when another endpoint has them, and on internal networks. */
+  readonly gateways: readonly Address[]
+}
+
+/** On the host, after clone: one message makes both ends, the peer in the child's network namespace. The pair goes with it. */
+export function hostOps(endpoint: EndpointLink): Op[] {
+  const { link, bridgeIndex, interfaceName, interfaceIndex, mac, mtu } = endpoint
+  return [
+    netlink(
+      'host',
+      newVeth({
+        host: { name: link, master: bridgeIndex },
+        peer: { name: interfaceName, index: interfaceIndex, mac },
+        ...(mtu === undefined ? {} : { mtu }),
+      }),
+    ),
+  ]
+}
+
+/** In the container's network namespace. */
+export function childOps(endpoint: EndpointLink): Op[] {
+  const { addresses, gateways, interfaceIndex: index } = endpoint
+  const hasIpv6 = addresses.some(({ address }) => address.family === 6)
+  return [
+    // As Docker: no IPv6, not even link-local, on a network without it. EAFNOSUPPORT: the kernel has none anyway.
+    ...(hasIpv6 ? [] : [netlink('child', disableIpv6LinkLocal({ index }), EAFNOSUPPORT)]),
+    ...addresses.map(({ address, prefix }) => netlink('child', newAddress(index, address, prefix))),
+    netlink('child', setLinkUp({ index })),
+    ...gateways.map((gateway) =>
+      netlink('child', newRoute({ family: gateway.family, gateway, index })),
+    ),
+  ]
+}
+
+/** The only thing that a new network namespace needs by itself. */
+export function loopbackOps(): Op[] {
+  return [netlink('child', setLinkUp({ index: LOOPBACK_INDEX }))]
+}
+
+/** The shim's listeners: they hold the host's ports and serve loopback, hairpin and IPv6 clients. */
+export function forwardOps(publications: readonly Publication[]): Op[] {
+  return publications.map((port) => ({
+    op: 'forward',
+    protocol: port.protocol === 'tcp' ? 6 : 17, // IPPROTO_TCP, IPPROTO_UDP
+    address: port.hostIp,
+    port: port.hostPort,
+    target_address: port.targetAddress,
+    target_port: port.containerPort,
+  }))
+}
+
+export function netlink(side: Side, { message, pidOffset }: NetlinkMessage, ignore = 0): Op {
+  return { op: 'netlink', side, message, pid_offset: pidOffset, ignore }
+}
+
+export const EEXIST = 17
+export const ENODEV = 19
+const EAFNOSUPPORT = 97
+
+/** For addresses that were checked when they were stored. */
+export function storedAddress(text: string): Address {
+  const address = parseAddress(text)
+  if (address === undefined) throw new TypeError(`not an address: ${text}`)
+  return address
+}

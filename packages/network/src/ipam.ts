@@ -1,0 +1,130 @@
+import { EngineError } from '@ctr/errdefs'
+import {
+  type Address,
+  contains,
+  type Family,
+  formatAddress,
+  hostBits,
+  lastAddress,
+  overlaps,
+  parseSubnet,
+  type Subnet,
+} from './address.ts'
+
+/** Addresses of one family that a network gives out. */
+export interface Pool {
+  readonly subnet: Subnet
+  readonly gateway: bigint
+  /** Part of the subnet for containers that ask for no address. */
+  readonly range: Subnet
+  /** Held back for others: `--aux-address`. */
+  readonly auxiliary: readonly bigint[]
+  /** The user named the subnet, so containers may ask for addresses in it. */
+  readonly isExplicit: boolean
+}
+
+/** Which addresses endpoints have. `from` yields them in order, so the search stops at the first gap. */
+export interface AddressBook {
+  from(family: Family, first: bigint): Iterable<bigint>
+  isTaken(family: Family, address: bigint): boolean
+}
+
+/** The lowest free address: a removed container's is the next one given out. */
+export function allocateAddress(pool: Pool, book: AddressBook): bigint {
+  const { family } = pool.subnet
+  const { first, last } = usable(pool)
+  const reserved = new Set([pool.gateway, ...pool.auxiliary])
+  let candidate = first
+  const skipReserved = (): void => {
+    while (reserved.has(candidate)) candidate++
+  }
+  skipReserved()
+  for (const taken of book.from(family, first)) {
+    if (taken > candidate) break
+    if (taken === candidate) candidate++
+    skipReserved()
+  }
+  if (candidate <= last) return candidate
+  throw new EngineError(
+    'INTERNAL',
+    `no available IPv${family} addresses on this network's address pools`,
+  )
+}
+
+/** `--ip`, `--ip6`: checks an address that a user asks for. */
+export function requestAddress(
+  pools: readonly Pool[],
+  address: Address,
+  book: AddressBook,
+): bigint {
+  if (!pools.some((pool) => pool.isExplicit)) {
+    throw new EngineError(
+      'INVALID_ARGUMENT',
+      'user specified IP address is supported only when connecting to networks with user configured subnets',
+    )
+  }
+  const pool = pools.find((candidate) => contains(candidate.subnet, address))
+  if (pool === undefined || !isUsable(pool, address.value)) {
+    throw new EngineError(
+      'INVALID_ARGUMENT',
+      `Invalid address ${formatAddress(address)}: It does not belong to any of this network's subnets`,
+    )
+  }
+  const isHeld = address.value === pool.gateway || pool.auxiliary.includes(address.value)
+  if (isHeld || book.isTaken(address.family, address.value)) {
+    throw new EngineError('FORBIDDEN', 'Address already in use')
+  }
+  return address.value
+}
+
+/** The gateway of a subnet whose user named none. */
+export function defaultGateway(range: Subnet): bigint {
+  return range.address + 1n
+}
+
+/** Docker's default pools: 172.17–31.0.0/16, then 192.168.0.0/16 by /20. The default bridge begins at 172.17, others too. */
+export function chooseSubnet(taken: readonly Subnet[]): Subnet {
+  for (const candidate of defaultSubnets()) {
+    if (!taken.some((subnet) => overlaps(subnet, candidate))) return candidate
+  }
+  throw new EngineError(
+    'INVALID_ARGUMENT',
+    'could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network',
+  )
+}
+
+/** A unique local subnet (RFC 4193): fd, 40 random bits, subnet 0. */
+export function chooseIpv6Subnet(random: Uint8Array): Subnet {
+  const bits = [0xfd, ...random.subarray(0, 5)].reduce(
+    (value, byte) => (value << 8n) | BigInt(byte),
+    0n,
+  )
+  return { family: 6, address: bits << 80n, prefix: 64 }
+}
+
+function* defaultSubnets(): Generator<Subnet> {
+  for (let second = 17; second < 32; second++) yield known(`172.${second}.0.0/16`)
+  for (let third = 0; third < 256; third += 16) yield known(`192.168.${third}.0/20`)
+}
+
+function known(text: string): Subnet {
+  const subnet = parseSubnet(text)
+  if (subnet === undefined) throw new EngineError('INTERNAL', `not a subnet: ${text}`)
+  return subnet
+}
+
+/** First and last address for containers: not the network's own, not the broadcast address. */
+function usable(pool: Pool): { first: bigint; last: bigint } {
+  const first =
+    pool.range.address === pool.subnet.address ? pool.subnet.address + 1n : pool.range.address
+  const last = lastAddress(pool.range)
+  const isBroadcast = pool.subnet.family === 4 && last === lastAddress(pool.subnet)
+  return hostBits(pool.subnet.family, pool.subnet.prefix) < 2n
+    ? { first: pool.range.address, last }
+    : { first, last: isBroadcast ? last - 1n : last }
+}
+
+function isUsable(pool: Pool, address: bigint): boolean {
+  const { first, last } = usable({ ...pool, range: pool.subnet })
+  return address >= first && address <= last
+}

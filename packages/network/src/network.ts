@@ -1,0 +1,60 @@
+import { EngineError } from '@ctr/errdefs'
+import type { NetworkRow, PoolRow } from '@ctr/store'
+import { type Address, parseAddress, parseSubnet } from './address.ts'
+import type { BridgeRules } from './firewall.ts'
+import type { Pool } from './ipam.ts'
+
+export type Network = NetworkRow
+
+/** Docker's names of driver options that we act on; others are stored and shown. */
+export const OPTION_BRIDGE_NAME = 'com.docker.network.bridge.name'
+export const OPTION_ICC = 'com.docker.network.bridge.enable_icc'
+export const OPTION_MASQUERADE = 'com.docker.network.bridge.enable_ip_masquerade'
+export const OPTION_MTU = 'com.docker.network.driver.mtu'
+
+export function mtuOf(network: Network): number | undefined {
+  const text = network.options[OPTION_MTU]
+  return text === undefined ? undefined : Number(text)
+}
+
+export function poolsOf(network: Network): Pool[] {
+  return network.pools.map(parsePool)
+}
+
+export function parsePool(row: PoolRow): Pool {
+  const subnet = parseSubnet(row.subnet)
+  const gateway = parseAddress(row.gateway)
+  const range = row.ipRange === undefined ? subnet : parseSubnet(row.ipRange)
+  if (subnet === undefined || gateway === undefined || range === undefined) {
+    throw new EngineError('INTERNAL', `the stored pool ${row.subnet} cannot be read`)
+  }
+  const auxiliary = Object.values(row.auxAddresses).flatMap(
+    (text) => parseAddress(text)?.value ?? [],
+  )
+  return { subnet, gateway: gateway.value, range, auxiliary, isExplicit: row.isExplicit }
+}
+
+/** The bridge's own addresses: the gateways. */
+export function bridgeAddresses(network: Network): { address: Address; prefix: number }[] {
+  return poolsOf(network).map(({ subnet, gateway }) => ({
+    address: { family: subnet.family, value: gateway },
+    prefix: subnet.prefix,
+  }))
+}
+
+export function rulesOf(network: Network & { bridge: string }): BridgeRules {
+  const subnetOf = (isV6: boolean): string | undefined =>
+    network.pools.find((pool) => pool.subnet.includes(':') === isV6)?.subnet
+  return {
+    link: network.bridge,
+    ipv4Subnet: subnetOf(false),
+    ipv6Subnet: subnetOf(true),
+    isInternal: network.isInternal,
+    allowsInterContainer: isTrue(network.options[OPTION_ICC], true),
+    masquerades: isTrue(network.options[OPTION_MASQUERADE], true),
+  }
+}
+
+function isTrue(text: string | undefined, fallback: boolean): boolean {
+  return text === undefined ? fallback : /^(1|t|true)$/i.test(text)
+}

@@ -1,0 +1,167 @@
+import { EngineError } from '@ctr/errdefs'
+import type { Address } from './address.ts'
+import { addressBytes, formatAddress, parseAddress } from './address.ts'
+
+/** What a user asks for; the parts as in Docker's API. */
+export interface PortBinding {
+  readonly protocol: string
+  readonly containerPort: number
+  /** Empty: all addresses, IPv4 and IPv6. */
+  readonly hostIp: string
+  /** Empty or `0`: any free port; `8080`; or `8000-8010`: the first free one of these. */
+  readonly hostPort: string
+}
+
+/** What the user got: one address, one port. */
+export interface PublishedPort {
+  readonly protocol: 'tcp' | 'udp'
+  readonly containerPort: number
+  readonly hostIp: string
+  readonly hostPort: number
+}
+
+/** Which ports are taken: by our own endpoints, and by other programs. */
+export interface PortFacts {
+  isTaken(protocol: 'tcp' | 'udp', hostIp: string, port: number): boolean
+  isFree(protocol: 'tcp' | 'udp', address: Uint8Array, port: number): boolean
+  /** The host has IPv6. */
+  readonly hasIpv6: boolean
+  /** Where the search for any port goes on, so that a port is not used again at once. */
+  nextEphemeral: number
+}
+
+/** proc(5) ip_local_port_range; the kernel's default. */
+export const EPHEMERAL_FIRST = 32768
+export const EPHEMERAL_LAST = 60999
+
+/** Decides the host's side of every binding. Throws an EngineError with Docker's text for what cannot be had. */
+export function allocatePorts(
+  bindings: readonly PortBinding[],
+  facts: PortFacts,
+  endpoint: { name: string; id: string },
+): PublishedPort[] {
+  const published: PublishedPort[] = []
+  const isTaken = (protocol: 'tcp' | 'udp', hostIp: string, port: number): boolean =>
+    facts.isTaken(protocol, hostIp, port) || published.some((p) => clash(p, protocol, hostIp, port))
+  for (const binding of bindings) {
+    const protocol = parseProtocol(binding.protocol)
+    checkPort(binding.containerPort)
+    const addresses = bindAddresses(binding.hostIp, facts.hasIpv6)
+    const port = choosePort(binding, protocol, addresses, { ...facts, isTaken })
+    if (port === undefined) throw conflict(binding, addresses, endpoint)
+    if (isEphemeral(binding))
+      facts.nextEphemeral = port === EPHEMERAL_LAST ? EPHEMERAL_FIRST : port + 1
+    for (const address of addresses) {
+      const hostIp = formatAddress(address)
+      published.push({ protocol, containerPort: binding.containerPort, hostIp, hostPort: port })
+    }
+  }
+  return published
+}
+
+/** Docker's text for a port that another container or program has. */
+export function portConflictError(
+  endpoint: { name: string; id: string },
+  hostIp: string,
+  port: number,
+): EngineError {
+  const host = hostIp.includes(':') ? `[${hostIp}]` : hostIp
+  return new EngineError(
+    'INTERNAL',
+    `driver failed programming external connectivity on endpoint ${endpoint.name} (${endpoint.id}): Bind for ${host}:${port} failed: port is already allocated`,
+  )
+}
+
+function choosePort(
+  binding: PortBinding,
+  protocol: 'tcp' | 'udp',
+  addresses: readonly Address[],
+  facts: PortFacts,
+): number | undefined {
+  const isOurs = (port: number): boolean =>
+    addresses.some((address) => facts.isTaken(protocol, formatAddress(address), port))
+  const isUsable = (port: number): boolean =>
+    !isOurs(port) &&
+    addresses.every((address) => facts.isFree(protocol, addressBytes(address), port))
+  if (isEphemeral(binding)) {
+    return (
+      firstOf(facts.nextEphemeral, EPHEMERAL_LAST, isUsable) ??
+      firstOf(EPHEMERAL_FIRST, facts.nextEphemeral - 1, isUsable)
+    )
+  }
+  const { first, last } = parseRange(binding.hostPort)
+  // One wanted port: only our own book is asked; the shim's bind says the rest, and with the right error.
+  return firstOf(first, last, (port) => (first === last ? !isOurs(port) : isUsable(port)))
+}
+
+function firstOf(first: number, last: number, test: (port: number) => boolean): number | undefined {
+  for (let port = first; port <= last; port++) if (test(port)) return port
+  return undefined
+}
+
+function conflict(
+  binding: PortBinding,
+  addresses: readonly Address[],
+  endpoint: { name: string; id: string },
+): EngineError {
+  if (isEphemeral(binding)) {
+    return new EngineError('INTERNAL', 'all ports are allocated')
+  }
+  const { first, last } = parseRange(binding.hostPort)
+  if (first !== last) {
+    return new EngineError(
+      'INTERNAL',
+      `driver failed programming external connectivity on endpoint ${endpoint.name} (${endpoint.id}): all ports of ${binding.hostPort} are allocated`,
+    )
+  }
+  const address = addresses[0]
+  return portConflictError(endpoint, address === undefined ? '' : formatAddress(address), first)
+}
+
+function parseProtocol(protocol: string): 'tcp' | 'udp' {
+  if (protocol === 'tcp' || protocol === 'udp') return protocol
+  const known =
+    protocol === 'sctp' ? 'sctp ports cannot be published' : `invalid proto: ${protocol}`
+  throw new EngineError('INVALID_ARGUMENT', known)
+}
+
+function bindAddresses(hostIp: string, hasIpv6: boolean): Address[] {
+  if (hostIp === '') {
+    const any: Address[] = [{ family: 4, value: 0n }]
+    return hasIpv6 ? [...any, { family: 6, value: 0n }] : any
+  }
+  const address = parseAddress(hostIp.replace(/^\[(.*)\]$/, '$1'))
+  if (address === undefined) {
+    throw new EngineError('INVALID_ARGUMENT', `invalid IP address: ${hostIp}`)
+  }
+  return [address]
+}
+
+function isEphemeral(binding: PortBinding): boolean {
+  return binding.hostPort === '' || binding.hostPort === '0'
+}
+
+function parseRange(text: string): { first: number; last: number } {
+  const match = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text)
+  const first = Number(match?.[1])
+  const last = Number(match?.[2] ?? match?.[1])
+  if (match === null || last < first) {
+    throw new EngineError('INVALID_ARGUMENT', `invalid port specification: "${text}"`)
+  }
+  checkPort(first)
+  checkPort(last)
+  return { first, last }
+}
+
+function checkPort(port: number): void {
+  if (!Number.isInteger(port) || port < 1 || port > 65535) {
+    throw new EngineError('INVALID_ARGUMENT', `invalid port ${port}: must be from 1 to 65535`)
+  }
+}
+
+function clash(port: PublishedPort, protocol: string, hostIp: string, hostPort: number): boolean {
+  if (port.protocol !== protocol || port.hostPort !== hostPort) return false
+  if (port.hostIp.includes(':') !== hostIp.includes(':')) return false
+  const any = hostIp.includes(':') ? '::' : '0.0.0.0'
+  return port.hostIp === hostIp || port.hostIp === any || hostIp === any
+}

@@ -1,0 +1,72 @@
+import { isLoopback, parseAddress } from './address.ts'
+
+export interface ResolvConfOptions {
+  /** The host's /etc/resolv.conf; see `hostResolvConfPaths`. */
+  readonly hostFile: string
+  /** `--dns`, `--dns-search`, `--dns-option`: each replaces the host's of its kind. A search of `.` means none. */
+  readonly nameservers?: readonly string[]
+  readonly search?: readonly string[]
+  readonly options?: readonly string[]
+  /** The container shares the host's network namespace: loopback resolvers work. */
+  readonly isHostNetwork?: boolean
+  /** The container has IPv6, so IPv6 resolvers are of use. */
+  readonly hasIpv6?: boolean
+}
+
+/** systemd-resolved's stub, and the file that has the resolvers behind it. */
+const SYSTEMD_STUB = '127.0.0.53'
+export const SYSTEMD_RESOLVED_FILE = '/run/systemd/resolve/resolv.conf'
+/** Docker's, when nothing of the host's list can be used inside a container. */
+const FALLBACK_NAMESERVERS = ['8.8.8.8', '8.8.4.4']
+
+/** True when the host's file names systemd-resolved's stub only: read SYSTEMD_RESOLVED_FILE instead of it. */
+export function pointsToSystemdStub(hostFile: string): boolean {
+  const { nameservers } = parse(hostFile)
+  return nameservers.length > 0 && nameservers.every((address) => address === SYSTEMD_STUB)
+}
+
+/** Content of a container's /etc/resolv.conf. */
+export function resolvConf(o: ResolvConfOptions): string {
+  const host = parse(o.hostFile)
+  const inherited = o.isHostNetwork
+    ? host.nameservers
+    : reachable(host.nameservers, o.hasIpv6 === true)
+  const nameservers = o.nameservers?.length ? o.nameservers : inherited
+  const search = (o.search?.length ? o.search : host.search).filter((domain) => domain !== '.')
+  const options = o.options?.length ? o.options : host.options
+  return [
+    ...nameservers.map((address) => `nameserver ${address}\n`),
+    ...(search.length > 0 ? [`search ${search.join(' ')}\n`] : []),
+    ...(options.length > 0 ? [`options ${options.join(' ')}\n`] : []),
+  ].join('')
+}
+
+function reachable(nameservers: readonly string[], hasIpv6: boolean): readonly string[] {
+  const usable = nameservers.filter((text) => {
+    const address = parseAddress(text.replace(/%.*$/, ''))
+    if (address === undefined || isLoopback(address)) return false
+    return address.family === 4 || hasIpv6
+  })
+  return usable.length > 0 ? usable : FALLBACK_NAMESERVERS
+}
+
+/** resolv.conf(5): of `search` and `domain` the last one counts. */
+function parse(text: string): { nameservers: string[]; search: string[]; options: string[] } {
+  const result = { nameservers: [] as string[], search: [] as string[], options: [] as string[] }
+  for (const line of text.split('\n')) {
+    const [keyword, ...values] = line.trim().split(/\s+/)
+    switch (keyword) {
+      case 'nameserver':
+        if (values[0] !== undefined) result.nameservers.push(values[0])
+        break
+      case 'search':
+      case 'domain':
+        result.search = values
+        break
+      case 'options':
+        result.options.push(...values)
+        break
+    }
+  }
+  return result
+}
