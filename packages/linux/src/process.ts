@@ -1,0 +1,53 @@
+import { closeSync, readFileSync } from 'node:fs'
+import { isErrno } from '@ctr/errdefs'
+import { pidfdOpen, pidfdSendSignal } from './syscalls.ts'
+
+/**
+ * When the process started, in clock ticks since boot: with the pid it names a process for ever. Undefined if there is
+ * no such process; a zombie counts as one. proc_pid_stat(5) field 22
+ */
+export function processStartTime(pid: number): bigint | undefined {
+  try {
+    return parseStartTime(readFileSync(`/proc/${pid}/stat`, 'utf8'))
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ESRCH')) return undefined
+    throw error
+  }
+}
+
+/** The name of the program is in parentheses and may hold anything, so fields count from the last `)`. */
+export function parseStartTime(stat: string): bigint {
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  const startTime = fields[22 - 3]
+  if (startTime === undefined) throw new RangeError(`not a /proc/PID/stat: ${stat.slice(0, 80)}`)
+  return BigInt(startTime)
+}
+
+/** True while the process with this pid and start time exists (also as a zombie). */
+export function isProcess(pid: number, startTime: bigint): boolean {
+  return processStartTime(pid) === startTime
+}
+
+/**
+ * Sends a signal to exactly this process: the pidfd is opened before the start time is compared, so a pid that was used
+ * again is never hit. False if the process is gone.
+ */
+export function signalProcess(pid: number, startTime: bigint, signal: number): boolean {
+  let pidfd: number
+  try {
+    pidfd = pidfdOpen(pid)
+  } catch (error) {
+    if (isErrno(error, 'ESRCH', 'EINVAL')) return false
+    throw error
+  }
+  try {
+    if (!isProcess(pid, startTime)) return false
+    pidfdSendSignal(pidfd, signal)
+    return true
+  } catch (error) {
+    if (isErrno(error, 'ESRCH')) return false
+    throw error
+  } finally {
+    closeSync(pidfd)
+  }
+}
