@@ -156,8 +156,9 @@ logged() {
   what=$1
   shift
   echo "\$ $*" >>"$log"
+  begin=$(wc -l <"$log")
   "$@" >>"$log" 2>&1 9>&- && return 0
-  tail -n 30 "$log" >&2
+  tail -n "+$begin" "$log" | tail -n 40 >&2
   die "$what failed; everything it said is in $log"
 }
 

@@ -60,6 +60,8 @@ export interface TestDaemon extends AsyncDisposable {
     body?: unknown,
     options?: ApiRequestOptions,
   ): Promise<ApiResponse>
+  /** The command that `ctr` and `session` run. */
+  readonly cli: readonly string[]
   /** Environment that points both clients at this daemon. */
   readonly clientEnvironment: Readonly<Record<string, string>>
   /** SIGKILL, and wait until it is gone. */
@@ -126,6 +128,9 @@ class DaemonProcess implements TestDaemon {
   get log(): string {
     const path = join(this.root, 'ctrd.log')
     return existsSync(path) ? readFileSync(path, 'utf8') : ''
+  }
+  get cli(): readonly string[] {
+    return cli()
   }
   get clientEnvironment(): Record<string, string> {
     const host = `unix://${this.socketPath}`

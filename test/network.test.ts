@@ -1,0 +1,282 @@
+import assert from 'node:assert/strict'
+import { createSocket } from 'node:dgram'
+import { readdirSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { connect } from 'node:net'
+import { test } from 'node:test'
+import { requires, run, waitFor } from '@ctr/testkit'
+import { checkResult, field, inBusybox, useDaemon } from './daemon-fixture.ts'
+
+const skip = requires({ root: true, commands: ['nft', 'ip'] })
+const ctrd = useDaemon()
+// Away from the ephemeral range of the kernel, so that no client of this machine has them by chance.
+let nextPort = 20_000 + (process.pid % 5_000)
+const freePort = (): number => nextPort++
+
+async function fetchText(url: string): Promise<string> {
+  return await waitFor(url, async () => {
+    const response = await fetch(url, { signal: AbortSignal.timeout(2000) }).catch(() => undefined)
+    return response?.ok === true ? await response.text() : undefined
+  })
+}
+
+async function webServer(name: string, ...flags: string[]): Promise<void> {
+  const script = `mkdir -p /www; echo "page of ${name}" >/www/index.html; exec httpd -f -p 80 -h /www`
+  await ctrd().ok(['run', '-d', '--name', name, ...flags, 'busybox', 'sh', '-c', script])
+}
+
+test('a container has an address of the bridge, a default route and lo', { skip }, async () => {
+  const prefix = ctrd().subnetPrefix
+  const out = await inBusybox(ctrd(), 'ip -o -4 addr; ip route')
+  assert.match(out, new RegExp(`lo +inet 127\\.0\\.0\\.1/8`))
+  assert.match(out, new RegExp(`eth0 +inet ${prefix.replaceAll('.', '\\.')}\\.\\d+/24 `))
+  assert.match(out, new RegExp(`^default via ${prefix.replaceAll('.', '\\.')}\\.1 dev eth0`, 'm'))
+})
+
+test('containers reach each other and the gateway', { skip }, async () => {
+  await ctrd().ok(['run', '-d', '--name', 'peer', 'busybox', 'sleep', '300'])
+  const address = await field(ctrd(), 'peer', '{{.NetworkSettings.IPAddress}}')
+  await inBusybox(ctrd(), `ping -c 1 -W 2 ${address} && ping -c 1 -W 2 ${ctrd().subnetPrefix}.1`)
+})
+
+test('an address is free again after rm', { skip }, async () => {
+  const address = '{{.NetworkSettings.IPAddress}}'
+  await ctrd().ok(['run', '-d', '--name', 'n1', 'busybox', 'sleep', '300'])
+  const first = await field(ctrd(), 'n1', address)
+  await ctrd().ok(['rm', '-f', 'n1'])
+  const seen = new Set<string>()
+  for (let round = 0; round < 260 && !seen.has(first); round++) {
+    const id = await ctrd().ok(['create', 'busybox', 'true'])
+    await ctrd().ok(['start', id])
+    await ctrd().ok(['wait', id])
+    seen.add(first) // 260 containers in a /24 only start if addresses come back
+    await ctrd().ok(['rm', id])
+  }
+})
+
+test('a published port answers on loopback, from the bridge and through the address of the host', {
+  skip,
+}, async () => {
+  const port = freePort()
+  await webServer('web', '-p', `${port}:80`)
+  assert.equal(await fetchText(`http://127.0.0.1:${port}/`), 'page of web\n')
+  assert.equal(await fetchText(`http://${ctrd().subnetPrefix}.1:${port}/`), 'page of web\n')
+  const hairpin = await inBusybox(ctrd(), `wget -qO- http://${ctrd().subnetPrefix}.1:${port}/`)
+  assert.equal(hairpin, 'page of web')
+  assert.match(await ctrd().ok(['ps']), new RegExp(`0\\.0\\.0\\.0:${port}->80/tcp`))
+})
+
+test('the program sees who calls from outside, not the bridge', { skip }, async () => {
+  // From a network namespace of its own, as another machine would.
+  const port = freePort()
+  const space = `ctt${process.pid}`
+  await ctrd().ok([
+    'run',
+    '-d',
+    '--name',
+    'src',
+    '-p',
+    `${port}:80`,
+    'busybox',
+    'nc',
+    '-lk',
+    '-p',
+    '80',
+    '-e',
+    'sh',
+    '-c',
+    'echo "$NCREMOTE_IP"; env',
+  ])
+  try {
+    await run(['ip', 'netns', 'add', space])
+    await run([
+      'ip',
+      'link',
+      'add',
+      `${space}h`,
+      'type',
+      'veth',
+      'peer',
+      'name',
+      'eth0',
+      'netns',
+      space,
+    ])
+    await run(['ip', 'addr', 'add', '10.127.255.1/30', 'dev', `${space}h`])
+    await run(['ip', 'link', 'set', `${space}h`, 'up'])
+    await run(['ip', '-n', space, 'addr', 'add', '10.127.255.2/30', 'dev', 'eth0'])
+    await run(['ip', '-n', space, 'link', 'set', 'eth0', 'up'])
+    await waitFor('an answer from outside', async () => {
+      const { stdout } = await run(
+        [
+          'ip',
+          'netns',
+          'exec',
+          space,
+          'busybox',
+          'timeout',
+          '2',
+          'busybox',
+          'nc',
+          '10.127.255.1',
+          String(port),
+        ],
+        { input: '' },
+      )
+      return stdout.includes('PATH=')
+    })
+  } finally {
+    await run(['ip', 'netns', 'delete', space])
+    await run(['ip', 'link', 'delete', `${space}h`])
+  }
+})
+
+test('a published UDP port answers', { skip }, async () => {
+  const port = freePort()
+  await ctrd().ok([
+    'run',
+    '-d',
+    '--name',
+    'udp',
+    '-p',
+    `${port}:9000/udp`,
+    'busybox',
+    'nc',
+    '-u',
+    '-lk',
+    '-p',
+    '9000',
+    '-e',
+    'cat',
+  ])
+  const socket = createSocket('udp4')
+  const answer = new Promise<string>((resolve) =>
+    socket.on('message', (data) => resolve(data.toString())),
+  )
+  try {
+    const text = await waitFor('an echo', async () => {
+      socket.send('ping', port, '127.0.0.1')
+      return await Promise.race([
+        answer,
+        new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), 200)),
+      ])
+    })
+    assert.equal(text, 'ping')
+  } finally {
+    socket.close()
+  }
+})
+
+test('a port that is taken is refused and leaves nothing', { skip }, async () => {
+  const port = freePort()
+  await webServer('first', '-p', `${port}:80`)
+  const result = await ctrd().ctr([
+    'run',
+    '-d',
+    '--name',
+    'second',
+    '-p',
+    `${port}:80`,
+    'busybox',
+    'sleep',
+    '300',
+  ])
+  checkResult({ code: 125, stderr: /port is already allocated/ }, result)
+  await ctrd().ctr(['rm', '-f', 'second'])
+  assert.equal(await fetchText(`http://127.0.0.1:${port}/`), 'page of first\n')
+})
+
+test('a port taken by another program of the host is refused', { skip }, async () => {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '0.0.0.0', () => resolve()))
+  const { port } = server.address() as AddressInfo
+  try {
+    const result = await ctrd().ctr(['run', '--rm', '-p', `${port}:80`, 'busybox', 'true'])
+    checkResult({ code: 125, stderr: /address already in use|port is already allocated/ }, result)
+  } finally {
+    server.close()
+  }
+})
+
+test('after rm the port, the rules and the devices have gone', { skip }, async () => {
+  const port = freePort()
+  await webServer('gone', '-p', `${port}:80`)
+  await fetchText(`http://127.0.0.1:${port}/`)
+  await ctrd().ok(['rm', '-f', 'gone'])
+  await assert.rejects(fetch(`http://127.0.0.1:${port}/`))
+  const { stdout } = await run(['nft', 'list', 'ruleset'])
+  assert.ok(!stdout.includes(String(port)), stdout)
+})
+
+test('-p without a host port takes a free one, on the address asked for', { skip }, async () => {
+  await webServer('any', '-p', '127.0.0.1::80')
+  const ports = JSON.parse(await field(ctrd(), 'any', '{{json .NetworkSettings.Ports}}')) as Record<
+    string,
+    { HostIp: string; HostPort: string }[]
+  >
+  const [binding] = ports['80/tcp'] ?? []
+  assert.equal(binding?.HostIp, '127.0.0.1')
+  assert.equal(await fetchText(`http://127.0.0.1:${binding?.HostPort}/`), 'page of any\n')
+})
+
+const badPorts = ['80:80:80:80', 'a:b', '99999:80', '8080:', '0.0.0.0:x:80', '80/abc', '1-3:1-2']
+for (const spec of badPorts) {
+  test(`-p ${spec} is refused and leaves no container`, { skip }, async () => {
+    const result = await ctrd().ctr(['run', '-p', spec, 'busybox', 'true'])
+    checkResult({ code: 125, stderr: /[Ii]nvalid|[Nn]o port specified/ }, result)
+    assert.equal(await ctrd().ok(['ps', '-aq']), '')
+  })
+}
+
+test('an unknown network is refused', { skip }, async () => {
+  const result = await ctrd().ctr(['run', '--network', 'nosuch', 'busybox', 'true'])
+  checkResult({ code: 125, stderr: /network nosuch not found/ }, result)
+})
+
+test('ten containers up and down leave no device behind', { skip }, async () => {
+  const devices = (): string[] => readdirSync('/sys/class/net').sort()
+  await inBusybox(ctrd(), 'true') // makes the bridge
+  const before = devices()
+  const names = Array.from({ length: 10 }, (_, index) => `n${index}`)
+  await Promise.all(
+    names.map((name) => ctrd().ok(['run', '-d', '--name', name, 'busybox', 'sleep', '300'])),
+  )
+  await Promise.all(names.map((name) => ctrd().ok(['rm', '-f', name])))
+  await waitFor('the devices of before', () => devices().every((name) => before.includes(name)))
+})
+
+test('a connection through a published port survives the daemon', { skip }, async () => {
+  const port = freePort()
+  await ctrd().ok([
+    'run',
+    '-d',
+    '--name',
+    'long',
+    '-p',
+    `${port}:80`,
+    'busybox',
+    'nc',
+    '-lk',
+    '-p',
+    '80',
+    '-e',
+    'cat',
+  ])
+  const socket = connect(port, '127.0.0.1')
+  let received = ''
+  socket.on('data', (data: Buffer) => {
+    received += data.toString()
+  })
+  socket.on('error', () => undefined)
+  try {
+    socket.write('one\n')
+    await waitFor('the first echo', () => received.includes('one'))
+    await ctrd().kill9()
+    socket.write('two\n')
+    await waitFor('the second echo', () => received.includes('two'))
+  } finally {
+    socket.destroy()
+    await ctrd().restart()
+  }
+})

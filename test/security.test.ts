@@ -1,0 +1,175 @@
+import assert from 'node:assert/strict'
+import { chmodSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
+import { before, test } from 'node:test'
+import { requires, run } from '@ctr/testkit'
+import { checkResult, useDaemon } from './daemon-fixture.ts'
+
+const skip = requires({ root: true, commands: ['gcc'] })
+const ctrd = useDaemon({ bridge: false })
+let programs = ''
+
+before(async () => {
+  programs = `${ctrd().root}/programs`
+  mkdirSync(programs)
+  for (const name of ['seccomp-probe', 'set-uid-probe']) {
+    const { code, stderr } = await run([
+      'gcc',
+      '-static',
+      '-O1',
+      '-o',
+      `${programs}/${name}`,
+      `${import.meta.dirname}/${name}.c`,
+    ])
+    assert.equal(code, 0, stderr)
+  }
+  chmodSync(`${programs}/set-uid-probe`, 0o4755)
+})
+
+async function capabilities(...flags: string[]): Promise<bigint> {
+  const out = await ctrd().ok([
+    'run',
+    '--rm',
+    ...flags,
+    'busybox',
+    'grep',
+    'CapEff',
+    '/proc/1/status',
+  ])
+  return BigInt(`0x${out.split('\t')[1]}`)
+}
+
+test('the default capabilities are Docker’s fourteen, none inheritable or ambient', {
+  skip,
+}, async () => {
+  const out = await ctrd().ok(['run', '--rm', 'busybox', 'grep', 'Cap', '/proc/1/status'])
+  assert.equal(
+    out,
+    'CapInh:\t0000000000000000\nCapPrm:\t00000000a80425fb\nCapEff:\t00000000a80425fb\nCapBnd:\t00000000a80425fb\nCapAmb:\t0000000000000000',
+  )
+})
+
+test('capabilities are dropped and added by name', { skip }, async () => {
+  assert.equal(await capabilities('--cap-drop', 'ALL'), 0n)
+  assert.equal(await capabilities('--cap-drop', 'ALL', '--cap-add', 'CHOWN'), 1n)
+  assert.equal(await capabilities('--cap-drop', 'all', '--cap-add', 'cap_chown'), 1n)
+  assert.equal(await capabilities('--cap-drop', 'CHOWN'), 0xa80425fan)
+  assert.equal(await capabilities('-u', '1000'), 0n)
+})
+
+test('--privileged has every capability', { skip }, async () => {
+  assert.ok((await capabilities('--privileged')) > 0x1ffffffffn)
+})
+
+test('an unknown capability is refused', { skip }, async () => {
+  const result = await ctrd().ctr(['run', '--cap-add', 'BOGUS', 'busybox', 'true'])
+  checkResult({ code: 125, stderr: /invalid CapAdd: unknown capability: "CAP_BOGUS"/ }, result)
+  assert.equal(await ctrd().ok(['ps', '-aq']), '')
+})
+
+async function probe(...flags: string[]): Promise<Map<string, number>> {
+  const out = await ctrd().ok([
+    'run',
+    '--rm',
+    '-v',
+    `${programs}:/p:ro`,
+    ...flags,
+    'busybox',
+    '/p/seccomp-probe',
+  ])
+  return new Map(
+    out.split('\n').map((line) => [line.split(' ')[0] ?? '', Number(line.split(' ')[1])]),
+  )
+}
+
+test('the default policy answers as Docker’s', { skip }, async () => {
+  const EPERM = 1
+  const ENOSYS = 38
+  const answers = await probe()
+  assert.deepEqual(Object.fromEntries(answers), {
+    clone3: ENOSYS,
+    io_uring_setup: EPERM,
+    vsock: EPERM,
+    unshare_user: EPERM,
+    keyctl: EPERM,
+    mount: EPERM,
+    inet: 0,
+  })
+  const out = await ctrd().ok(['run', '--rm', 'busybox', 'grep', 'Seccomp:', '/proc/1/status'])
+  assert.equal(out, 'Seccomp:\t2')
+})
+
+test('seccomp=unconfined has no policy', { skip }, async () => {
+  const flags = ['--security-opt', 'seccomp=unconfined']
+  const out = await ctrd().ok([
+    'run',
+    '--rm',
+    ...flags,
+    'busybox',
+    'grep',
+    'Seccomp:',
+    '/proc/1/status',
+  ])
+  assert.equal(out, 'Seccomp:\t0')
+  assert.notEqual((await probe(...flags)).get('clone3'), 38)
+})
+
+test('a policy of one’s own is obeyed', { skip }, async () => {
+  const file = `${ctrd().root}/policy.json`
+  writeFileSync(
+    file,
+    JSON.stringify({
+      defaultAction: 'SCMP_ACT_ALLOW',
+      syscalls: [{ names: ['chown', 'fchownat', 'lchown', 'fchown'], action: 'SCMP_ACT_ERRNO' }],
+    }),
+  )
+  const result = await ctrd().ctr([
+    'run',
+    '--rm',
+    '--security-opt',
+    `seccomp=${file}`,
+    'busybox',
+    'chown',
+    '1',
+    '/tmp',
+  ])
+  checkResult({ code: 1, stderr: /Operation not permitted/ }, result)
+})
+
+test('a broken policy is refused', { skip }, async () => {
+  const file = `${ctrd().root}/broken.json`
+  writeFileSync(file, '{')
+  const result = await ctrd().ctr([
+    'run',
+    '--rm',
+    '--security-opt',
+    `seccomp=${file}`,
+    'busybox',
+    'true',
+  ])
+  assert.equal(result.code, 125)
+  assert.equal(await ctrd().ok(['ps', '-aq']), '')
+})
+
+test('an unknown security option is refused', { skip }, async () => {
+  const result = await ctrd().ctr(['run', '--rm', '--security-opt', 'bogus=1', 'busybox', 'true'])
+  checkResult({ code: 125, stderr: /invalid --security-opt/ }, result)
+})
+
+test('a set-uid program gains nothing under no-new-privileges', { skip }, async () => {
+  const args = ['-u', '1000', '-v', `${programs}:/p:ro`, 'busybox', '/p/set-uid-probe']
+  assert.equal(await ctrd().ok(['run', '--rm', ...args]), '0')
+  assert.equal(
+    await ctrd().ok(['run', '--rm', '--security-opt', 'no-new-privileges', ...args]),
+    '1000',
+  )
+})
+
+test('the socket is for root and one group', { skip }, () => {
+  assert.equal((statSync(ctrd().socketPath).mode & 0o777).toString(8), '660')
+})
+
+test('the directories of the engine are closed to other users', { skip }, () => {
+  for (const path of [ctrd().dataRoot, ctrd().execRoot]) {
+    assert.equal(statSync(path).mode & 0o007 & ~0o001, 0, path)
+  }
+})
