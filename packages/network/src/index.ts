@@ -1,18 +1,12 @@
-export type { CreateNetworkOptions, IpamOptions } from './create.ts'
-export type { Publication } from './firewall.ts'
+export type { ConnectOptions } from './endpoint/allocate.ts'
+export type { Endpoint, EndpointAddress } from './endpoint/endpoint.ts'
+export type { EndpointPlan, Target } from './endpoint/plan.ts'
+export { type PortBinding, type PublishedPort, portConflictError } from './endpoint/ports.ts'
+export type { Publication } from './firewall/render.ts'
 export { type HostsFileOptions, hostsFile } from './hosts-file.ts'
-export type { Network } from './network.ts'
-export {
-  type ConnectOptions,
-  type Endpoint,
-  type EndpointAddress,
-  type EndpointPlan,
-  type Networks,
-  type NetworksOptions,
-  openNetworks,
-  type Target,
-} from './networks.ts'
-export { type PortBinding, type PublishedPort, portConflictError } from './ports.ts'
+export type { CreateNetworkOptions, IpamOptions } from './network/create.ts'
+export type { Network } from './network/network.ts'
+export { type Networks, type NetworksOptions, openNetworks } from './networks.ts'
 export {
   pointsToSystemdStub,
   type ResolvConfOptions,

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
 import { EngineError } from '@ctr/errdefs'
 import { interfaceIndex } from '@ctr/linux'
 import type { Program } from '@ctr/shim'
-import { type Address, parseInterfaceAddress, parseSubnet, type Subnet } from './address.ts'
-import { EEXIST, ENODEV, netlink } from './endpoint.ts'
-import { deleteLink, newAddress, newBridge, setLinkAlias, setLinkUp } from './rtnetlink.ts'
+import { type Address, parseInterfaceAddress, parseSubnet, type Subnet } from '../address.ts'
+import { EEXIST, ENODEV, netlink } from '../endpoint/ops.ts'
+import { deleteLink, newAddress, newBridge, setLinkAlias, setLinkUp } from '../rtnetlink.ts'
 
 /** Runs host-side operations in the daemon's network namespace; resolves when all have succeeded. */
 export type Exec = (program: Program) => Promise<void>
@@ -49,6 +49,15 @@ export async function deleteLinks(exec: Exec, names: readonly string[]): Promise
 /** The alias of a link; undefined when there is no such link. */
 export function linkAlias(name: string): string | undefined {
   return readText(`/sys/class/net/${name}/ifalias`)?.trim()
+}
+
+/** Links enslaved to a bridge. */
+export function portsOfBridge(name: string): string[] {
+  try {
+    return readdirSync(`/sys/class/net/${name}/brif`)
+  } catch {
+    return [] // no such bridge
+  }
 }
 
 export function isBridge(name: string): boolean {

@@ -1,7 +1,7 @@
 import { EngineError } from '@ctr/errdefs'
 import type { NetworkRow, PoolRow } from '@ctr/store'
-import { type Address, parseAddress, parseSubnet } from './address.ts'
-import type { BridgeRules } from './firewall.ts'
+import { type Address, parseAddress, parseSubnet } from '../address.ts'
+import type { BridgeRules } from '../firewall/render.ts'
 import type { Pool } from './ipam.ts'
 
 export type Network = NetworkRow

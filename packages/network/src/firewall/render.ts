@@ -1,4 +1,4 @@
-import type { PublishedPort } from './ports.ts'
+import type { PublishedPort } from '../endpoint/ports.ts'
 
 /** What the firewall must know of one bridge. */
 export interface BridgeRules {

@@ -9,7 +9,7 @@ import {
   parseAddress,
   parseSubnet,
   type Subnet,
-} from './address.ts'
+} from '../address.ts'
 import { chooseIpv6Subnet, chooseSubnet, defaultGateway } from './ipam.ts'
 import {
   type Network,

@@ -9,7 +9,7 @@ import {
   overlaps,
   parseSubnet,
   type Subnet,
-} from './address.ts'
+} from '../address.ts'
 
 /** Addresses of one family that a network gives out. */
 export interface Pool {

@@ -9,11 +9,11 @@ import {
   parseInterfaceAddress,
   parseSubnet,
   type Subnet,
-} from './address.ts'
-import { hostSubnets, ipv4AddressOf, isBridge, linkAlias } from './bridge.ts'
-import { automatic, checkLinkName } from './create.ts'
-import { chooseSubnet } from './ipam.ts'
-import type { Network } from './network.ts'
+} from '../address.ts'
+import { automatic, checkLinkName } from '../network/create.ts'
+import { chooseSubnet } from '../network/ipam.ts'
+import type { Network } from '../network/network.ts'
+import { hostSubnets, ipv4AddressOf, isBridge, linkAlias } from './link.ts'
 
 export interface DefaultBridge {
   readonly name: string

@@ -1,6 +1,6 @@
 import type { Op } from '@ctr/shim'
-import { type Address, parseAddress } from './address.ts'
-import type { Publication } from './firewall.ts'
+import { type Address, parseAddress } from '../address.ts'
+import type { Publication } from '../firewall/render.ts'
 import {
   disableIpv6LinkLocal,
   LOOPBACK_INDEX,
@@ -9,7 +9,7 @@ import {
   newRoute,
   newVeth,
   setLinkUp,
-} from './rtnetlink.ts'
+} from '../rtnetlink.ts'
 
 type Side = 'host' | 'child'
 

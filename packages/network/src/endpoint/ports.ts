@@ -1,6 +1,6 @@
 import { EngineError } from '@ctr/errdefs'
-import type { Address } from './address.ts'
-import { addressBytes, formatAddress, parseAddress } from './address.ts'
+import type { Address } from '../address.ts'
+import { addressBytes, formatAddress, parseAddress } from '../address.ts'
 
 /** What a user asks for; the parts as in Docker's API. */
 export interface PortBinding {

@@ -1,0 +1,122 @@
+import { randomBytes } from 'node:crypto'
+import { EngineError } from '@ctr/errdefs'
+import type { EndpointRow, EndpointTable } from '@ctr/store'
+import { type Address, formatMac, macOf, parseAddress, parseMac } from '../address.ts'
+import { type AddressBook, allocateAddress, requestAddress } from '../network/ipam.ts'
+import { type Network, poolsOf } from '../network/network.ts'
+import { allocatePorts, type PortBinding, type PortFacts } from './ports.ts'
+
+export interface ConnectOptions {
+  readonly containerId: string
+  readonly containerName: string
+  /** Id, name or unique id prefix. */
+  readonly network: string
+  readonly aliases: readonly string[]
+  readonly requestedIp?: string | undefined
+  readonly requestedIpv6?: string | undefined
+  readonly macAddress?: string | undefined
+  readonly ports: readonly PortBinding[]
+  /** n of the container's `eth<n>`. */
+  readonly index: number
+}
+
+/** Decides an endpoint and writes it down. Inside a transaction: what was free is ours when it commits. */
+export function allocateEndpoint(
+  deps: { endpoints: EndpointTable; ports: PortFacts },
+  network: Network,
+  o: ConnectOptions,
+): EndpointRow {
+  const others = deps.endpoints.ofContainer(o.containerId)
+  if (others.some((row) => row.networkId === network.id)) {
+    throw new EngineError(
+      'FORBIDDEN',
+      `endpoint with name ${o.containerName} already exists in network ${network.name}`,
+    )
+  }
+  const id = randomBytes(32).toString('hex')
+  const row: EndpointRow = {
+    id,
+    networkId: network.id,
+    containerId: o.containerId,
+    containerName: o.containerName,
+    interface: o.index,
+    aliases: o.aliases,
+    ...(network.driver === 'bridge'
+      ? bridgeParts(deps, network, o, { id, hasGateway: others.some((other) => other.isGateway) })
+      : {
+          link: undefined,
+          macAddress: '',
+          isGateway: false,
+          ipv4: undefined,
+          ipv6: undefined,
+          ports: [],
+        }),
+  }
+  deps.endpoints.insert(row)
+  return row
+}
+
+type BridgeParts = Pick<
+  EndpointRow,
+  'link' | 'macAddress' | 'isGateway' | 'ipv4' | 'ipv6' | 'ports'
+>
+
+function bridgeParts(
+  deps: { endpoints: EndpointTable; ports: PortFacts },
+  network: Network,
+  o: ConnectOptions,
+  endpoint: { id: string; hasGateway: boolean },
+): BridgeParts {
+  const ipv4 = chooseAddress(deps.endpoints, network, 4, o.requestedIp)
+  const ipv6 = chooseAddress(deps.endpoints, network, 6, o.requestedIpv6)
+  const name = { name: o.containerName, id: endpoint.id }
+  return {
+    // Docker's pattern; 44 random bits and a UNIQUE column. IFNAMSIZ allows 15 characters.
+    link: `veth${endpoint.id.slice(0, 11)}`,
+    macAddress: chooseMac(o.macAddress, ipv4),
+    isGateway: !network.isInternal && !endpoint.hasGateway,
+    ipv4,
+    ipv6,
+    ports: network.isInternal ? [] : allocatePorts(o.ports, deps.ports, name),
+  }
+}
+
+function chooseAddress(
+  endpoints: EndpointTable,
+  network: Network,
+  family: 4 | 6,
+  requested: string | undefined,
+): bigint | undefined {
+  const pools = poolsOf(network).filter((pool) => pool.subnet.family === family)
+  const book: AddressBook = {
+    from: (of, first) => endpoints.addressesFrom(network.id, of, first),
+    isTaken: (of, address) => endpoints.isAddressTaken(network.id, of, address),
+  }
+  if (requested === undefined || requested === '') {
+    const pool = pools[0]
+    return pool === undefined ? undefined : allocateAddress(pool, book)
+  }
+  if (network.name === 'bridge') {
+    throw new EngineError(
+      'INVALID_ARGUMENT',
+      'user specified IP address is supported on user defined networks only',
+    )
+  }
+  return requestAddress(pools, parseRequested(requested, family), book)
+}
+
+function chooseMac(requested: string | undefined, ipv4: bigint | undefined): string {
+  if (requested !== undefined && requested !== '') {
+    const mac = parseMac(requested)
+    if (mac !== undefined) return formatMac(mac)
+    throw new EngineError('INVALID_ARGUMENT', `invalid MAC address: ${requested}`)
+  }
+  if (ipv4 !== undefined) return macOf(ipv4)
+  return formatMac(Buffer.concat([Buffer.from([0x02, 0x42]), randomBytes(4)]))
+}
+
+function parseRequested(text: string, family: 4 | 6): Address {
+  const address = parseAddress(text)
+  if (address?.family === family) return address
+  throw new EngineError('INVALID_ARGUMENT', `invalid IPv${family} address: ${text}`)
+}

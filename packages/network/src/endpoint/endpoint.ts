@@ -1,0 +1,47 @@
+import type { EndpointRow } from '@ctr/store'
+import { formatAddress } from '../address.ts'
+import type { Publication } from '../firewall/render.ts'
+import type { Network } from '../network/network.ts'
+
+export interface EndpointAddress {
+  readonly address: string
+  readonly prefix: number
+  readonly gateway: string
+}
+
+/** A container on a network. */
+export interface Endpoint extends Omit<EndpointRow, 'ipv4' | 'ipv6'> {
+  readonly networkName: string
+  readonly interfaceName: string
+  readonly ipv4: EndpointAddress | undefined
+  readonly ipv6: EndpointAddress | undefined
+  /** `ports`, with the container's address behind each. */
+  readonly publications: readonly Publication[]
+}
+
+export function toEndpoint(row: EndpointRow, network: Network): Endpoint {
+  const addressOf = (family: 4 | 6, value: bigint | undefined): EndpointAddress | undefined => {
+    const pool = network.pools.find(({ subnet }) => subnet.includes(':') === (family === 6))
+    if (value === undefined || pool === undefined) return undefined
+    const prefix = Number(pool.subnet.split('/')[1])
+    return { address: formatAddress({ family, value }), prefix, gateway: pool.gateway }
+  }
+  return {
+    ...row,
+    networkName: network.name,
+    interfaceName: `eth${row.interface}`,
+    ipv4: addressOf(4, row.ipv4),
+    ipv6: addressOf(6, row.ipv6),
+    publications: publicationsOf(row),
+  }
+}
+
+/** A port leads to the container's address of its own family, or to IPv4 when the container has no IPv6. */
+export function publicationsOf(row: EndpointRow): Publication[] {
+  const ipv4 = row.ipv4 === undefined ? undefined : formatAddress({ family: 4, value: row.ipv4 })
+  const ipv6 = row.ipv6 === undefined ? undefined : formatAddress({ family: 6, value: row.ipv6 })
+  return row.ports.flatMap((port) => {
+    const targetAddress = port.hostIp.includes(':') ? (ipv6 ?? ipv4) : ipv4
+    return targetAddress === undefined ? [] : [{ ...port, targetAddress }]
+  })
+}

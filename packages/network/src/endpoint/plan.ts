@@ -1,0 +1,83 @@
+import type { Op } from '@ctr/shim'
+import type { EndpointRow } from '@ctr/store'
+import { parseMac } from '../address.ts'
+import { mtuOf, type Network } from '../network/network.ts'
+import { newRoute } from '../rtnetlink.ts'
+import { type Endpoint, toEndpoint } from './endpoint.ts'
+import { childOps, forwardOps, hostOps, loopbackOps, netlink, storedAddress } from './ops.ts'
+
+/** An endpoint with the operations that make it so, for `network` of the shim's start plan. */
+export interface EndpointPlan extends Endpoint {
+  /** On the host, after `clone`. */
+  readonly hostOps: Op[]
+  /** In the new network namespace. Those of the container's first endpoint bring `lo` up, on the network `none` too. */
+  readonly childOps: Op[]
+  readonly forwards: Op[]
+}
+
+/** A running container, for changes to its network namespace. */
+export interface Target {
+  readonly pid: number
+  readonly startTime: bigint
+}
+
+/** Pure. `bridgeIndex` is undefined on the networks `host` and `none`. */
+export function planEndpoint(
+  row: EndpointRow,
+  network: Network,
+  bridgeIndex: number | undefined,
+): EndpointPlan {
+  const endpoint = toEndpoint(row, network)
+  const loopback = row.interface === 0 && network.driver !== 'host' ? loopbackOps() : []
+  const mac = parseMac(row.macAddress)
+  if (row.link === undefined || bridgeIndex === undefined || mac === undefined) {
+    return { ...endpoint, hostOps: [], childOps: loopback, forwards: [] }
+  }
+  const addresses = [endpoint.ipv4, endpoint.ipv6].filter((entry) => entry !== undefined)
+  const link = {
+    link: row.link,
+    bridgeIndex,
+    interfaceName: endpoint.interfaceName,
+    interfaceIndex: interfaceIndexOf(row),
+    mac,
+    mtu: mtuOf(network),
+    addresses: addresses.map(({ address, prefix }) => ({
+      address: storedAddress(address),
+      prefix,
+    })),
+    gateways: row.isGateway ? addresses.map(({ gateway }) => storedAddress(gateway)) : [],
+  }
+  return {
+    ...endpoint,
+    hostOps: hostOps(link),
+    childOps: [...loopback, ...childOps(link)],
+    forwards: forwardOps(endpoint.publications),
+  }
+}
+
+/** The default routes of a container whose way out is now this endpoint. */
+export function gatewayOps(endpoint: Endpoint): Op[] {
+  const index = interfaceIndexOf(endpoint)
+  return [endpoint.ipv4, endpoint.ipv6]
+    .filter((entry) => entry !== undefined)
+    .map((entry) => {
+      const gateway = storedAddress(entry.gateway)
+      return netlink('child', newRoute({ family: gateway.family, gateway, index }))
+    })
+}
+
+/** A child of the program in the container's network namespace; `join` checks that the pid is still the container's. */
+export function enterNetwork(target: Target): Op[] {
+  return [
+    { op: 'join', pid: target.pid, start_time: target.startTime },
+    { op: 'clone', flags: 0n, cgroup: '' },
+    { op: 'enter', flags: CLONE_NEWNET },
+  ]
+}
+
+const CLONE_NEWNET = 0x40000000n
+
+/** In a fresh namespace only `lo` (1) exists, so the first free indices are ours to name. */
+function interfaceIndexOf(endpoint: { readonly interface: number }): number {
+  return endpoint.interface + 2
+}

@@ -1,0 +1,95 @@
+import { Nftables, NftablesError } from '@ctr/linux'
+import {
+  type FirewallState,
+  type Publication,
+  renderPublish,
+  renderTable,
+  renderUnpublish,
+} from './render.ts'
+
+/**
+ * The daemon's own nftables table. Small changes are made in place; when the table is not as we left it (somebody has
+ * flushed the ruleset), the whole of it is made anew from `state`, which reads the database.
+ */
+export class Firewall {
+  readonly #nft: Nftables
+  readonly #table: string
+  readonly #state: () => Omit<FirewallState, 'table'>
+  /** Tail of the queue of changes: a change reads the database and writes the kernel with no other in between. */
+  #last: Promise<unknown> = Promise.resolve()
+
+  /** Throws when libnftables is missing. */
+  constructor(table: string, state: () => Omit<FirewallState, 'table'>) {
+    this.#nft = Nftables.open()
+    this.#table = table
+    this.#state = state
+  }
+
+  apply(): Promise<void> {
+    return this.#serial(() => this.#apply())
+  }
+
+  async publish(publications: readonly Publication[]): Promise<void> {
+    const commands = renderPublish(this.#table, publications)
+    if (commands === '') return
+    await this.#serial(() => this.#change(commands, () => undefined))
+  }
+
+  /** `forget` takes the ports out of the database; until it has run, nobody else may get the ports' address. */
+  async unpublish(publications: readonly Publication[], forget: () => void): Promise<void> {
+    const commands = renderUnpublish(this.#table, publications)
+    if (commands === '') return forget()
+    await this.#serial(() => this.#change(commands, forget))
+  }
+
+  async removeTable(): Promise<void> {
+    // `delete` alone fails when there is no table.
+    const commands = `add table inet ${this.#table}\ndelete table inet ${this.#table}\n`
+    await this.#serial(() => this.#nft.run(commands))
+  }
+
+  /** Other programs' base chains that drop what nobody accepts; our `accept` does not overrule them. nft(8) VERDICT STATEMENT */
+  async findDroppingChains(): Promise<string[]> {
+    return parseDroppingChains(await this.#nft.run('list chains\n'))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#last
+    await this.#nft[Symbol.asyncDispose]()
+  }
+
+  async #change(commands: string, commit: () => void): Promise<void> {
+    try {
+      await this.#nft.run(commands)
+    } catch (error) {
+      if (!(error instanceof NftablesError)) throw error
+      commit()
+      return await this.#apply()
+    }
+    commit()
+  }
+
+  async #apply(): Promise<void> {
+    await this.#nft.run(renderTable({ ...this.#state(), table: this.#table }))
+  }
+
+  #serial<T>(task: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(task)
+    this.#last = result.catch(() => undefined)
+    return result
+  }
+}
+
+/** From `list chains`: forward hooks with policy drop, as `ip filter FORWARD`. */
+export function parseDroppingChains(text: string): string[] {
+  const found: string[] = []
+  let table = ''
+  let chain = ''
+  for (const line of text.split('\n').map((part) => part.trim())) {
+    const [word, first, second] = line.split(/\s+/)
+    if (word === 'table') table = `${first} ${second}`
+    if (word === 'chain') chain = `${table} ${first}`
+    if (/^type filter hook forward\b.*\bpolicy drop;/.test(line)) found.push(chain)
+  }
+  return found
+}
