@@ -19,8 +19,6 @@ export interface ContainerStateRow {
   readonly restartAtNs: bigint
   readonly restartDelayMs: number
   readonly removesVolumes: boolean
-  /** JSON. */
-  readonly endpoints: string
 }
 
 /** The columns that change by request only (rename, update). */
@@ -68,7 +66,6 @@ const STATE_COLUMNS = {
   restartAtNs: 'restart_at_ns',
   restartDelayMs: 'restart_delay_ms',
   removesVolumes: 'removes_volumes',
-  endpoints: 'endpoints',
 } as const satisfies Record<keyof ContainerStateRow, string>
 
 const DOCUMENT_COLUMNS = {

@@ -21,7 +21,6 @@ CREATE TABLE containers (
   host_config           TEXT NOT NULL,
   networking            TEXT NOT NULL,
   layers                TEXT NOT NULL,
-  endpoints             TEXT NOT NULL DEFAULT '[]',
   status                TEXT NOT NULL CHECK (status IN ('created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead')),
   pid                   INTEGER NOT NULL DEFAULT 0,
   start_time            INTEGER NOT NULL DEFAULT 0,
@@ -58,7 +57,6 @@ CREATE TABLE volumes (
   labels        TEXT NOT NULL,
   options       TEXT NOT NULL,
   is_anonymous  INTEGER NOT NULL,
-  needs_copy_up INTEGER NOT NULL,
   created_at_ns INTEGER NOT NULL
 ) STRICT;
 

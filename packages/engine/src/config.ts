@@ -1,0 +1,57 @@
+/** What ctrd's flags and configuration file decide for the engine. Paths are absolute. */
+export interface EngineConfig {
+  readonly dataRoot: string
+  readonly execRoot: string
+  /** Parent of all containers' cgroups in every hierarchy, e.g. `/ctr`. */
+  readonly cgroupParent: string
+  readonly bridge:
+    | { readonly kind: 'none' }
+    | { readonly kind: 'bridge'; readonly name: string; readonly bip?: string }
+  /** json-file without --log-opt: rotated, unlike Docker. */
+  readonly defaultLog: {
+    readonly maxBytes: number
+    readonly maxFiles: number
+    readonly compress: boolean
+  }
+  readonly defaultUlimits: readonly {
+    readonly Name: string
+    readonly Soft: number
+    readonly Hard: number
+  }[]
+  readonly defaultShmSizeBytes: number
+  readonly defaultStopTimeoutSeconds: number
+  readonly dns: readonly string[]
+  readonly dnsSearch: readonly string[]
+  readonly dnsOptions: readonly string[]
+  /** Labels of the engine itself (`ctr info`). */
+  readonly labels: readonly string[]
+  readonly initByDefault: boolean
+  readonly noNewPrivileges: boolean
+  /** Events: rows and age kept. */
+  readonly eventRows: number
+  readonly eventDays: number
+  /** A file with a seccomp profile instead of the built-in one; or `unconfined`. */
+  readonly seccompProfile: string
+}
+
+const MiB = 1024 * 1024
+
+export const DEFAULT_ENGINE_CONFIG: EngineConfig = {
+  dataRoot: '/var/lib/ctr',
+  execRoot: '/run/ctr',
+  cgroupParent: '/ctr',
+  bridge: { kind: 'bridge', name: 'ctr0' },
+  defaultLog: { maxBytes: 10 * MiB, maxFiles: 3, compress: false },
+  defaultUlimits: [],
+  defaultShmSizeBytes: 64 * MiB,
+  defaultStopTimeoutSeconds: 10,
+  dns: [],
+  dnsSearch: [],
+  dnsOptions: [],
+  labels: [],
+  initByDefault: false,
+  noNewPrivileges: false,
+  eventRows: 100_000,
+  eventDays: 30,
+  seccompProfile: '',
+}

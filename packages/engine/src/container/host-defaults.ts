@@ -1,0 +1,52 @@
+import type { HostConfig } from '@ctr/api'
+import type { HostFacts } from '@ctr/linux'
+import { DEFAULT_READONLY_PATHS, maskedPaths } from '@ctr/oci'
+import type { EngineConfig } from '../config.ts'
+
+/**
+ * Fills in what Docker fills in at creation, so that inspect shows what holds.
+ * moby daemon/daemon_unix.go adaptContainerSettings
+ */
+export function withHostDefaults(
+  hostConfig: HostConfig,
+  config: EngineConfig,
+  facts: HostFacts,
+): HostConfig {
+  const memory = hostConfig.Memory ?? 0
+  const swap = hostConfig.MemorySwap ?? 0
+  const log = hostConfig.LogConfig
+  const isPrivileged = hostConfig.Privileged === true
+  const { MemorySwappiness, PidsLimit, ...rest } = hostConfig
+  return {
+    ...rest,
+    NetworkMode: nonEmpty(hostConfig.NetworkMode, 'default', 'bridge'),
+    IpcMode: nonEmpty(hostConfig.IpcMode, '', 'private'),
+    CgroupnsMode: nonEmpty(
+      hostConfig.CgroupnsMode,
+      '',
+      facts.cgroups.mode === 'v2' ? 'private' : 'host',
+    ),
+    Runtime: nonEmpty(hostConfig.Runtime, '', 'ctr'),
+    ShmSize: (hostConfig.ShmSize ?? 0) === 0 ? config.defaultShmSizeBytes : (hostConfig.ShmSize ?? 0),
+    CpuShares: clampShares(hostConfig.CpuShares ?? 0),
+    MemorySwap: memory > 0 && swap === 0 ? memory * 2 : swap,
+    ...(MemorySwappiness === undefined || MemorySwappiness === -1 ? {} : { MemorySwappiness }),
+    ...(PidsLimit === undefined || PidsLimit <= 0 ? {} : { PidsLimit }),
+    RestartPolicy: {
+      Name: nonEmpty(hostConfig.RestartPolicy?.Name, '', 'no'),
+      MaximumRetryCount: hostConfig.RestartPolicy?.MaximumRetryCount ?? 0,
+    },
+    LogConfig: { Type: nonEmpty(log?.Type, '', 'json-file'), Config: log?.Config ?? {} },
+    MaskedPaths: hostConfig.MaskedPaths ?? (isPrivileged ? [] : maskedPaths()),
+    ReadonlyPaths: hostConfig.ReadonlyPaths ?? (isPrivileged ? [] : [...DEFAULT_READONLY_PATHS]),
+  }
+}
+
+function nonEmpty(value: string | undefined, alias: string, fallback: string): string {
+  return value === undefined || value === '' || value === alias ? fallback : value
+}
+
+/** What the kernel takes. cpu.shares of cgroup v1: 2–262144 */
+function clampShares(shares: number): number {
+  return shares === 0 ? 0 : Math.min(Math.max(shares, 2), 262_144)
+}

@@ -1,0 +1,129 @@
+import type { ContainerConfig, HostConfig } from '@ctr/api'
+import { EngineError } from '@ctr/errdefs'
+import type { EngineConfig } from '../config.ts'
+
+/** How the shim writes the log; undefined: not at all (`none`). */
+export interface LogSettings {
+  /** 0: never rotated. */
+  readonly maxBytes: number
+  readonly maxFiles: number
+  readonly compress: boolean
+  /** JSON text put into each record: `,"attrs":{…}`, or empty. */
+  readonly extra: string
+}
+
+const JSON_FILE_OPTIONS = [
+  'max-file',
+  'max-size',
+  'compress',
+  'labels',
+  'labels-regex',
+  'env',
+  'env-regex',
+  'tag',
+  'mode',
+  'max-buffer-size',
+]
+
+/** INVALID_ARGUMENT with Docker's texts. moby daemon/logger/jsonfilelog */
+export function parseLogSettings(
+  config: ContainerConfig,
+  hostConfig: HostConfig,
+  defaults: EngineConfig['defaultLog'],
+): LogSettings | undefined {
+  const driver = hostConfig.LogConfig?.Type ?? 'json-file'
+  const options = hostConfig.LogConfig?.Config ?? {}
+  if (driver === 'none') return undefined
+  if (driver !== 'json-file' && driver !== '') {
+    throw invalid(`logger: no log driver named '${driver}' is registered`)
+  }
+  for (const key of Object.keys(options)) {
+    if (!JSON_FILE_OPTIONS.includes(key)) {
+      throw invalid(`unknown log opt '${key}' for json-file log driver`)
+    }
+  }
+  const mode = options['mode'] ?? ''
+  if (!['', 'blocking', 'non-blocking'].includes(mode)) {
+    throw invalid(`logger: logging mode not supported: ${mode}`)
+  }
+  const bufferSize = options['max-buffer-size']
+  if (bufferSize !== undefined && mode !== 'non-blocking') {
+    throw invalid("logger: max-buffer-size option is only supported with 'mode=non-blocking'")
+  }
+  if (bufferSize !== undefined) parseSize(bufferSize)
+  const size = options['max-size']
+  const files = options['max-file']
+  const maxBytes = size === undefined ? defaults.maxBytes : parseSize(size)
+  const maxFiles = files === undefined ? defaults.maxFiles : parseFileCount(files)
+  const compress = options['compress']
+  return {
+    maxBytes: Math.max(maxBytes, 0),
+    maxFiles,
+    compress: compress === undefined ? defaults.compress : parseBoolean(compress),
+    extra: extraAttributes(config, options),
+  }
+}
+
+function parseFileCount(text: string): number {
+  if (!/^[+-]?\d{1,9}$/.test(text)) throw invalid(`strconv.Atoi: parsing "${text}": invalid syntax`)
+  const count = Number(text)
+  if (count < 1) throw invalid('max-file cannot be less than 1')
+  return count
+}
+
+const UNITS: Readonly<Record<string, number>> = { '': 0, k: 1, m: 2, g: 3, t: 4, p: 5 }
+
+/** go-units FromHumanSize: decimal units, `10m` = 10,000,000; -1 means without limit. */
+function parseSize(text: string): number {
+  if (text === '-1') return -1
+  const match = /^(\d+(?:\.\d+)?) ?([kmgtp]?)b?$/i.exec(text)
+  if (match === null) throw invalid(`invalid size: '${text}'`)
+  const exponent = UNITS[(match[2] ?? '').toLowerCase()] ?? 0
+  return Math.trunc(Number(match[1]) * 1000 ** exponent)
+}
+
+function parseBoolean(text: string): boolean {
+  if (/^(1|t|true)$/i.test(text)) return true
+  if (/^(0|f|false)$/i.test(text)) return false
+  throw invalid(`strconv.ParseBool: parsing "${text}": invalid syntax`)
+}
+
+/** Labels and variables that the user wants in each record. moby daemon/logger/loginfo.go ExtraAttributes */
+function extraAttributes(config: ContainerConfig, options: Readonly<Record<string, string>>): string {
+  const environment = Object.fromEntries(
+    (config.Env ?? []).map((variable) => {
+      const equals = variable.indexOf('=')
+      return equals === -1 ? [variable, ''] : [variable.slice(0, equals), variable.slice(equals + 1)]
+    }),
+  )
+  const attributes = {
+    ...pick(config.Labels ?? {}, options['labels'], options['labels-regex']),
+    ...pick(environment, options['env'], options['env-regex']),
+    ...(options['tag'] === undefined ? {} : { tag: options['tag'] }),
+  }
+  return Object.keys(attributes).length === 0 ? '' : `,"attrs":${JSON.stringify(attributes)}`
+}
+
+function pick(
+  values: Readonly<Record<string, string>>,
+  names: string | undefined,
+  pattern: string | undefined,
+): Record<string, string> {
+  const wanted = new Set((names ?? '').split(',').filter((name) => name !== ''))
+  const regex = pattern === undefined || pattern === '' ? undefined : parseRegex(pattern)
+  return Object.fromEntries(
+    Object.entries(values).filter(([name]) => wanted.has(name) || regex?.test(name) === true),
+  )
+}
+
+function parseRegex(pattern: string): RegExp {
+  try {
+    return new RegExp(pattern)
+  } catch (cause) {
+    throw new EngineError('INVALID_ARGUMENT', `error parsing regexp: ${pattern}`, { cause })
+  }
+}
+
+function invalid(message: string): EngineError {
+  return new EngineError('INVALID_ARGUMENT', message)
+}

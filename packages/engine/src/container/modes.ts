@@ -1,0 +1,21 @@
+import type { HostConfig } from '@ctr/api'
+
+/** `container:X` → `X`; undefined for any other mode. */
+export function networkModeContainer(mode: string): string | undefined {
+  if (mode === 'container') return ''
+  return mode.startsWith('container:') ? mode.slice('container:'.length) : undefined
+}
+
+export type NetworkMode =
+  | { readonly kind: 'host' | 'none' }
+  | { readonly kind: 'container'; readonly reference: string }
+  | { readonly kind: 'network'; readonly name: string }
+
+/** `''` and `default` mean the network `bridge`. */
+export function parseNetworkMode(hostConfig: HostConfig): NetworkMode {
+  const mode = hostConfig.NetworkMode ?? ''
+  if (mode === 'host' || mode === 'none') return { kind: mode }
+  const reference = networkModeContainer(mode)
+  if (reference !== undefined) return { kind: 'container', reference }
+  return { kind: 'network', name: mode === '' || mode === 'default' ? 'bridge' : mode }
+}

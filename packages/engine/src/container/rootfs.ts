@@ -1,0 +1,52 @@
+import { join } from 'node:path'
+import type { Program } from '@ctr/shim'
+import type { Engine } from '../engine.ts'
+import type { ContainerRecord } from './container.ts'
+
+/** linux/sched.h, linux/mount.h */
+const CLONE_NEWNS = 0x00020000n
+const MS_PRIVATE_RECURSIVE = BigInt((1 << 18) | (1 << 14))
+
+/** A container's merged root filesystem, mounted for the engine for a while; in no mount namespace but its own. */
+export interface MountedRootfs extends AsyncDisposable {
+  /** As seen from here, through /proc/PID/root. Resolve paths below it with openInRoot: symlinks lead anywhere. */
+  readonly path: string
+}
+
+/** Where every overlay is mounted, each in its own mount namespace: one empty directory for all. */
+export function rootfsMountpoint(engine: Pick<Engine, 'config'>): string {
+  return join(engine.config.execRoot, 'rootfs')
+}
+
+/** The container must not be running: two overlays on one upper directory are undefined. overlayfs.rst */
+export async function mountRootfs(
+  engine: Pick<Engine, 'config' | 'spawner'>,
+  container: Pick<ContainerRecord, 'layers' | 'upperDir' | 'workDir'>,
+): Promise<MountedRootfs> {
+  const mountpoint = rootfsMountpoint(engine)
+  const program: Program = [
+    { op: 'clone', flags: CLONE_NEWNS, cgroup: '' },
+    { op: 'propagation', path: '/', flags: MS_PRIVATE_RECURSIVE },
+    {
+      op: 'overlay',
+      base: engine.config.dataRoot,
+      target: mountpoint,
+      flags: 0n,
+      data: [
+        `lowerdir=${container.layers.join(':')}`,
+        `upperdir=${relativeTo(engine.config.dataRoot, container.upperDir)}`,
+        `workdir=${relativeTo(engine.config.dataRoot, container.workDir)}`,
+      ].join(','),
+    },
+    { op: 'hold', side: 'child' },
+  ]
+  const task = await engine.spawner.task(program)
+  return {
+    path: `/proc/${task.pid}/root${mountpoint}`,
+    [Symbol.asyncDispose]: () => task[Symbol.asyncDispose](),
+  }
+}
+
+export function relativeTo(directory: string, path: string): string {
+  return path.startsWith(`${directory}/`) ? path.slice(directory.length + 1) : path
+}

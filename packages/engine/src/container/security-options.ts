@@ -1,0 +1,79 @@
+import { EngineError } from '@ctr/errdefs'
+import { parseSeccompProfile, type SeccompProfile } from '@ctr/oci'
+
+/** `--security-opt`, parsed. */
+export interface SecurityOptions {
+  readonly noNewPrivileges: boolean
+  readonly seccomp:
+    | { readonly kind: 'default' | 'unconfined' }
+    | { readonly kind: 'profile'; readonly profile: SeccompProfile }
+  /** Empty: the engine's default. */
+  readonly apparmorProfile: string
+  /** SELinux `label=` words. */
+  readonly labels: readonly string[]
+}
+
+/** INVALID_ARGUMENT. moby daemon/daemon_unix.go parseSecurityOpt */
+export function parseSecurityOptions(
+  options: readonly string[],
+  defaults: { readonly noNewPrivileges: boolean },
+): SecurityOptions {
+  let noNewPrivileges = defaults.noNewPrivileges
+  let seccomp: SecurityOptions['seccomp'] = { kind: 'default' }
+  let apparmorProfile = ''
+  const labels: string[] = []
+  for (const option of options) {
+    if (option === 'no-new-privileges') {
+      noNewPrivileges = true
+      continue
+    }
+    if (option === 'disable') {
+      labels.push('disable')
+      continue
+    }
+    const match = /^([^=:]+)[=:]([^]*)$/.exec(option)
+    if (match === null) throw invalid(`invalid --security-opt 1: "${option}"`)
+    const [, key = '', value = ''] = match
+    switch (key) {
+      case 'label':
+        labels.push(value)
+        break
+      case 'apparmor':
+        apparmorProfile = value
+        break
+      case 'seccomp':
+        seccomp = parseSeccomp(value)
+        break
+      case 'no-new-privileges':
+        noNewPrivileges = parseBoolean(value, option)
+        break
+      default:
+        throw invalid(`invalid --security-opt 2: "${option}"`)
+    }
+  }
+  return { noNewPrivileges, seccomp, apparmorProfile, labels }
+}
+
+function parseSeccomp(value: string): SecurityOptions['seccomp'] {
+  if (value === 'unconfined') return { kind: 'unconfined' }
+  if (value === '' || value === 'builtin') return { kind: 'default' }
+  try {
+    return { kind: 'profile', profile: parseSeccompProfile(value) }
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : ''
+    throw new EngineError('INVALID_ARGUMENT', `Decoding seccomp profile failed: ${reason}`, {
+      cause,
+    })
+  }
+}
+
+/** strconv.ParseBool of Go. */
+function parseBoolean(value: string, option: string): boolean {
+  if (['1', 't', 'T', 'TRUE', 'true', 'True'].includes(value)) return true
+  if (['0', 'f', 'F', 'FALSE', 'false', 'False'].includes(value)) return false
+  throw invalid(`invalid --security-opt 2: "${option}"`)
+}
+
+function invalid(message: string): EngineError {
+  return new EngineError('INVALID_ARGUMENT', message)
+}

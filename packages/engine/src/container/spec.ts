@@ -1,0 +1,324 @@
+import type { HostConfig } from '@ctr/api'
+import type { HostFacts } from '@ctr/linux'
+import {
+  defaultDeviceRules,
+  defaultMounts,
+  defaultNamespaces,
+  defaultSeccomp,
+  type NamespaceType,
+  resolveSeccomp,
+  type RuntimeBlockIO,
+  type RuntimeMount,
+  type RuntimeNamespace,
+  type RuntimeProcess,
+  type RuntimeResources,
+  type RuntimeSeccomp,
+  type RuntimeSpec,
+  selectCapabilities,
+} from '@ctr/oci'
+import type { ContainerRecord, MountPoint } from './container.ts'
+import type { ContainerDevices } from './devices.ts'
+import { processEnvironment } from './environment.ts'
+import { parseNetworkMode } from './modes.ts'
+import { parseSecurityOptions, type SecurityOptions } from './security-options.ts'
+import { mergeTmpfsOptions } from './tmpfs-options.ts'
+import type { ResolvedUser } from './user.ts'
+
+/** What compileSpec needs besides the container: everything that had to be looked up. */
+export interface SpecInput {
+  readonly container: ContainerRecord
+  readonly host: HostFacts
+  readonly user: ResolvedUser
+  readonly devices: ContainerDevices
+  readonly blockIO: RuntimeBlockIO | undefined
+  /** PIDs of the containers whose namespaces are shared, by kind (`--network container:X`, …). */
+  readonly joined: Readonly<Partial<Record<NamespaceType, number>>>
+  /** Name that the process sees: the own one, or that of the container whose network is shared. */
+  readonly hostname: string
+  readonly noNewPrivileges: boolean
+  readonly defaultUlimits: readonly { Name: string; Soft: number; Hard: number }[]
+  readonly rows: number
+  readonly columns: number
+}
+
+/** A container's settings as an OCI runtime spec. Pure. moby daemon/oci_linux.go createSpec */
+export function compileSpec(input: SpecInput): RuntimeSpec {
+  const { container } = input
+  const { config, hostConfig } = container
+  const security = parseSecurityOptions(hostConfig.SecurityOpt ?? [], input)
+  const ownsUts = hostConfig.UTSMode !== 'host'
+  return {
+    ociVersion: '1.2.0',
+    process: compileProcess(input, security),
+    root: { path: '', readonly: hostConfig.ReadonlyRootfs === true },
+    ...(ownsUts ? { hostname: input.hostname } : {}),
+    ...(ownsUts && (config.Domainname ?? '') !== '' ? { domainname: config.Domainname } : {}),
+    mounts: compileMounts(input),
+    annotations: hostConfig.Annotations ?? {},
+    linux: {
+      namespaces: compileNamespaces(input),
+      devices: [...input.devices.nodes],
+      ...((hostConfig.CgroupParent ?? '') === ''
+        ? {}
+        : { cgroupsPath: `${absolute(hostConfig.CgroupParent ?? '')}/${container.id}` }),
+      resources: compileResources(hostConfig, input),
+      sysctl: compileSysctl(hostConfig),
+      seccomp: compileSeccompRules(input, security),
+      maskedPaths: [...(hostConfig.MaskedPaths ?? [])],
+      readonlyPaths: [...(hostConfig.ReadonlyPaths ?? [])],
+    },
+  }
+}
+
+function absolute(path: string): string {
+  return path.startsWith('/') ? path : `/${path}`
+}
+
+function compileProcess(input: SpecInput, security: SecurityOptions): RuntimeProcess {
+  const { container, user } = input
+  const { config, hostConfig } = container
+  const hasTty = config.Tty === true
+  const directory = config.WorkingDir ?? ''
+  return {
+    terminal: hasTty,
+    ...(hasTty ? { consoleSize: { height: input.rows, width: input.columns } } : {}),
+    user: { uid: user.uid, gid: user.gid, umask: 0o022, additionalGids: [...user.additionalGids] },
+    args: [container.path, ...container.args],
+    env: processEnvironment(config, input.hostname, user.home),
+    cwd: directory === '' ? '/' : directory,
+    capabilities: processCapabilities(hostConfig, user.uid, input.host),
+    rlimits: compileRlimits(input),
+    noNewPrivileges: security.noNewPrivileges,
+    oomScoreAdj: hostConfig.OomScoreAdj ?? 0,
+    ...(security.apparmorProfile === '' ? {} : { apparmorProfile: security.apparmorProfile }),
+  }
+}
+
+/** The bounding set is the selection; only root has it in effect. None are inheritable or ambient. */
+export function processCapabilities(
+  hostConfig: HostConfig,
+  uid: number,
+  host: HostFacts,
+): { bounding: string[]; permitted: string[]; effective: string[]; inheritable: string[]; ambient: string[] } {
+  const bounding = selectCapabilities({
+    add: hostConfig.CapAdd,
+    drop: hostConfig.CapDrop,
+    privileged: hostConfig.Privileged,
+    lastCapability: host.lastCapability,
+  })
+  const inEffect = uid === 0 ? [...bounding] : []
+  return {
+    bounding: [...bounding],
+    permitted: inEffect,
+    effective: [...inEffect],
+    inheritable: [],
+    ambient: [],
+  }
+}
+
+function compileRlimits(input: SpecInput): { type: string; soft: number; hard: number }[] {
+  const limits = new Map<string, { type: string; soft: number; hard: number }>()
+  const all = [...input.defaultUlimits, ...(input.container.hostConfig.Ulimits ?? [])]
+  for (const { Name = '', Soft = 0, Hard = 0 } of all) {
+    limits.set(Name, { type: `RLIMIT_${Name.toUpperCase()}`, soft: Soft, hard: Hard })
+  }
+  return [...limits.values()]
+}
+
+function compileNamespaces(input: SpecInput): RuntimeNamespace[] {
+  const { hostConfig } = input.container
+  const shared = new Set<NamespaceType>()
+  if (hostConfig.NetworkMode === 'host') shared.add('network')
+  if (hostConfig.PidMode === 'host') shared.add('pid')
+  if (hostConfig.IpcMode === 'host') shared.add('ipc')
+  if (hostConfig.UTSMode === 'host') shared.add('uts')
+  const isCgroupPrivate = hostConfig.CgroupnsMode === 'private'
+  return defaultNamespaces({ hasCgroupNamespace: isCgroupPrivate })
+    .filter(({ type }) => !shared.has(type))
+    .map(({ type }) => {
+      const pid = input.joined[type]
+      return pid === undefined ? { type } : { type, path: namespacePath(pid, type) }
+    })
+}
+
+const NAMESPACE_FILES: Readonly<Record<NamespaceType, string>> = {
+  mount: 'mnt',
+  pid: 'pid',
+  network: 'net',
+  ipc: 'ipc',
+  uts: 'uts',
+  user: 'user',
+  cgroup: 'cgroup',
+  time: 'time',
+}
+
+export function namespacePath(pid: number, type: NamespaceType): string {
+  return `/proc/${pid}/ns/${NAMESPACE_FILES[type]}`
+}
+
+/** The default mounts that no own mount replaces, then the own ones, parents before children. */
+function compileMounts(input: SpecInput): RuntimeMount[] {
+  const { container } = input
+  const { hostConfig } = container
+  const own = [
+    ...container.mounts.map((mount) => runtimeMount(mount, input.host)),
+    ...Object.entries(hostConfig.Tmpfs ?? {}).map(([path, options]) => tmpfs(path, options, false)),
+  ]
+  const destinations = new Set(own.map((mount) => mount.destination))
+  own.push(...runtimeFiles(container).filter((mount) => !destinations.has(mount.destination)))
+  own.sort((a, b) => depth(a.destination) - depth(b.destination))
+  const isHidden = (path: string): boolean =>
+    destinations.has(path) || (path.startsWith('/dev/') && destinations.has('/dev'))
+  const defaults = defaultMounts({
+    shmSizeBytes: hostConfig.ShmSize,
+    isPrivileged: hostConfig.Privileged,
+  })
+    .filter((mount) => !isHidden(mount.destination))
+    .filter((mount) => mount.destination !== '/dev/shm' || hostConfig.IpcMode !== 'none')
+    .map((mount) => (mount.destination === '/dev/shm' ? sharedMemory(mount, hostConfig) : mount))
+  return [...defaults, ...own]
+}
+
+function depth(path: string): number {
+  return path.split('/').length
+}
+
+/** With the host's IPC namespace comes the host's /dev/shm. */
+function sharedMemory(mount: RuntimeMount, hostConfig: HostConfig): RuntimeMount {
+  if (hostConfig.IpcMode !== 'host') return mount
+  return {
+    destination: '/dev/shm',
+    type: 'bind',
+    source: '/dev/shm',
+    options: ['rbind', 'rprivate', 'nosuid', 'noexec', 'nodev'],
+  }
+}
+
+/** The files that the engine writes at each start. */
+function runtimeFiles(container: ContainerRecord): RuntimeMount[] {
+  const access = container.hostConfig.ReadonlyRootfs === true ? 'ro' : 'rw'
+  return [
+    { destination: '/etc/resolv.conf', source: container.resolvConfPath },
+    { destination: '/etc/hostname', source: container.hostnamePath },
+    { destination: '/etc/hosts', source: container.hostsPath },
+  ].map((mount) => ({ ...mount, type: 'bind', options: ['bind', 'rprivate', access] }))
+}
+
+function runtimeMount(mount: MountPoint, host: HostFacts): RuntimeMount {
+  const { destination } = mount
+  switch (mount.type) {
+    case 'tmpfs':
+      return tmpfs(destination, mount.tmpfsOptions, mount.readOnly)
+    case 'bind':
+    case 'volume':
+    case 'image': {
+      const source = mount.subpath === '' ? mount.source : `${mount.source}/${mount.subpath}`
+      const propagation = mount.propagation === '' ? 'rprivate' : mount.propagation
+      const bind = mount.isRecursive ? 'rbind' : 'bind'
+      const options = [bind, propagation, access(mount, host)]
+      return { destination, type: 'bind', source, options }
+    }
+  }
+}
+
+/** Read-only means submounts too where the kernel can: mount_setattr(2) of 5.12. */
+function access(mount: MountPoint, host: HostFacts): string {
+  if (!mount.readOnly) return 'rw'
+  const { major, minor } = host.kernel
+  const isRecursive = major > 5 || (major === 5 && minor >= 12)
+  return isRecursive && mount.isRecursive && !mount.isReadOnlyNonRecursive ? 'rro' : 'ro'
+}
+
+function tmpfs(destination: string, text: string, readOnly: boolean): RuntimeMount {
+  const words = text.split(',').filter((word) => word !== '')
+  const options = mergeTmpfsOptions(['noexec', 'nosuid', 'nodev', 'rprivate', ...words])
+  return {
+    destination,
+    type: 'tmpfs',
+    source: 'tmpfs',
+    options: readOnly ? [...options, 'ro'] : options,
+  }
+}
+
+/** Periods of --cpus. moby daemon/daemon_unix.go getCPUResources */
+const CPU_PERIOD_US = 100_000
+
+/** Also for `update`. Zero and absent mean: not limited, not written. */
+export function compileResources(
+  hostConfig: HostConfig,
+  looked: Pick<SpecInput, 'devices' | 'blockIO'>,
+): RuntimeResources {
+  const nanoCpus = hostConfig.NanoCpus ?? 0
+  const cpu =
+    nanoCpus > 0
+      ? { period: CPU_PERIOD_US, quota: Math.trunc((nanoCpus * CPU_PERIOD_US) / 1e9) }
+      : { period: positive(hostConfig.CpuPeriod), quota: nonZero(hostConfig.CpuQuota) }
+  return {
+    devices: defaultDeviceRules({
+      isPrivileged: hostConfig.Privileged,
+      extra: looked.devices.rules,
+    }),
+    memory: {
+      limit: positive(hostConfig.Memory),
+      reservation: positive(hostConfig.MemoryReservation),
+      swap: nonZero(hostConfig.MemorySwap),
+      swappiness: hostConfig.MemorySwappiness,
+      disableOOMKiller: hostConfig.OomKillDisable === true ? true : undefined,
+    },
+    cpu: {
+      ...cpu,
+      shares: positive(hostConfig.CpuShares),
+      cpus: nonEmpty(hostConfig.CpusetCpus),
+      mems: nonEmpty(hostConfig.CpusetMems),
+      realtimePeriod: positive(hostConfig.CpuRealtimePeriod),
+      realtimeRuntime: positive(hostConfig.CpuRealtimeRuntime),
+    },
+    pids: { limit: positive(hostConfig.PidsLimit) },
+    ...(looked.blockIO === undefined ? {} : { blockIO: looked.blockIO }),
+  }
+}
+
+function positive(value: number | undefined): number | undefined {
+  return value !== undefined && value > 0 ? value : undefined
+}
+
+function nonZero(value: number | undefined): number | undefined {
+  return value === 0 ? undefined : value
+}
+
+function nonEmpty(text: string | undefined): string | undefined {
+  return text === '' ? undefined : text
+}
+
+/** Ping and ports below 1024 need no privilege in an own network namespace. moby daemon/oci_linux.go WithCommonOptions */
+function compileSysctl(hostConfig: HostConfig): Record<string, string> {
+  const kind = parseNetworkMode(hostConfig).kind
+  const own =
+    kind === 'none' || kind === 'network'
+      ? {
+          'net.ipv4.ip_unprivileged_port_start': '0',
+          'net.ipv4.ping_group_range': '0 2147483647',
+        }
+      : {}
+  return { ...own, ...hostConfig.Sysctls }
+}
+
+function compileSeccompRules(
+  input: SpecInput,
+  security: SecurityOptions,
+): RuntimeSeccomp | undefined {
+  const { hostConfig } = input.container
+  const subject = {
+    capabilities: processCapabilities(hostConfig, 0, input.host).bounding,
+    arch: input.host.arch,
+    kernel: input.host.kernel,
+  }
+  switch (security.seccomp.kind) {
+    case 'unconfined':
+      return undefined
+    case 'profile':
+      return resolveSeccomp(security.seccomp.profile, subject)
+    case 'default':
+      return hostConfig.Privileged === true ? undefined : defaultSeccomp(subject)
+  }
+}

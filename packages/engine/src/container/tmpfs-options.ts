@@ -1,0 +1,29 @@
+/** Pairs of mount words where the later one wins. mount(8) */
+const OPPOSITES: readonly (readonly string[])[] = [
+  ['exec', 'noexec'],
+  ['suid', 'nosuid'],
+  ['dev', 'nodev'],
+  ['rw', 'ro'],
+  ['sync', 'async'],
+  ['atime', 'noatime'],
+  ['diratime', 'nodiratime'],
+  ['relatime', 'norelatime', 'strictatime'],
+  ['private', 'rprivate', 'slave', 'rslave', 'shared', 'rshared', 'unbindable', 'runbindable'],
+]
+
+/** The last word of each kind, in the order given. Docker's MergeTmpfsOptions */
+export function mergeTmpfsOptions(words: readonly string[]): string[] {
+  const byKind = new Map<string, string>()
+  for (const word of words) {
+    const kind = kindOf(word)
+    byKind.delete(kind)
+    byKind.set(kind, word)
+  }
+  return [...byKind.values()]
+}
+
+function kindOf(word: string): string {
+  const key = word.split('=', 1)[0] ?? word
+  const opposites = OPPOSITES.find((words) => words.includes(key))
+  return opposites?.[0] ?? key
+}

@@ -1,0 +1,68 @@
+import type { Images } from '@ctr/images'
+import type { HostFacts } from '@ctr/linux'
+import type { Networks } from '@ctr/network'
+import type { ShimConnection, Spawner } from '@ctr/shim'
+import type { Store } from '@ctr/store'
+import type { Clock } from './clock.ts'
+import type { EngineConfig } from './config.ts'
+import type { PendingAttachments } from './container/pending-attachments.ts'
+import type { ContainerRegistry } from './container/registry.ts'
+import type { Waiters } from './container/waiters.ts'
+import type { EventLog } from './events.ts'
+import type { ExecRegistry } from './exec/registry.ts'
+import type { Logger } from './logger.ts'
+import type { SerialQueues } from './queue.ts'
+import type { VolumeRegistry } from './volume/registry.ts'
+
+/**
+ * What the functions of this package work on; each takes the engine (or the pick it uses) first. It has no methods:
+ * the verbs are files. Made by `openEngine`, which also owns its end: disposal leaves containers running.
+ */
+export interface Engine extends AsyncDisposable {
+  /** Of the data root, kept for ever; `ctr info`'s ID. */
+  readonly id: string
+  readonly config: EngineConfig
+  readonly log: Logger
+  readonly clock: Clock
+  readonly store: Store
+  readonly host: HostFacts
+  readonly images: Images
+  readonly networks: Networks
+  readonly spawner: Spawner
+  readonly events: EventLog
+  readonly containers: ContainerRegistry
+  readonly execs: ExecRegistry
+  readonly volumes: VolumeRegistry
+  readonly queues: SerialQueues
+  readonly waiters: Waiters
+  readonly pendingAttachments: PendingAttachments
+  /** Control connections of the shims of running containers and execs, by id. */
+  readonly shims: Map<string, ShimConnection>
+  /** Timers of restart policies and of stop deadlines, by container id. */
+  readonly timers: Map<string, Disposable>
+  /** Work that goes on after a reply (teardown, removal); disposal waits for it. */
+  readonly background: BackgroundWork
+}
+
+/** Owner of promises that no caller waits for. */
+export class BackgroundWork {
+  readonly #running = new Set<Promise<void>>()
+  readonly #log: Logger
+
+  constructor(log: Logger) {
+    this.#log = log
+  }
+
+  /** A failure is logged: there is nobody else to tell. */
+  run(what: string, containerId: string, work: () => Promise<unknown>): void {
+    const promise = work()
+      .then(() => undefined)
+      .catch((err: unknown) => this.#log.error({ err, containerId }, what))
+      .finally(() => this.#running.delete(promise))
+    this.#running.add(promise)
+  }
+
+  async idle(): Promise<void> {
+    while (this.#running.size > 0) await Promise.all(this.#running)
+  }
+}

@@ -1,0 +1,114 @@
+import type { EventRow, EventTable, Store } from '@ctr/store'
+import { transaction, volatileTransaction } from '@ctr/store'
+import type { Clock } from './clock.ts'
+
+/** Something that happened. Rows of the database first, then published: history can be queried after a restart. */
+export interface EngineEvent {
+  readonly sequence: bigint
+  readonly timeNs: bigint
+  readonly type: EventType
+  /** `create`, `exec_start: sh -c true`, … */
+  readonly action: string
+  readonly actorId: string
+  readonly attributes: Readonly<Record<string, string>>
+}
+
+export type EventType = 'container' | 'image' | 'volume' | 'network' | 'daemon'
+
+export type NewEvent = Pick<EngineEvent, 'type' | 'action' | 'actorId' | 'attributes'>
+
+type Listener = (event: EngineEvent) => void
+
+/** Writes events within the transaction of the change that they report, and publishes them after the commit. */
+export class EventLog {
+  readonly #table: EventTable
+  readonly #store: Store
+  readonly #clock: Clock
+  readonly #listeners = new Set<Listener>()
+  /** Written in the open transaction, not yet published. */
+  #pending: EngineEvent[] = []
+  /** Takes back, in reverse, what the open transaction has changed in memory. */
+  #undo: (() => void)[] = []
+  #lastTimeNs: bigint
+
+  constructor(store: Store, table: EventTable, clock: Clock) {
+    this.#store = store
+    this.#table = table
+    this.#clock = clock
+    this.#lastTimeNs = table.lastTimeNs()
+  }
+
+  /** Only inside `commit`. */
+  add(event: NewEvent): void {
+    // Strictly increasing: clients that resume with `since` neither miss nor repeat an event.
+    const now = this.#clock.nowNs()
+    const timeNs = now > this.#lastTimeNs ? now : this.#lastTimeNs + 1n
+    const sequence = this.#table.insert({
+      timeNs,
+      type: event.type,
+      action: event.action,
+      actorId: event.actorId,
+      attributes: JSON.stringify(event.attributes),
+    })
+    this.#lastTimeNs = timeNs
+    this.#pending.push({ ...event, sequence, timeNs })
+  }
+
+  /** One transaction: the change and its events. `volatile` changes are void after a reboot and skip the fsync. */
+  commit<T>(durability: 'durable' | 'volatile', body: () => T): T {
+    const run = durability === 'durable' ? transaction : volatileTransaction
+    this.#undo = []
+    try {
+      return run(this.#store, body)
+    } catch (error) {
+      this.#pending = []
+      for (const undo of this.#undo.reverse()) undo()
+      throw error
+    } finally {
+      this.#undo = []
+      this.#publish()
+    }
+  }
+
+  /** For the registries: `undo` runs if the open transaction fails. */
+  onRollback(undo: () => void): void {
+    this.#undo.push(undo)
+  }
+
+  /** An event without a change of state, e.g. `attach`. */
+  emit(event: NewEvent): void {
+    this.commit('volatile', () => this.add(event))
+  }
+
+  listen(listener: Listener): Disposable {
+    this.#listeners.add(listener)
+    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) }
+  }
+
+  /** The rows of a time range after `sequence`, oldest first. */
+  history(sinceNs: bigint, untilNs: bigint, sequence: bigint, limit: number): EngineEvent[] {
+    return this.#table.between(sinceNs, untilNs, sequence, limit).map(decode)
+  }
+
+  prune(rows: number, days: number): void {
+    const dayNs = 86_400_000_000_000n
+    this.#table.prune(rows, this.#clock.nowNs() - BigInt(days) * dayNs)
+  }
+
+  #publish(): void {
+    const published = this.#pending
+    this.#pending = []
+    for (const event of published) for (const listener of this.#listeners) listener(event)
+  }
+}
+
+function decode(row: EventRow): EngineEvent {
+  return {
+    sequence: row.sequence,
+    timeNs: row.timeNs,
+    type: row.type as EventType,
+    action: row.action,
+    actorId: row.actorId,
+    attributes: JSON.parse(row.attributes) as Record<string, string>,
+  }
+}

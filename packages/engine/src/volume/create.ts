@@ -1,0 +1,142 @@
+import { randomBytes } from 'node:crypto'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { EngineError } from '@ctr/errdefs'
+import type { Engine } from '../engine.ts'
+import type { Volume } from './registry.ts'
+
+export interface VolumeRequest {
+  /** Empty: a name is made up and the volume is anonymous. */
+  readonly name?: string
+  readonly driver?: string
+  readonly options?: Readonly<Record<string, string>>
+  readonly labels?: Readonly<Record<string, string>>
+}
+
+/** In a volume's directory while its row is coming or going: recovery may delete such a directory if it has no row, and no other. */
+export const PENDING_MARK = '.pending'
+
+/** Idempotent: an existing volume is given back; CONFLICT when the driver options differ. */
+export async function createVolume(
+  engine: Pick<Engine, 'volumes' | 'events' | 'clock' | 'queues'>,
+  request: VolumeRequest,
+): Promise<Volume> {
+  const volume = newVolume(engine, request)
+  return engine.queues.run(`volume ${volume.name}`, async () => {
+    const existing = engine.volumes.find(volume.name)
+    if (existing !== undefined) {
+      assertSameOptions(existing, volume)
+      return existing
+    }
+    await makeVolumeDirectory(engine, volume)
+    engine.events.commit('durable', () => {
+      engine.volumes.insert(volume)
+      engine.events.add(volumeEvent(volume, 'create'))
+    })
+    await finishVolumeDirectory(engine, volume)
+    return volume
+  })
+}
+
+/** The value only; validates name, driver and options. */
+export function newVolume(
+  engine: Pick<Engine, 'volumes' | 'clock'>,
+  request: VolumeRequest,
+): Volume {
+  const isAnonymous = (request.name ?? '') === ''
+  const name = isAnonymous ? randomBytes(32).toString('hex') : (request.name ?? '')
+  if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(name) || Buffer.byteLength(name) > 255) {
+    throw new EngineError(
+      'INVALID_ARGUMENT',
+      `"${name}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`,
+    )
+  }
+  const driver = request.driver ?? ''
+  if (driver !== '' && driver !== 'local') {
+    throw new EngineError(
+      'NOT_FOUND',
+      `error looking up volume plugin ${driver}: plugin "${driver}" not found`,
+    )
+  }
+  const options = request.options ?? {}
+  validateOptions(options)
+  return {
+    name,
+    driver: 'local',
+    labels: request.labels ?? {},
+    options,
+    isAnonymous,
+    createdAtNs: engine.clock.nowNs(),
+    mountpoint: engine.volumes.mountpoint(name),
+  }
+}
+
+/** The options of Docker's local driver: what mount(8) would be told. */
+function validateOptions(options: Readonly<Record<string, string>>): void {
+  for (const key of Object.keys(options)) {
+    if (!['type', 'device', 'o'].includes(key)) {
+      throw new EngineError('INVALID_ARGUMENT', `invalid option: "${key}"`)
+    }
+  }
+  if (Object.keys(options).length === 0) return
+  const hasDevice = (options['device'] ?? '') !== ''
+  const isBind = (options['o'] ?? '').split(',').some((word) => word === 'bind' || word === 'rbind')
+  if (!hasDevice || ((options['type'] ?? '') === '' && !isBind)) {
+    const missing = hasDevice ? 'type' : 'device'
+    throw new EngineError('INVALID_ARGUMENT', `missing required option: "${missing}"`)
+  }
+}
+
+export function assertSameOptions(existing: Volume, wanted: Volume): void {
+  if (Object.keys(wanted.options).length === 0) return
+  if (JSON.stringify(sorted(existing.options)) === JSON.stringify(sorted(wanted.options))) return
+  throw new EngineError(
+    'CONFLICT',
+    `create ${existing.name}: conflict: volume already exists with different options`,
+  )
+}
+
+function sorted(options: Readonly<Record<string, string>>): [string, string][] {
+  return Object.entries(options).sort(([a], [b]) => (a < b ? -1 : 1))
+}
+
+/** Before the row; a crash in between leaves a marked directory. */
+export async function makeVolumeDirectory(
+  engine: Pick<Engine, 'volumes'>,
+  volume: Volume,
+): Promise<void> {
+  const directory = engine.volumes.directory(volume.name)
+  try {
+    await mkdir(directory, { mode: 0o701 })
+  } catch (cause) {
+    throw new EngineError('INTERNAL', `create ${volume.name}: cannot make ${directory}`, { cause })
+  }
+  await writeFile(join(directory, PENDING_MARK), '')
+  await mkdir(volume.mountpoint, { mode: 0o755 })
+}
+
+/** After the row. */
+export async function finishVolumeDirectory(
+  engine: Pick<Engine, 'volumes'>,
+  volume: Volume,
+): Promise<void> {
+  await rm(join(engine.volumes.directory(volume.name), PENDING_MARK), { force: true })
+}
+
+export function volumeEvent(
+  volume: Volume,
+  action: 'create' | 'destroy' | 'mount' | 'unmount' | 'prune',
+  attributes: Readonly<Record<string, string>> = {},
+): {
+  type: 'volume'
+  action: string
+  actorId: string
+  attributes: Readonly<Record<string, string>>
+} {
+  return {
+    type: 'volume',
+    action,
+    actorId: volume.name,
+    attributes: { driver: volume.driver, ...attributes },
+  }
+}
