@@ -104,7 +104,7 @@ test('commit of nothing is a usage error, of an unknown container not found', {
   assert.equal((await ctrd().ctr(['commit'])).code, 1)
   checkResult(
     { code: 1, stderr: /No such container: nope/ },
-    await ctrd().ctr(['commit', 'nope', 'x']),
+    await ctrd().ctr(['commit', 'nope', 'xx']),
   )
 })
 
@@ -137,9 +137,9 @@ test('history shows the layers', { skip }, async () => {
 })
 
 test('save and load give back the same image', { skip }, async () => {
-  await ctrd().ok(['run', '--name', 'x', 'busybox', 'sh', '-c', 'echo saved >/saved; rm /bin/vi'])
-  const id = await ctrd().ok(['commit', 'x', 'round:trip'])
-  await ctrd().ok(['rm', 'x'])
+  await ctrd().ok(['run', '--name', 'xx', 'busybox', 'sh', '-c', 'echo saved >/saved; rm /bin/vi'])
+  const id = await ctrd().ok(['commit', 'xx', 'round:trip'])
+  await ctrd().ok(['rm', 'xx'])
   const file = `${ctrd().root}/round.tar`
   await ctrd().ok(['save', '-o', file, 'round:trip'])
   const names = execFileSync('tar', ['-tf', file], { encoding: 'utf8' }).split('\n')

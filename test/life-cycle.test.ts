@@ -177,10 +177,10 @@ test('the exit code of the program is the exit code of run', { skip }, async () 
 })
 
 test('a program killed by a signal ends run with 128 and its number', { skip }, async () => {
-  await sleeper('k')
-  await ctrd().ok(['kill', '-s', 'KILL', 'k'])
-  assert.equal(await ctrd().ok(['wait', 'k']), '137')
-  assert.equal(await status('k'), 'exited 137')
+  await sleeper('kk')
+  await ctrd().ok(['kill', '-s', 'KILL', 'kk'])
+  assert.equal(await ctrd().ok(['wait', 'kk']), '137')
+  assert.equal(await status('kk'), 'exited 137')
 })
 
 test('-d prints the whole id at once and the container goes on', { skip }, async () => {
@@ -233,18 +233,18 @@ test('a program cannot kill its own pid 1', { skip }, async () => {
 })
 
 test('rm refuses a running container, rm -f does not', { skip }, async () => {
-  await sleeper('r')
+  await sleeper('rr')
   checkResult(
     {
       code: 1,
       stderr:
         /cannot remove container.*container is running: stop the container before removing or force remove/,
     },
-    await ctrd().ctr(['rm', 'r']),
+    await ctrd().ctr(['rm', 'rr']),
   )
-  assert.equal(await status('r'), 'running 0')
-  assert.equal(await ctrd().ok(['rm', '-f', 'r']), 'r')
-  checkResult({ code: 1, stderr: /No such container: r/ }, await ctrd().ctr(['rm', 'r']))
+  assert.equal(await status('rr'), 'running 0')
+  assert.equal(await ctrd().ok(['rm', '-f', 'rr']), 'rr')
+  checkResult({ code: 1, stderr: /No such container: rr/ }, await ctrd().ctr(['rm', 'rr']))
 })
 
 test('a name can be used again only after rm', { skip }, async () => {
@@ -264,19 +264,19 @@ test('a name can be used again only after rm', { skip }, async () => {
 })
 
 test('exec sees the environment and the cgroup, and passes its exit code', { skip }, async () => {
-  await sleeper('e', '-e', 'A=from run')
-  const out = await ctrd().ctr(['exec', '-e', 'B=2', 'e', 'sh', '-c', 'echo $A $B; exit 9'])
+  await sleeper('ee', '-e', 'A=from run')
+  const out = await ctrd().ctr(['exec', '-e', 'B=2', 'ee', 'sh', '-c', 'echo $A $B; exit 9'])
   checkResult({ code: 9, stdout: 'from run 2\n' }, out)
-  const inside = await ctrd().ok(['exec', 'e', 'cat', '/proc/self/cgroup'])
-  assert.equal(inside, await ctrd().ok(['exec', 'e', 'cat', '/proc/1/cgroup']))
+  const inside = await ctrd().ok(['exec', 'ee', 'cat', '/proc/self/cgroup'])
+  assert.equal(inside, await ctrd().ok(['exec', 'ee', 'cat', '/proc/1/cgroup']))
 })
 
 test('exec of a missing program and of a file that is none have codes 127 and 126', {
   skip,
 }, async () => {
-  await sleeper('e')
-  checkResult({ code: 127 }, await ctrd().ctr(['exec', 'e', 'nosuch']))
-  checkResult({ code: 126 }, await ctrd().ctr(['exec', 'e', '/etc/passwd']))
+  await sleeper('ee')
+  checkResult({ code: 127 }, await ctrd().ctr(['exec', 'ee', 'nosuch']))
+  checkResult({ code: 126 }, await ctrd().ctr(['exec', 'ee', '/etc/passwd']))
 })
 
 test('exec in a stopped container is an error', { skip }, async () => {
@@ -310,7 +310,7 @@ test('names obey Docker’s rule', { skip }, async () => {
     )
   }
   await ctrd().ok(['create', '--name', 'ok_1.2-3', 'busybox', 'true'])
-  await ctrd().ok(['create', '--name', 'n'.repeat(1024), 'busybox', 'true'])
+  await ctrd().ok(['create', '--name', 'nn'.repeat(1024), 'busybox', 'true'])
 })
 
 test('an id is known by any unique prefix', { skip }, async () => {
@@ -319,8 +319,8 @@ test('an id is known by any unique prefix', { skip }, async () => {
 })
 
 test('-itd starts a shell with a terminal in the background', { skip }, async () => {
-  await ctrd().ok(['run', '-itd', '--name', 'i', 'busybox', 'sh'])
-  assert.equal(await status('i'), 'running 0')
+  await ctrd().ok(['run', '-itd', '--name', 'ii', 'busybox', 'sh'])
+  assert.equal(await status('ii'), 'running 0')
 })
 
 test('a signal to an attached client reaches the program', { skip }, async () => {

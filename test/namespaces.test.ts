@@ -92,10 +92,10 @@ test('in its cgroup namespace a container sees itself at the root', { skip }, as
 })
 
 test('an exec is in the namespaces of its container', { skip }, async () => {
-  await ctrd().ok(['run', '-d', '--name', 'c', 'busybox', 'sleep', '300'])
-  const pid = await pidOf(ctrd(), 'c')
+  await ctrd().ok(['run', '-d', '--name', 'cc', 'busybox', 'sleep', '300'])
+  const pid = await pidOf(ctrd(), 'cc')
   for (const kind of kinds) {
-    const inside = await ctrd().ok(['exec', 'c', 'readlink', `/proc/self/ns/${kind}`])
+    const inside = await ctrd().ok(['exec', 'cc', 'readlink', `/proc/self/ns/${kind}`])
     assert.equal(inside, readlinkSync(`/proc/${pid}/ns/${kind}`), kind)
   }
 })

@@ -65,7 +65,7 @@ test('a change of the window reaches the program as SIGWINCH', {
 }, async () => {
   const script = 'trap "stty size" WINCH; echo ready; while :; do sleep 0.05; done'
   await using session = ctrd().session(
-    ['run', '-it', '--rm', '--name', 'w', 'busybox', 'sh', '-c', script],
+    ['run', '-it', '--rm', '--name', 'ww', 'busybox', 'sh', '-c', script],
     { tty },
   )
   await session.waitFor('ready')
@@ -76,12 +76,9 @@ test('a change of the window reaches the program as SIGWINCH', {
 test('the terminal of the user is as before, however run ends', {
   skip: needsTerminal,
 }, async () => {
-  const ctr =
-    process.cwd() && (await import('node:fs')).existsSync(`${import.meta.dirname}/../bin/ctr`)
-  assert.ok(ctr, 'bin/ctr is built')
   const commands = ['true', 'sh -c "exit 3"', 'nosuch']
   for (const command of commands) {
-    const script = `stty -g; ${import.meta.dirname}/../bin/ctr run -it --rm busybox ${command}; stty -g`
+    const script = `stty -g; ${ctrd().cli.join(' ')} run -it --rm busybox ${command}; stty -g`
     await using session = new Session(['sh', '-c', script], { tty, env: ctrd().clientEnvironment })
     await session.exited
     const states = session.output.match(/^[0-9a-f]+(:[0-9a-f]+)+/gm) ?? []
@@ -112,11 +109,11 @@ test('the log keeps both streams apart, follows to the end, and goes with the co
   skip,
 }, async () => {
   const script = 'echo out1; echo err1 >&2; sleep 0.3; echo out2'
-  await ctrd().ok(['run', '-d', '--name', 'l', 'busybox', 'sh', '-c', script])
-  const followed = await ctrd().ctr(['logs', '-f', 'l'])
+  await ctrd().ok(['run', '-d', '--name', 'll', 'busybox', 'sh', '-c', script])
+  const followed = await ctrd().ctr(['logs', '-f', 'll'])
   checkResult({ stdout: 'out1\nout2\n', stderr: 'err1\n' }, followed)
-  assert.equal(await ctrd().ok(['logs', '--tail', '1', 'l']), 'out2')
-  const path = await field(ctrd(), 'l', '{{.LogPath}}')
+  assert.equal(await ctrd().ok(['logs', '--tail', '1', 'll']), 'out2')
+  const path = await field(ctrd(), 'll', '{{.LogPath}}')
   const records = readFileSync(path, 'utf8')
     .trim()
     .split('\n')
@@ -127,17 +124,17 @@ test('the log keeps both streams apart, follows to the end, and goes with the co
     ['out2\n', 'stdout'],
   ])
   for (const { time } of records) assert.match(time ?? '', /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z$/)
-  await ctrd().ok(['rm', 'l'])
+  await ctrd().ok(['rm', 'll'])
   assert.ok(!existsSync(path))
 })
 
 test('logs --timestamps, --since and --until select by time', { skip }, async () => {
-  await ctrd().ok(['run', '--name', 't', 'busybox', 'sh', '-c', 'echo one; sleep 1.1; echo two'])
-  const stamped = await ctrd().ok(['logs', '-t', 't'])
+  await ctrd().ok(['run', '--name', 'tt', 'busybox', 'sh', '-c', 'echo one; sleep 1.1; echo two'])
+  const stamped = await ctrd().ok(['logs', '-t', 'tt'])
   const [first = '', second = ''] = stamped.split('\n').map((line) => line.split(' ')[0] ?? '')
   assert.match(first, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z$/)
-  assert.equal(await ctrd().ok(['logs', '--since', second, 't']), 'two')
-  assert.equal(await ctrd().ok(['logs', '--until', first, 't']), 'one')
+  assert.equal(await ctrd().ok(['logs', '--since', second, 'tt']), 'two')
+  assert.equal(await ctrd().ok(['logs', '--until', first, 'tt']), 'one')
 })
 
 test('a user without rights may open its standard streams again', { skip }, async () => {
@@ -175,13 +172,13 @@ test('attach talks to a running container', { skip }, async () => {
 })
 
 test('Ctrl-P Ctrl-Q leaves a container running', { skip: needsTerminal }, async () => {
-  await using session = ctrd().session(['run', '-it', '--name', 'd', 'busybox', 'sh'], { tty })
+  await using session = ctrd().session(['run', '-it', '--name', 'dd', 'busybox', 'sh'], { tty })
   await session.waitFor('# ')
   session.write('\x10\x11')
   await session.waitFor('read escape sequence')
   assert.equal(await session.exited, 0)
-  assert.equal(await field(ctrd(), 'd', '{{.State.Status}}'), 'running')
-  await using again = ctrd().session(['attach', 'd'], { tty })
+  assert.equal(await field(ctrd(), 'dd', '{{.State.Status}}'), 'running')
+  await using again = ctrd().session(['attach', 'dd'], { tty })
   again.write('echo back $((1 + 1))\n')
   await again.waitFor('back 2')
   again.write('exit\n')

@@ -154,9 +154,9 @@ test('a named volume keeps its data, is in use while a container exists, and goe
   skip,
 }, async () => {
   await ctrd().ok(['volume', 'create', 'vol'])
-  await ctrd().ok(['run', '--name', 'w', '-v', 'vol:/d', 'busybox', 'sh', '-c', 'echo kept >/d/f'])
+  await ctrd().ok(['run', '--name', 'ww', '-v', 'vol:/d', 'busybox', 'sh', '-c', 'echo kept >/d/f'])
   checkResult({ code: 1, stderr: /volume is in use/ }, await ctrd().ctr(['volume', 'rm', 'vol']))
-  await ctrd().ok(['rm', 'w'])
+  await ctrd().ok(['rm', 'ww'])
   assert.equal(await inBusybox(ctrd(), 'cat /d/f', ['-v', 'vol:/d']), 'kept')
   const mountpoint = await ctrd().ok(['volume', 'inspect', '-f', '{{.Mountpoint}}', 'vol'])
   assert.equal(readFileSync(`${mountpoint}/f`, 'utf8'), 'kept\n')

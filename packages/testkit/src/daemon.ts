@@ -14,6 +14,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { ApiRequestOptions, ApiResponse } from './api.ts'
 import { apiRequest } from './api.ts'
+import { busyboxArchive } from './image.ts'
 import type { LeakMarks } from './leaks.ts'
 import { findLeaks } from './leaks.ts'
 import type { RunOptions, RunResult } from './run.ts'
@@ -77,11 +78,18 @@ export interface TestDaemon extends AsyncDisposable {
 
 const repository = join(dirname(fileURLToPath(import.meta.url)), '../../..')
 
-/** A ctrd of one's own: directories, socket, bridge, subnet, cgroup. Disposal removes all of it and throws if anything is left on the host. */
+/**
+ * With `CTR_TEST_ENGINE=dockerd` in the environment the same tests run on a dockerd and Docker's CLI, which shows whether a
+ * test asks for what Docker does. Without a bridge, and what dockerd leaves on the host is not looked at.
+ *
+ * A ctrd of one's own: directories, socket, bridge, subnet, cgroup. Disposal removes all of it and throws if anything is
+ * left on the host.
+ */
 export async function startDaemon(options: DaemonOptions = {}): Promise<TestDaemon> {
   const daemon = new DaemonProcess(options)
   try {
     await daemon.start()
+    await daemon.prepareReference()
   } catch (error) {
     await daemon.discard()
     throw error
@@ -96,6 +104,7 @@ class DaemonProcess implements TestDaemon {
   readonly subnetPrefix: string
   readonly #options: DaemonOptions
   readonly #mark: string
+  readonly #isReference = process.env['CTR_TEST_ENGINE'] === 'dockerd'
   #child: ChildProcess | undefined
 
   constructor(options: DaemonOptions) {
@@ -130,7 +139,7 @@ class DaemonProcess implements TestDaemon {
     return existsSync(path) ? readFileSync(path, 'utf8') : ''
   }
   get cli(): readonly string[] {
-    return cli()
+    return this.#isReference ? ['docker'] : cli()
   }
   get clientEnvironment(): Record<string, string> {
     const host = `unix://${this.socketPath}`
@@ -139,11 +148,9 @@ class DaemonProcess implements TestDaemon {
 
   async start(): Promise<void> {
     const { umask, env = {} } = this.#options
-    const argv = [
-      process.execPath,
-      join(repository, 'apps/daemon/src/main.ts'),
-      ...this.#arguments(),
-    ]
+    const argv = this.#isReference
+      ? ['dockerd', '--storage-driver', 'overlay2', ...this.#arguments()]
+      : [process.execPath, join(repository, 'apps/daemon/src/main.ts'), ...this.#arguments()]
     const command =
       umask === undefined ? argv : ['sh', '-c', `umask ${umask}; exec "$@"`, 'sh', ...argv]
     const [file = '', ...args] = command
@@ -174,9 +181,14 @@ class DaemonProcess implements TestDaemon {
     })
   }
 
+  /** dockerd has no image of its own to begin with. */
+  async prepareReference(): Promise<void> {
+    if (this.#isReference) await this.ok(['load'], { input: busyboxArchive('busybox:latest') })
+  }
+
   #arguments(): string[] {
     const network =
-      this.#options.bridge === false
+      this.#options.bridge === false || this.#isReference
         ? ['--bridge', 'none']
         : ['--bridge', this.bridge, '--bip', `${this.subnetPrefix}.1/24`]
     return [
@@ -196,7 +208,7 @@ class DaemonProcess implements TestDaemon {
   }
 
   async ctr(args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
-    return await run([...cli(), ...args], this.#withEnvironment(options))
+    return await run([...this.cli, ...args], this.#withEnvironment(options))
   }
 
   async ok(args: readonly string[], options: RunOptions = {}): Promise<string> {
@@ -210,7 +222,7 @@ class DaemonProcess implements TestDaemon {
   }
 
   session(args: readonly string[], options: SessionOptions = {}): Session {
-    return new Session([...cli(), ...args], this.#withEnvironment(options))
+    return new Session([...this.cli, ...args], this.#withEnvironment(options))
   }
 
   dockerSession(args: readonly string[], options: SessionOptions = {}): Session {
@@ -265,7 +277,6 @@ class DaemonProcess implements TestDaemon {
       cgroup: this.cgroup,
       bridge: this.bridge,
       environment: `CTR_TEST_DAEMON=${this.#mark}`,
-      except: [],
     }
   }
 
@@ -276,6 +287,7 @@ class DaemonProcess implements TestDaemon {
       const code = await this.stop()
       if (code !== 0)
         throw new Error(`ctrd ended with ${code} after SIGTERM:\n${this.log.slice(-3000)}`)
+      if (this.#isReference) return
       // The kernel takes a network namespace and its devices down some time after the last process has gone.
       let left: string[] = []
       await waitFor(

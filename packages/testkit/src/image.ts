@@ -1,4 +1,6 @@
+import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 
 export interface ImageFile {
   readonly path: string
@@ -41,6 +43,37 @@ export function imageArchive(options: ImageOptions): Buffer {
     ...layers.map((content, index) => ({ path: layerNames[index] ?? '', content })),
     { path: 'manifest.json', content: JSON.stringify(manifest) },
   ])
+}
+
+/** The host's static busybox with a link for each applet: what ctrd embeds, for engines that do not. */
+export function busyboxArchive(reference: string): Buffer {
+  const applets = execFileSync('busybox', ['--list'], { encoding: 'utf8' }).trim().split('\n')
+  const directory = (path: string, mode = 0o755): ImageFile => ({ path, type: 'directory', mode })
+  return imageArchive({
+    reference,
+    layers: [
+      [
+        ...['bin/', 'etc/', 'root/', 'usr/', 'var/'].map((path) => directory(path)),
+        directory('tmp/', 0o1777),
+        { path: 'bin/busybox', content: readFileSync('/bin/busybox'), mode: 0o755 },
+        ...applets
+          .filter((applet) => applet !== 'busybox')
+          .map(
+            (applet): ImageFile => ({
+              path: `bin/${applet}`,
+              type: 'symlink',
+              target: '/bin/busybox',
+            }),
+          ),
+        { path: 'etc/passwd', content: 'root:x:0:0:root:/root:/bin/sh\n' },
+        { path: 'etc/group', content: 'root:x:0:\n' },
+      ],
+    ],
+    config: {
+      Env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'],
+      Cmd: ['sh'],
+    },
+  })
 }
 
 /** A ustar archive. Paths are taken as they are, so that hostile ones can be written, too. */
