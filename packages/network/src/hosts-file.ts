@@ -24,13 +24,14 @@ ff02::2	ip6-allrouters
 
 /** Content of a container's /etc/hosts, laid out as Docker's. */
 export function hostsFile(o: HostsFileOptions): string {
-  const own = o.domainname ? `${o.hostname}.${o.domainname} ${o.hostname}` : o.hostname
-  const base = o.hostFile === undefined ? LOCAL : withNewline(o.hostFile)
+  // As Docker: with added hosts, the host's file is not used.
+  if (o.hostFile !== undefined && o.extraHosts.length === 0) return o.hostFile
+  const own = ownNames(o.domainname ? `${o.hostname}.${o.domainname}` : o.hostname)
   const extra = o.extraHosts.map((entry) => {
     const { name, address } = parseExtraHost(entry, o.hostGateway)
     return `${address}\t${name}\n`
   })
-  return base + extra.join('') + o.addresses.map((address) => `${address}\t${own}\n`).join('')
+  return LOCAL + extra.join('') + o.addresses.map((address) => `${address}\t${own}\n`).join('')
 }
 
 function parseExtraHost(
@@ -54,6 +55,8 @@ function parseExtraHost(
   return { name, address: formatAddress(address) }
 }
 
-function withNewline(text: string): string {
-  return text === '' || text.endsWith('\n') ? text : `${text}\n`
+/** A full name is followed by its first part. */
+function ownNames(name: string): string {
+  const dot = name.indexOf('.')
+  return dot > 0 ? `${name} ${name.slice(0, dot)}` : name
 }

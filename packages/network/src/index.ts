@@ -1,7 +1,12 @@
 export type { ConnectOptions } from './endpoint/allocate.ts'
 export type { Endpoint, EndpointAddress } from './endpoint/endpoint.ts'
 export type { EndpointPlan, Target } from './endpoint/plan.ts'
-export { type PortBinding, type PublishedPort, portConflictError } from './endpoint/ports.ts'
+export {
+  forwardError,
+  type PortBinding,
+  type PublishedPort,
+  portConflictError,
+} from './endpoint/ports.ts'
 export type { Publication } from './firewall/render.ts'
 export { type HostsFileOptions, hostsFile } from './hosts-file.ts'
 export type { CreateNetworkOptions, IpamOptions } from './network/create.ts'

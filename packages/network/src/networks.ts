@@ -197,7 +197,11 @@ export class Networks {
   /** Allocates everything for a container that is about to start. Undone by `disconnect`. */
   async connect(o: ConnectOptions): Promise<EndpointPlan> {
     const network = this.get(o.network)
-    const deps = { endpoints: this.#endpoints, ports: this.#ports }
+    const deps = {
+      endpoints: this.#endpoints,
+      ports: this.#ports,
+      nameOf: (id: string) => this.get(id).name,
+    }
     const row = volatileTransaction(this.#options.store, () => allocateEndpoint(deps, network, o))
     try {
       const plan = planEndpoint(row, network, await this.#bridgeIndex(network))
@@ -236,7 +240,7 @@ export class Networks {
     }
     if (row.link !== undefined) await deleteLinks(this.#options.exec, [row.link])
     await this.#release([row])
-    const next = rows.find((other) => other !== row && this.#leadsOut(other))
+    const next = this.#nextGateway(rows.filter((other) => other !== row))
     if (!row.isGateway || next === undefined) return
     const endpoint = toEndpoint(next, this.get(next.networkId))
     await this.#options.exec([...enterNetwork(target), ...gatewayOps(endpoint)])
@@ -396,9 +400,14 @@ export class Networks {
     return this.list().filter(isBridged)
   }
 
-  #leadsOut(row: EndpointRow): boolean {
-    const network = this.get(row.networkId)
-    return isBridged(network) && !network.isInternal
+  /** The endpoint that has the default route: the first by name of the networks that lead out. */
+  #nextGateway(rows: readonly EndpointRow[]): EndpointRow | undefined {
+    const nameOf = (row: EndpointRow): string => this.get(row.networkId).name
+    const leadsOut = (row: EndpointRow): boolean => {
+      const network = this.get(row.networkId)
+      return isBridged(network) && !network.isInternal
+    }
+    return rows.filter(leadsOut).sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1))[0]
   }
 }
 

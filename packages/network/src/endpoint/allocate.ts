@@ -20,9 +20,16 @@ export interface ConnectOptions {
   readonly index: number
 }
 
+interface AllocateDeps {
+  readonly endpoints: EndpointTable
+  readonly ports: PortFacts
+  /** Name of a network by id. */
+  readonly nameOf: (networkId: string) => string
+}
+
 /** Decides an endpoint and writes it down. Inside a transaction: what was free is ours when it commits. */
 export function allocateEndpoint(
-  deps: { endpoints: EndpointTable; ports: PortFacts },
+  deps: AllocateDeps,
   network: Network,
   o: ConnectOptions,
 ): EndpointRow {
@@ -34,6 +41,11 @@ export function allocateEndpoint(
     )
   }
   const id = randomBytes(32).toString('hex')
+  // Docker's rule: of a container's networks that lead out, the first by name has the default route.
+  const gateway = others.find((other) => other.isGateway)
+  const isFirst = gateway === undefined || network.name < deps.nameOf(gateway.networkId)
+  const isGateway = network.driver === 'bridge' && !network.isInternal && isFirst
+  if (isGateway && gateway !== undefined) deps.endpoints.setGateway(gateway.id, false)
   const row: EndpointRow = {
     id,
     networkId: network.id,
@@ -42,7 +54,7 @@ export function allocateEndpoint(
     interface: o.index,
     aliases: o.aliases,
     ...(network.driver === 'bridge'
-      ? bridgeParts(deps, network, o, { id, hasGateway: others.some((other) => other.isGateway) })
+      ? bridgeParts(deps, network, o, { id, isGateway })
       : {
           link: undefined,
           macAddress: '',
@@ -62,10 +74,10 @@ type BridgeParts = Pick<
 >
 
 function bridgeParts(
-  deps: { endpoints: EndpointTable; ports: PortFacts },
+  deps: AllocateDeps,
   network: Network,
   o: ConnectOptions,
-  endpoint: { id: string; hasGateway: boolean },
+  endpoint: { id: string; isGateway: boolean },
 ): BridgeParts {
   const ipv4 = chooseAddress(deps.endpoints, network, 4, o.requestedIp)
   const ipv6 = chooseAddress(deps.endpoints, network, 6, o.requestedIpv6)
@@ -74,7 +86,7 @@ function bridgeParts(
     // Docker's pattern; 44 random bits and a UNIQUE column. IFNAMSIZ allows 15 characters.
     link: `veth${endpoint.id.slice(0, 11)}`,
     macAddress: chooseMac(o.macAddress, ipv4),
-    isGateway: !network.isInternal && !endpoint.hasGateway,
+    isGateway: endpoint.isGateway,
     ipv4,
     ipv6,
     ports: network.isInternal ? [] : allocatePorts(o.ports, deps.ports, name),
@@ -94,7 +106,7 @@ function chooseAddress(
   }
   if (requested === undefined || requested === '') {
     const pool = pools[0]
-    return pool === undefined ? undefined : allocateAddress(pool, book)
+    return pool === undefined ? undefined : allocateAddress(pool, book, network)
   }
   if (network.name === 'bridge') {
     throw new EngineError(

@@ -65,11 +65,42 @@ export function portConflictError(
   hostIp: string,
   port: number,
 ): EngineError {
-  const host = hostIp.includes(':') ? `[${hostIp}]` : hostIp
+  return connectivityError(
+    endpoint,
+    `Bind for ${hostAndPort(hostIp, port)} failed: port is already allocated`,
+  )
+}
+
+/** For a `forward` operation that the shim could not do: what went wrong with which published port. */
+export function forwardError(
+  endpoint: { name: string; id: string },
+  forward: { protocol: number; address: string; port: number },
+  errno: string,
+): EngineError {
+  const { address, port } = forward
+  if (errno === 'EADDRINUSE') return portConflictError(endpoint, address, port)
+  const kind = `${forward.protocol === 6 ? 'tcp' : 'udp'}${address.includes(':') ? 6 : 4}`
+  const reason = REASONS[errno] ?? errno
+  return connectivityError(
+    endpoint,
+    `Error starting userland proxy: listen ${kind} ${hostAndPort(address, port)}: bind: ${reason}`,
+  )
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  EADDRNOTAVAIL: 'cannot assign requested address',
+  EACCES: 'permission denied',
+}
+
+function connectivityError(endpoint: { name: string; id: string }, reason: string): EngineError {
   return new EngineError(
     'INTERNAL',
-    `driver failed programming external connectivity on endpoint ${endpoint.name} (${endpoint.id}): Bind for ${host}:${port} failed: port is already allocated`,
+    `driver failed programming external connectivity on endpoint ${endpoint.name} (${endpoint.id}): ${reason}`,
   )
+}
+
+function hostAndPort(hostIp: string, port: number): string {
+  return hostIp.includes(':') ? `[${hostIp}]:${port}` : `${hostIp}:${port}`
 }
 
 function choosePort(
@@ -104,17 +135,12 @@ function conflict(
   addresses: readonly Address[],
   endpoint: { name: string; id: string },
 ): EngineError {
-  if (isEphemeral(binding)) {
-    return new EngineError('INTERNAL', 'all ports are allocated')
-  }
+  if (isEphemeral(binding)) return connectivityError(endpoint, 'all ports are allocated')
   const { first, last } = parseRange(binding.hostPort)
   if (first !== last) {
-    return new EngineError(
-      'INTERNAL',
-      `driver failed programming external connectivity on endpoint ${endpoint.name} (${endpoint.id}): all ports of ${binding.hostPort} are allocated`,
-    )
+    return connectivityError(endpoint, `all ports of ${binding.hostPort} are allocated`)
   }
-  const address = addresses[0]
+  const [address] = addresses
   return portConflictError(endpoint, address === undefined ? '' : formatAddress(address), first)
 }
 

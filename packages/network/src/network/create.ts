@@ -57,10 +57,7 @@ export function planNetwork(
     throw new EngineError('FORBIDDEN', `only one instance of "${driver}" network is allowed`)
   }
   if (driver !== 'bridge') {
-    throw new EngineError(
-      'NOT_FOUND',
-      `could not find plugin ${driver} in v1 plugin registry: plugin not found`,
-    )
+    throw new EngineError('NOT_FOUND', `plugin "${driver}" not found`)
   }
   if (facts.networks.some((network) => network.name === o.name)) {
     throw new EngineError('CONFLICT', `network with name ${o.name} already exists`)
@@ -116,10 +113,7 @@ function planPools(o: CreateNetworkOptions, facts: CreateFacts): PoolRow[] {
       throw new EngineError('FORBIDDEN', 'Pool overlaps with other one on this address space')
     }
     if (has(subnet.family === 6)) {
-      throw new EngineError(
-        'INVALID_ARGUMENT',
-        `bridge driver does not support multiple IPv${subnet.family} subnets`,
-      )
+      throw new EngineError('INVALID_ARGUMENT', "bridge driver doesn't support multiple subnets")
     }
     taken.push(subnet)
     pools.push(row)
@@ -216,12 +210,12 @@ function checkName(name: string): void {
 function checkOptions(options: Readonly<Record<string, string>>): void {
   const mtu = options[OPTION_MTU]
   if (mtu !== undefined && !(/^\d{1,5}$/.test(mtu) && Number(mtu) >= 68 && Number(mtu) <= 65535)) {
-    throw new EngineError('INVALID_ARGUMENT', `invalid value for ${OPTION_MTU}: "${mtu}"`)
+    throw new EngineError('INVALID_ARGUMENT', `failed to parse ${OPTION_MTU} value: ${mtu}`)
   }
   for (const key of [OPTION_ICC, OPTION_MASQUERADE]) {
     const value = options[key]
     if (value !== undefined && !/^(0|1|t|f|true|false)$/i.test(value)) {
-      throw new EngineError('INVALID_ARGUMENT', `invalid value for ${key}: "${value}"`)
+      throw new EngineError('INVALID_ARGUMENT', `failed to parse ${key} value: ${value}`)
     }
   }
 }

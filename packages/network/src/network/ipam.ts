@@ -30,7 +30,11 @@ export interface AddressBook {
 }
 
 /** The lowest free address: a removed container's is the next one given out. */
-export function allocateAddress(pool: Pool, book: AddressBook): bigint {
+export function allocateAddress(
+  pool: Pool,
+  book: AddressBook,
+  network: { name: string; id: string },
+): bigint {
   const { family } = pool.subnet
   const { first, last } = usable(pool)
   const reserved = new Set([pool.gateway, ...pool.auxiliary])
@@ -47,7 +51,7 @@ export function allocateAddress(pool: Pool, book: AddressBook): bigint {
   if (candidate <= last) return candidate
   throw new EngineError(
     'INTERNAL',
-    `no available IPv${family} addresses on this network's address pools`,
+    `no available IPv${family} addresses on this network's address pools: ${network.name} (${network.id})`,
   )
 }
 
