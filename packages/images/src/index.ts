@@ -1,1 +1,5 @@
-export {}
+export type { LoadOptions } from './archive/load.ts'
+export { type BusyboxOptions, buildBusyboxImage } from './busybox.ts'
+export type { Logger } from './deps.ts'
+export type { Image, ImageSummary } from './image.ts'
+export { type Images, type ImagesOptions, openImages } from './images.ts'

@@ -101,7 +101,9 @@ export class ImageTable {
       'SELECT container_id AS containerId, top_layer AS topLayer FROM container_layers',
     )
     this.#run = {
-      putBlob: prepare('INSERT OR IGNORE INTO blobs VALUES (:digest, :size, :compression, :diffId)'),
+      putBlob: prepare(
+        'INSERT OR IGNORE INTO blobs VALUES (:digest, :size, :compression, :diffId)',
+      ),
       removeBlobs: prepare(
         'DELETE FROM blobs WHERE NOT EXISTS (SELECT 1 FROM layers WHERE blob = digest)',
       ),

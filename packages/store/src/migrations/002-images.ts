@@ -1,7 +1,7 @@
 /**
  * Images. The config document is kept as bytes: its sha256 is the image's id. Layers (committed snapshots) form trees by
  * parent; `id` names the directory `snapshots/<id>`. Blobs are the layers' archives as they came, in `content/`.
- * A layer stays as long as it referenced from an image, from a child layer or from a container.
+ * A layer stays as long as it is referenced from an image, from a child layer or from a container.
  */
 export const migration002 = `
 CREATE TABLE blobs (

@@ -1,0 +1,49 @@
+import { readdirSync, unlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { isErrno } from '@ctr/errdefs'
+import { digestHex } from '@ctr/oci'
+import { transaction } from '@ctr/store'
+import type { ImageDeps } from './deps.ts'
+import { blobPath, snapshotPath } from './paths.ts'
+
+/**
+ * Removes layers and blobs that no image, child layer or container needs. Rows go first, in one transaction: files
+ * without a row are removed by reconcile if we do not come to it. Returns chain ids, for Docker's "Deleted" lines.
+ */
+export function collectUnused(deps: ImageDeps): string[] {
+  const { layers, blobs } = transaction(deps.store, () => deps.table.removeUnused())
+  for (const blob of blobs) removeFile(blobPath(deps.paths, blob.digest))
+  for (const layer of layers) deps.graveyard.bury(snapshotPath(deps.paths, layer.id))
+  return layers.map((layer) => layer.chainId)
+}
+
+/** Removes what a crash has left: temporary files, and snapshots and blobs that have no row. Call before anything else. */
+export function reconcileFiles(deps: ImageDeps): void {
+  const { paths, table } = deps
+  for (const name of readdirSync(paths.tmp)) deps.graveyard.bury(join(paths.tmp, name))
+  transaction(deps.store, () => table.removeUnused())
+  const layers = new Set(table.layers().map((layer) => String(layer.id)))
+  const blobs = new Set(table.blobs().map((blob) => digestHex(blob.digest)))
+  removeStrangers(deps, paths.snapshots, layers)
+  removeStrangers(deps, paths.blobs, blobs)
+}
+
+function removeStrangers(
+  { graveyard, log }: ImageDeps,
+  directory: string,
+  known: ReadonlySet<string>,
+): void {
+  for (const name of readdirSync(directory)) {
+    if (known.has(name)) continue
+    log.info({ path: join(directory, name) }, 'remove what nothing refers to')
+    graveyard.bury(join(directory, name))
+  }
+}
+
+function removeFile(path: string): void {
+  try {
+    unlinkSync(path)
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT')) throw error
+  }
+}

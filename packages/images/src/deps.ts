@@ -1,0 +1,22 @@
+import type { ImageTable, Store } from '@ctr/store'
+import type { Graveyard } from './graveyard.ts'
+import type { ImagePaths } from './paths.ts'
+import type { UnpackPool } from './unpack/pool.ts'
+
+/** pino's shape, what is used of it. */
+export interface Logger {
+  debug(fields: object, message: string): void
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
+/** What every operation on images works with. */
+export interface ImageDeps {
+  readonly store: Store
+  readonly table: ImageTable
+  readonly paths: ImagePaths
+  readonly pool: UnpackPool
+  readonly graveyard: Graveyard
+  readonly log: Logger
+}

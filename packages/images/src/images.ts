@@ -1,0 +1,83 @@
+import { join } from 'node:path'
+import type { Readable } from 'node:stream'
+import { ImageTable, type Store } from '@ctr/store'
+import { type LoadOptions, loadImages } from './archive/load.ts'
+import { saveImages } from './archive/save.ts'
+import { reconcileFiles } from './collect.ts'
+import type { ImageDeps, Logger } from './deps.ts'
+import { Graveyard } from './graveyard.ts'
+import { type Image, toImage } from './image.ts'
+import { createContainerLayer, removeContainerLayer } from './layer/container-layer.ts'
+import { readRootFile } from './layer/merged.ts'
+import { findImageRow, getImageRow } from './lookup.ts'
+import { makeImagePaths } from './paths.ts'
+import { tagImage } from './tag.ts'
+import { UnpackPool } from './unpack/pool.ts'
+
+export interface ImagesOptions {
+  dataRoot: string
+  store: Store
+  log: Logger
+}
+
+/** The local image store. One process at a time may have it open for a data root. */
+export interface Images {
+  /** By name (which wins), full id or unique beginning of one. Throws NOT_FOUND with Docker's text. */
+  get(ref: string): Image
+  find(ref: string): Image | undefined
+  load(tar: Readable, options: LoadOptions): Promise<{ loaded: string[] }>
+  /** docker save's format and an OCI layout at once. Throws for an unknown image before anything is written. */
+  save(refs: readonly string[]): Readable
+  tag(ref: string, target: string): void
+  /** Directories of an image's layers, top first, relative to the data root. */
+  snapshotLayers(imageId: string): string[]
+  /** The image's layers stay while the container layer exists, also if the image is removed by force. */
+  createContainerLayer(
+    containerId: string,
+    imageId: string,
+  ): Promise<{ upper: string; work: string }>
+  removeContainerLayer(containerId: string): Promise<void>
+  /** Containers that hold a layer: what the engine does not know of them, it removes. */
+  containerLayerIds(): string[]
+  readRootFile(layers: readonly string[], path: string, maxBytes: number): Buffer | undefined
+  /** Removes what a crash left. Call once, before anything else. */
+  reconcile(): void
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+export function openImages({ dataRoot, store, log }: ImagesOptions): Images {
+  const paths = makeImagePaths(dataRoot)
+  const deps: ImageDeps = {
+    store,
+    table: new ImageTable(store),
+    paths,
+    pool: new UnpackPool(),
+    graveyard: new Graveyard(paths, log),
+    log,
+  }
+  const { table } = deps
+  return {
+    get: (ref) => toImage(deps, getImageRow(table, ref)),
+    find: (ref) => {
+      const row = findImageRow(table, ref)
+      return row === undefined ? undefined : toImage(deps, row)
+    },
+    load: (tar, options) => loadImages(deps, tar as AsyncIterable<Buffer>, options),
+    save: (refs) => saveImages(deps, refs),
+    tag: (ref, target) => tagImage(deps, ref, target),
+    snapshotLayers: (imageId) =>
+      table
+        .layerStack(getImageRow(table, imageId).topLayer)
+        .map((layer) => join('snapshots', String(layer.id))),
+    createContainerLayer: (containerId, imageId) =>
+      createContainerLayer(deps, containerId, imageId),
+    removeContainerLayer: async (containerId) => removeContainerLayer(deps, containerId),
+    containerLayerIds: () => table.containerLayers().map((row) => row.containerId),
+    readRootFile,
+    reconcile: () => reconcileFiles(deps),
+    [Symbol.asyncDispose]: async () => {
+      await deps.graveyard.settle()
+      await deps.pool[Symbol.asyncDispose]()
+    },
+  }
+}

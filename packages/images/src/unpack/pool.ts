@@ -1,0 +1,108 @@
+import { availableParallelism } from 'node:os'
+import { Worker } from 'node:worker_threads'
+import { EngineError } from '@ctr/errdefs'
+import type { UnpackedLayer, UnpackJob } from './job.ts'
+import type { UnpackReply, UnpackRequest } from './worker.ts'
+
+const MAX_WORKERS = 4
+/** A worker takes some 100 ms to start and 10 MB to keep. */
+const IDLE_MS = 30_000
+
+interface Waiting {
+  resolve: (layer: UnpackedLayer) => void
+  reject: (error: unknown) => void
+}
+
+/** Threads that unpack layers. They are started when there is work and end when there has been none for a while. */
+export class UnpackPool {
+  readonly #limit: number
+  readonly #threads = new Set<UnpackThread>()
+
+  constructor(limit = Math.min(availableParallelism(), MAX_WORKERS)) {
+    this.#limit = limit
+  }
+
+  run(job: UnpackJob): Promise<UnpackedLayer> {
+    return this.#pick().run(job)
+  }
+
+  /** Starts a thread that will be needed soon, while its work is still arriving. */
+  warm(): void {
+    this.#pick()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.#threads].map((thread) => thread.close()))
+  }
+
+  /** An idle thread, else a new one, else the one with the least to do. */
+  #pick(): UnpackThread {
+    const [best] = [...this.#threads].sort((a, b) => a.load - b.load)
+    if (best !== undefined && (best.load === 0 || this.#threads.size >= this.#limit)) return best
+    const thread = new UnpackThread(() => this.#threads.delete(thread))
+    this.#threads.add(thread)
+    return thread
+  }
+}
+
+class UnpackThread {
+  readonly #worker = new Worker(new URL('./worker.ts', import.meta.url))
+  readonly #waiting = new Map<number, Waiting>()
+  #lastId = 0
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(onEnd: () => void) {
+    this.#worker.on('message', (reply: UnpackReply) => this.#onReply(reply))
+    this.#worker.on('error', (error: unknown) => this.#failAll(error))
+    this.#worker.on('exit', () => {
+      onEnd()
+      this.#failAll(new EngineError('INTERNAL', 'a thread that unpacks layers ended'))
+    })
+    this.#rest()
+  }
+
+  get load(): number {
+    return this.#waiting.size
+  }
+
+  run(job: UnpackJob): Promise<UnpackedLayer> {
+    clearTimeout(this.#timer)
+    this.#worker.ref()
+    this.#lastId += 1
+    const id = this.#lastId
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject })
+      this.#worker.postMessage({ id, job } satisfies UnpackRequest)
+    })
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.#timer)
+    await this.#worker.terminate()
+  }
+
+  #onReply(reply: UnpackReply): void {
+    const waiting = this.#waiting.get(reply.id)
+    this.#waiting.delete(reply.id)
+    if (this.#waiting.size === 0) this.#rest()
+    if (reply.ok) waiting?.resolve(reply.layer)
+    else {
+      const code = reply.isInput ? 'INVALID_ARGUMENT' : 'INTERNAL'
+      waiting?.reject(new EngineError(code, reply.message))
+    }
+  }
+
+  #failAll(error: unknown): void {
+    clearTimeout(this.#timer)
+    for (const { reject } of this.#waiting.values()) reject(error)
+    this.#waiting.clear()
+  }
+
+  /** Idle: keeps neither the process nor, after a while, itself. */
+  #rest(): void {
+    this.#worker.unref()
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => void this.close(), IDLE_MS)
+    this.#timer.unref()
+  }
+}
