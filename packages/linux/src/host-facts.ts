@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { arch, release } from 'node:os'
 import { type CgroupLayout, findHierarchy, readCgroupLayout } from './cgroup/layout.ts'
 
@@ -17,6 +17,8 @@ export interface HostFacts {
   readonly onlineMems: string
   readonly appArmor: boolean
   readonly seLinux: boolean
+  /** /proc/kcore exists: then /dev/core links to it. */
+  readonly hasKcore: boolean
   /** / is a ramfs or the first mount of the boot, where pivot_root(2) fails. */
   readonly rootIsRamfs: boolean
 }
@@ -40,6 +42,7 @@ export function readHostFacts(): HostFacts {
     onlineMems: readLine('/sys/devices/system/node/online') ?? '0',
     appArmor: readLine('/sys/module/apparmor/parameters/enabled') === 'Y',
     seLinux: readLine('/sys/fs/selinux/enforce') !== undefined,
+    hasKcore: existsSync('/proc/kcore'),
     rootIsRamfs: /^\S+ \S+ \S+ \/ \/ .* - (rootfs|ramfs) /m.test(
       readFileSync('/proc/self/mountinfo', 'utf8'),
     ),

@@ -1,3 +1,6 @@
+export type { Op, OpName, Program } from './ops.ts'
+export { compileExec } from './plan/exec.ts'
+export { explainProgram } from './plan/explain.ts'
 export type {
   ExecInput,
   HostFacts,
@@ -7,4 +10,4 @@ export type {
   StartInput,
   Stdio,
 } from './plan/input.ts'
-export type { Op, OpName, Program } from './ops.ts'
+export { compileStart, containerCgroup } from './plan/start.ts'

@@ -1,4 +1,4 @@
-import type { HostFacts } from '@ctr/linux'
+import type { CpusetFacts, HostFacts } from '@ctr/linux'
 import type { RuntimeProcess, RuntimeSpec } from '@ctr/oci'
 import type { Op } from '../ops.ts'
 
@@ -67,6 +67,8 @@ export interface StartInput {
   readonly network: NetworkPlan
   /** `/ctr`: the container's cgroup is `<hierarchy>/ctr/<id>` unless spec.linux.cgroupsPath says otherwise. */
   readonly cgroupParent: string
+  /** The parent's cpuset, from prepareCgroupParent() of @ctr/linux. Absent: the parents get the host's values. */
+  readonly cpuset?: CpusetFacts | undefined
   /** `--init`: host path of ctr-init, bound at /sbin/docker-init and put before the arguments. */
   readonly initBinary?: string | undefined
 }

@@ -1,0 +1,43 @@
+import type { HostFacts } from '@ctr/linux'
+import type { Program } from '../ops.ts'
+import { planMembership } from './cgroup.ts'
+import type { ExecInput } from './input.ts'
+import { execNamespaces } from './namespaces.ts'
+import { planOomScore, planProcess, planRlimits, planStdio } from './process.ts'
+import { containerCgroup } from './start.ts'
+
+/**
+ * The launch program of an additional process in a running container: it enters the namespaces and the cgroup of the
+ * container's init process, and then goes the same way as that one did. Pure.
+ */
+export function compileExec(input: ExecInput, host: HostFacts): Program {
+  const { process, spec, stdio } = input
+  const cgroup = planMembership(containerCgroup(input), host)
+  return [
+    { op: 'runtime_dir', path: input.runtimeDir },
+    planStdio(stdio, process),
+    ...(input.expectAttach > 0
+      ? [{ op: 'expect_attach', clients: input.expectAttach } as const]
+      : []),
+    { op: 'join', pid: input.containerPid, start_time: input.containerStartTime },
+    { op: 'clone', flags: 0n, cgroup: cgroup.cloneInto },
+    ...cgroup.join,
+
+    { op: 'keyring', name: `_ses.${input.containerId}`, optional: true },
+    ...planRlimits(process),
+    ...planOomScore(process),
+    { op: 'enter', flags: execNamespaces(spec) },
+    ...(stdio.tty ? [{ op: 'console' } as const] : []),
+    { op: 'setsid' },
+    ...planProcess(
+      {
+        spec,
+        process,
+        args: process.args,
+        seccompFilter: input.seccompFilter,
+        waitForStart: false,
+      },
+      host,
+    ),
+  ]
+}

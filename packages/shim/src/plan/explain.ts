@@ -1,0 +1,135 @@
+import {
+  BIND_ATTR_RECURSIVE,
+  BIND_NO_CREATE,
+  BIND_RECURSIVE,
+  OPS,
+  type Op,
+  type Program,
+} from '../ops.ts'
+import { CLONE, MOUNT_ATTR, MS, S_IF } from './constants.ts'
+
+/**
+ * A launch program as text, one operation per line, in the manner of strace:
+ * `14 child mount("proc", "/proc", "proc", MS_NOSUID|MS_NODEV|MS_NOEXEC, "")`. A `?` after the name marks an operation
+ * whose failure is only a warning.
+ */
+export function explainProgram(program: Program): string {
+  const width = String(program.length).length
+  return program
+    .map((op, index) => {
+      const number = String(index + 1).padStart(width)
+      const mark = op.optional === true ? '?' : ''
+      return `${number} ${sideOf(op).padEnd(5)} ${op.op}${mark}(${argumentsOf(op).join(', ')})\n`
+    })
+    .join('')
+}
+
+function sideOf(op: Op): string {
+  const { side } = OPS[op.op]
+  return side === 'any' ? (op.side ?? 'child') : side
+}
+
+/** In the order of the system call, where there is one. */
+function argumentsOf(op: Op): string[] {
+  switch (op.op) {
+    case 'mount':
+      return [text(op.source), text(op.target), text(op.type), names(op.flags, MS), text(op.data)]
+    case 'overlay':
+      return [text('overlay'), text(op.target), text(op.data), `in ${text(op.base)}`]
+    case 'bind':
+      return [
+        text(op.source),
+        text(op.target),
+        names(BigInt(op.flags), BIND),
+        names(op.attr, MOUNT_ATTR),
+        names(op.propagation, MS),
+      ]
+    case 'propagation':
+      return [text(op.path), names(op.flags, MS)]
+    case 'clone':
+      return [names(op.flags, CLONE), text(op.cgroup)]
+    case 'unshare':
+    case 'enter':
+      return [names(op.flags, CLONE)]
+    case 'setns':
+      return [`slot ${op.slot}`, names(op.type, CLONE)]
+    case 'mknod':
+      return [text(op.path), nodeMode(op), `makedev(${op.major}, ${op.minor})`, owner(op)]
+    case 'mkdir':
+      return [text(op.path), octal(op.mode), owner(op)]
+    case 'umask':
+      return [octal(op.mask)]
+    case 'user':
+      return [`uid ${op.uid}`, `gid ${op.gid}`, `groups [${groupIds(op.groups).join(', ')}]`]
+    case 'bounding':
+      return [hex(op.mask)]
+    case 'capabilities':
+      return [
+        `effective ${hex(op.effective)}`,
+        `permitted ${hex(op.permitted)}`,
+        `inheritable ${hex(op.inheritable)}`,
+        `ambient ${hex(op.ambient)}`,
+      ]
+    case 'seccomp':
+      return [`${op.filter.length / 8} instructions`, hex(op.flags)]
+    case 'device_bpf':
+      return [text(op.path), `${op.insns.length / 8} instructions`]
+    case 'netlink':
+      return [`${op.message.length} bytes`, `pid at ${op.pid_offset}`]
+    default:
+      return fieldsOf(op)
+  }
+}
+
+const BIND = { BIND_RECURSIVE, BIND_ATTR_RECURSIVE, BIND_NO_CREATE }
+
+/** All fields in the order of the table. */
+function fieldsOf(op: Op): string[] {
+  const values = op as unknown as Readonly<Record<string, unknown>>
+  return Object.keys(OPS[op.op].fields).map((field) => show(values[field]))
+}
+
+function show(value: unknown): string {
+  if (typeof value === 'string') return text(value)
+  if (Array.isArray(value)) return `[${value.map(show).join(', ')}]`
+  if (value instanceof Uint8Array) return text(Buffer.from(value).toString())
+  return String(value)
+}
+
+const MAX_TEXT = 4096
+
+/** Quoted, with control characters escaped, so that one operation is always one line. */
+function text(value: string): string {
+  if (value.length <= MAX_TEXT) return JSON.stringify(value)
+  return `${JSON.stringify(value.slice(0, MAX_TEXT))}...`
+}
+
+/** `MS_NOSUID|MS_NODEV`; bits without a name in hexadecimal; 0 for none. */
+function names(bits: bigint, table: Readonly<Record<string, bigint | number>>): string {
+  const known = Object.entries(table).filter(([, bit]) => (bits & BigInt(bit)) !== 0n)
+  const rest = known.reduce((left, [, bit]) => left & ~BigInt(bit), bits)
+  const words = [...known.map(([name]) => name), ...(rest === 0n ? [] : [hex(rest)])]
+  return words.join('|') || '0'
+}
+
+function nodeMode({ type, mode }: { type: number; mode: number }): string {
+  const name = Object.entries(S_IF).find(([, value]) => value === type)?.[0] ?? octal(type)
+  return `${name}|${octal(mode)}`
+}
+
+function owner({ uid, gid }: { uid: number; gid: number }): string {
+  return `${uid}:${gid}`
+}
+
+function groupIds(bytes: Uint8Array): number[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return Array.from({ length: bytes.byteLength / 4 }, (_, index) => view.getUint32(index * 4, true))
+}
+
+function hex(bits: bigint | number): string {
+  return `0x${bits.toString(16)}`
+}
+
+function octal(mode: number): string {
+  return `0${mode.toString(8)}`
+}

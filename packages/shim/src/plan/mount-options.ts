@@ -1,0 +1,109 @@
+import { EngineError } from '@ctr/errdefs'
+import { MOUNT_ATTR, MS } from './constants.ts'
+
+/** What the option words of a mount mean. runtime-spec config.md#linux-mount-options */
+export interface MountOptions {
+  /** MS_* of a mount of a filesystem. */
+  readonly flags: bigint
+  /** MOUNT_ATTR_* of a bind: of the mount itself, and of it and everything below. */
+  readonly attributes: bigint
+  readonly recursiveAttributes: bigint
+  readonly bind: 'none' | 'single' | 'recursive'
+  /** MS_SHARED, MS_SLAVE, …, or 0n; with MS_REC for the r-words. The last word wins. */
+  readonly propagation: bigint
+  /** Everything else, for the filesystem. */
+  readonly data: string
+}
+
+type Effect = readonly ['set' | 'clear', flags: bigint, attributes: bigint]
+
+const A = MOUNT_ATTR
+
+const WORDS: Readonly<Record<string, Effect>> = {
+  defaults: ['set', 0n, 0n],
+  ro: ['set', MS.MS_RDONLY, A.MOUNT_ATTR_RDONLY],
+  rw: ['clear', MS.MS_RDONLY, A.MOUNT_ATTR_RDONLY],
+  nosuid: ['set', MS.MS_NOSUID, A.MOUNT_ATTR_NOSUID],
+  suid: ['clear', MS.MS_NOSUID, A.MOUNT_ATTR_NOSUID],
+  nodev: ['set', MS.MS_NODEV, A.MOUNT_ATTR_NODEV],
+  dev: ['clear', MS.MS_NODEV, A.MOUNT_ATTR_NODEV],
+  noexec: ['set', MS.MS_NOEXEC, A.MOUNT_ATTR_NOEXEC],
+  exec: ['clear', MS.MS_NOEXEC, A.MOUNT_ATTR_NOEXEC],
+  nosymfollow: ['set', MS.MS_NOSYMFOLLOW, A.MOUNT_ATTR_NOSYMFOLLOW],
+  symfollow: ['clear', MS.MS_NOSYMFOLLOW, A.MOUNT_ATTR_NOSYMFOLLOW],
+  noatime: ['set', MS.MS_NOATIME, A.MOUNT_ATTR_NOATIME],
+  atime: ['clear', MS.MS_NOATIME, A.MOUNT_ATTR_NOATIME],
+  nodiratime: ['set', MS.MS_NODIRATIME, A.MOUNT_ATTR_NODIRATIME],
+  diratime: ['clear', MS.MS_NODIRATIME, A.MOUNT_ATTR_NODIRATIME],
+  relatime: ['set', MS.MS_RELATIME, 0n],
+  norelatime: ['clear', MS.MS_RELATIME, 0n],
+  strictatime: ['set', MS.MS_STRICTATIME, A.MOUNT_ATTR_STRICTATIME],
+  nostrictatime: ['clear', MS.MS_STRICTATIME, A.MOUNT_ATTR_STRICTATIME],
+  sync: ['set', MS.MS_SYNCHRONOUS, 0n],
+  async: ['clear', MS.MS_SYNCHRONOUS, 0n],
+  dirsync: ['set', MS.MS_DIRSYNC, 0n],
+  mand: ['set', MS.MS_MANDLOCK, 0n],
+  nomand: ['clear', MS.MS_MANDLOCK, 0n],
+  iversion: ['set', MS.MS_I_VERSION, 0n],
+  noiversion: ['clear', MS.MS_I_VERSION, 0n],
+  lazytime: ['set', MS.MS_LAZYTIME, 0n],
+  nolazytime: ['clear', MS.MS_LAZYTIME, 0n],
+  silent: ['set', MS.MS_SILENT, 0n],
+  loud: ['clear', MS.MS_SILENT, 0n],
+  remount: ['set', MS.MS_REMOUNT, 0n],
+}
+
+/** `rro`, `rnosuid`, …: the attribute for the whole tree. */
+const RECURSIVE = new Set(
+  `ro rw nosuid suid nodev dev noexec exec nosymfollow symfollow noatime atime nodiratime diratime relatime norelatime
+   strictatime nostrictatime`.split(/\s+/),
+)
+
+const PROPAGATION: Readonly<Record<string, bigint>> = {
+  private: MS.MS_PRIVATE,
+  slave: MS.MS_SLAVE,
+  shared: MS.MS_SHARED,
+  unbindable: MS.MS_UNBINDABLE,
+}
+
+/** Words for whoever reads fstab, not for the kernel. */
+const IGNORED = new Set(['nofail', '_netdev', 'auto', 'noauto', 'user', 'nouser', 'group'])
+
+export function parseMountOptions(words: readonly string[]): MountOptions {
+  let flags = 0n
+  let attributes = 0n
+  let recursiveAttributes = 0n
+  let bind: MountOptions['bind'] = 'none'
+  let propagation = 0n
+  const data: string[] = []
+  for (const word of words) {
+    const effect = Object.hasOwn(WORDS, word) ? WORDS[word] : undefined
+    const spread = parsePropagation(word)
+    if (effect !== undefined) {
+      const [kind, flag, attribute] = effect
+      flags = kind === 'set' ? flags | flag : flags & ~flag
+      attributes = kind === 'set' ? attributes | attribute : attributes & ~attribute
+    } else if (word === 'bind' || word === 'rbind') {
+      bind = word === 'bind' ? 'single' : 'recursive'
+    } else if (spread !== undefined) {
+      propagation = spread
+    } else if (word.startsWith('r') && RECURSIVE.has(word.slice(1))) {
+      const [kind, , attribute] = WORDS[word.slice(1)] ?? (['set', 0n, 0n] as const)
+      recursiveAttributes =
+        kind === 'set' ? recursiveAttributes | attribute : recursiveAttributes & ~attribute
+    } else if (word === 'idmap' || word === 'ridmap') {
+      throw new EngineError('NOT_IMPLEMENTED', `mount option ${word} is not supported yet`)
+    } else if (word !== '' && word !== 'tmpcopyup' && !IGNORED.has(word)) {
+      data.push(word)
+    }
+  }
+  return { flags, attributes, recursiveAttributes, bind, propagation, data: data.join(',') }
+}
+
+/** `rslave` → MS_SLAVE|MS_REC; undefined for any other word. */
+export function parsePropagation(word: string): bigint | undefined {
+  if (Object.hasOwn(PROPAGATION, word)) return PROPAGATION[word]
+  const single = word.startsWith('r') ? word.slice(1) : ''
+  const flag = Object.hasOwn(PROPAGATION, single) ? PROPAGATION[single] : undefined
+  return flag === undefined ? undefined : flag | MS.MS_REC
+}

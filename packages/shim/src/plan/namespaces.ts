@@ -1,0 +1,103 @@
+import { EngineError } from '@ctr/errdefs'
+import type { NamespaceType, RuntimeIdMapping, RuntimeSpec } from '@ctr/oci'
+import type { Op } from '../ops.ts'
+import { CLONE } from './constants.ts'
+
+const FLAGS: Readonly<Record<NamespaceType, bigint>> = {
+  mount: CLONE.CLONE_NEWNS,
+  cgroup: CLONE.CLONE_NEWCGROUP,
+  uts: CLONE.CLONE_NEWUTS,
+  ipc: CLONE.CLONE_NEWIPC,
+  user: CLONE.CLONE_NEWUSER,
+  pid: CLONE.CLONE_NEWPID,
+  network: CLONE.CLONE_NEWNET,
+  time: CLONE.CLONE_NEWTIME,
+}
+
+/** How each namespace of the container comes about. A type that is not listed is the host's. */
+export interface NamespacePlan {
+  /** For clone(2). */
+  readonly cloneFlags: bigint
+  /** Host side, before clone: files of namespaces to enter, and the pid namespace. */
+  readonly open: readonly Op[]
+  /** Child side, first of all. */
+  readonly enter: readonly Op[]
+  readonly isNew: (type: NamespaceType) => boolean
+}
+
+export function planNamespaces(spec: RuntimeSpec): NamespacePlan {
+  const namespaces = spec.linux?.namespaces ?? []
+  const types = namespaces.map((one) => one.type)
+  const unknown = types.find((type) => !Object.hasOwn(FLAGS, type))
+  if (unknown !== undefined) throw invalid(`unknown namespace type ${JSON.stringify(unknown)}`)
+  const repeated = types.find((type, index) => types.indexOf(type) !== index)
+  if (repeated !== undefined) throw invalid(`namespace ${repeated} is listed twice`)
+  const isNew = (type: NamespaceType): boolean =>
+    namespaces.some((one) => one.type === type && isEmpty(one.path))
+  if (!isNew('mount')) throw invalid('a container needs a mount namespace of its own')
+  const joined = namespaces.filter((one) => !isEmpty(one.path))
+  const viaFile = joined.filter((one) => one.type !== 'pid')
+  return {
+    // The cgroup namespace's root is where the process is when it is made: after it was moved, see `enter`.
+    cloneFlags: types
+      .filter((type) => isNew(type) && type !== 'cgroup')
+      .reduce((flags, type) => flags | FLAGS[type], 0n),
+    open: [
+      ...viaFile.map((one, slot): Op => ({ op: 'open', slot, path: one.path ?? '' })),
+      ...joined
+        .filter((one) => one.type === 'pid')
+        .map((one): Op => ({ op: 'join', pid: pidOf(one.path ?? ''), start_time: 0n })),
+    ],
+    enter: [
+      ...viaFile.map((one, slot): Op => ({ op: 'setns', slot, type: FLAGS[one.type] })),
+      ...(isNew('cgroup') ? [{ op: 'unshare', flags: CLONE.CLONE_NEWCGROUP } as const] : []),
+    ],
+    isNew,
+  }
+}
+
+/** Namespaces that an exec enters: all that the container does not share with the host; pid comes by `join`. */
+export function execNamespaces(spec: RuntimeSpec): bigint {
+  return (spec.linux?.namespaces ?? [])
+    .filter((one) => one.type !== 'pid')
+    .reduce((flags, one) => flags | FLAGS[one.type], 0n)
+}
+
+/** A pid namespace is entered by the parent, for the child to come; by a process in it. */
+function pidOf(path: string): number {
+  const match = /^\/proc\/(\d{1,10})\/ns\/pid$/.exec(path)
+  if (match === null) {
+    throw invalid(`pid namespace ${JSON.stringify(path)}: only /proc/PID/ns/pid can be joined`)
+  }
+  return Number(match[1])
+}
+
+export function planIdMap(spec: RuntimeSpec): Op[] {
+  const { uidMappings, gidMappings } = spec.linux ?? {}
+  return [
+    {
+      op: 'id_map',
+      uid_map: idMap(uidMappings ?? []),
+      gid_map: idMap(gidMappings ?? []),
+      setgroups: 'allow',
+    },
+  ]
+}
+
+/** user_namespaces(7): lines `inside outside count`. Without root nothing could be set up. */
+function idMap(mappings: readonly RuntimeIdMapping[]): string {
+  if (!mappings.some(({ containerID, size }) => containerID === 0 && size > 0)) {
+    throw invalid('user namespace: the id mappings do not map root (0)')
+  }
+  return mappings
+    .map(({ containerID, hostID, size }) => `${containerID} ${hostID} ${size}\n`)
+    .join('')
+}
+
+function isEmpty(path: string | undefined): boolean {
+  return path === undefined || path === ''
+}
+
+function invalid(message: string): EngineError {
+  return new EngineError('INVALID_ARGUMENT', message)
+}

@@ -1,0 +1,150 @@
+import { EngineError } from '@ctr/errdefs'
+import { type HostFacts, seccompFlags } from '@ctr/linux'
+import {
+  capabilityMask,
+  type RuntimeProcess,
+  type RuntimeSpec,
+  rlimitNumber,
+  rlimitValue,
+} from '@ctr/oci'
+import { type Op, STDIO_STDIN, STDIO_STDIN_ONCE, STDIO_TTY } from '../ops.ts'
+import { PERSONALITY } from './constants.ts'
+import type { Stdio } from './input.ts'
+
+/** The child's last steps, the same for a container's init process and for an exec. */
+export interface ProcessInput {
+  readonly spec: RuntimeSpec
+  readonly process: RuntimeProcess
+  readonly args: readonly string[]
+  readonly seccompFilter: Uint8Array | undefined
+  readonly waitForStart: boolean
+}
+
+const DEFAULT_UMASK = 0o022
+
+/**
+ * From a set-up root filesystem to execve. Without no_new_privs seccomp(2) needs a capability, so the filter comes
+ * before they go; with it the filter comes last, so that it need not allow what the setup does.
+ */
+export function planProcess(input: ProcessInput, host: HostFacts): Op[] {
+  const { process } = input
+  if (input.args.length === 0) throw invalid('no command specified')
+  const seccomp = planSeccomp(input)
+  const isLocked = process.noNewPrivileges === true
+  return [
+    ...planLabels(process, host),
+    ...planPersonality(input.spec),
+    { op: 'umask', mask: process.user.umask ?? DEFAULT_UMASK },
+    ...(input.waitForStart ? [{ op: 'wait_start' } as const] : []),
+    // As root: the user of the container may well lack the right to enter it.
+    { op: 'chdir', path: process.cwd },
+    ...(isLocked ? [{ op: 'no_new_privs' } as const] : seccomp),
+    ...planIdentity(process, host),
+    ...(isLocked ? seccomp : []),
+    { op: 'exec', args: input.args, env: process.env ?? [] },
+  ]
+}
+
+/** EPERM comes where we may not raise a hard limit: the container runs with ours, and a warning. */
+export function planRlimits(process: RuntimeProcess): Op[] {
+  return (process.rlimits ?? []).map(({ type, soft, hard }) => {
+    const resource = rlimitNumber(type)
+    if (resource === undefined) throw invalid(`invalid ulimit type: ${type}`)
+    return {
+      op: 'rlimit',
+      resource,
+      soft: rlimitValue(soft),
+      hard: rlimitValue(hard),
+      optional: true,
+    }
+  })
+}
+
+/** Lowering it takes CAP_SYS_RESOURCE. */
+export function planOomScore(process: RuntimeProcess): Op[] {
+  const { oomScoreAdj } = process
+  if (oomScoreAdj === undefined) return []
+  if (!Number.isInteger(oomScoreAdj) || oomScoreAdj < -1000 || oomScoreAdj > 1000) {
+    throw invalid(`invalid value ${oomScoreAdj}, range for oom score adj is [-1000, 1000]`)
+  }
+  return [{ op: 'oom_score_adj', value: String(oomScoreAdj), optional: true }]
+}
+
+export function planStdio(stdio: Stdio, process: RuntimeProcess): Op {
+  return {
+    op: 'stdio',
+    flags:
+      (stdio.stdin ? STDIO_STDIN : 0) |
+      (stdio.tty ? STDIO_TTY : 0) |
+      (stdio.stdinOnce ? STDIO_STDIN_ONCE : 0),
+    uid: process.user.uid,
+    gid: process.user.gid,
+    rows: stdio.rows,
+    columns: stdio.columns,
+  }
+}
+
+function planLabels(process: RuntimeProcess, host: HostFacts): Op[] {
+  const profile = process.apparmorProfile ?? ''
+  const label = host.seLinux ? (process.selinuxLabel ?? '') : ''
+  if (profile !== '' && !host.appArmor) throw invalid('AppArmor is not enabled on this host')
+  return [
+    ...(profile === ''
+      ? []
+      : [{ op: 'label', name: 'apparmor/exec', value: `exec ${profile}` } as const]),
+    ...(label === '' ? [] : [{ op: 'label', name: 'exec', value: label } as const]),
+  ]
+}
+
+function planPersonality(spec: RuntimeSpec): Op[] {
+  const domain = spec.linux?.personality?.domain
+  if (domain === undefined) return []
+  const persona = Object.hasOwn(PERSONALITY, domain) ? PERSONALITY[domain] : undefined
+  if (persona === undefined) throw invalid(`unknown personality ${JSON.stringify(domain)}`)
+  return [{ op: 'personality', persona }]
+}
+
+function planSeccomp({ spec, seccompFilter }: ProcessInput): Op[] {
+  if (seccompFilter === undefined) return []
+  const profile = spec.linux?.seccomp
+  const flags = profile === undefined ? 0 : seccompFlags(profile)
+  return [{ op: 'seccomp', filter: seccompFilter, flags }]
+}
+
+/** Bounding set, user and groups, then the other sets: in this order each step still may. capabilities(7) */
+function planIdentity(process: RuntimeProcess, host: HostFacts): Op[] {
+  const { user, capabilities } = process
+  const mask = (names: readonly string[] | undefined): bigint =>
+    capabilityMask(names ?? [], host.lastCapability)
+  const permitted = mask(capabilities?.permitted)
+  const inheritable = mask(capabilities?.inheritable)
+  return [
+    { op: 'bounding', mask: mask(capabilities?.bounding) },
+    {
+      op: 'user',
+      uid: user.uid,
+      gid: user.gid,
+      groups: encodeGroups(user.additionalGids ?? []),
+    },
+    {
+      op: 'capabilities',
+      effective: mask(capabilities?.effective) & permitted,
+      permitted,
+      inheritable,
+      // A capability outside the other two cannot be ambient.
+      ambient: mask(capabilities?.ambient) & inheritable & permitted,
+    },
+  ]
+}
+
+function encodeGroups(groups: readonly number[]): Uint8Array {
+  const bytes = Buffer.alloc(groups.length * 4)
+  groups.forEach((group, index) => {
+    bytes.writeUInt32LE(group, index * 4)
+  })
+  return bytes
+}
+
+function invalid(message: string): EngineError {
+  return new EngineError('INVALID_ARGUMENT', message)
+}

@@ -1,0 +1,306 @@
+import { posix } from 'node:path'
+import { EngineError } from '@ctr/errdefs'
+import { cgroupDirectory, type HostFacts } from '@ctr/linux'
+import {
+  DEFAULT_DEVICE_LINKS,
+  DEFAULT_DEVICES,
+  type RuntimeDevice,
+  type RuntimeMount,
+  type RuntimeSpec,
+} from '@ctr/oci'
+import { BIND_ATTR_RECURSIVE, BIND_RECURSIVE, type Op } from '../ops.ts'
+import { MOUNT_ATTR, MS, S_IF } from './constants.ts'
+import type { RootFilesystem } from './input.ts'
+import { type MountOptions, parseMountOptions, parsePropagation } from './mount-options.ts'
+
+/** The child's mounts: from the host's view of the filesystem to the container's, up to and with the change of root. */
+export interface RootfsInput {
+  readonly spec: RuntimeSpec
+  readonly rootfs: RootFilesystem
+  /** `/ctr/<id>`. */
+  readonly cgroupPath: string
+  readonly hasTerminal: boolean
+  readonly hasCgroupNamespace: boolean
+  readonly hasUserNamespace: boolean
+  readonly initBinary: string | undefined
+}
+
+/** Where --init's program is in the container; Docker's name. */
+export const INIT_PATH = '/sbin/docker-init'
+
+/** Mounts in the order of the spec: who makes the spec puts parents before children. */
+export function planRootfs(input: RootfsInput, host: HostFacts): Op[] {
+  const { spec, rootfs } = input
+  const mounts = (spec.mounts ?? []).map((mount) => ({
+    mount,
+    options: parseMountOptions(mount.options ?? []),
+  }))
+  const propagation = rootPropagation(
+    spec.linux?.rootfsPropagation,
+    mounts.map(({ options }) => options),
+  )
+  return [
+    ...planPropagation(propagation),
+    ...planRoot(rootfs, propagation === MS.MS_SHARED ? PRIVATE_PLACE : rootfs.mountpoint),
+    ...mounts.flatMap(({ mount, options }) => planMount(mount, options, propagation, input, host)),
+    ...planInit(input.initBinary),
+    ...planDevices(input, host),
+    ...(input.hasTerminal ? [{ op: 'console' } as const] : []),
+    ...mounts.flatMap(({ mount, options }) => planReadonlyDev(mount, options)),
+    ...planCwd(spec),
+    ...(spec.root?.readonly === true ? [{ op: 'readonly_root' } as const] : []),
+    host.rootIsRamfs ? { op: 'move_root' } : { op: 'pivot_root' },
+  ]
+}
+
+/**
+ * What the container's copy of the host's mounts is: private, unless a mount needs to see changes (slave) or to show
+ * them (shared). runtime-spec config-linux.md#rootfs-mount-propagation
+ */
+function rootPropagation(wanted = '', mounts: readonly MountOptions[]): bigint {
+  const explicit = wanted === '' ? 0n : parsePropagation(wanted)
+  if (explicit === undefined) throw invalid(`unknown rootfs propagation ${JSON.stringify(wanted)}`)
+  const all = mounts.reduce((flags, options) => flags | options.propagation, explicit)
+  if (all & MS.MS_SHARED) return MS.MS_SHARED
+  return (all & MS.MS_SLAVE ? MS.MS_SLAVE : MS.MS_PRIVATE) | MS.MS_REC
+}
+
+/**
+ * While the host's mounts stay shared, a mount on one of them would appear on the host. /proc is a mount on every host and
+ * nothing of it is needed before the change of root, so it is made private and the root is mounted over it.
+ */
+const PRIVATE_PLACE = '/proc'
+
+function planPropagation(propagation: bigint): Op[] {
+  return propagation === MS.MS_SHARED
+    ? [{ op: 'propagation', path: PRIVATE_PLACE, flags: MS.MS_PRIVATE }]
+    : [{ op: 'propagation', path: '/', flags: propagation }]
+}
+
+function planRoot(rootfs: RootFilesystem, mountpoint: string): Op[] {
+  const root: Op = { op: 'root', path: mountpoint }
+  if (rootfs.kind === 'directory') {
+    return [{ op: 'bind_root', source: rootfs.path, target: mountpoint }, root]
+  }
+  const { base, lower, upper, work } = rootfs
+  const [only] = lower
+  if (upper === '' && lower.length === 1 && only !== undefined) {
+    // overlay wants at least two layers.
+    return [{ op: 'bind_root', source: posix.resolve(base, only), target: mountpoint }, root]
+  }
+  const data = [
+    `lowerdir=${lower.map((path) => escapeOverlay(path).replaceAll(':', '\\:')).join(':')}`,
+    ...(upper === '' ? [] : [`upperdir=${escapeOverlay(upper)}`, `workdir=${escapeOverlay(work)}`]),
+    // The upper directory is a layer on its own (commit, diff): it may not refer to lower ones. overlayfs.rst
+    'index=off',
+    'redirect_dir=nofollow',
+    'metacopy=off',
+  ].join(',')
+  return [{ op: 'overlay', base, target: mountpoint, flags: 0n, data }, root]
+}
+
+function escapeOverlay(path: string): string {
+  return path.replace(/[\\,]/g, '\\$&')
+}
+
+function planMount(
+  mount: RuntimeMount,
+  options: MountOptions,
+  rootPropagation: bigint,
+  input: RootfsInput,
+  host: HostFacts,
+): Op[] {
+  const target = mount.destination
+  if (!target.startsWith('/')) throw invalid(`mount destination ${target} must be absolute`)
+  if (mount.type === 'cgroup' || mount.type === 'cgroup2') {
+    return planCgroupMount(target, options, input, host)
+  }
+  const isBind = mount.type === 'bind' || options.bind !== 'none'
+  checkDestination(mount, isBind)
+  if (isBind) return planBind(mount.source ?? '', target, options, rootPropagation)
+  const filesystem: Op = {
+    op: 'mount',
+    type: mount.type ?? '',
+    source: mount.source ?? mount.type ?? '',
+    target,
+    // /dev is made read-only when its nodes are there.
+    flags: isDev(mount) ? options.flags & ~MS.MS_RDONLY : options.flags,
+    data: options.data,
+  }
+  const { propagation } = options
+  return propagation === 0n ? [filesystem] : [filesystem, remount(target, propagation)]
+}
+
+/** A bind carries its source's flags; words add to them. */
+function planBind(
+  source: string,
+  target: string,
+  options: MountOptions,
+  rootPropagation: bigint,
+): Op[] {
+  const { attributes, recursiveAttributes } = options
+  const hasTree = recursiveAttributes !== 0n
+  // Everything is private already where the whole tree is.
+  const isPrivate = (rootPropagation & options.propagation & MS.MS_PRIVATE) !== 0n
+  const propagation = isPrivate ? 0n : options.propagation
+  const spreadsBelow = (propagation & MS.MS_REC) !== 0n && attributes === 0n
+  const bind: Op = {
+    op: 'bind',
+    source,
+    target,
+    flags:
+      (options.bind === 'single' ? 0 : BIND_RECURSIVE) |
+      (hasTree || spreadsBelow ? BIND_ATTR_RECURSIVE : 0),
+    attr: hasTree ? recursiveAttributes : attributes,
+    propagation: propagation & ~MS.MS_REC,
+  }
+  const isTopDifferent = hasTree && (attributes & ~recursiveAttributes) !== 0n
+  if (!isTopDifferent) return [bind]
+  const readonly = recursiveAttributes & MOUNT_ATTR.MOUNT_ATTR_RDONLY ? MS.MS_RDONLY : 0n
+  return [bind, remount(target, MS.MS_REMOUNT | MS.MS_BIND | options.flags | readonly)]
+}
+
+/** Changes flags or propagation of a mount (of a directory) that is there. */
+function remount(target: string, flags: bigint): Op {
+  return { op: 'mount', type: '', source: '', target, flags, data: '' }
+}
+
+function isDev(mount: RuntimeMount): boolean {
+  return posix.resolve('/', mount.destination) === '/dev' && mount.type === 'tmpfs'
+}
+
+function planReadonlyDev(mount: RuntimeMount, options: MountOptions): Op[] {
+  if (!isDev(mount) || !(options.flags & MS.MS_RDONLY)) return []
+  return [remount(mount.destination, MS.MS_REMOUNT | MS.MS_BIND | options.flags)]
+}
+
+/** Files of /proc that may be replaced, for lxcfs and the like. As runc's list. */
+const REPLACEABLE_PROC = new Set([
+  '/proc/cpuinfo',
+  '/proc/diskstats',
+  '/proc/loadavg',
+  '/proc/meminfo',
+  '/proc/net/dev',
+  '/proc/slabinfo',
+  '/proc/stat',
+  '/proc/swaps',
+  '/proc/sys/crypto/fips_enabled',
+  '/proc/sys/kernel/ns_last_pid',
+  '/proc/uptime',
+])
+
+/** The security of a container rests on /proc being real. */
+function checkDestination(mount: RuntimeMount, isBind: boolean): void {
+  const target = posix.resolve('/', mount.destination)
+  if (target === '/') throw invalid("invalid mount: destination can't be '/'")
+  if (target === '/proc' && (mount.type === 'proc' || (isBind && mount.source === '/proc'))) return
+  const isInside = target === '/proc' || target.startsWith('/proc/')
+  if (isInside && !REPLACEABLE_PROC.has(target)) {
+    throw invalid(`${JSON.stringify(target)} cannot be mounted because it is inside /proc`)
+  }
+}
+
+const CGROUP_FLAGS = MS.MS_NOSUID | MS.MS_NODEV | MS.MS_NOEXEC
+
+/**
+ * /sys/fs/cgroup. v2: cgroup2. v1: a tmpfs with, for each hierarchy, the container's own cgroup as its root (by a cgroup
+ * namespace or by a bind), under the host's names, and a link for each of several controllers in one hierarchy.
+ */
+function planCgroupMount(
+  target: string,
+  options: MountOptions,
+  input: RootfsInput,
+  host: HostFacts,
+): Op[] {
+  const { flags } = options
+  if (host.cgroups.mode === 'v2') {
+    return [{ op: 'mount', type: 'cgroup2', source: 'cgroup', target, flags, data: '' }]
+  }
+  const isReadonly = (flags & MS.MS_RDONLY) !== 0n
+  return [
+    { op: 'mount', type: 'tmpfs', source: 'tmpfs', target, flags: CGROUP_FLAGS, data: 'mode=755' },
+    ...host.cgroups.hierarchies
+      .filter((hierarchy) => hierarchy.version === 1)
+      .flatMap((hierarchy): Op[] => {
+        const name = posix.basename(hierarchy.mountpoint)
+        const place = posix.join(target, name)
+        const links = hierarchy.controllers
+          .filter((controller) => hierarchy.controllers.length > 1 && controller !== name)
+          .map((path): Op => ({ op: 'symlink', target: name, path: posix.join(target, path) }))
+        if (input.hasCgroupNamespace) {
+          const data = hierarchy.controllers.join(',')
+          return [
+            { op: 'mount', type: 'cgroup', source: 'cgroup', target: place, flags, data },
+            ...links,
+          ]
+        }
+        const source = cgroupDirectory(hierarchy, input.cgroupPath)
+        const attr = options.attributes
+        return [{ op: 'bind', source, target: place, flags: 0, attr, propagation: 0n }, ...links]
+      }),
+    ...(isReadonly
+      ? [remount(target, MS.MS_REMOUNT | MS.MS_BIND | MS.MS_RDONLY | CGROUP_FLAGS)]
+      : []),
+  ]
+}
+
+function planInit(initBinary: string | undefined): Op[] {
+  if (initBinary === undefined) return []
+  const attr = MOUNT_ATTR.MOUNT_ATTR_RDONLY
+  return [{ op: 'bind', source: initBinary, target: INIT_PATH, flags: 0, attr, propagation: 0n }]
+}
+
+/** Nodes and links of /dev; none if the spec binds a /dev of the host. */
+function planDevices({ spec, hasUserNamespace }: RootfsInput, host: HostFacts): Op[] {
+  const isHostDev = (spec.mounts ?? []).some(
+    (mount) => posix.resolve('/', mount.destination) === '/dev' && mount.type === 'bind',
+  )
+  if (isHostDev) return []
+  const own = spec.linux?.devices ?? []
+  const isOwn = (path: string): boolean => own.some((device) => device.path === path)
+  const node = hasUserNamespace ? bindNode : makeNode
+  return [
+    ...DEFAULT_DEVICES.filter((device) => !isOwn(device.path)).map(node),
+    // The container's terminals come from its own devpts.
+    ...own.filter((device) => device.path !== '/dev/ptmx').map(node),
+    ...DEFAULT_DEVICE_LINKS.filter(
+      ([path]) => (path !== '/dev/core' || host.hasKcore) && (path === '/dev/ptmx' || !isOwn(path)),
+    ).map(([path, target]): Op => ({ op: 'symlink', target, path })),
+  ]
+}
+
+const NODE_TYPES = { c: S_IF.S_IFCHR, u: S_IF.S_IFCHR, b: S_IF.S_IFBLK, p: S_IF.S_IFIFO }
+
+function makeNode(device: RuntimeDevice): Op {
+  const type = Object.hasOwn(NODE_TYPES, device.type) ? NODE_TYPES[device.type] : undefined
+  if (type === undefined) throw invalid(`device ${device.path}: unknown type ${device.type}`)
+  return {
+    op: 'mknod',
+    path: device.path,
+    type,
+    mode: device.fileMode ?? 0o666,
+    major: device.major ?? 0,
+    minor: device.minor ?? 0,
+    uid: device.uid ?? 0,
+    gid: device.gid ?? 0,
+  }
+}
+
+/** In a user namespace mknod(2) is not allowed. */
+function bindNode({ path }: RuntimeDevice): Op {
+  return { op: 'bind', source: path, target: path, flags: 0, attr: 0n, propagation: 0n }
+}
+
+/** The working directory is made if it is missing, as Docker and runc do. */
+function planCwd(spec: RuntimeSpec): Op[] {
+  const cwd = spec.process?.cwd ?? '/'
+  if (!cwd.startsWith('/')) {
+    throw invalid(`the working directory '${cwd}' is invalid, it needs to be an absolute path`)
+  }
+  if (posix.resolve(cwd) === '/') return []
+  return [{ op: 'mkdir', path: cwd, mode: 0o755, uid: 0, gid: 0 }]
+}
+
+function invalid(message: string): EngineError {
+  return new EngineError('INVALID_ARGUMENT', message)
+}

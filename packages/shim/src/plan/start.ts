@@ -1,0 +1,114 @@
+import { posix } from 'node:path'
+import { EngineError } from '@ctr/errdefs'
+import type { HostFacts } from '@ctr/linux'
+import type { RuntimeProcess, RuntimeSpec } from '@ctr/oci'
+import { LOG_COMPRESS, type Op, type Program } from '../ops.ts'
+import { planCgroup } from './cgroup.ts'
+import type { LogTarget, StartInput } from './input.ts'
+import { planIdMap, planNamespaces } from './namespaces.ts'
+import { planOomScore, planProcess, planRlimits, planStdio } from './process.ts'
+import { INIT_PATH, planRootfs } from './rootfs.ts'
+
+/**
+ * The launch program of a container: everything that happens between "start" and the first instruction of the user's
+ * program, in libcontainer's order. Pure. EngineError (INVALID_ARGUMENT) for a spec that cannot be run.
+ */
+export function compileStart(input: StartInput, host: HostFacts): Program {
+  const { spec, network, stdio } = input
+  const process = needProcess(spec)
+  const cgroupPath = containerCgroup(input)
+  const namespaces = planNamespaces(spec)
+  const cgroup = planCgroup(
+    { path: cgroupPath, resources: spec.linux?.resources ?? {}, cpuset: input.cpuset },
+    host,
+  )
+  const hasUserNamespace = namespaces.isNew('user')
+  return [
+    { op: 'runtime_dir', path: input.runtimeDir },
+    ...planLog(input.log),
+    planStdio(stdio, process),
+    ...network.forwards,
+    ...(input.expectAttach > 0
+      ? [{ op: 'expect_attach', clients: input.expectAttach } as const]
+      : []),
+    ...cgroup.make,
+    ...namespaces.open,
+    { op: 'clone', flags: namespaces.cloneFlags, cgroup: cgroup.cloneInto },
+    ...cgroup.join,
+    ...(hasUserNamespace ? planIdMap(spec) : []),
+    ...network.hostOps,
+
+    ...namespaces.enter,
+    ...network.childOps,
+    { op: 'keyring', name: `_ses.${input.containerId}`, optional: true },
+    ...planRlimits(process),
+    // Still the host's /proc: a bundle need not have one.
+    ...planOomScore(process),
+    ...planRootfs(
+      {
+        spec,
+        rootfs: input.rootfs,
+        cgroupPath,
+        hasTerminal: stdio.tty,
+        hasCgroupNamespace: namespaces.isNew('cgroup'),
+        hasUserNamespace,
+        initBinary: input.initBinary,
+      },
+      host,
+    ),
+    { op: 'setsid' },
+    ...planHostname(spec),
+    ...Object.entries(spec.linux?.sysctl ?? {}).map(
+      ([key, value]): Op => ({ op: 'sysctl', key, value }),
+    ),
+    ...(spec.linux?.readonlyPaths ?? []).map((path): Op => ({ op: 'readonly', path })),
+    ...(spec.linux?.maskedPaths ?? []).map((path): Op => ({ op: 'mask', path })),
+    ...planProcess(
+      {
+        spec,
+        process,
+        args: input.initBinary === undefined ? process.args : [INIT_PATH, '--', ...process.args],
+        seccompFilter: input.seccompFilter,
+        waitForStart: input.waitForStart,
+      },
+      host,
+    ),
+  ]
+}
+
+/** Path of the container's cgroup in every hierarchy, e.g. `/ctr/<id>`. */
+export function containerCgroup(input: {
+  readonly spec: RuntimeSpec
+  readonly containerId: string
+  readonly cgroupParent: string
+}): string {
+  const path = input.spec.linux?.cgroupsPath ?? ''
+  return posix.resolve('/', path === '' ? posix.join(input.cgroupParent, input.containerId) : path)
+}
+
+function needProcess(spec: RuntimeSpec): RuntimeProcess {
+  if (spec.process !== undefined) return spec.process
+  throw new EngineError('INVALID_ARGUMENT', 'the spec has no process')
+}
+
+function planLog(log: LogTarget | undefined): Op[] {
+  if (log === undefined) return []
+  return [
+    {
+      op: 'log_json',
+      path: log.path,
+      max_bytes: BigInt(log.maxBytes),
+      max_files: log.maxFiles,
+      flags: log.compress ? LOG_COMPRESS : 0,
+      extra: log.extra,
+    },
+  ]
+}
+
+function planHostname(spec: RuntimeSpec): Op[] {
+  const { hostname = '', domainname = '' } = spec
+  return [
+    ...(hostname === '' ? [] : [{ op: 'sethostname', name: hostname } as const]),
+    ...(domainname === '' ? [] : [{ op: 'setdomainname', name: domainname } as const]),
+  ]
+}
