@@ -172,7 +172,7 @@ export function parseSeccompProfile(text: string): SeccompProfile {
     defaultErrnoRet: optionalNumber(profile['defaultErrnoRet'], 'defaultErrnoRet'),
     architectures,
     archMap,
-    flags: strings(profile['flags'], 'flags'),
+    flags: profile['flags'] == null ? undefined : strings(profile['flags'], 'flags'),
     listenerPath: typeof listenerPath === 'string' ? listenerPath : undefined,
     syscalls,
   }
