@@ -1,4 +1,20 @@
+export { initBinaryPath, shimBinaryPath } from './binary.ts'
+export { attachShim, connectShim, type ShimConnection } from './connection.ts'
+export { describeOp } from './describe.ts'
+export { encodeProgram } from './encode.ts'
+export { type ExitRecord, exitRecord, readExitRecord } from './exit-record.ts'
+export { ShimError } from './frames.ts'
 export type { Op, OpName, Program } from './ops.ts'
+export {
+  BIND_ATTR_RECURSIVE,
+  BIND_NO_CREATE,
+  BIND_RECURSIVE,
+  LOG_COMPRESS,
+  LOG_NONE,
+  STDIO_STDIN,
+  STDIO_STDIN_ONCE,
+  STDIO_TTY,
+} from './ops.ts'
 export { compileExec } from './plan/exec.ts'
 export { explainProgram } from './plan/explain.ts'
 export type {
@@ -11,3 +27,4 @@ export type {
   Stdio,
 } from './plan/input.ts'
 export { compileStart, containerCgroup } from './plan/start.ts'
+export { type ShimTask, Spawner, type SpawnerOptions } from './spawner.ts'

@@ -7,7 +7,7 @@
  * `ctr-shim --print-protocol`. Codes are never reused. PROTOCOL.md says what each operation does and which errors it gives.
  */
 export const FIELD_KINDS = ['u32', 'u64', 'str', 'strs', 'bytes'] as const
-/** On the wire (little-endian): u32, u64; str and bytes = u32 length + bytes; strs = u32 count + that many str. */
+/** On the wire (little-endian): u32, u64; bytes = u32 length + bytes; str = u32 length + bytes + NUL (none inside); strs = u32 count + that many str. */
 export type FieldKind = (typeof FIELD_KINDS)[number]
 export type Side = 'host' | 'child' | 'any'
 
@@ -22,9 +22,17 @@ const ops = {
   /** Bind `path`/shim.sock and write `path`/shim.pid; exit record goes to `path`/exit. First in every supervised program. */
   runtime_dir: { code: 1, side: 'host', fields: { path: 'str' } },
   /** Docker's json-file log at `path`, rotated at `max_bytes` (0: never), keeping `max_files`; `flags` LOG_*. `extra` is appended inside each record (`,"attrs":{…}`), may be empty. */
-  log_json: { code: 2, side: 'host', fields: { path: 'str', max_bytes: 'u64', max_files: 'u32', flags: 'u32', extra: 'str' } },
+  log_json: {
+    code: 2,
+    side: 'host',
+    fields: { path: 'str', max_bytes: 'u64', max_files: 'u32', flags: 'u32', extra: 'str' },
+  },
   /** Stdio of the process: `flags` STDIO_*; pipes owned by uid:gid; terminal size set before exec. */
-  stdio: { code: 3, side: 'host', fields: { flags: 'u32', uid: 'u32', gid: 'u32', rows: 'u32', columns: 'u32' } },
+  stdio: {
+    code: 3,
+    side: 'host',
+    fields: { flags: 'u32', uid: 'u32', gid: 'u32', rows: 'u32', columns: 'u32' },
+  },
   /** Read no output until `clients` attach connections have been made, or the starter's connection has closed. */
   expect_attach: { code: 4, side: 'host', fields: { clients: 'u32' } },
   /** mkdir -p of a cgroup directory. At the end the shim kills what is left in it and removes it (children first). */
@@ -34,7 +42,17 @@ const ops = {
   /** cgroup v2 device policy: load `insns` (struct bpf_insn[]) and attach it to the cgroup `path`. bpf(2) */
   device_bpf: { code: 7, side: 'host', fields: { path: 'str', insns: 'bytes' } },
   /** Listen on `address`:`port` (`protocol` 6 TCP, 17 UDP) and forward to `target_address`:`target_port`. Addresses as text. */
-  forward: { code: 8, side: 'host', fields: { protocol: 'u32', address: 'str', port: 'u32', target_address: 'str', target_port: 'u32' } },
+  forward: {
+    code: 8,
+    side: 'host',
+    fields: {
+      protocol: 'u32',
+      address: 'str',
+      port: 'u32',
+      target_address: 'str',
+      target_port: 'u32',
+    },
+  },
   /** Open a pidfd of `pid`, check its start time (/proc/PID/stat field 22; 0: do not check), setns(2) its pid namespace for the child to come. */
   join: { code: 9, side: 'host', fields: { pid: 'u32', start_time: 'u64' } },
   /** Open a file on the host for the child: a namespace (`slot` 0–15) used by `setns`. */
@@ -54,7 +72,11 @@ const ops = {
   /** Write `data` to `path` with one write(2); O_WRONLY without O_CREAT. */
   write: { code: 20, side: 'any', fields: { path: 'str', data: 'bytes' } },
   /** Send one rtnetlink message and wait for its ack. Where `pid_offset` is not 0, the child's pid is put there (u32). Errno `ignore` (0: none) counts as success. */
-  netlink: { code: 21, side: 'any', fields: { message: 'bytes', pid_offset: 'u32', ignore: 'u32' } },
+  netlink: {
+    code: 21,
+    side: 'any',
+    fields: { message: 'bytes', pid_offset: 'u32', ignore: 'u32' },
+  },
   /** umount2(2). */
   umount: { code: 22, side: 'any', fields: { path: 'str', flags: 'u32' } },
 
@@ -67,7 +89,11 @@ const ops = {
   /** Change the propagation of the host path `path`: MS_PRIVATE|MS_REC, MS_SLAVE|MS_REC, … */
   propagation: { code: 33, side: 'child', fields: { path: 'str', flags: 'u64' } },
   /** mount overlay on host path `target` with `data`; `base` is made the current directory so that paths in `data` are short. */
-  overlay: { code: 34, side: 'child', fields: { base: 'str', target: 'str', flags: 'u64', data: 'str' } },
+  overlay: {
+    code: 34,
+    side: 'child',
+    fields: { base: 'str', target: 'str', flags: 'u64', data: 'str' },
+  },
   /** Bind host directory `source` on host path `target` (a root filesystem that is a plain directory). */
   bind_root: { code: 35, side: 'child', fields: { source: 'str', target: 'str' } },
   /** From here on `path` is the root of every `in root` path. */
@@ -75,12 +101,32 @@ const ops = {
   /** mkdir -p in root; only directories made here get mode and owner. */
   mkdir: { code: 37, side: 'child', fields: { path: 'str', mode: 'u32', uid: 'u32', gid: 'u32' } },
   /** mount(2) of a filesystem type on an in-root target, which is made if missing (directory). */
-  mount: { code: 38, side: 'child', fields: { type: 'str', source: 'str', target: 'str', flags: 'u64', data: 'str' } },
+  mount: {
+    code: 38,
+    side: 'child',
+    fields: { type: 'str', source: 'str', target: 'str', flags: 'u64', data: 'str' },
+  },
   /** Bind host path `source` on in-root `target`, made if missing (file or directory like the source): open_tree, mount_setattr, move_mount. `flags` BIND_*; `attr` MOUNT_ATTR_* to set; `propagation` MS_* or 0. */
-  bind: { code: 39, side: 'child', fields: { source: 'str', target: 'str', flags: 'u32', attr: 'u64', propagation: 'u64' } },
+  bind: {
+    code: 39,
+    side: 'child',
+    fields: { source: 'str', target: 'str', flags: 'u32', attr: 'u64', propagation: 'u64' },
+  },
   symlink: { code: 40, side: 'child', fields: { target: 'str', path: 'str' } },
   /** mknod in root; `type` S_IFCHR, S_IFBLK or S_IFIFO. */
-  mknod: { code: 41, side: 'child', fields: { path: 'str', type: 'u32', mode: 'u32', major: 'u32', minor: 'u32', uid: 'u32', gid: 'u32' } },
+  mknod: {
+    code: 41,
+    side: 'child',
+    fields: {
+      path: 'str',
+      type: 'u32',
+      mode: 'u32',
+      major: 'u32',
+      minor: 'u32',
+      uid: 'u32',
+      gid: 'u32',
+    },
+  },
   /** Hide an in-root path: a file under the container's /dev/null, a directory under an empty read-only tmpfs. Missing: nothing. */
   mask: { code: 42, side: 'child', fields: { path: 'str' } },
   /** Make an in-root path read-only by a bind on itself. Missing: nothing. */
@@ -111,7 +157,11 @@ const ops = {
   bounding: { code: 69, side: 'child', fields: { mask: 'u64' } },
   /** setgroups, setresgid, setresuid, with capabilities kept until `capabilities`; restores the parent-death signal. */
   user: { code: 70, side: 'child', fields: { uid: 'u32', gid: 'u32', groups: 'bytes' } },
-  capabilities: { code: 71, side: 'child', fields: { effective: 'u64', permitted: 'u64', inheritable: 'u64', ambient: 'u64' } },
+  capabilities: {
+    code: 71,
+    side: 'child',
+    fields: { effective: 'u64', permitted: 'u64', inheritable: 'u64', ambient: 'u64' },
+  },
   /** chdir(2) after the user is set, then check that the directory is inside the root (CVE-2024-21626). */
   chdir: { code: 72, side: 'child', fields: { path: 'str' } },
   no_new_privs: { code: 73, side: 'child', fields: {} },
@@ -126,10 +176,25 @@ const ops = {
 export const OPS: { readonly [N in OpName]: (typeof ops)[N] } = ops
 export type OpName = keyof typeof ops
 
-type FieldValue = { u32: number; u64: bigint; str: string; strs: readonly string[]; bytes: Uint8Array }
-type OpFields<N extends OpName> = { readonly [F in keyof (typeof ops)[N]['fields']]: FieldValue[(typeof ops)[N]['fields'][F] & FieldKind] }
+type FieldValue = {
+  u32: number
+  u64: bigint
+  str: string
+  strs: readonly string[]
+  bytes: Uint8Array
+}
+type OpFields<N extends OpName> = {
+  readonly [F in keyof (typeof ops)[N]['fields']]: FieldValue[(typeof ops)[N]['fields'][F] &
+    FieldKind]
+}
 /** One operation. `side` is needed for `any` operations; `optional` failures are warnings. */
-export type Op = { [N in OpName]: { readonly op: N; readonly side?: 'host' | 'child'; readonly optional?: boolean } & OpFields<N> }[OpName]
+export type Op = {
+  [N in OpName]: {
+    readonly op: N
+    readonly side?: 'host' | 'child'
+    readonly optional?: boolean
+  } & OpFields<N>
+}[OpName]
 export type Program = readonly Op[]
 
 /** Log flags. */

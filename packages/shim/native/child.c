@@ -1,0 +1,150 @@
+/* The child: runs its side of the program and becomes the container's process. Nothing here returns to main. */
+#include "shim.h"
+#include "sync.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+static void tell(struct shim *s, uint32_t type, uint32_t index, uint32_t error, const char *step) {
+  struct sync_message m = {.type = type, .index = index, .error = error};
+  strncpy(m.step, step, sizeof m.step - 1);
+  if (send(s->child_sync, &m, sizeof m, MSG_NOSIGNAL) < 0)
+    _exit(1); /* the shim is gone */
+}
+
+static void await_turn(struct shim *s) {
+  struct sync_message m;
+  ssize_t n;
+  do
+    n = recv(s->child_sync, &m, sizeof m, 0);
+  while (n < 0 && errno == EINTR);
+  if (n <= 0)
+    _exit(1);
+}
+
+/*
+ * The child dies with the shim. setresuid(2) clears the setting, so `user` calls this again. If the shim died before
+ * the call, its end of the socket is closed: descriptors go before the death signal is sent (do_exit).
+ */
+static void die_with_parent(struct shim *s) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  struct pollfd p = {.fd = s->child_sync, .events = 0};
+  if (poll(&p, 1, 0) > 0)
+    _exit(1);
+}
+
+int send_console(struct shim *s, int master, int slave) {
+  struct sync_message m = {.type = SYNC_CONSOLE};
+  union {
+    char bytes[CMSG_SPACE(2 * sizeof(int))];
+    struct cmsghdr align;
+  } control = {0};
+  struct iovec part = {.iov_base = &m, .iov_len = sizeof m};
+  struct msghdr header = {
+      .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+  struct cmsghdr *c = CMSG_FIRSTHDR(&header);
+  int fds[2] = {master, slave};
+  *c = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof fds), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+  memcpy(CMSG_DATA(c), fds, sizeof fds);
+  s->step = "sendmsg";
+  return sendmsg(s->child_sync, &header, MSG_NOSIGNAL) < 0 ? errno : 0;
+}
+
+void announce_exec(struct shim *s) { tell(s, SYNC_EXEC, 0, 0, ""); }
+
+static int compare_ints(const void *a, const void *b) { return *(const int *)a - *(const int *)b; }
+
+/* Closes everything but what the child's operations use: the shim's sockets, logs and directories are not for it. */
+static void close_foreign(struct shim *s) {
+  int keepers[4 + 3 + SLOTS], n = 0;
+  keepers[n++] = s->child_sync;
+  keepers[n++] = s->join_pidfd;
+  keepers[n++] = s->join_root;
+  for (int i = 0; i < 3; i++)
+    keepers[n++] = s->child_stdio[i];
+  for (int i = 0; i < SLOTS; i++)
+    keepers[n++] = s->slots[i];
+  qsort(keepers, (size_t)n, sizeof keepers[0], compare_ints);
+  unsigned from = 3;
+  for (int i = 0; i < n; i++) {
+    if (keepers[i] < (int)from)
+      continue;
+    if ((unsigned)keepers[i] > from)
+      close_range(from, (unsigned)keepers[i] - 1, 0);
+    from = (unsigned)keepers[i] + 1;
+  }
+  close_range(from, UINT_MAX, 0);
+}
+
+static void reset_signals(void) {
+  struct sigaction standard = {.sa_handler = SIG_DFL};
+  sigset_t none;
+  for (int i = 1; i < NSIG; i++)
+    sigaction(i, &standard, NULL); /* EINVAL for SIGKILL, SIGSTOP and libc's own */
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* Root of the new user namespace, where the map of the host side has just made 0 valid. */
+static void become_mapped_root(struct shim *s) {
+  (void)!setresgid(0, 0, 0);
+  (void)!setresuid(0, 0, 0);
+  die_with_parent(s);
+}
+
+static void run_op(struct shim *s, uint32_t i) {
+  const struct op *o = &s->program.ops[i];
+  s->step = "";
+  int error;
+  switch (o->code) {
+  case OP_WAIT_START:
+    tell(s, SYNC_READY, i, 0, "");
+    await_turn(s);
+    return;
+  case OP_HOLD:
+    tell(s, SYNC_HELD, i, 0, "");
+    for (;;)
+      await_turn(s);
+  default:
+    error = child_op(s, o);
+  }
+  if (!error && (o->code == OP_USER || (o->code == OP_ENTER && op_u64(o, 0) & CLONE_NEWUSER)))
+    die_with_parent(s);
+  if (!error)
+    return;
+  tell(s, o->optional ? SYNC_WARNING : SYNC_FAILED, i, (uint32_t)error, s->step);
+  if (!o->optional)
+    _exit(1);
+}
+
+_Noreturn void child_main(struct shim *s, int sync, uint32_t next) {
+  s->child_sync = sync;
+  die_with_parent(s);
+  close_foreign(s);
+  reset_signals();
+  umask(0);
+  bool own_user_ns = s->clone_flags & CLONE_NEWUSER;
+  if (!own_user_ns)
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* processes of a joined namespace must not look into us before exec */
+  for (uint32_t i = next; i < s->program.count;) {
+    while (i < s->program.count && s->program.ops[i].side == SIDE_HOST)
+      i++;
+    if (i == s->program.count)
+      break;
+    await_turn(s);
+    if (own_user_ns)
+      become_mapped_root(s);
+    own_user_ns = false;
+    for (; i < s->program.count && s->program.ops[i].side == SIDE_CHILD; i++)
+      run_op(s, i);
+    tell(s, SYNC_TURN, i, 0, "");
+  }
+  _exit(0);
+}

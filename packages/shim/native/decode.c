@@ -1,0 +1,239 @@
+#include "decode.h"
+
+#define RECORD_HEADER 8u
+
+#define X(id, number, where, text, kind_list, field_list)                                                              \
+  {.code = number, .side = SIDE_##where, .name = text, .kinds = kind_list, .fields = field_list},
+static const struct op_spec specs[] = {OPS(X)};
+#undef X
+
+const struct op_spec *op_spec(uint16_t code) {
+  for (size_t i = 0; i < sizeof specs / sizeof specs[0]; i++)
+    if (specs[i].code == code)
+      return &specs[i];
+  return NULL;
+}
+
+uint32_t count_ops(const uint8_t *data, size_t size) {
+  uint32_t count = 0;
+  while (size) {
+    if (size < RECORD_HEADER || count == PROGRAM_OPS_MAX)
+      return 0;
+    uint32_t length = get32(data + 4);
+    if (length > size - RECORD_HEADER)
+      return 0;
+    data += RECORD_HEADER + length;
+    size -= RECORD_HEADER + length;
+    count++;
+  }
+  return count;
+}
+
+struct cursor {
+  const uint8_t *at;
+  size_t left;
+};
+
+static bool take(struct cursor *c, size_t n, const uint8_t **out) {
+  if (n > c->left)
+    return false;
+  *out = c->at;
+  c->at += n;
+  c->left -= n;
+  return true;
+}
+
+/* str = u32 length, bytes, NUL; no NUL inside. */
+static bool take_str(struct cursor *c, struct field *f) {
+  const uint8_t *p;
+  if (!take(c, 4, &p))
+    return false;
+  uint32_t length = get32(p);
+  if (length > PROGRAM_MAX || !take(c, (size_t)length + 1, &p) || memchr(p, 0, (size_t)length + 1) != p + length)
+    return false;
+  *f = (struct field){.number = length, .bytes = p};
+  return true;
+}
+
+static bool take_field(struct cursor *c, char kind, struct field *f) {
+  const uint8_t *p;
+  switch (kind) {
+  case 'I':
+    if (!take(c, 4, &p))
+      return false;
+    f->number = get32(p);
+    return true;
+  case 'L':
+    if (!take(c, 8, &p))
+      return false;
+    f->number = get64(p);
+    return true;
+  case 'S':
+    return take_str(c, f);
+  case 'B':
+    if (!take(c, 4, &p))
+      return false;
+    f->number = get32(p);
+    return take(c, f->number, &f->bytes);
+  case 'V':
+    if (!take(c, 4, &p))
+      return false;
+    *f = (struct field){.number = get32(p), .bytes = c->at};
+    for (uint64_t i = 0; i < f->number; i++) {
+      struct field each;
+      if (!take_str(c, &each))
+        return false;
+    }
+    return true;
+  default:
+    return false;
+  }
+}
+
+const char *next_str(const uint8_t **at) {
+  const char *s = (const char *)*at + 4;
+  *at += 4 + get32(*at) + 1;
+  return s;
+}
+
+/* What a single record must obey beyond its shape. */
+static bool check_values(const struct op *o) {
+  switch (o->code) {
+  case OP_OPEN:
+  case OP_SETNS:
+    return op_u32(o, 0) < 16;
+  case OP_FORWARD:
+    return (op_u32(o, 0) == 6 || op_u32(o, 0) == 17) && op_u32(o, 2) <= 65535 && op_u32(o, 4) <= 65535;
+  case OP_OOM_WATCH:
+    return op_u32(o, 1) == 1 || op_u32(o, 1) == 2;
+  case OP_NETLINK: /* struct nlmsghdr is 16 bytes */
+    return o->f[0].number >= 16 && get32(o->f[0].bytes) == o->f[0].number && op_u32(o, 1) <= o->f[0].number - 4;
+  case OP_DEVICE_BPF:
+    return o->f[1].number > 0 && o->f[1].number % 8 == 0;
+  case OP_SECCOMP:
+    return o->f[0].number > 0 && o->f[0].number % 8 == 0 && o->f[0].number / 8 <= 65535;
+  case OP_USER:
+    return o->f[2].number % 4 == 0 && o->f[2].number / 4 <= 65536;
+  case OP_LABEL:
+    return !path_is_dotted(op_str(o, 0));
+  case OP_EXEC:
+    return o->f[0].number > 0 && get32(o->f[0].bytes) > 0;
+  default:
+    return true;
+  }
+}
+
+/* Where a record may stand: one clone, child records after it, exec last and supervised only, hold last and task only. */
+static bool check_place(const struct program *p, uint32_t i, bool cloned) {
+  const struct op *o = &p->ops[i];
+  bool supervised = is_supervised(p), last = i + 1 == p->count;
+  if (o->side == SIDE_CHILD && !cloned)
+    return false;
+  switch (o->code) {
+  case OP_RUNTIME_DIR:
+    return i == 0 && !o->optional;
+  case OP_CLONE:
+    return !cloned && !o->optional;
+  case OP_EXEC:
+    return supervised && last && !o->optional;
+  case OP_HOLD:
+    return !supervised && last && !o->optional;
+  case OP_WAIT_START:
+    return supervised && !o->optional;
+  case OP_LOG_JSON:
+  case OP_STDIO:
+  case OP_EXPECT_ATTACH:
+  case OP_FORWARD:
+  case OP_JOIN:
+  case OP_OPEN:
+    return !cloned;
+  case OP_WRITE_PID:
+  case OP_ID_MAP:
+    return cloned;
+  default:
+    return true;
+  }
+}
+
+int decode_program(const uint8_t *data, size_t size, struct program *program, uint32_t *bad) {
+  *bad = 0;
+  program->count = count_ops(data, size);
+  if (program->count == 0)
+    return EBADMSG;
+  for (uint32_t i = 0; i < program->count; i++) {
+    struct op *o = &program->ops[i];
+    const struct op_spec *spec = op_spec((uint16_t)(data[0] | data[1] << 8));
+    struct cursor c = {.at = data + RECORD_HEADER, .left = get32(data + 4)};
+    *bad = i;
+    if (!spec)
+      return EOPNOTSUPP;
+    *o = (struct op){.code = spec->code, .side = data[2], .optional = data[3] & OP_FLAG_OPTIONAL};
+    if (o->side > SIDE_CHILD || (spec->side != SIDE_ANY && spec->side != o->side) || data[3] > OP_FLAG_OPTIONAL)
+      return EBADMSG;
+    for (int k = 0; spec->kinds[k]; k++)
+      if (!take_field(&c, spec->kinds[k], &o->f[k]))
+        return EBADMSG;
+    if (c.left)
+      return EBADMSG;
+    if (!check_values(o))
+      return EINVAL;
+    data = c.at;
+  }
+  bool cloned = false;
+  for (uint32_t i = 0; i < program->count; i++) {
+    *bad = i;
+    if (!check_place(program, i, cloned))
+      return EINVAL;
+    cloned = cloned || program->ops[i].code == OP_CLONE;
+  }
+  if (is_supervised(program) && program->ops[program->count - 1].code != OP_EXEC)
+    return EINVAL;
+  return 0;
+}
+
+bool is_supervised(const struct program *program) { return program->ops[0].code == OP_RUNTIME_DIR; }
+
+static void print_op(const struct op_spec *spec) {
+  static const char *const sides[] = {"host", "child", "any"};
+  char line[512];
+  struct text t = text_in(line, sizeof line);
+  text_str(&t, "{\"op\":\"");
+  text_str(&t, spec->name);
+  text_str(&t, "\",\"code\":");
+  text_number(&t, spec->code);
+  text_str(&t, ",\"side\":\"");
+  text_str(&t, sides[spec->side]);
+  text_str(&t, "\",\"fields\":{");
+  const char *name = spec->fields;
+  for (int k = 0; spec->kinds[k]; k++) {
+    size_t n = strcspn(name, " ");
+    char kind = spec->kinds[k];
+    text_str(&t, k ? ",\"" : "\"");
+    text_bytes(&t, name, n);
+    text_str(&t, "\":\"");
+    text_str(&t, kind == 'I' ? "u32" : kind == 'L' ? "u64" : kind == 'S' ? "str" : kind == 'V' ? "strs" : "bytes");
+    text_str(&t, "\"");
+    name += n + (name[n] == ' ');
+  }
+  text_str(&t, "}}\n");
+  write_all(STDOUT_FILENO, line, (size_t)(t.at - line));
+}
+
+static void print_frame(const char *name, uint32_t type) {
+  char line[128];
+  struct text t = text_in(line, sizeof line);
+  text_str(&t, "{\"frame\":\"");
+  text_str(&t, name);
+  text_str(&t, "\",\"type\":");
+  text_number(&t, type);
+  text_str(&t, "}\n");
+  write_all(STDOUT_FILENO, line, (size_t)(t.at - line));
+}
+
+void print_protocol(void) {
+  for (size_t i = 0; i < sizeof specs / sizeof specs[0]; i++)
+    print_op(&specs[i]);
+#define X(id, type) print_frame(#id, type);
+  FRAMES(X)
+#undef X
+}

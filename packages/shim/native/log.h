@@ -1,0 +1,16 @@
+/* Parts of the log writer that know nothing of the rest (log_format.c is pure). */
+#ifndef LOG_H
+#define LOG_H
+
+#include "shim.h"
+
+#define LOG_OPEN_FLAGS (O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+
+/* Length of the UTF-8 sequence at p, 0 if it is none (as Go's utf8.DecodeRune). */
+size_t utf8_length(const uint8_t *p, size_t left);
+/* RFC 3339 with nanoseconds, trailing zeros dropped, UTC: Go's time.RFC3339Nano. */
+void log_time(char *out, size_t size, uint64_t ns);
+/* LOG to LOG.1, LOG.1 to LOG.2 and so on; opens a new LOG. With one file it is truncated. */
+void log_rotate(struct log *log);
+
+#endif

@@ -1,0 +1,40 @@
+/* Rotation by size, with Docker's names: LOG, LOG.1, … LOG.(max_files - 1), the highest is the oldest. */
+#include "log.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+
+static bool name_of(char out[PATH_MAX], const char *path, uint32_t number, const char *suffix) {
+  struct text t = text_in(out, PATH_MAX);
+  text_str(&t, path);
+  if (number) {
+    text_str(&t, ".");
+    text_number(&t, number);
+  }
+  text_str(&t, suffix);
+  return !t.overflow;
+}
+
+static void move(const char *path, uint32_t from, uint32_t to, const char *suffix) {
+  char a[PATH_MAX], b[PATH_MAX];
+  if (name_of(a, path, from, suffix) && name_of(b, path, to, suffix))
+    rename(a, b); /* ENOENT: there are not that many yet */
+}
+
+void log_rotate(struct log *log) {
+  int flags = LOG_OPEN_FLAGS;
+  if (log->max_files < 2)
+    flags |= O_TRUNC;
+  else {
+    for (uint32_t i = log->max_files - 1; i > 1; i--)
+      move(log->path, i - 1, i, "");
+    move(log->path, 0, 1, "");
+  }
+  int fd = open(log->path, flags, 0640);
+  if (fd < 0)
+    return; /* goes on in the old file; the next record tries again */
+  close(log->fd);
+  log->fd = fd;
+  log->size = 0;
+}

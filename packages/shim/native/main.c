@@ -1,0 +1,154 @@
+/*
+ * ctr-shim: `ctr-shim spawner SOCKET` serves the daemon; each connection becomes a process of its own that runs
+ * serve(): read the start message, run the program, supervise. `ctr-shim --print-protocol` prints both tables.
+ */
+#include "shim.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+
+#define START_HEADER 12u
+#define START_TIMEOUT_MS 30000
+
+void watch(struct shim *s, struct source *src, uint32_t events) {
+  if (src->fd < 0 || src->armed == events)
+    return;
+  struct epoll_event e = {.events = events, .data.ptr = src};
+  int op = !events ? EPOLL_CTL_DEL : src->armed ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+  if (epoll_ctl(s->epoll, op, src->fd, &e) == 0)
+    src->armed = events;
+}
+
+void unwatch_close(struct shim *s, struct source *src) {
+  watch(s, src, 0);
+  close_fd(&src->fd);
+}
+
+/* The earliest of all deadlines counts; on_deadline() finds out whose it was. */
+void set_deadline(struct shim *s, uint64_t at_ms) {
+  if (!s->deadline_ms || at_ms < s->deadline_ms)
+    s->deadline_ms = at_ms;
+}
+
+/* Takes exactly `length` bytes; false if the peer ends or stalls. */
+static bool receive(int fd, uint8_t *data, size_t length) {
+  while (length) {
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    if (poll(&p, 1, START_TIMEOUT_MS) <= 0)
+      return false;
+    ssize_t n = recv(fd, data, length, MSG_DONTWAIT);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+      continue;
+    if (n <= 0)
+      return false;
+    data += n;
+    length -= (size_t)n;
+  }
+  return true;
+}
+
+/* Reads the start message. A message cut short does nothing at all: the process just ends. */
+static void receive_program(struct shim *s, int fd) {
+  uint8_t header[START_HEADER];
+  if (!receive(fd, header, sizeof header) || memcmp(header, START_MAGIC, 4) != 0)
+    _exit(1);
+  s->program_size = get32(header + 8);
+  if (get32(header + 4) != PROTOCOL_VERSION || s->program_size == 0 || s->program_size > PROGRAM_MAX)
+    _exit(1);
+  s->program_data = map_pages(s->program_size);
+  if (!s->program_data || !receive(fd, s->program_data, s->program_size))
+    _exit(1);
+}
+
+static void decode_or_fail(struct shim *s) {
+  uint32_t bad = 0, count = count_ops(s->program_data, s->program_size);
+  if (!count)
+    fail(s, 0, EBADMSG, "records");
+  s->program.ops = map_pages(count * sizeof(struct op));
+  s->kept = map_pages(s->program_size); /* kept strings are part of the program, so they fit */
+  if (!s->program.ops || !s->kept)
+    fail(s, 0, ENOMEM, "mmap");
+  s->kept_end = s->kept;
+  int error = decode_program(s->program_data, s->program_size, &s->program, &bad);
+  if (error)
+    fail(s, bad, (uint32_t)error, "decode");
+  s->supervised = is_supervised(&s->program);
+}
+
+static void init_shim(struct shim *s) {
+  s->dir = s->join_pidfd = s->join_root = s->own_pid_ns = s->pty_slave = s->root = s->oom_counter_fd = -1;
+  s->listener.fd = s->sync.fd = s->oom.fd = s->input.fd = s->log.fd = -1;
+  for (int i = 0; i < 2; i++)
+    s->streams[i] = (struct stream){.src.fd = -1, .index = i};
+  for (int i = 0; i < 3; i++)
+    s->child_stdio[i] = -1;
+  for (int i = 0; i < SLOTS; i++)
+    s->slots[i] = -1;
+}
+
+/* SIGCHLD arrives by signalfd; orphans of the process (pid namespace of the host) are ours to reap. */
+static int watch_children(struct shim *s) {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGCHLD);
+  if (sigprocmask(SIG_BLOCK, &set, NULL) < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
+    return errno;
+  s->children = (struct source){.ready = on_children, .fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)};
+  if (s->children.fd < 0)
+    return errno;
+  watch(s, &s->children, EPOLLIN);
+  return 0;
+}
+
+static int wait_time(const struct shim *s) {
+  uint64_t at = forward_deadline(s), now = now_ms();
+  if (s->deadline_ms && (!at || s->deadline_ms < at))
+    at = s->deadline_ms;
+  if (!at)
+    return -1;
+  return at <= now ? 0 : at - now > 60000 ? 60000 : (int)(at - now);
+}
+
+_Noreturn void serve(struct shim *s, int connection) {
+  init_shim(s);
+  receive_program(s, connection);
+  s->epoll = epoll_create1(EPOLL_CLOEXEC);
+  if (s->epoll < 0)
+    _exit(1);
+  s->starter = add_conn(s, connection);
+  if (!s->starter)
+    _exit(1);
+  s->starter->is_starter = true;
+  decode_or_fail(s);
+  int error = watch_children(s);
+  if (error)
+    fail(s, 0, (uint32_t)error, "signalfd");
+  advance(s);
+  for (;;) {
+    /* One event at a time: a handler may free any other source. */
+    struct epoll_event e;
+    int n = epoll_wait(s->epoll, &e, 1, wait_time(s));
+    if (n == 1) {
+      struct source *src = e.data.ptr;
+      src->ready(s, src, e.events);
+    }
+    on_deadline(s);
+  }
+}
+
+int main(int argc, char **argv) {
+  static struct shim shim;
+  if (argc == 2 && strcmp(argv[1], "--print-protocol") == 0) {
+    print_protocol();
+    return 0;
+  }
+  if (argc == 3 && strcmp(argv[1], "spawner") == 0)
+    return spawner(argv[2], &shim);
+  static const char usage[] = "usage: ctr-shim spawner SOCKET | ctr-shim --print-protocol\n";
+  write_all(STDERR_FILENO, usage, sizeof usage - 1);
+  return 2;
+}

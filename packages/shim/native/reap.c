@@ -1,0 +1,164 @@
+/*
+ * The end of the process, in order: status, OOM flag, leftovers killed, output drained, cgroups removed, exit record
+ * written, socket removed, EXIT sent, attached clients served, end.
+ */
+#include "shim.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+
+/* Others may hold the output open: a container's leftovers are being killed, what an exec left behind goes on. */
+#define DRAIN_CONTAINER_MS 2000
+#define DRAIN_EXEC_MS 100
+/* An attached client that takes nothing may delay the exit by this much, and the shim's own end by that much. */
+#define STUCK_MS 10000
+#define LINGER_MS 30000
+/* The clients announced by expect_attach did not come. */
+#define EXPECT_MS 10000
+
+void reap(struct shim *s) {
+  int status;
+  pid_t pid;
+  while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+    if (pid != s->child || s->child_reaped)
+      continue;
+    s->child_reaped = true;
+    s->wait_status = (uint32_t)status;
+    s->finished_ns = clock_ns(CLOCK_REALTIME);
+  }
+}
+
+/* execve succeeded. The program has done its work. */
+void started(struct shim *s) {
+  uint8_t p[20];
+  s->phase = PHASE_RUNNING;
+  s->started_ns = clock_ns(CLOCK_REALTIME);
+  read_start_time(s->child, &s->start_time); /* 0 if there is no /proc */
+  munmap(s->program.ops, s->program.count * sizeof(struct op));
+  munmap(s->program_data, s->program_size);
+  s->program = (struct program){0};
+  put32(p, (uint32_t)s->child);
+  put64(p + 4, s->start_time);
+  put64(p + 12, s->started_ns);
+  send_all(s, FRAME_STARTED, p, sizeof p);
+  if (!s->starter)
+    s->expect_attach = 0;
+  if (s->expect_attach)
+    set_deadline(s, now_ms() + EXPECT_MS);
+  forward_start(s);
+  update_streams(s);
+}
+
+static int write_exit_record(struct shim *s) {
+  char line[128];
+  struct text t = text_in(line, sizeof line);
+  text_str(&t, "{\"status\":");
+  text_number(&t, s->wait_status);
+  text_str(&t, s->oom_killed ? ",\"oom\":true,\"finishedNs\":\"" : ",\"oom\":false,\"finishedNs\":\"");
+  text_number(&t, s->finished_ns);
+  text_str(&t, "\"}\n");
+  scoped_fd fd = openat(s->dir, "exit.tmp", O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (fd < 0)
+    return errno;
+  int error = write_all(fd, line, (size_t)(t.at - line));
+  if (error)
+    return error;
+  return fsync(fd) < 0 || renameat(s->dir, "exit.tmp", s->dir, "exit") < 0 ? errno : 0;
+}
+
+static _Noreturn void leave(struct shim *s) {
+  for (struct conn *c = s->conns; c; c = c->next)
+    close_gently(c->src.fd);
+  _exit(0);
+}
+
+static void finish(struct shim *s) {
+  uint8_t p[16];
+  stop_streams(s);
+  log_finish(s);
+  remove_cgroups(s);
+  /* If this fails (disk full), EXIT still tells a daemon that listens. */
+  (void)!write_exit_record(s);
+  unlisten(s);
+  put32(p, s->wait_status);
+  put32(p + 4, s->oom_killed);
+  put64(p + 8, s->finished_ns);
+  send_all(s, FRAME_EXIT, p, sizeof p);
+  s->finished = true;
+  s->deadline_ms = now_ms() + LINGER_MS;
+  update_conns(s);
+  if (!is_serving(s))
+    leave(s);
+}
+
+void finish_if_drained(struct shim *s) {
+  if (s->phase == PHASE_EXITED && !s->finished && streams_ended(s))
+    finish(s);
+}
+
+static void process_ended(struct shim *s) {
+  if (s->phase == PHASE_STARTING)
+    on_sync(s, &s->sync, 0); /* what the child said last: a failure, or that it executed the program */
+  if (!s->supervised)
+    return;
+  s->phase = PHASE_EXITED;
+  s->exited_ms = now_ms();
+  oom_check(s);
+  close_fd(&s->pty_slave);
+  unwatch_close(s, &s->input);
+  /* In a pid namespace of its own, all that belonged to the process has died with it. */
+  if (!(s->clone_flags & CLONE_NEWPID))
+    kill_cgroups(s);
+  set_deadline(s, s->exited_ms + (s->cgroup_count ? DRAIN_CONTAINER_MS : DRAIN_EXEC_MS));
+  update_streams(s);
+  finish_if_drained(s);
+}
+
+void on_children(struct shim *s, struct source *src, uint32_t events) {
+  struct signalfd_siginfo info;
+  (void)events;
+  (void)!read(src->fd, &info, sizeof info);
+  reap(s);
+  if (s->child_reaped && s->phase != PHASE_EXITED)
+    process_ended(s);
+}
+
+/* Time is up for draining: what is in the pipes now is taken, what comes later is lost, as with Docker. */
+static void end_draining(struct shim *s) {
+  uint64_t now = now_ms();
+  s->expect_attach = 0;
+  drain_streams(s);
+  bool stuck = attach_room(s, OUT) == 0 || attach_room(s, ERR) == 0;
+  if (stuck && now < s->exited_ms + STUCK_MS) {
+    update_streams(s);
+    set_deadline(s, s->exited_ms + STUCK_MS);
+    return;
+  }
+  if (stuck) {
+    drop_stuck(s);
+    drain_streams(s);
+  }
+  finish(s);
+}
+
+void on_deadline(struct shim *s) {
+  if (s->finished && !is_serving(s))
+    leave(s);
+  if (!s->deadline_ms || now_ms() < s->deadline_ms)
+    return;
+  s->deadline_ms = 0;
+  if (s->finished)
+    leave(s);
+  if (s->phase == PHASE_EXITED) {
+    end_draining(s);
+    return;
+  }
+  if (s->expect_attach) {
+    s->expect_attach = 0;
+    update_streams(s);
+  }
+}

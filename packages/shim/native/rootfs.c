@@ -1,0 +1,323 @@
+/*
+ * The root filesystem. `In root` paths come from images and users: they are resolved by openat2(RESOLVE_IN_ROOT)
+ * against the root's descriptor and used through descriptors only, so no symlink in an image leads out of it.
+ */
+#include "shim.h"
+#include "sys.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#define STEPS_MAX 256 /* components to make and symlinks to follow for one path; bounds the recursion */
+#define RETRIES_MAX 32
+
+/* What a missing component becomes. */
+struct making {
+  mode_t mode;
+  uid_t uid;
+  gid_t gid;
+  int steps;
+};
+
+static int open_in_root(const struct shim *s, const char *path, uint64_t flags, uint64_t resolve) {
+  struct open_how how = {.flags = flags | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | resolve};
+  for (int i = 0;; i++) {
+    int fd = sys_openat2(s->root, *path ? path : "/", &how);
+    /* EAGAIN: a rename elsewhere raced with ".." (openat2(2)) */
+    if (fd >= 0 || errno != EAGAIN || i == RETRIES_MAX)
+      return fd;
+  }
+}
+
+/* Splits at the last component. False if there is none. */
+static bool split(const char *path, char parent[PATH_MAX], char last[NAME_MAX + 1]) {
+  size_t n = strlen(path);
+  while (n && path[n - 1] == '/')
+    n--;
+  size_t end = n;
+  while (n && path[n - 1] != '/')
+    n--;
+  if (end == n || end - n > NAME_MAX || n >= PATH_MAX)
+    return false;
+  memcpy(last, path + n, end - n);
+  last[end - n] = 0;
+  memcpy(parent, path, n);
+  parent[n] = 0;
+  return true;
+}
+
+static int ensure(struct shim *s, const char *path, bool directory, struct making *m, int *out);
+
+/* The last component is a symlink to something missing: make that, inside the root. */
+static int ensure_link_target(struct shim *s, int parent, const char *dir, const char *last, bool directory,
+                              struct making *m, int *out) {
+  char target[PATH_MAX], path[PATH_MAX];
+  ssize_t n = readlinkat(parent, last, target, sizeof target);
+  if (n < 0)
+    return errno == EINVAL ? (directory ? ENOTDIR : EISDIR) : errno;
+  struct text t = text_in(path, sizeof path);
+  if (target[0] != '/')
+    text_str(&t, dir);
+  text_bytes(&t, target, (size_t)n);
+  return t.overflow ? ENAMETOOLONG : ensure(s, path, directory, m, out);
+}
+
+/* Opens (O_PATH) a file or directory in the root; what is missing is made, component by component. */
+static int ensure(struct shim *s, const char *path, bool directory, struct making *m, int *out) {
+  char dir[PATH_MAX], last[NAME_MAX + 1];
+  *out = open_in_root(s, path, O_PATH | (directory ? O_DIRECTORY : 0), 0);
+  if (*out >= 0 || errno != ENOENT)
+    return *out >= 0 ? 0 : errno;
+  if (m->steps++ == STEPS_MAX)
+    return ELOOP;
+  if (strlen(path) >= PATH_MAX || !split(path, dir, last))
+    return ENAMETOOLONG;
+  scoped_fd parent = -1;
+  int error = ensure(s, dir, true, m, &parent);
+  if (error)
+    return error;
+  if (directory) {
+    if (mkdirat(parent, last, m->mode) < 0)
+      return errno == EEXIST ? ensure_link_target(s, parent, dir, last, true, m, out) : errno;
+    *out = openat(parent, last, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  } else {
+    scoped_fd made = openat(parent, last, O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0755);
+    if (made < 0)
+      return errno == EEXIST ? ensure_link_target(s, parent, dir, last, false, m, out) : errno;
+    *out = openat(parent, last, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  }
+  if (*out < 0)
+    return errno;
+  if ((m->uid || m->gid) && fchownat(*out, "", m->uid, m->gid, AT_EMPTY_PATH) < 0)
+    return errno;
+  return 0;
+}
+
+static int ensure_dir(struct shim *s, const char *path, int *out) {
+  struct making m = {.mode = 0755};
+  s->step = "make target";
+  return ensure(s, path, true, &m, out);
+}
+
+/* The parent of a path, made if missing, and the last component's name. */
+static int ensure_parent(struct shim *s, const char *path, char last[NAME_MAX + 1], int *parent) {
+  char dir[PATH_MAX];
+  s->step = "parent";
+  if (strlen(path) >= PATH_MAX || !split(path, dir, last))
+    return ENAMETOOLONG;
+  return ensure_dir(s, dir, parent);
+}
+
+static int op_mkdir(struct shim *s, const struct op *o) {
+  struct making m = {.mode = op_u32(o, 1), .uid = op_u32(o, 2), .gid = op_u32(o, 3)};
+  scoped_fd fd = -1;
+  return ensure(s, op_str(o, 0), true, &m, &fd);
+}
+
+/* Attached at the current directory, so that no path is walked twice. */
+static int op_mount(struct shim *s, const struct op *o) {
+  const char *type = op_str(o, 0), *target = op_str(o, 2), *data = op_str(o, 4);
+  /* A procfs behind a symlink would be writable by the image's choice of place; runc refuses as well. */
+  bool is_kernel = strcmp(type, "proc") == 0 || strcmp(type, "sysfs") == 0;
+  scoped_fd fd = -1;
+  int error = 0;
+  s->step = "open target";
+  fd = open_in_root(s, target, O_PATH | O_DIRECTORY, is_kernel ? RESOLVE_NO_SYMLINKS : 0);
+  if (fd < 0 && errno == ENOENT)
+    error = ensure_dir(s, target, &fd);
+  else if (fd < 0)
+    error = errno;
+  if (error)
+    return error;
+  s->step = "mount";
+  if (fchdir(fd) < 0)
+    return errno;
+  return mount(op_str(o, 1), ".", type, op_u64(o, 3), *data ? data : NULL) < 0 ? errno : 0;
+}
+
+static int op_bind(struct shim *s, const struct op *o) {
+  uint32_t flags = op_u32(o, 2);
+  struct stat st;
+  scoped_fd target = -1;
+  s->step = "open_tree";
+  scoped_fd tree = sys_open_tree(AT_FDCWD, op_str(o, 0), flags & BIND_RECURSIVE ? AT_RECURSIVE : 0);
+  if (tree < 0 || fstat(tree, &st) < 0)
+    return errno;
+  struct mount_attributes a = {.set = op_u64(o, 3), .propagation = op_u64(o, 4)};
+  a.clear = a.set & ATTR_ATIME ? ATTR_ATIME : 0;
+  unsigned how = AT_EMPTY_PATH | (flags & BIND_ATTR_RECURSIVE ? AT_RECURSIVE : 0u);
+  s->step = "mount_setattr";
+  if ((a.set || a.propagation) && sys_mount_setattr(tree, how, &a) < 0)
+    return errno;
+  s->step = "make target";
+  int error = 0;
+  if (flags & BIND_NO_CREATE) {
+    target = open_in_root(s, op_str(o, 1), O_PATH, 0);
+    error = target < 0 ? errno : 0;
+  } else {
+    struct making m = {.mode = 0755};
+    error = ensure(s, op_str(o, 1), S_ISDIR(st.st_mode), &m, &target);
+  }
+  if (error)
+    return error;
+  s->step = "move_mount";
+  return sys_move_mount(tree, target) < 0 ? errno : 0;
+}
+
+static int op_symlink(struct shim *s, const struct op *o) {
+  char last[NAME_MAX + 1];
+  scoped_fd parent = -1;
+  int error = ensure_parent(s, op_str(o, 1), last, &parent);
+  if (error)
+    return error;
+  s->step = "symlinkat";
+  return symlinkat(op_str(o, 0), parent, last) < 0 && errno != EEXIST ? errno : 0;
+}
+
+static int op_mknod(struct shim *s, const struct op *o) {
+  char last[NAME_MAX + 1];
+  scoped_fd parent = -1;
+  int error = ensure_parent(s, op_str(o, 0), last, &parent);
+  if (error)
+    return error;
+  s->step = "mknodat";
+  mode_t mode = (op_u32(o, 1) & S_IFMT) | (op_u32(o, 2) & 07777);
+  if (mknodat(parent, last, mode, makedev(op_u32(o, 3), op_u32(o, 4))) < 0)
+    return errno == EEXIST ? 0 : errno;
+  s->step = "chown";
+  if ((op_u32(o, 5) || op_u32(o, 6)) && fchownat(parent, last, op_u32(o, 5), op_u32(o, 6), AT_SYMLINK_NOFOLLOW) < 0)
+    return errno;
+  return 0;
+}
+
+/* The container's /dev/null, if it is really that. */
+static int clone_null(struct shim *s, int *tree) {
+  struct stat st;
+  s->step = "/dev/null";
+  scoped_fd null = open_in_root(s, "/dev/null", O_PATH, 0);
+  if (null < 0 || fstat(null, &st) < 0)
+    return errno;
+  if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3))
+    return ENODEV;
+  *tree = sys_open_tree(null, "", AT_EMPTY_PATH);
+  return *tree < 0 ? errno : 0;
+}
+
+static bool is_missing(int error) { return error == ENOENT || error == ENOTDIR; }
+
+static int op_mask(struct shim *s, const struct op *o) {
+  struct stat st;
+  scoped_fd tree = -1;
+  s->step = "open";
+  scoped_fd target = open_in_root(s, op_str(o, 0), O_PATH, 0);
+  if (target < 0 || fstat(target, &st) < 0)
+    return is_missing(errno) ? 0 : errno;
+  if (S_ISDIR(st.st_mode)) {
+    s->step = "mount";
+    if (fchdir(target) < 0)
+      return errno;
+    return mount("tmpfs", ".", "tmpfs", MS_RDONLY, NULL) < 0 ? errno : 0;
+  }
+  int error = clone_null(s, &tree);
+  if (error)
+    return error;
+  s->step = "move_mount";
+  return sys_move_mount(tree, target) < 0 ? errno : 0;
+}
+
+static int op_readonly(struct shim *s, const struct op *o) {
+  struct mount_attributes a = {.set = ATTR_RDONLY};
+  s->step = "open";
+  scoped_fd target = open_in_root(s, op_str(o, 0), O_PATH, 0);
+  if (target < 0)
+    return is_missing(errno) ? 0 : errno;
+  s->step = "open_tree";
+  scoped_fd tree = sys_open_tree(target, "", AT_EMPTY_PATH | AT_RECURSIVE);
+  if (tree < 0)
+    return errno;
+  s->step = "mount_setattr";
+  if (sys_mount_setattr(tree, AT_EMPTY_PATH | AT_RECURSIVE, &a) < 0)
+    return errno;
+  s->step = "move_mount";
+  return sys_move_mount(tree, target) < 0 ? errno : 0;
+}
+
+static int op_overlay(struct shim *s, const struct op *o) {
+  const char *base = op_str(o, 0);
+  s->step = "chdir";
+  if (*base && chdir(base) < 0)
+    return errno;
+  s->step = "mount";
+  return mount("overlay", op_str(o, 1), "overlay", op_u64(o, 2), op_str(o, 3)) < 0 ? errno : 0;
+}
+
+static int op_root(struct shim *s, const struct op *o) {
+  close_fd(&s->root);
+  s->root = open(op_str(o, 0), O_PATH | O_DIRECTORY | O_CLOEXEC);
+  return s->root < 0 ? errno : 0;
+}
+
+/* pivot_root(2), "pivot_root(".", ".")": the old root ends up above the new one and is detached. */
+static int op_pivot_root(struct shim *s) {
+  s->step = "open /";
+  scoped_fd old = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (old < 0 || fchdir(s->root) < 0)
+    return errno;
+  s->step = "pivot_root";
+  if (syscall(SYS_pivot_root, ".", ".") < 0)
+    return errno;
+  s->step = "detach the old root";
+  if (fchdir(old) < 0 || mount(NULL, ".", NULL, MS_SLAVE | MS_REC, NULL) < 0 || umount2(".", MNT_DETACH) < 0)
+    return errno;
+  return chdir("/") < 0 ? errno : 0;
+}
+
+static int op_move_root(struct shim *s) {
+  s->step = "move";
+  if (fchdir(s->root) < 0 || mount(".", "/", NULL, MS_MOVE, NULL) < 0)
+    return errno;
+  s->step = "chroot";
+  return chroot(".") < 0 || chdir("/") < 0 ? errno : 0;
+}
+
+static int op_readonly_root(struct shim *s) {
+  struct mount_attributes a = {.set = ATTR_RDONLY};
+  s->step = "mount_setattr";
+  return sys_mount_setattr(s->root, AT_EMPTY_PATH, &a) < 0 ? errno : 0;
+}
+
+int rootfs_op(struct shim *s, const struct op *o) {
+  switch (o->code) {
+  case OP_OVERLAY:
+    return op_overlay(s, o);
+  case OP_BIND_ROOT:
+    return mount(op_str(o, 0), op_str(o, 1), NULL, MS_BIND | MS_REC, NULL) < 0 ? errno : 0;
+  case OP_ROOT:
+    return op_root(s, o);
+  case OP_MKDIR:
+    return op_mkdir(s, o);
+  case OP_MOUNT:
+    return op_mount(s, o);
+  case OP_BIND:
+    return op_bind(s, o);
+  case OP_SYMLINK:
+    return op_symlink(s, o);
+  case OP_MKNOD:
+    return op_mknod(s, o);
+  case OP_MASK:
+    return op_mask(s, o);
+  case OP_READONLY:
+    return op_readonly(s, o);
+  case OP_PIVOT_ROOT:
+    return op_pivot_root(s);
+  case OP_MOVE_ROOT:
+    return op_move_root(s);
+  case OP_READONLY_ROOT:
+    return op_readonly_root(s);
+  default:
+    return shared_op(s, o);
+  }
+}

@@ -1,0 +1,182 @@
+/*
+ * The program on the host side. Host operations run here, one after the other; a run of child operations is handed to
+ * the child by SYNC_TURN, and its answer arrives through the epoll loop, so that requests are served meanwhile.
+ */
+#include "shim.h"
+#include "sync.h"
+
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+static uint32_t run_end(const struct shim *s) {
+  uint32_t end = s->next;
+  while (end < s->program.count && s->program.ops[end].side == SIDE_CHILD)
+    end++;
+  return end;
+}
+
+static void give_turn(struct shim *s) {
+  struct sync_message m = {.type = SYNC_TURN};
+  /* If the child is gone, end-of-file follows and is handled there. */
+  send(s->sync.fd, &m, sizeof m, MSG_NOSIGNAL);
+}
+
+static void report_done(struct shim *s) {
+  uint8_t pid[4];
+  put32(pid, (uint32_t)s->child);
+  send_frame(s, s->starter, FRAME_DONE, pid, sizeof pid);
+}
+
+/* Runs host operations until the child's turn or the end. Does not return if one fails. */
+void advance(struct shim *s) {
+  while (s->next < s->program.count) {
+    const struct op *o = &s->program.ops[s->next];
+    if (o->side == SIDE_CHILD) {
+      give_turn(s);
+      return;
+    }
+    if (o->code == OP_HOLD) {
+      report_done(s);
+      return;
+    }
+    s->step = "";
+    int error = host_op(s, o);
+    if (error && !o->optional)
+      fail(s, s->next, (uint32_t)error, s->step);
+    if (error)
+      send_problem(s, s->starter, FRAME_WARNING, s->next, (uint32_t)error, s->step);
+    s->next++;
+  }
+  /* Only a task gets here: a supervised program ends in exec, which is the child's. */
+  report_done(s);
+  _exit(0);
+}
+
+/* START: the child goes on behind wait_start. */
+void resume_start(struct shim *s) {
+  s->phase = PHASE_STARTING;
+  give_turn(s);
+}
+
+static void take_console(struct shim *s, struct msghdr *message) {
+  struct cmsghdr *c = CMSG_FIRSTHDR(message);
+  if (!c || c->cmsg_type != SCM_RIGHTS || c->cmsg_len != CMSG_LEN(2 * sizeof(int)))
+    return;
+  int fds[2];
+  memcpy(fds, CMSG_DATA(c), sizeof fds);
+  adopt_terminal(s, fds[0], fds[1]);
+}
+
+/* The child's end closed: it has executed the program, or died. */
+static void child_closed(struct shim *s) {
+  unwatch_close(s, &s->sync);
+  if (s->executing) {
+    started(s);
+    return;
+  }
+  if (!s->supervised && s->next >= s->program.count)
+    return;
+  if (s->phase == PHASE_READY)
+    return; /* killed before START: reap() reports it as an exit */
+  int status = (int)s->wait_status;
+  char detail[64];
+  struct text t = text_in(detail, sizeof detail);
+  if (!s->child_reaped && waitpid(s->child, &status, 0) == s->child)
+    s->child_reaped = true;
+  text_str(&t, "killed by signal ");
+  text_number(&t, (uint64_t)(WIFSIGNALED(status) ? WTERMSIG(status) : 0));
+  fail(s, s->next, ECHILD, detail);
+}
+
+static void on_message(struct shim *s, struct sync_message *m, struct msghdr *header) {
+  m->step[sizeof m->step - 1] = 0;
+  switch (m->type) {
+  case SYNC_TURN:
+    s->next = run_end(s);
+    advance(s);
+    return;
+  case SYNC_WARNING:
+    send_problem(s, s->starter, FRAME_WARNING, m->index, m->error, m->step);
+    return;
+  case SYNC_FAILED:
+    fail(s, m->index, m->error, m->step);
+  case SYNC_CONSOLE:
+    take_console(s, header);
+    return;
+  case SYNC_READY: {
+    uint8_t p[12];
+    s->phase = PHASE_READY;
+    read_start_time(s->child, &s->start_time);
+    put32(p, (uint32_t)s->child);
+    put64(p + 4, s->start_time);
+    send_frame(s, s->starter, FRAME_READY, p, sizeof p);
+    return;
+  }
+  case SYNC_HELD:
+    report_done(s);
+    return;
+  case SYNC_EXEC:
+    s->executing = true;
+    return;
+  }
+}
+
+void on_sync(struct shim *s, struct source *src, uint32_t events) {
+  (void)events;
+  while (src->fd >= 0) {
+    struct sync_message m;
+    union {
+      char bytes[CMSG_SPACE(2 * sizeof(int))];
+      struct cmsghdr align;
+    } control;
+    struct iovec part = {.iov_base = &m, .iov_len = sizeof m};
+    struct msghdr header = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+    ssize_t n = recvmsg(src->fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n < 0 && errno == EAGAIN)
+      return;
+    if (n != (ssize_t)sizeof m) {
+      child_closed(s);
+      return;
+    }
+    on_message(s, &m, &header);
+  }
+}
+
+static void undo(struct shim *s) {
+  if (s->child > 0 && !s->child_reaped) {
+    kill(s->child, SIGKILL);
+    while (waitpid(s->child, NULL, 0) < 0 && errno == EINTR)
+      ;
+  }
+  remove_cgroups(s);
+  unlisten(s);
+}
+
+/* Takes back everything that the program made, then reports, then ends. */
+_Noreturn void fail(struct shim *s, uint32_t index, uint32_t error, const char *detail) {
+  undo(s);
+  for (struct conn *c = s->conns; c; c = c->next)
+    if (!c->is_attached)
+      send_problem(s, c, FRAME_FAILED, index, error, detail);
+  _exit(1);
+}
+
+/* The starter of a task has gone: what the task holds goes with it. */
+_Noreturn void abandon_task(struct shim *s) {
+  undo(s);
+  _exit(0);
+}
+
+/* Copies a string of the program that is needed after the program's memory has been given back. */
+const char *keep(struct shim *s, const char *string) {
+  char *copy = s->kept_end;
+  size_t size = strlen(string) + 1;
+  memcpy(copy, string, size);
+  s->kept_end += size;
+  return copy;
+}

@@ -1,0 +1,219 @@
+/*
+ * The shim: one process per supervised program (container or exec) or task. Single-threaded, driven by epoll; nothing
+ * in it ever waits for the daemon. All state is in one `struct shim`; the child that becomes the container's process
+ * has a copy of it after clone.
+ */
+#ifndef SHIM_H
+#define SHIM_H
+
+#include "decode.h"
+#include "protocol.h"
+#include "util.h"
+
+#include <sys/epoll.h>
+
+struct shim;
+
+/* A descriptor in the epoll set; first member of what owns it. `armed` are the events it is registered with. */
+struct source {
+  void (*ready)(struct shim *s, struct source *src, uint32_t events);
+  int fd;
+  uint32_t armed;
+};
+
+/* The order matters: comparisons say "at least running". Values are those of the STATE frame. */
+enum phase { PHASE_STARTING, PHASE_READY, PHASE_RUNNING, PHASE_EXITED };
+
+enum { OUT = 0, ERR = 1 };
+
+/* One output of the process. With a terminal only OUT is used. */
+struct stream {
+  struct source src;
+  int index;
+};
+
+/* Connection of the daemon: framed (control), and after ATTACH a raw stream (control.c). */
+struct conn {
+  struct source src;
+  struct conn *next;
+  bool is_starter;
+  bool is_attached, gone;  /* gone: the peer reads no more */
+  bool input_ended;        /* the peer writes no more */
+  uint32_t attach;         /* ATTACH_* */
+  uint8_t in[32];          /* the frame being read */
+  uint32_t in_length;
+  uint8_t *ring;           /* output that the peer has not taken, RING_SIZE bytes when mapped */
+  uint32_t ring_head, ring_used;
+};
+
+#define SLOTS 16
+#define SCRATCH_SIZE (64u << 10)
+#define RING_SIZE (1u << 20)
+#define LOG_LINE_MAX 16384u /* moby daemon/logger/copier.go, defaultBufSize */
+#define LOG_OUT_SIZE (64u << 10)
+
+/* The log writer (log.c). Pages of its buffers are touched only by containers that write. */
+struct log {
+  int fd;
+  const char *path, *extra;
+  uint64_t size, max_bytes;
+  uint32_t max_files, flags;
+  uint32_t carried[2]; /* bytes in carry: the unfinished line of each stream */
+  bool cut[2];         /* the line has had a piece written already */
+  char time[2][40];    /* of the line's first piece, which all its pieces get */
+  uint32_t used;       /* bytes in out */
+  uint8_t carry[2][LOG_LINE_MAX];
+  uint8_t out[LOG_OUT_SIZE];
+};
+
+struct shim {
+  int epoll;
+  enum phase phase;
+  bool finished;        /* the exit is recorded and reported; attached clients are still being served */
+  uint64_t exited_ms;
+  uint64_t deadline_ms; /* next thing that happens by time (0: nothing), see on_deadline() */
+
+  struct program program;
+  uint8_t *program_data;
+  size_t program_size;
+  uint32_t next;        /* record that runs next, or first of the child's run under way */
+  const char *step;     /* failing step inside the current operation: a literal, e.g. "move_mount" */
+  bool supervised, executing; /* executing: the child said that it calls execve next */
+
+  /* Host resources. */
+  int dir;              /* runtime directory, -1 for tasks */
+  struct source listener, children, sync;
+  struct source oom;
+  int oom_counter_fd;   /* memory.oom_control or memory.events */
+  uint64_t oom_seen;
+  bool oom_killed;
+  char *kept, *kept_end; /* strings that outlive the program, see keep() */
+  const char *cgroups[32];
+  uint32_t cgroup_count;
+  int slots[SLOTS];
+  int join_pidfd, join_root, own_pid_ns;
+
+  /* The child. */
+  pid_t child;
+  bool child_reaped;
+  uint64_t clone_flags;
+  uint64_t start_time, started_ns, finished_ns;
+  uint32_t wait_status;
+
+  /* Stdio. Fds in child_stdio are the child's ends, closed here after clone. */
+  uint32_t stdio_flags, stdio_uid, stdio_gid, rows, columns;
+  bool has_stdio;
+  int child_stdio[3];
+  int pty_slave;        /* held so that the master never hangs up while the process lives */
+  struct stream streams[2];
+  struct source input;  /* write side of the process's stdin */
+  uint8_t *input_buffer;
+  uint32_t input_offset, input_length;
+  bool input_closing;
+  uint32_t expect_attach;
+  struct log log;
+
+  struct conn *conns;
+  struct conn *starter;
+  struct forward *forwards;
+
+  /* Child side only. */
+  int child_sync;       /* sync.h */
+  int root;             /* root of the `in root` paths */
+  bool entered, prepared;
+  uint8_t scratch[SCRATCH_SIZE];
+};
+
+/* main.c: epoll loop */
+void watch(struct shim *s, struct source *src, uint32_t events);
+void unwatch_close(struct shim *s, struct source *src);
+void set_deadline(struct shim *s, uint64_t at_ms);
+_Noreturn void serve(struct shim *s, int connection);
+
+/* spawner.c */
+int spawner(const char *socket_path, struct shim *s);
+
+/* run.c: the program on the host side */
+void advance(struct shim *s);
+void on_sync(struct shim *s, struct source *src, uint32_t events);
+void resume_start(struct shim *s);
+_Noreturn void fail(struct shim *s, uint32_t index, uint32_t error, const char *detail);
+_Noreturn void abandon_task(struct shim *s);
+const char *keep(struct shim *s, const char *string);
+
+/* child.c: the program in the child */
+_Noreturn void child_main(struct shim *s, int sync, uint32_t next);
+
+/* ops_*.c, rootfs.c, exec.c: one function per operation; 0 or an errno, with s->step set */
+int host_op(struct shim *s, const struct op *o);
+int shared_op(struct shim *s, const struct op *o);
+int child_op(struct shim *s, const struct op *o);
+int rootfs_op(struct shim *s, const struct op *o);
+int op_clone(struct shim *s, const struct op *o);
+int op_console(struct shim *s);
+int op_exec(struct shim *s, const struct op *o);
+int prepare_exec(struct shim *s, const struct op *o);
+int send_console(struct shim *s, int master, int slave);
+void announce_exec(struct shim *s);
+
+/* stdio.c */
+int open_stdio(struct shim *s, const struct op *o);
+void adopt_terminal(struct shim *s, int master, int slave);
+void update_streams(struct shim *s);
+void drain_streams(struct shim *s);
+bool streams_ended(const struct shim *s);
+void stop_streams(struct shim *s);
+void input_write(struct shim *s, const uint8_t *data, uint32_t length);
+bool input_is_open(const struct shim *s);
+void input_close(struct shim *s);
+int resize_terminal(const struct shim *s, uint32_t rows, uint32_t columns);
+
+/* log.c */
+int log_open(struct shim *s, const struct op *o);
+int log_reopen(struct shim *s);
+void log_output(struct shim *s, int stream, const uint8_t *data, size_t length);
+void log_finish(struct shim *s);
+void log_idle(struct shim *s);
+void gzip_in_background(const char *path);
+
+/* control.c */
+int listen_in(struct shim *s, const char *path);
+void unlisten(struct shim *s);
+struct conn *add_conn(struct shim *s, int fd);
+void send_frame(struct shim *s, struct conn *c, uint32_t type, const uint8_t *payload, uint32_t length);
+void send_all(struct shim *s, uint32_t type, const uint8_t *payload, uint32_t length);
+void send_problem(struct shim *s, struct conn *c, uint32_t type, uint32_t index, uint32_t error, const char *detail);
+void close_conn(struct shim *s, struct conn *c);
+void update_conns(struct shim *s);
+/* attach.c */
+uint32_t attach_room(const struct shim *s, int stream);
+void attach_output(struct shim *s, int stream, const uint8_t *data, uint32_t length);
+void attach_ready(struct shim *s, struct conn *c, uint32_t events);
+void attach_begin(struct shim *s, struct conn *c, uint32_t flags);
+void attach_update(struct shim *s, struct conn *c);
+void drop_stuck(struct shim *s);
+bool is_serving(const struct shim *s);
+void close_gently(int fd);
+
+/* reap.c: the end of the process */
+void on_children(struct shim *s, struct source *src, uint32_t events);
+void reap(struct shim *s);
+void started(struct shim *s);
+void finish_if_drained(struct shim *s);
+void on_deadline(struct shim *s);
+
+/* cgroup.c */
+int make_cgroup(struct shim *s, const char *path);
+bool kill_cgroups(struct shim *s);
+void remove_cgroups(struct shim *s);
+
+/* oom.c */
+int oom_watch(struct shim *s, const char *path, uint32_t version);
+void oom_check(struct shim *s);
+
+/* forward.c */
+int forward_open(struct shim *s, const struct op *o);
+void forward_start(struct shim *s);
+uint64_t forward_deadline(const struct shim *s);
+
+#endif

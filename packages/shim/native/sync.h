@@ -1,0 +1,25 @@
+/*
+ * Between the shim and its child, over a SOCK_SEQPACKET pair whose child end is close-on-exec: end-of-file after
+ * SYNC_EXEC means that execve succeeded, before it that the child died.
+ */
+#ifndef SYNC_H
+#define SYNC_H
+
+#include <stdint.h>
+
+enum sync_type {
+  SYNC_TURN,    /* both ways: your operations now (and, after wait_start, START) */
+  SYNC_WARNING, /* child: an optional operation failed */
+  SYNC_FAILED,  /* child: an operation failed, the child has ended */
+  SYNC_CONSOLE, /* child: carries the pty's master and slave (SCM_RIGHTS) */
+  SYNC_READY,   /* child: waits at wait_start */
+  SYNC_HELD,    /* child: waits at hold */
+  SYNC_EXEC,    /* child: execve comes next */
+};
+
+struct sync_message {
+  uint32_t type, index, error;
+  char step[52];
+};
+
+#endif

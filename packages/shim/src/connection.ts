@@ -1,0 +1,295 @@
+import type { Socket } from 'node:net'
+import { join } from 'node:path'
+import { connectUnix } from './connect.ts'
+import { describeOp } from './describe.ts'
+import { type ExitRecord, exitRecord, readExitRecord } from './exit-record.ts'
+import {
+  decodeFault,
+  encodeFrame,
+  errnoName,
+  FRAMES,
+  type Frame,
+  type FrameName,
+  FrameReader,
+  ShimError,
+  u32s,
+} from './frames.ts'
+import type { Program } from './ops.ts'
+
+/**
+ * The control connection of one shim. It may close at any time without any effect on the process; `connectShim`
+ * makes a new one. Requests reject with ESRCH once the shim has gone.
+ */
+export interface ShimConnection {
+  readonly pid: number
+  /** /proc/PID/stat field 22: with the pid it names the process for ever. */
+  readonly startTime: bigint
+  /** Wall clock of the execve; 0n while the program waits for start(). */
+  readonly startedAtNs: bigint
+  /** Failures of optional operations. */
+  readonly warnings: readonly ShimError[]
+  /** Rejects with 'shim died' if the connection ends and no exit was recorded. Never settles after close(). */
+  readonly exited: Promise<ExitRecord>
+  onOom(listener: () => void): void
+  signal(signal: number): Promise<void>
+  resize(rows: number, columns: number): Promise<void>
+  /** Ends `wait_start`; resolves when the process runs, rejects ShimError. */
+  start(): Promise<void>
+  /** Ends the process's stdin after what attached clients have sent. */
+  closeStdin(): Promise<void>
+  reopenLog(): Promise<void>
+  close(): void
+}
+
+interface Pending {
+  readonly resolve: () => void
+  readonly reject: (error: Error) => void
+}
+
+/** What `opened` resolves with: how the conversation began. */
+export type Opening = 'started' | 'ready' | 'done' | 'state'
+
+export class Connection implements ShimConnection {
+  pid = 0
+  startTime = 0n
+  startedAtNs = 0n
+  readonly warnings: ShimError[] = []
+  readonly exited: Promise<ExitRecord>
+  /** Settles with the first frame that says how it went. */
+  readonly opened: Promise<Opening>
+  readonly #socket: Socket
+  readonly #runtimeDir: string | undefined
+  readonly #program: Program
+  readonly #reader = new FrameReader()
+  readonly #results: Pending[] = []
+  readonly #oomListeners: (() => void)[] = []
+  readonly #exit = Promise.withResolvers<ExitRecord>()
+  readonly #opening = Promise.withResolvers<Opening>()
+  #starting: Pending | undefined
+  #closedByUs = false
+
+  constructor(socket: Socket, runtimeDir: string | undefined, program: Program) {
+    this.#socket = socket
+    this.#runtimeDir = runtimeDir
+    this.#program = program
+    this.exited = this.#exit.promise
+    this.opened = this.#opening.promise
+    // Nobody need listen: a connection is often used for a request or two.
+    this.exited.catch(() => undefined)
+    this.opened.catch(() => undefined)
+    socket.on('data', (chunk: Buffer) => this.#onData(chunk))
+    socket.on('error', () => undefined) // 'close' follows and says what matters
+    socket.on('end', () => socket.destroy())
+    socket.on('close', () => this.#onClose())
+  }
+
+  onOom(listener: () => void): void {
+    this.#oomListeners.push(listener)
+  }
+
+  signal(signal: number): Promise<void> {
+    return this.#request('SIGNAL', u32s(signal))
+  }
+
+  resize(rows: number, columns: number): Promise<void> {
+    return this.#request('RESIZE', u32s(rows, columns))
+  }
+
+  async start(): Promise<void> {
+    const running = new Promise<void>((resolve, reject) => {
+      this.#starting = { resolve, reject }
+    })
+    running.catch(() => undefined) // awaited below, unless the request itself fails
+    await this.#request('START')
+    await running
+  }
+
+  closeStdin(): Promise<void> {
+    return this.#request('CLOSE_STDIN')
+  }
+
+  reopenLog(): Promise<void> {
+    return this.#request('LOG_REOPEN')
+  }
+
+  close(): void {
+    this.#closedByUs = true
+    this.#socket.destroy()
+  }
+
+  /** Not waiting for the answer: for the way out. */
+  sendSignal(signal: number): void {
+    this.signal(signal).catch(() => undefined)
+  }
+
+  #request(type: FrameName, payload?: Buffer): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#socket.destroyed) {
+        reject(gone())
+        return
+      }
+      this.#results.push({ resolve, reject })
+      this.#socket.write(encodeFrame(type, payload))
+    })
+  }
+
+  #onData(chunk: Buffer): void {
+    try {
+      this.#reader.push(chunk)
+      for (let frame = this.#reader.next(); frame; frame = this.#reader.next()) this.#onFrame(frame)
+    } catch (error) {
+      this.#socket.destroy(error instanceof Error ? error : undefined)
+    }
+  }
+
+  #onFrame({ type, payload }: Frame): void {
+    switch (type) {
+      case FRAMES.STARTED:
+        this.pid = payload.readUInt32LE(0)
+        this.startTime = payload.readBigUInt64LE(4)
+        this.startedAtNs = payload.readBigUInt64LE(12)
+        this.#opening.resolve('started')
+        this.#starting?.resolve()
+        return
+      case FRAMES.READY:
+        this.pid = payload.readUInt32LE(0)
+        this.startTime = payload.readBigUInt64LE(4)
+        this.#opening.resolve('ready')
+        return
+      case FRAMES.DONE:
+        this.pid = payload.readUInt32LE(0)
+        this.#opening.resolve('done')
+        return
+      case FRAMES.STATE:
+        this.#onState(payload)
+        return
+      case FRAMES.FAILED: {
+        const error = this.#shimError(payload)
+        this.#opening.reject(error)
+        this.#starting?.reject(error)
+        return
+      }
+      case FRAMES.WARNING:
+        this.warnings.push(this.#shimError(payload))
+        return
+      case FRAMES.OOM:
+        for (const listener of this.#oomListeners) listener()
+        return
+      case FRAMES.EXIT:
+        this.#exit.resolve(
+          exitRecord(
+            payload.readUInt32LE(0),
+            payload.readUInt32LE(4) !== 0,
+            payload.readBigUInt64LE(8),
+          ),
+        )
+        return
+      case FRAMES.RESULT:
+        this.#onResult(payload.readUInt32LE(0))
+    }
+  }
+
+  #onState(payload: Buffer): void {
+    this.pid = payload.readUInt32LE(0)
+    this.startTime = payload.readBigUInt64LE(4)
+    this.startedAtNs = payload.readBigUInt64LE(12)
+    this.#opening.resolve('state')
+  }
+
+  #onResult(errno: number): void {
+    const pending = this.#results.shift()
+    if (errno === 0) pending?.resolve()
+    else pending?.reject(requestError(errno))
+  }
+
+  #shimError(payload: Buffer): ShimError {
+    const fault = decodeFault(payload)
+    const op = this.#program[fault.index]
+    const what = op === undefined ? fault.op : describeOp(op)
+    const of = this.#program.length === 0 ? '' : ` of ${this.#program.length}`
+    return new ShimError(fault, `operation ${fault.index + 1}${of}: ${what}`)
+  }
+
+  #onClose(): void {
+    for (const pending of this.#results.splice(0)) pending.reject(gone())
+    this.#starting?.reject(new Error('shim died'))
+    this.#opening.reject(new Error('shim died'))
+    if (!this.#closedByUs) void this.#settleExit()
+  }
+
+  /** The shim writes its exit record before EXIT: it may have ended between the two. */
+  async #settleExit(): Promise<void> {
+    const record =
+      this.#runtimeDir === undefined
+        ? undefined
+        : await readExitRecord(this.#runtimeDir).catch(() => undefined)
+    if (record !== undefined && this.pid !== 0) this.#exit.resolve(record)
+    else this.#exit.reject(new Error('shim died'))
+  }
+}
+
+function gone(): Error {
+  return requestError(3) // ESRCH
+}
+
+function requestError(errno: number): Error {
+  const code = errnoName(errno)
+  return Object.assign(new Error(`shim: ${code}`), { code, errno })
+}
+
+/** Connects to a running shim. Rejects with ENOENT or ECONNREFUSED if there is none. */
+export async function connectShim(runtimeDir: string): Promise<ShimConnection> {
+  const socket = await connectUnix(join(runtimeDir, 'shim.sock'))
+  const connection = new Connection(socket, runtimeDir, [])
+  await connection.opened
+  return connection
+}
+
+/**
+ * Attaches to the process's streams. After this the socket is raw: with a terminal its output as it is, else Docker's
+ * multiplexed frames; what is written goes to stdin, and `end()` ends it (STDIO_STDIN_ONCE).
+ */
+export async function attachShim(
+  runtimeDir: string,
+  streams: { stdin: boolean; stdout: boolean; stderr: boolean },
+): Promise<Socket> {
+  const socket = await connectUnix(join(runtimeDir, 'shim.sock'))
+  const flags = (streams.stdin ? 1 : 0) | (streams.stdout ? 2 : 0) | (streams.stderr ? 4 : 0)
+  socket.write(encodeFrame('ATTACH', u32s(flags)))
+  try {
+    const errno = await readResult(socket)
+    if (errno !== 0) throw requestError(errno)
+    return socket
+  } catch (error) {
+    socket.destroy()
+    throw error
+  }
+}
+
+/** Reads frames up to RESULT and not a byte more: what follows belongs to the raw stream. */
+function readResult(socket: Socket): Promise<number> {
+  return new Promise((resolve, reject) => {
+    let header: Buffer | null = null
+    const settle = (finish: () => void): void => {
+      socket.off('readable', onReadable).off('end', onEnd).off('error', onError)
+      finish()
+    }
+    const onEnd = (): void => settle(() => reject(gone()))
+    const onError = (error: Error): void => settle(() => reject(error))
+    const onReadable = (): void => {
+      for (;;) {
+        header ??= socket.read(8) as Buffer | null
+        if (header === null) return
+        const length = header.readUInt32BE(4)
+        const payload = length === 0 ? Buffer.alloc(0) : (socket.read(length) as Buffer | null)
+        if (payload === null) return
+        const type = header[0]
+        header = null
+        if (type !== FRAMES.RESULT) continue
+        settle(() => resolve(payload.readUInt32LE(0)))
+        return
+      }
+    }
+    socket.on('readable', onReadable).on('end', onEnd).on('error', onError)
+  })
+}

@@ -1,0 +1,121 @@
+import { OPS, type Op, type Program } from './ops.ts'
+
+const RECORD_HEADER_BYTES = 8
+const MAGIC = 'CTR1'
+const VERSION = 1
+const OPTIONAL = 1
+/** As PROGRAM_MAX in native/protocol.h. */
+const PROGRAM_MAX_BYTES = 16 * 1024 * 1024
+
+/** The records of a program as they travel (PROTOCOL.md §1). Throws RangeError for a value that no record can hold. */
+export function encodeProgram(program: Program): Buffer {
+  const writer = new Writer()
+  for (const op of program) writeRecord(writer, op)
+  return writer.finish()
+}
+
+/** A start message: what the spawner's connection reads. */
+export function encodeStart(program: Program): Buffer {
+  const records = encodeProgram(program)
+  if (records.length === 0) throw new RangeError('an empty program')
+  if (records.length > PROGRAM_MAX_BYTES) {
+    throw new RangeError(`a program of ${records.length} bytes; at most ${PROGRAM_MAX_BYTES}`)
+  }
+  const header = Buffer.alloc(12)
+  header.write(MAGIC, 0, 'latin1')
+  header.writeUInt32LE(VERSION, 4)
+  header.writeUInt32LE(records.length, 8)
+  return Buffer.concat([header, records])
+}
+
+function writeRecord(writer: Writer, op: Op): void {
+  const shape = OPS[op.op]
+  const side = shape.side === 'any' ? op.side : shape.side
+  if (side === undefined) throw new RangeError(`${op.op}: no side given`)
+  const start = writer.length
+  writer.u16(shape.code)
+  writer.u8(side === 'host' ? 0 : 1)
+  writer.u8(op.optional === true ? OPTIONAL : 0)
+  writer.u32(0)
+  const values = op as unknown as Readonly<Record<string, unknown>>
+  for (const [name, kind] of Object.entries(shape.fields)) {
+    writer.field(kind, values[name], `${op.op}.${name}`)
+  }
+  writer.patchU32(start + 4, writer.length - start - RECORD_HEADER_BYTES)
+}
+
+class Writer {
+  #buffer = Buffer.allocUnsafe(16 * 1024)
+  length = 0
+
+  field(kind: string, value: unknown, name: string): void {
+    if (kind === 'u32' && typeof value === 'number') this.#checkedU32(value, name)
+    else if (kind === 'u64' && typeof value === 'bigint') this.#u64(value, name)
+    else if (kind === 'str' && typeof value === 'string') this.#str(value, name)
+    else if (kind === 'bytes' && value instanceof Uint8Array) this.#bytes(value)
+    else if (kind === 'strs' && Array.isArray(value)) {
+      this.u32(value.length)
+      for (const each of value) this.field('str', each, name)
+    } else throw new RangeError(`${name}: not a ${kind}`)
+  }
+
+  u8(value: number): void {
+    this.#reserve(1)
+    this.#buffer[this.length++] = value
+  }
+
+  u16(value: number): void {
+    this.#reserve(2)
+    this.length = this.#buffer.writeUInt16LE(value, this.length)
+  }
+
+  u32(value: number): void {
+    this.#reserve(4)
+    this.length = this.#buffer.writeUInt32LE(value, this.length)
+  }
+
+  patchU32(offset: number, value: number): void {
+    this.#buffer.writeUInt32LE(value, offset)
+  }
+
+  finish(): Buffer {
+    return this.#buffer.subarray(0, this.length)
+  }
+
+  #checkedU32(value: number, name: string): void {
+    if (!Number.isInteger(value) || value < 0 || value > 0xffffffff) {
+      throw new RangeError(`${name}: ${value} is no u32`)
+    }
+    this.u32(value)
+  }
+
+  #u64(value: bigint, name: string): void {
+    if (value < 0n || value > 0xffffffffffffffffn)
+      throw new RangeError(`${name}: ${value} is no u64`)
+    this.#reserve(8)
+    this.length = this.#buffer.writeBigUInt64LE(value, this.length)
+  }
+
+  #str(value: string, name: string): void {
+    if (value.includes('\0')) throw new RangeError(`${name}: a string with a NUL character`)
+    const length = Buffer.byteLength(value)
+    this.u32(length)
+    this.#reserve(length + 1)
+    this.length += this.#buffer.write(value, this.length)
+    this.#buffer[this.length++] = 0
+  }
+
+  #bytes(value: Uint8Array): void {
+    this.u32(value.length)
+    this.#reserve(value.length)
+    this.#buffer.set(value, this.length)
+    this.length += value.length
+  }
+
+  #reserve(bytes: number): void {
+    if (this.length + bytes <= this.#buffer.length) return
+    const bigger = Buffer.allocUnsafe(Math.max(this.#buffer.length * 2, this.length + bytes))
+    this.#buffer.copy(bigger, 0, 0, this.length)
+    this.#buffer = bigger
+  }
+}
