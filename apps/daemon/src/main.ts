@@ -1,1 +1,69 @@
-export {}
+import { enableCompileCache } from 'node:module'
+import { EngineError } from '@ctr/errdefs'
+
+// Before the rest is imported: compiled code (and stripped types) of the last start is used again.
+enableCompileCache()
+
+const { loadConfig } = await import('./config/config.ts')
+const { parseFlags } = await import('./config/flags.ts')
+const { helpText, versionText } = await import('./config/help.ts')
+const { openLog } = await import('./log.ts')
+
+async function main(argv: readonly string[]): Promise<void> {
+  const flags = parseFlags(argv)
+  if (flags.showsHelp) return void process.stdout.write(helpText())
+  if (flags.showsVersion) return void process.stdout.write(versionText())
+  const config = loadConfig(flags)
+  if (flags.values.get('validate') === true) return void process.stdout.write('configuration OK\n')
+
+  const log = openLog(config.logLevel)
+  if (config.ignoredKeys.length > 0) {
+    log.warn({ keys: config.ignoredKeys }, 'these options have no effect here')
+  }
+  // A bug in one request must not take the engine down: containers are not in this process, clients are.
+  process.on('uncaughtException', (err) => log.error({ err }, 'uncaught exception'))
+  process.on('unhandledRejection', (err) => log.error({ err }, 'unhandled rejection'))
+
+  const { startDaemon } = await import('./daemon.ts')
+  const daemon = await startDaemon(config, log)
+  log.info({ pid: process.pid, dataRoot: config.engine.dataRoot }, 'ctrd is ready')
+
+  process.on('SIGHUP', () => reload())
+  process.on('SIGTERM', (signal) => shutDown(signal))
+  process.on('SIGINT', (signal) => shutDown(signal))
+
+  function reload(): void {
+    try {
+      const { logLevel } = loadConfig(flags)
+      log.level = logLevel
+      log.info({ logLevel }, 'read the configuration again')
+    } catch (err) {
+      log.error({ err }, 'the configuration is not valid and has not changed')
+    }
+  }
+
+  let isEnding = false
+  function shutDown(signal: NodeJS.Signals): void {
+    if (isEnding) return
+    isEnding = true
+    log.info({ signal }, 'ending; containers go on')
+    // Everything is on disk already; what does not end in time is found by the next start.
+    setTimeout(() => process.exit(0), SHUTDOWN_MS).unref()
+    daemon[Symbol.asyncDispose]().then(
+      () => process.exit(0),
+      (err) => {
+        log.error({ err }, 'did not end cleanly')
+        process.exit(1)
+      },
+    )
+  }
+}
+
+const SHUTDOWN_MS = 800
+
+main(process.argv.slice(2)).catch((error: unknown) => {
+  const isUsage = error instanceof EngineError
+  process.stderr.write(`ctrd: ${isUsage ? error.message : (error as Error).stack}\n`)
+  if (isUsage && error.code === 'INVALID_ARGUMENT') process.stderr.write('See ctrd --help.\n')
+  process.exit(1)
+})

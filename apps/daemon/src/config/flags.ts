@@ -1,0 +1,82 @@
+import { type ParseArgsOptionsConfig, parseArgs } from 'node:util'
+import { EngineError } from '@ctr/errdefs'
+import { OPTIONS, type Option, type OptionValue, type OptionValues } from './options.ts'
+
+export interface Flags {
+  readonly values: OptionValues
+  readonly configFile: string | undefined
+  readonly showsHelp: boolean
+  readonly showsVersion: boolean
+}
+
+/** dockerd's command line. Throws INVALID_ARGUMENT. */
+export function parseFlags(argv: readonly string[]): Flags {
+  const options: ParseArgsOptionsConfig = {
+    help: { type: 'boolean', short: 'h' },
+    version: { type: 'boolean', short: 'v' },
+    'config-file': { type: 'string' },
+  }
+  for (const option of OPTIONS) {
+    if (option.flag === undefined) continue
+    options[option.flag] = {
+      type: option.kind === 'boolean' ? 'boolean' : 'string',
+      multiple: option.kind === 'list' || option.kind === 'map',
+      ...(option.short === undefined ? {} : { short: option.short }),
+    }
+  }
+  const parsed = parseStrictly(argv.map(withoutValueTrue), options)
+  const values = new Map<string, OptionValue>()
+  for (const option of OPTIONS) {
+    const value = option.flag === undefined ? undefined : parsed[option.flag]
+    if (value !== undefined) values.set(option.key, flagValue(option, value as string))
+  }
+  return {
+    values,
+    configFile: parsed['config-file'] as string | undefined,
+    showsHelp: parsed['help'] === true,
+    showsVersion: parsed['version'] === true,
+  }
+}
+
+/** Go's flags take `--debug=true`; parseArgs wants the bare flag, or its `--no-` form. */
+function withoutValueTrue(argument: string): string {
+  const match = /^--([a-z0-9-]+)=(true|false|1|0)$/.exec(argument)
+  const option = OPTIONS.find(({ flag }) => flag === match?.[1])
+  if (match === null || option?.kind !== 'boolean') return argument
+  return match[2] === 'true' || match[2] === '1' ? `--${option.flag}` : `--no-${option.flag}`
+}
+
+function parseStrictly(
+  argv: readonly string[],
+  options: ParseArgsOptionsConfig,
+): Record<string, unknown> {
+  try {
+    return parseArgs({ args: [...argv], options, strict: true, allowNegative: true }).values
+  } catch (error) {
+    const { message } = error as Error
+    throw new EngineError('INVALID_ARGUMENT', firstSentence(message), { cause: error })
+  }
+}
+
+function firstSentence(message: string): string {
+  return message.split('. ')[0] ?? message
+}
+
+function flagValue(option: Option, value: string | boolean | string[]): OptionValue {
+  if (option.kind === 'integer') return integerFlag(option, String(value))
+  if (option.kind !== 'map' || !Array.isArray(value)) return value
+  return Object.fromEntries(
+    value.map((item) => {
+      const at = item.indexOf('=')
+      if (at < 1) {
+        throw new EngineError('INVALID_ARGUMENT', `--${option.flag} ${item}: must be key=value`)
+      }
+      return [item.slice(0, at), item.slice(at + 1)]
+    }),
+  )
+}
+
+function integerFlag(option: Option, text: string): number {
+  if (/^-?[0-9]+$/.test(text)) return Number(text)
+  throw new EngineError('INVALID_ARGUMENT', `--${option.flag} ${text}: must be an integer`)
+}

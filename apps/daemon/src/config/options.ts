@@ -1,0 +1,208 @@
+/** How an option is written as a flag and in the file. */
+export type OptionKind = 'string' | 'boolean' | 'integer' | 'list' | 'map' | 'any'
+
+export interface Option {
+  /** Key in the configuration file (daemon.json's name). */
+  readonly key: string
+  readonly kind: OptionKind
+  /** Flag without dashes; absent: only in the file. */
+  readonly flag?: string
+  readonly short?: string
+  /** For `--help`; absent: accepted for compatibility and without effect here (a warning says so). */
+  readonly help?: string
+  /** Can be changed by SIGHUP. */
+  readonly isReloadable?: true
+}
+
+/** All of dockerd 28's keys, so that a daemon.json is accepted unchanged. Those with a help text do something. */
+export const OPTIONS: readonly Option[] = [
+  {
+    key: 'hosts',
+    flag: 'host',
+    short: 'H',
+    kind: 'list',
+    help: 'Socket to listen on, unix:///path (repeatable)',
+  },
+  {
+    key: 'group',
+    flag: 'group',
+    short: 'G',
+    kind: 'string',
+    help: 'Group that owns the unix socket',
+  },
+  { key: 'data-root', flag: 'data-root', kind: 'string', help: 'Directory of persistent state' },
+  {
+    key: 'exec-root',
+    flag: 'exec-root',
+    kind: 'string',
+    help: 'Directory of state that ends at reboot',
+  },
+  { key: 'pidfile', flag: 'pidfile', short: 'p', kind: 'string', help: 'Path of the PID file' },
+  {
+    key: 'debug',
+    flag: 'debug',
+    short: 'D',
+    kind: 'boolean',
+    help: 'The same as --log-level debug',
+    isReloadable: true,
+  },
+  {
+    key: 'log-level',
+    flag: 'log-level',
+    short: 'l',
+    kind: 'string',
+    help: 'debug, info, warn, error or fatal',
+    isReloadable: true,
+  },
+  {
+    key: 'bridge',
+    flag: 'bridge',
+    short: 'b',
+    kind: 'string',
+    help: "Name of the default bridge, or 'none'",
+  },
+  {
+    key: 'bip',
+    flag: 'bip',
+    kind: 'string',
+    help: 'Address of the default bridge, e.g. 172.30.0.1/16',
+  },
+  {
+    key: 'cgroup-parent',
+    flag: 'cgroup-parent',
+    kind: 'string',
+    help: 'Parent cgroup of all containers',
+  },
+  { key: 'dns', flag: 'dns', kind: 'list', help: 'DNS server of containers (repeatable)' },
+  {
+    key: 'dns-search',
+    flag: 'dns-search',
+    kind: 'list',
+    help: 'DNS search domain of containers (repeatable)',
+  },
+  { key: 'dns-opts', flag: 'dns-opt', kind: 'list', help: 'DNS option of containers (repeatable)' },
+  {
+    key: 'labels',
+    flag: 'label',
+    kind: 'list',
+    help: 'key=value label of the engine (repeatable)',
+    isReloadable: true,
+  },
+  {
+    key: 'log-opts',
+    flag: 'log-opt',
+    kind: 'map',
+    help: 'Default log option, e.g. max-size=10m (repeatable)',
+  },
+  {
+    key: 'default-ulimits',
+    flag: 'default-ulimit',
+    kind: 'map',
+    help: 'Default ulimit, e.g. nofile=1024:2048 (repeatable)',
+  },
+  {
+    key: 'default-shm-size',
+    flag: 'default-shm-size',
+    kind: 'string',
+    help: 'Default size of /dev/shm, e.g. 64M',
+  },
+  { key: 'init', flag: 'init', kind: 'boolean', help: 'Run an init in every container' },
+  {
+    key: 'no-new-privileges',
+    flag: 'no-new-privileges',
+    kind: 'boolean',
+    help: 'Set no-new-privileges for every container',
+  },
+  {
+    key: 'seccomp-profile',
+    flag: 'seccomp-profile',
+    kind: 'string',
+    help: "Path of a seccomp profile, or 'unconfined'",
+  },
+  // What follows is Docker's, and has no effect (yet): some of it is always so here (live-restore), some has no meaning (containerd).
+  { key: 'live-restore', flag: 'live-restore', kind: 'boolean' },
+  { key: 'storage-driver', flag: 'storage-driver', short: 's', kind: 'string' },
+  { key: 'storage-opts', flag: 'storage-opt', kind: 'list' },
+  { key: 'exec-opts', flag: 'exec-opt', kind: 'list' },
+  { key: 'log-driver', flag: 'log-driver', kind: 'string' },
+  { key: 'log-format', flag: 'log-format', kind: 'string' },
+  { key: 'raw-logs', flag: 'raw-logs', kind: 'boolean' },
+  { key: 'shutdown-timeout', flag: 'shutdown-timeout', kind: 'integer' },
+  { key: 'experimental', flag: 'experimental', kind: 'boolean' },
+  { key: 'features', flag: 'feature', kind: 'map' },
+  { key: 'iptables', flag: 'iptables', kind: 'boolean' },
+  { key: 'ip6tables', flag: 'ip6tables', kind: 'boolean' },
+  { key: 'ip-forward', flag: 'ip-forward', kind: 'boolean' },
+  { key: 'ip-forward-no-drop', flag: 'ip-forward-no-drop', kind: 'boolean' },
+  { key: 'ip-masq', flag: 'ip-masq', kind: 'boolean' },
+  { key: 'icc', flag: 'icc', kind: 'boolean' },
+  { key: 'ip', flag: 'ip', kind: 'string' },
+  { key: 'ipv6', flag: 'ipv6', kind: 'boolean' },
+  { key: 'mtu', flag: 'mtu', kind: 'integer' },
+  { key: 'bip6', flag: 'bip6', kind: 'string' },
+  { key: 'fixed-cidr', flag: 'fixed-cidr', kind: 'string' },
+  { key: 'fixed-cidr-v6', flag: 'fixed-cidr-v6', kind: 'string' },
+  { key: 'default-gateway', flag: 'default-gateway', kind: 'string' },
+  { key: 'default-gateway-v6', flag: 'default-gateway-v6', kind: 'string' },
+  { key: 'default-address-pools', kind: 'any' },
+  { key: 'default-network-opts', kind: 'any' },
+  { key: 'default-cgroupns-mode', flag: 'default-cgroupns-mode', kind: 'string' },
+  { key: 'default-ipc-mode', flag: 'default-ipc-mode', kind: 'string' },
+  { key: 'host-gateway-ip', flag: 'host-gateway-ip', kind: 'string' },
+  { key: 'host-gateway-ips', kind: 'any' },
+  { key: 'firewall-backend', flag: 'firewall-backend', kind: 'string' },
+  { key: 'userland-proxy', flag: 'userland-proxy', kind: 'boolean' },
+  { key: 'userland-proxy-path', flag: 'userland-proxy-path', kind: 'string' },
+  { key: 'allow-direct-routing', flag: 'allow-direct-routing', kind: 'boolean' },
+  { key: 'userns-remap', flag: 'userns-remap', kind: 'string' },
+  { key: 'selinux-enabled', flag: 'selinux-enabled', kind: 'boolean' },
+  { key: 'init-path', flag: 'init-path', kind: 'string' },
+  { key: 'default-runtime', flag: 'default-runtime', kind: 'string' },
+  { key: 'runtimes', kind: 'any' },
+  { key: 'add-runtime', flag: 'add-runtime', kind: 'list' },
+  { key: 'cpu-rt-period', flag: 'cpu-rt-period', kind: 'integer' },
+  { key: 'cpu-rt-runtime', flag: 'cpu-rt-runtime', kind: 'integer' },
+  { key: 'oom-score-adjust', flag: 'oom-score-adjust', kind: 'integer' },
+  { key: 'containerd', flag: 'containerd', kind: 'string' },
+  { key: 'containerd-namespace', flag: 'containerd-namespace', kind: 'string' },
+  { key: 'containerd-plugin-namespace', flag: 'containerd-plugins-namespace', kind: 'string' },
+  { key: 'cri-containerd', flag: 'cri-containerd', kind: 'boolean' },
+  { key: 'registry-mirrors', flag: 'registry-mirror', kind: 'list' },
+  { key: 'insecure-registries', flag: 'insecure-registry', kind: 'list' },
+  {
+    key: 'allow-nondistributable-artifacts',
+    flag: 'allow-nondistributable-artifacts',
+    kind: 'list',
+  },
+  { key: 'max-concurrent-downloads', flag: 'max-concurrent-downloads', kind: 'integer' },
+  { key: 'max-concurrent-uploads', flag: 'max-concurrent-uploads', kind: 'integer' },
+  { key: 'max-download-attempts', flag: 'max-download-attempts', kind: 'integer' },
+  { key: 'authorization-plugins', flag: 'authorization-plugin', kind: 'list' },
+  { key: 'metrics-addr', flag: 'metrics-addr', kind: 'string' },
+  { key: 'network-control-plane-mtu', flag: 'network-control-plane-mtu', kind: 'integer' },
+  { key: 'node-generic-resources', flag: 'node-generic-resource', kind: 'list' },
+  { key: 'swarm-default-advertise-addr', flag: 'swarm-default-advertise-addr', kind: 'string' },
+  { key: 'cdi-spec-dirs', flag: 'cdi-spec-dir', kind: 'list' },
+  {
+    key: 'validate',
+    flag: 'validate',
+    kind: 'boolean',
+    help: 'Check flags and configuration file, and exit',
+  },
+  { key: 'proxies', kind: 'any' },
+  { key: 'http-proxy', flag: 'http-proxy', kind: 'string' },
+  { key: 'https-proxy', flag: 'https-proxy', kind: 'string' },
+  { key: 'no-proxy', flag: 'no-proxy', kind: 'string' },
+  { key: 'builder', kind: 'any' },
+  { key: 'debug-addr', kind: 'string' },
+]
+
+export type OptionValue =
+  | string
+  | number
+  | boolean
+  | readonly string[]
+  | Readonly<Record<string, unknown>>
+
+/** Values by key, of one source. */
+export type OptionValues = ReadonlyMap<string, OptionValue>

@@ -1,0 +1,29 @@
+import { EngineError, type ErrorCode } from '@ctr/errdefs'
+import { HTTP_STATUS } from '../http-status.ts'
+
+export interface ErrorAnswer {
+  readonly status: number
+  /** For the log. */
+  readonly code: ErrorCode | 'HTTP'
+  readonly message: string
+}
+
+/** What a client is told about a failure; the one place that turns errors into answers. */
+export function errorAnswer(error: unknown): ErrorAnswer {
+  if (error instanceof EngineError) {
+    return { status: HTTP_STATUS[error.code], code: error.code, message: error.message }
+  }
+  const status = clientErrorStatus(error)
+  const message = error instanceof Error ? error.message : String(error)
+  if (status !== undefined) return { status, code: 'HTTP', message }
+  return { status: HTTP_STATUS.INTERNAL, code: 'INTERNAL', message }
+}
+
+/** Fastify's own refusals (a body too large, a bad URL) carry their status. */
+function clientErrorStatus(error: unknown): number | undefined {
+  if (!(error instanceof Error) || !('statusCode' in error)) return undefined
+  const { statusCode } = error
+  return typeof statusCode === 'number' && statusCode >= 400 && statusCode < 500
+    ? statusCode
+    : undefined
+}

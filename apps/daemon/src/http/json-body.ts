@@ -1,0 +1,35 @@
+import { decode, type Schema } from '@ctr/api'
+import { EngineError } from '@ctr/errdefs'
+
+/** Larger documents are refused with 413: 100 KB arguments and long environments fit many times. */
+export const MAX_JSON_BYTES = 8 * 1024 * 1024
+
+/** moby httputils.ReadJSON: one document, of the right content type. */
+export function parseJsonBody<B>(
+  schema: Schema<B>,
+  o: { bytes: Buffer; contentType: string | undefined; isOptional: boolean },
+): B {
+  if (o.bytes.byteLength === 0) {
+    if (o.isOptional) return decode(schema, {})
+    throw new EngineError('INVALID_ARGUMENT', 'invalid JSON: got EOF while reading request body')
+  }
+  const mediaType = o.contentType?.split(';')[0]?.trim().toLowerCase()
+  if (mediaType !== 'application/json') {
+    throw new EngineError(
+      'INVALID_ARGUMENT',
+      `unsupported Content-Type header (${o.contentType ?? ''}): must be 'application/json'`,
+    )
+  }
+  const document = parseJson(o.bytes)
+  // Go leaves the zero value.
+  return decode(schema, document ?? {})
+}
+
+function parseJson(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString('utf8'))
+  } catch (error) {
+    const { message } = error as Error
+    throw new EngineError('INVALID_ARGUMENT', `invalid JSON: ${message}`, { cause: error })
+  }
+}

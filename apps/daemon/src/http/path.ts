@@ -1,0 +1,60 @@
+/** Last path segments per resource: what follows a name that may itself hold slashes (`localhost:5000/a/b`). */
+const VERBS: Readonly<Record<string, readonly string[]>> = {
+  containers: [
+    'archive',
+    'attach',
+    'attach/ws',
+    'changes',
+    'exec',
+    'export',
+    'json',
+    'kill',
+    'logs',
+    'pause',
+    'rename',
+    'resize',
+    'restart',
+    'start',
+    'stats',
+    'stop',
+    'top',
+    'unpause',
+    'update',
+    'wait',
+  ],
+  exec: ['json', 'kill', 'resize', 'start'],
+  images: ['get', 'history', 'json', 'push', 'tag'],
+  networks: ['connect', 'disconnect'],
+  volumes: [],
+}
+
+const VERSION_PREFIX = /^\/v([0-9][0-9.]*)(?=\/)/
+
+export interface ApiPath {
+  /** `1.44`, or undefined without a prefix. */
+  readonly version: string | undefined
+  /** Without the prefix; slashes inside a name are escaped, so that a router sees one segment. */
+  readonly url: string
+}
+
+/** Takes a request's path apart the way Docker's router does (`/images/{name:.*}/json`). */
+export function parsePath(url: string): ApiPath {
+  const prefix = VERSION_PREFIX.exec(url)
+  const rest = prefix === null ? url : url.slice(prefix[0].length)
+  return { version: prefix?.[1], url: escapeName(rest) }
+}
+
+function escapeName(url: string): string {
+  const queryAt = url.indexOf('?')
+  const path = queryAt === -1 ? url : url.slice(0, queryAt)
+  const [, resource = '', ...segments] = path.split('/')
+  const verbs = Object.hasOwn(VERBS, resource) ? VERBS[resource] : undefined
+  if (verbs === undefined || segments.length < 2) return url
+  const rest = segments.join('/')
+  const verb = verbs
+    .filter((candidate) => rest.endsWith(`/${candidate}`))
+    .sort((a, b) => b.length - a.length)[0]
+  const name = verb === undefined ? rest : rest.slice(0, -verb.length - 1)
+  const tail = verb === undefined ? '' : `/${verb}`
+  return `/${resource}/${name.replaceAll('/', '%2F')}${tail}${queryAt === -1 ? '' : url.slice(queryAt)}`
+}

@@ -1,0 +1,98 @@
+import type { Duplex } from 'node:stream'
+import { FrameDecoder } from '@ctr/api'
+import { DetachScanner } from './detach-keys.ts'
+
+/** How long a process may take to read what a client has left behind. */
+const FAREWELL_MS = 5000
+/** How long a client may keep its side open after the last byte of output. */
+const LINGER_MS = 10_000
+
+export interface PumpOptions {
+  /** The user's side: a connection taken over, or a WebSocket. */
+  readonly client: Duplex
+  /** The process's side; its bytes already have the format that the client expects. */
+  readonly process: Duplex
+  /** Client bytes are the process's stdin. Without it they are dropped. */
+  readonly stdin: boolean
+  /** The key sequence that ends the attachment; only with a terminal. */
+  readonly detachKeys?: readonly number[] | undefined
+  /** Take Docker's frames off: what `/attach/ws` sends without a terminal. */
+  readonly unframe?: boolean
+}
+
+/** Joins a client and a process until one has gone; resolves when both sides are closed. */
+export async function pump(o: PumpOptions): Promise<'ended' | 'detached'> {
+  const { client, process } = o
+  let outcome: 'ended' | 'detached' = 'ended'
+  const closed = Promise.all([whenClosed(client), whenClosed(process)])
+  process.on('error', (error) => client.destroy(error))
+  client.on('close', () => leave(client, process))
+  process.on('close', () => farewell(client))
+  forwardOutput(o)
+  if (!o.stdin) client.resume()
+  else {
+    forwardInput(o, () => {
+      outcome = 'detached'
+      process.destroy()
+    })
+  }
+  await closed
+  return outcome
+}
+
+function whenClosed(stream: Duplex): Promise<void> {
+  if (stream.closed) return Promise.resolve()
+  return new Promise((resolve) => stream.once('close', () => resolve()))
+}
+
+function forwardOutput({ client, process, unframe }: PumpOptions): void {
+  if (unframe !== true) {
+    process.pipe(client)
+    return
+  }
+  const decoder = new FrameDecoder()
+  process.on('data', (chunk: Buffer) => {
+    let isFlowing = true
+    for (const frame of decoder.push(chunk)) isFlowing = client.write(frame.payload)
+    if (!isFlowing) process.pause()
+  })
+  client.on('drain', () => process.resume())
+  process.on('end', () => client.end())
+}
+
+function forwardInput({ client, process, detachKeys }: PumpOptions, detach: () => void): void {
+  const scanner = detachKeys === undefined ? undefined : new DetachScanner(detachKeys)
+  client.on('data', (chunk: Buffer) => {
+    const { input, detached } = scanner?.push(chunk) ?? { input: chunk, detached: false }
+    if (input.byteLength > 0 && !process.write(input)) client.pause()
+    if (detached) detach()
+  })
+  process.on('drain', () => client.resume())
+  client.on('end', () => {
+    const held = scanner?.end()
+    if (held !== undefined && held.byteLength > 0) process.write(held)
+    process.end()
+  })
+}
+
+/** The client has gone. What it had written still reaches the process; output has no reader any more. */
+function leave(client: Duplex, process: Duplex): void {
+  if (process.destroyed) return
+  process.unpipe(client)
+  process.resume()
+  const deadline = setTimeout(() => process.destroy(), FAREWELL_MS)
+  process.once('close', () => clearTimeout(deadline))
+  process.end(() => process.destroy())
+}
+
+/**
+ * The process has gone. The client is read until it closes, for to close a socket with unread bytes can cost the peer
+ * the last output (unix(7): ECONNRESET).
+ */
+function farewell(client: Duplex): void {
+  if (client.destroyed) return
+  client.end()
+  client.resume()
+  const deadline = setTimeout(() => client.destroy(), LINGER_MS)
+  client.once('close', () => clearTimeout(deadline))
+}

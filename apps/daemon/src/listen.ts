@@ -1,0 +1,71 @@
+import { chmodSync, chownSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import type { Server } from 'node:http'
+import { connect } from 'node:net'
+import { dirname } from 'node:path'
+import { EngineError, isErrno } from '@ctr/errdefs'
+import type { Log } from './log.ts'
+
+/** Members of the group may use the engine, which makes them root; others may not. */
+const SOCKET_MODE = 0o660
+
+/** Listens on a unix socket; one that nobody listens on any more is replaced, one in use is refused. */
+export async function listen(
+  server: Server,
+  path: string,
+  group: { readonly name: string; readonly isRequired: boolean },
+  log: Log,
+): Promise<void> {
+  mkdirSync(dirname(path), { recursive: true })
+  if (await isAnswering(path)) {
+    throw new EngineError('CONFLICT', `another daemon listens on ${path}`)
+  }
+  rmSync(path, { force: true })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(path, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+  // Until here the umask keeps others out: connecting needs the right to write. unix(7)
+  const gid = findGroup(group.name)
+  if (gid !== undefined) chownSync(path, 0, gid)
+  else if (group.isRequired)
+    throw new EngineError('INVALID_ARGUMENT', `group ${group.name} not found`)
+  chmodSync(path, SOCKET_MODE)
+  log.info({ socket: path, group: gid === undefined ? 'root' : group.name }, 'listening')
+}
+
+function isAnswering(path: string): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(path)
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.once('error', (error) => {
+      if (isErrno(error, 'ENOENT', 'ECONNREFUSED')) resolve(false)
+      else if (isErrno(error, 'ENOTSOCK')) reject(notASocket(path))
+      else reject(error)
+    })
+  })
+}
+
+function notASocket(path: string): EngineError {
+  return new EngineError('CONFLICT', `${path} exists and is not a socket`)
+}
+
+function findGroup(name: string): number | undefined {
+  if (/^[0-9]+$/.test(name)) return Number(name)
+  const line = readGroups().find((candidate) => candidate.startsWith(`${name}:`))
+  return line === undefined ? undefined : Number(line.split(':')[2])
+}
+
+function readGroups(): string[] {
+  try {
+    return readFileSync('/etc/group', 'utf8').split('\n')
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return []
+    throw error
+  }
+}

@@ -1,0 +1,17 @@
+import { ContainerInspect } from '@ctr/api'
+import { containerSize, getContainer } from '@ctr/engine'
+import { route } from '../../http/route.ts'
+import { renderInspect } from './render.ts'
+
+export const inspectContainerRoute = route({
+  method: 'GET',
+  path: '/containers/:id/json',
+  summary: 'Inspect a container',
+  query: { size: 'boolean' },
+  response: ContainerInspect,
+  handle: async ({ engine }, { id, query, apiMinor }) => {
+    const container = getContainer(engine, id)
+    const sizes = query.size ? await containerSize(engine, container.id) : undefined
+    return renderInspect(container, apiMinor, { dataRoot: engine.config.dataRoot, sizes })
+  },
+})

@@ -1,0 +1,40 @@
+import type { ContainerConfig } from '@ctr/api'
+
+/** A container's or image's config as dockerd shows it: every field but those of Go's omitempty. */
+export function renderConfig(given: ContainerConfig, apiMinor: number): ContainerConfig {
+  const shown: Record<string, unknown> = {
+    Hostname: given.Hostname ?? '',
+    Domainname: given.Domainname ?? '',
+    User: given.User ?? '',
+    AttachStdin: given.AttachStdin ?? false,
+    AttachStdout: given.AttachStdout ?? false,
+    AttachStderr: given.AttachStderr ?? false,
+    ...present('ExposedPorts', given.ExposedPorts),
+    Tty: given.Tty ?? false,
+    OpenStdin: given.OpenStdin ?? false,
+    StdinOnce: given.StdinOnce ?? false,
+    Env: given.Env ?? null,
+    Cmd: given.Cmd ?? null,
+    ...present('Healthcheck', given.Healthcheck),
+    ...present('ArgsEscaped', given.ArgsEscaped === true ? true : undefined),
+    Image: given.Image ?? '',
+    Volumes: given.Volumes ?? null,
+    WorkingDir: given.WorkingDir ?? '',
+    Entrypoint: given.Entrypoint ?? null,
+    ...present('NetworkDisabled', given.NetworkDisabled === true ? true : undefined),
+    // Moved to the endpoint in v1.44.
+    ...present('MacAddress', apiMinor < 44 && given.MacAddress ? given.MacAddress : undefined),
+    OnBuild: given.OnBuild ?? null,
+    Labels: given.Labels ?? {},
+    ...present('StopSignal', given.StopSignal || undefined),
+    ...present('StopTimeout', given.StopTimeout),
+    ...present('Shell', given.Shell),
+  }
+  return shown as ContainerConfig
+}
+
+function present(key: string, value: unknown): Record<string, unknown> {
+  if (value === undefined) return {}
+  if (typeof value === 'object' && value !== null && Object.keys(value).length === 0) return {}
+  return { [key]: value }
+}

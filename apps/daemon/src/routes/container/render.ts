@@ -1,0 +1,277 @@
+import type {
+  ContainerInspect,
+  ContainerState,
+  ContainerSummary,
+  EndpointSettings,
+  Health,
+  MountPoint,
+  NetworkSettings,
+  Port,
+  PortBinding,
+} from '@ctr/api'
+import type { Container } from '@ctr/engine'
+import { humanDuration, nowNs, rfc3339, unixSeconds } from '../../time.ts'
+import { renderConfig } from './render-config.ts'
+import { renderHostConfig } from './render-host-config.ts'
+
+type Endpoint = Container['endpoints'][number]
+
+export interface ContainerSizes {
+  readonly sizeRw: number
+  readonly sizeRootFs: number
+}
+
+export function renderInspect(
+  container: Container,
+  apiMinor: number,
+  o: { dataRoot: string; sizes?: ContainerSizes | undefined },
+): ContainerInspect {
+  const absolute = (path: string): string => (path.startsWith('/') ? path : `${o.dataRoot}/${path}`)
+  return {
+    Id: container.id,
+    Created: rfc3339(container.createdAtNs),
+    Path: container.path,
+    Args: [...container.args],
+    State: renderState(container),
+    Image: container.imageId,
+    ResolvConfPath: container.resolvConfPath,
+    HostnamePath: container.hostnamePath,
+    HostsPath: container.hostsPath,
+    LogPath: container.logPath,
+    Name: `/${container.name}`,
+    RestartCount: container.restartCount,
+    Driver: container.driver,
+    Platform: 'linux',
+    MountLabel: '',
+    ProcessLabel: '',
+    AppArmorProfile: '',
+    ExecIDs: container.execIds.length === 0 ? null : [...container.execIds],
+    HostConfig: renderHostConfig(container.hostConfig, apiMinor),
+    GraphDriver: {
+      Data: {
+        ID: container.id,
+        LowerDir: container.layers.map(absolute).join(':'),
+        MergedDir: container.mergedDir,
+        UpperDir: container.upperDir,
+        WorkDir: container.workDir,
+      },
+      Name: container.driver,
+    },
+    ...(o.sizes === undefined ? {} : { SizeRw: o.sizes.sizeRw, SizeRootFs: o.sizes.sizeRootFs }),
+    Mounts: container.mounts.map(renderMount),
+    Config: renderConfig(container.config, apiMinor),
+    NetworkSettings: renderNetworkSettings(container, apiMinor),
+  }
+}
+
+function renderState(container: Container): ContainerState {
+  const { state } = container
+  const health = renderHealth(container)
+  return {
+    Status: state.status,
+    // Docker: a paused or restarting container is running, too.
+    Running: isUp(container),
+    Paused: state.status === 'paused',
+    Restarting: state.status === 'restarting',
+    OOMKilled: state.isOomKilled,
+    Dead: state.status === 'dead',
+    Pid: 'pid' in state ? state.pid : 0,
+    ExitCode: state.exitCode,
+    Error: state.error,
+    StartedAt: rfc3339(state.startedAtNs),
+    FinishedAt: rfc3339(state.finishedAtNs),
+    ...(health === undefined ? {} : { Health: health }),
+  }
+}
+
+/** Absent without a health check. */
+function renderHealth(_container: Container): Health | undefined {
+  return undefined
+}
+
+function isUp({ state: { status } }: Container): boolean {
+  return status === 'running' || status === 'paused' || status === 'restarting'
+}
+
+export function renderMount(mount: Container['mounts'][number]): MountPoint {
+  return {
+    Type: mount.type,
+    ...(mount.name === undefined ? {} : { Name: mount.name }),
+    Source: mount.source,
+    Destination: mount.destination,
+    ...(mount.driver === undefined ? {} : { Driver: mount.driver }),
+    Mode: mount.mode,
+    RW: !mount.readOnly,
+    Propagation: mount.propagation,
+  }
+}
+
+function renderNetworkSettings(container: Container, apiMinor: number): NetworkSettings {
+  // The fields at the top repeat the endpoint on the default bridge.
+  const onBridge = container.endpoints.find((endpoint) => endpoint.networkName === 'bridge')
+  return {
+    Bridge: '',
+    SandboxID: isUp(container) ? container.id : '',
+    SandboxKey: 'pid' in container.state ? `/proc/${container.state.pid}/ns/net` : '',
+    Ports: isUp(container) ? renderPortMap(container) : {},
+    HairpinMode: false,
+    LinkLocalIPv6Address: '',
+    LinkLocalIPv6PrefixLen: 0,
+    SecondaryIPAddresses: null,
+    SecondaryIPv6Addresses: null,
+    EndpointID: onBridge?.id ?? '',
+    Gateway: onBridge?.ipv4?.gateway ?? '',
+    GlobalIPv6Address: onBridge?.ipv6?.address ?? '',
+    GlobalIPv6PrefixLen: onBridge?.ipv6?.prefix ?? 0,
+    IPAddress: onBridge?.ipv4?.address ?? '',
+    IPPrefixLen: onBridge?.ipv4?.prefix ?? 0,
+    IPv6Gateway: onBridge?.ipv6?.gateway ?? '',
+    MacAddress: onBridge?.macAddress ?? '',
+    Networks: renderNetworks(container, apiMinor),
+  }
+}
+
+/** Networks that the container is on, or, while it does not run, will be on. */
+function renderNetworks(container: Container, apiMinor: number): Record<string, EndpointSettings> {
+  if (container.endpoints.length > 0) {
+    return Object.fromEntries(
+      container.endpoints.map((endpoint) => [
+        endpoint.networkName,
+        renderEndpoint(container, endpoint.networkName, endpoint, apiMinor),
+      ]),
+    )
+  }
+  const mode = container.hostConfig.NetworkMode ?? ''
+  if (mode.startsWith('container:')) return {}
+  const asked = Object.keys(container.networkingConfig.EndpointsConfig ?? {})
+  const names = asked.length > 0 ? asked : [mode === '' || mode === 'default' ? 'bridge' : mode]
+  return Object.fromEntries(
+    names.map((name) => {
+      const shown = name === 'default' ? 'bridge' : name
+      return [shown, renderEndpoint(container, shown, undefined, apiMinor)]
+    }),
+  )
+}
+
+function renderEndpoint(
+  container: Container,
+  networkName: string,
+  endpoint: Endpoint | undefined,
+  apiMinor: number,
+): EndpointSettings {
+  const asked = container.networkingConfig.EndpointsConfig?.[networkName]
+  const shortId = container.id.slice(0, 12)
+  const isUserDefined = !['bridge', 'host', 'none', 'default'].includes(networkName)
+  const aliases = asked?.Aliases ?? []
+  return {
+    IPAMConfig: asked?.IPAMConfig ?? null,
+    Links: asked?.Links ?? null,
+    // Until v1.43 the short id counted as an alias; DNSNames has taken that over.
+    Aliases:
+      apiMinor < 44 && isUserDefined
+        ? [...aliases, shortId]
+        : aliases.length === 0
+          ? null
+          : [...aliases],
+    MacAddress: endpoint?.macAddress ?? asked?.MacAddress ?? '',
+    DriverOpts: asked?.DriverOpts ?? null,
+    ...(apiMinor >= 48 ? { GwPriority: asked?.GwPriority ?? 0 } : {}),
+    NetworkID: endpoint?.networkId ?? '',
+    EndpointID: endpoint?.id ?? '',
+    Gateway: endpoint?.ipv4?.gateway ?? '',
+    IPAddress: endpoint?.ipv4?.address ?? '',
+    IPPrefixLen: endpoint?.ipv4?.prefix ?? 0,
+    IPv6Gateway: endpoint?.ipv6?.gateway ?? '',
+    GlobalIPv6Address: endpoint?.ipv6?.address ?? '',
+    GlobalIPv6PrefixLen: endpoint?.ipv6?.prefix ?? 0,
+    ...(apiMinor >= 44
+      ? { DNSNames: isUserDefined ? [...new Set([container.name, ...aliases, shortId])] : null }
+      : {}),
+  }
+}
+
+/** Published ports, and exposed ones with null. */
+function renderPortMap(container: Container): Record<string, PortBinding[] | null> {
+  const map: Record<string, PortBinding[] | null> = {}
+  for (const port of Object.keys(container.config.ExposedPorts ?? {}))
+    map[withProtocol(port)] = null
+  for (const { ports } of container.endpoints) {
+    for (const port of ports) {
+      const key = `${port.containerPort}/${port.protocol}`
+      map[key] = [...(map[key] ?? []), { HostIp: port.hostIp, HostPort: String(port.hostPort) }]
+    }
+  }
+  return map
+}
+
+function withProtocol(port: string): string {
+  return port.includes('/') ? port : `${port}/tcp`
+}
+
+export function renderSummary(
+  container: Container,
+  apiMinor: number,
+  sizes?: ContainerSizes,
+): ContainerSummary {
+  const annotations = container.hostConfig.Annotations
+  return {
+    Id: container.id,
+    Names: [`/${container.name}`],
+    Image: container.imageReference,
+    ImageID: container.imageId,
+    Command: [container.path, ...container.args.map(quoted)].join(' '),
+    Created: unixSeconds(container.createdAtNs),
+    Ports: renderPorts(container),
+    ...(sizes === undefined ? {} : { SizeRw: sizes.sizeRw, SizeRootFs: sizes.sizeRootFs }),
+    Labels: container.config.Labels ?? {},
+    State: container.state.status,
+    Status: statusText(container, nowNs()),
+    HostConfig: {
+      NetworkMode: container.hostConfig.NetworkMode || 'default',
+      ...(apiMinor >= 46 && annotations !== undefined ? { Annotations: annotations } : {}),
+    },
+    NetworkSettings: { Networks: renderNetworks(container, apiMinor) },
+    Mounts: container.mounts.map(renderMount),
+  }
+}
+
+/** moby daemon/list.go: arguments with a space are shown in quotes. */
+function quoted(argument: string): string {
+  return argument.includes(' ') ? `'${argument}'` : argument
+}
+
+function renderPorts(container: Container): Port[] {
+  if (!isUp(container)) return []
+  return Object.entries(renderPortMap(container)).flatMap(([key, bindings]): Port[] => {
+    const [port, type = 'tcp'] = key.split('/')
+    const privatePort = Number(port)
+    if (bindings === null) return [{ PrivatePort: privatePort, Type: type }]
+    return bindings.map(({ HostIp, HostPort }) => ({
+      ...(HostIp === undefined || HostIp === '' ? {} : { IP: HostIp }),
+      PrivatePort: privatePort,
+      PublicPort: Number(HostPort),
+      Type: type,
+    }))
+  })
+}
+
+/** The STATUS column of `docker ps`. moby container/state.go String() */
+export function statusText({ state }: Pick<Container, 'state'>, now: bigint): string {
+  const since = (ns: bigint): string => humanDuration(now - ns)
+  switch (state.status) {
+    case 'created':
+      return 'Created'
+    case 'running':
+      return `Up ${since(state.startedAtNs)}`
+    case 'paused':
+      return `Up ${since(state.startedAtNs)} (Paused)`
+    case 'restarting':
+      return `Restarting (${state.exitCode}) ${since(state.finishedAtNs)} ago`
+    case 'removing':
+      return 'Removal In Progress'
+    case 'dead':
+      return 'Dead'
+    case 'exited':
+      return `Exited (${state.exitCode}) ${since(state.finishedAtNs)} ago`
+  }
+}

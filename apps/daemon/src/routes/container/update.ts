@@ -1,0 +1,15 @@
+import { ContainerUpdate, ContainerUpdated } from '@ctr/api'
+import { updateContainer } from '@ctr/engine'
+import { route } from '../../http/route.ts'
+
+export const updateContainerRoute = route({
+  method: 'POST',
+  path: '/containers/:id/update',
+  summary: 'Change limits and restart policy',
+  body: ContainerUpdate,
+  response: ContainerUpdated,
+  handle: async ({ engine }, { id, body }) => {
+    const { warnings } = await updateContainer(engine, id, body)
+    return { Warnings: warnings.length === 0 ? null : [...warnings] }
+  },
+})

@@ -1,0 +1,36 @@
+import { WaitResponse } from '@ctr/api'
+import { getContainer, waitContainer } from '@ctr/engine'
+import { EngineError } from '@ctr/errdefs'
+import { route } from '../../http/route.ts'
+
+const CONDITIONS = ['not-running', 'next-exit', 'removed'] as const
+
+export const waitContainerRoute = route({
+  method: 'POST',
+  path: '/containers/:id/wait',
+  summary: 'Block until a container has reached a condition',
+  query: { condition: 'string' },
+  response: WaitResponse,
+  handle: async ({ engine }, { id, query, apiMinor, signal, openOutput }) => {
+    // Conditions are of v1.30.
+    const text = apiMinor < 30 ? undefined : query.condition
+    const condition = CONDITIONS.find((known) => known === (text ?? 'not-running'))
+    if (condition === undefined) {
+      throw new EngineError('INVALID_ARGUMENT', `invalid condition: "${text}"`)
+    }
+    getContainer(engine, id)
+    const waiting = waitContainer(engine, id, condition, signal)
+    waiting.catch(() => undefined)
+    // A client starts the container when it sees our headers: by then the wait must be registered.
+    const output = await openOutput('application/json')
+    const { exitCode, error } = await waiting
+    output.end(`${JSON.stringify(waitResponse(exitCode, error, apiMinor))}\n`)
+    return undefined
+  },
+})
+
+function waitResponse(exitCode: number, error: string | undefined, apiMinor: number): WaitResponse {
+  if (error !== undefined && error !== '')
+    return { StatusCode: exitCode, Error: { Message: error } }
+  return apiMinor < 42 ? { StatusCode: exitCode, Error: null } : { StatusCode: exitCode }
+}

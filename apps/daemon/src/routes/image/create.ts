@@ -1,0 +1,69 @@
+import { Readable } from 'node:stream'
+import { importImage, pullImage } from '@ctr/engine'
+import { EngineError } from '@ctr/errdefs'
+import { serveProgress } from '../../http/progress.ts'
+import { route } from '../../http/route.ts'
+import { parseRegistryAuth } from './registry-auth.ts'
+
+export const createImageRoute = route({
+  method: 'POST',
+  path: '/images/create',
+  summary: 'Pull an image (fromImage), or import a root filesystem (fromSrc)',
+  query: {
+    fromImage: 'string',
+    fromSrc: 'string',
+    repo: 'string',
+    tag: 'string',
+    message: 'string',
+    changes: 'strings',
+    platform: 'string',
+  },
+  takesStream: true,
+  status: 200,
+  handle: async ({ engine }, call) => {
+    const { fromImage, fromSrc, repo, tag, message, changes, platform } = call.query
+    if (fromImage !== undefined) {
+      const auth = parseRegistryAuth(call.headers['x-registry-auth'])
+      await serveProgress(call, async (send) => {
+        await pullImage(engine, withTag(fromImage, tag), {
+          ...(platform === undefined ? {} : { platform }),
+          ...(auth === undefined ? {} : { auth }),
+          onProgress: send,
+        })
+      })
+      return undefined
+    }
+    await serveProgress(call, async (send) => {
+      const id = await importImage(engine, await source(fromSrc, call.input), {
+        ...(repo === undefined ? {} : { reference: withTag(repo, tag) }),
+        ...(message === undefined ? {} : { message }),
+        ...(platform === undefined ? {} : { platform }),
+        changes: [...changes],
+      })
+      send({ status: id })
+    })
+    return undefined
+  },
+})
+
+/** `tag` may be a digest. */
+function withTag(name: string, tag: string | undefined): string {
+  if (tag === undefined) return name
+  return tag.includes(':') ? `${name}@${tag}` : `${name}:${tag}`
+}
+
+/** `-` is the request's body; a URL is fetched by the daemon. */
+async function source(fromSrc: string | undefined, input: Readable): Promise<Readable> {
+  if (fromSrc === undefined || fromSrc === '-') return input
+  const url = URL.parse(fromSrc.includes('://') ? fromSrc : `http://${fromSrc}`)
+  if (url === null || !['http:', 'https:'].includes(url.protocol)) {
+    throw new EngineError('INVALID_ARGUMENT', `invalid source ${JSON.stringify(fromSrc)}`)
+  }
+  const response = await fetch(url).catch((cause: unknown) => {
+    throw new EngineError('UNAVAILABLE', `cannot download ${url.href}`, { cause })
+  })
+  if (!response.ok || response.body === null) {
+    throw new EngineError('UNAVAILABLE', `got HTTP status code ${response.status} from ${url.href}`)
+  }
+  return Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0])
+}

@@ -1,0 +1,18 @@
+import { loadImages } from '@ctr/engine'
+import { serveProgress } from '../../http/progress.ts'
+import { route } from '../../http/route.ts'
+
+export const loadImagesRoute = route({
+  method: 'POST',
+  path: '/images/load',
+  summary: 'Load images from a tar archive (docker save, OCI layout; also compressed)',
+  query: { quiet: 'boolean', platform: 'string' },
+  takesStream: true,
+  status: 200,
+  handle: async ({ engine }, call) => {
+    await serveProgress(call, async (send) => {
+      await loadImages(engine, call.input, { quiet: call.query.quiet, onProgress: send })
+    })
+    return undefined
+  },
+})

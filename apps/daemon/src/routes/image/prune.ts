@@ -1,0 +1,16 @@
+import { ImagesPruned, parseFilters } from '@ctr/api'
+import { pruneImages } from '@ctr/engine'
+import { route } from '../../http/route.ts'
+
+export const pruneImagesRoute = route({
+  method: 'POST',
+  path: '/images/prune',
+  summary: 'Remove images that nothing uses',
+  query: { filters: 'string' },
+  response: ImagesPruned,
+  handle: async ({ engine }, { query }) => {
+    const filters = parseFilters(query.filters, ['dangling', 'label', 'label!', 'until'])
+    const { deleted, spaceReclaimed } = await pruneImages(engine, filters)
+    return { ImagesDeleted: deleted.length === 0 ? null : deleted, SpaceReclaimed: spaceReclaimed }
+  },
+})

@@ -1,0 +1,34 @@
+import type { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { EngineError } from '@ctr/errdefs'
+import { type Call, route } from '../../http/route.ts'
+
+export const saveImageRoute = route({
+  method: 'GET',
+  path: '/images/:id/get',
+  summary: 'Save one image as a tar archive',
+  status: 200,
+  handle: async ({ engine }, call) => {
+    engine.images.get(call.id)
+    return await send(call, engine.images.save([call.id]))
+  },
+})
+
+export const saveImagesRoute = route({
+  method: 'GET',
+  path: '/images/get',
+  summary: 'Save images as one tar archive',
+  query: { names: 'strings' },
+  status: 200,
+  handle: async ({ engine }, call) => {
+    const names = call.query.names.flatMap((name) => name.split(',')).filter((name) => name !== '')
+    if (names.length === 0) throw new EngineError('INVALID_ARGUMENT', 'no images to save')
+    for (const name of names) engine.images.get(name)
+    return await send(call, engine.images.save(names))
+  },
+})
+
+async function send(call: Pick<Call, 'openOutput'>, archive: Readable): Promise<undefined> {
+  await pipeline(archive, await call.openOutput('application/x-tar'))
+  return undefined
+}

@@ -1,0 +1,51 @@
+import type { IPAMPool, Network, NetworkContainer } from '@ctr/api'
+import type { Endpoint, Network as EngineNetwork } from '@ctr/network'
+import { rfc3339 } from '../../time.ts'
+
+export function renderNetwork(
+  network: EngineNetwork,
+  endpoints: readonly Endpoint[],
+  apiMinor: number,
+): Network {
+  return {
+    Name: network.name,
+    Id: network.id,
+    Created: rfc3339(network.createdAtNs),
+    Scope: 'local',
+    Driver: network.driver,
+    ...(apiMinor >= 48 ? { EnableIPv4: true } : {}),
+    EnableIPv6: network.hasIpv6,
+    IPAM: { Driver: 'default', Options: null, Config: network.pools.map(renderPool) },
+    Internal: network.isInternal,
+    Attachable: network.isAttachable,
+    Ingress: false,
+    ConfigFrom: { Network: '' },
+    ConfigOnly: false,
+    Containers: Object.fromEntries(
+      endpoints.map((endpoint) => [endpoint.containerId, renderContainer(endpoint)]),
+    ),
+    Options: { ...network.options },
+    Labels: { ...network.labels },
+  }
+}
+
+function renderPool(pool: EngineNetwork['pools'][number]): IPAMPool {
+  const auxiliary = Object.keys(pool.auxAddresses).length > 0
+  return {
+    Subnet: pool.subnet,
+    ...(pool.ipRange === undefined ? {} : { IPRange: pool.ipRange }),
+    Gateway: pool.gateway,
+    ...(auxiliary ? { AuxiliaryAddresses: { ...pool.auxAddresses } } : {}),
+  }
+}
+
+function renderContainer(endpoint: Endpoint): NetworkContainer {
+  const { ipv4, ipv6 } = endpoint
+  return {
+    Name: endpoint.containerName,
+    EndpointID: endpoint.id,
+    MacAddress: endpoint.macAddress,
+    IPv4Address: ipv4 === undefined ? '' : `${ipv4.address}/${ipv4.prefix}`,
+    IPv6Address: ipv6 === undefined ? '' : `${ipv6.address}/${ipv6.prefix}`,
+  }
+}

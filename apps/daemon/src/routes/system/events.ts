@@ -1,0 +1,79 @@
+import { type EventMessage, parseFilters } from '@ctr/api'
+import { type EngineEvent, subscribeEvents } from '@ctr/engine'
+import { EngineError } from '@ctr/errdefs'
+import { writeLine } from '../../http/json-lines.ts'
+import { route } from '../../http/route.ts'
+import { nowNs, parseTime, unixSeconds } from '../../time.ts'
+
+const FILTERS = [
+  'config',
+  'container',
+  'daemon',
+  'event',
+  'image',
+  'label',
+  'network',
+  'node',
+  'plugin',
+  'scope',
+  'secret',
+  'service',
+  'type',
+  'volume',
+]
+
+export const eventsRoute = route({
+  method: 'GET',
+  path: '/events',
+  summary: 'Get events: those since a time, and those to come; also as a WebSocket',
+  query: { since: 'string', until: 'string', filters: 'string' },
+  status: 200,
+  handle: async ({ engine }, { query, signal, openOutput, apiMinor }) => {
+    const sinceNs = timeOf('since', query.since)
+    const untilNs = timeOf('until', query.until)
+    const filters = parseFilters(query.filters, FILTERS)
+    const events = subscribeEvents(
+      engine,
+      {
+        ...(sinceNs === undefined ? {} : { sinceNs }),
+        ...(untilNs === undefined ? {} : { untilNs }),
+        filters,
+      },
+      signal,
+    )
+    // Headers before the first event: clients wait for them.
+    const output = await openOutput('application/json')
+    for await (const event of events) await writeLine(output, renderEvent(event, apiMinor))
+    output.end()
+    return undefined
+  },
+})
+
+function timeOf(name: string, text: string | undefined): bigint | undefined {
+  if (text === undefined || text === '0') return undefined
+  const time = parseTime(text, nowNs())
+  if (time !== undefined) return time
+  throw new EngineError('INVALID_ARGUMENT', `invalid value for "${name}": ${JSON.stringify(text)}`)
+}
+
+function renderEvent(event: EngineEvent, apiMinor: number): EventMessage {
+  const { image } = event.attributes
+  const isContainer = event.type === 'container'
+  const isImage = event.type === 'image'
+  return {
+    // Repeated for clients of before v1.22; gone in v1.52.
+    ...(apiMinor < 52 && (isContainer || isImage)
+      ? {
+          status: event.action,
+          id: event.actorId,
+          ...(isContainer && image !== undefined ? { from: image } : {}),
+        }
+      : {}),
+    Type: event.type,
+    Action: event.action,
+    Actor: { ID: event.actorId, Attributes: { ...event.attributes } },
+    scope: 'local',
+    time: unixSeconds(event.timeNs),
+    timeNano: Number(event.timeNs),
+  }
+}

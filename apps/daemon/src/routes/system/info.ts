@@ -1,0 +1,131 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { cpus, hostname } from 'node:os'
+import { SystemInfo } from '@ctr/api'
+import { engineInfo } from '@ctr/engine'
+import type { Context } from '../../context.ts'
+import { route } from '../../http/route.ts'
+import { nowNs, rfc3339 } from '../../time.ts'
+import { VERSION } from '../../version.ts'
+import { kernelVersion, operatingSystem } from './host.ts'
+
+export const infoRoute = route({
+  method: 'GET',
+  path: '/info',
+  summary: 'What the engine has and the host can',
+  response: SystemInfo,
+  handle: async (context, { apiMinor }) => renderInfo(context, apiMinor),
+})
+
+function renderInfo({ engine, config }: Context, apiMinor: number): SystemInfo {
+  const info = engineInfo(engine)
+  const { name, version } = operatingSystem()
+  const has = (controller: string): boolean => info.controllers.includes(controller)
+  return {
+    ID: engine.id,
+    Containers: info.containers.total,
+    ContainersRunning: info.containers.running,
+    ContainersPaused: info.containers.paused,
+    ContainersStopped: info.containers.stopped,
+    Images: info.images,
+    Driver: 'overlay2',
+    DriverStatus: [
+      ['Backing Filesystem', info.backingFilesystem],
+      ['Supports d_type', 'true'],
+      ['Using metacopy', 'false'],
+      ['Native Overlay Diff', 'true'],
+      ['userxattr', 'false'],
+    ],
+    Plugins: {
+      Volume: ['local'],
+      Network: ['bridge', 'host', 'null'],
+      Authorization: null,
+      Log: ['json-file', 'none'],
+    },
+    MemoryLimit: has('memory'),
+    SwapLimit: has('memory'),
+    ...(apiMinor < 42 ? { KernelMemory: false, KernelMemoryTCP: false } : {}),
+    CpuCfsPeriod: has('cpu'),
+    CpuCfsQuota: has('cpu'),
+    CPUShares: has('cpu'),
+    CPUSet: has('cpuset'),
+    PidsLimit: has('pids'),
+    IPv4Forwarding: isForwarding(),
+    ...(apiMinor < 50 ? { BridgeNfIptables: false, BridgeNfIp6tables: false } : {}),
+    Debug: config.logLevel === 'debug',
+    NFd: readdirSync('/proc/self/fd').length,
+    OomKillDisable: info.cgroupVersion === '1',
+    NGoroutines: 0,
+    SystemTime: rfc3339(nowNs()),
+    LoggingDriver: 'json-file',
+    CgroupDriver: 'cgroupfs',
+    CgroupVersion: info.cgroupVersion,
+    NEventsListener: info.eventListeners,
+    KernelVersion: kernelVersion(),
+    OperatingSystem: name,
+    OSVersion: version,
+    OSType: 'linux',
+    Architecture:
+      process.arch === 'x64' ? 'x86_64' : process.arch === 'arm64' ? 'aarch64' : process.arch,
+    IndexServerAddress: 'https://index.docker.io/v1/',
+    RegistryConfig: {
+      ...(apiMinor < 49
+        ? {
+            AllowNondistributableArtifactsCIDRs: [],
+            AllowNondistributableArtifactsHostnames: [],
+          }
+        : {}),
+      InsecureRegistryCIDRs: ['::1/128', '127.0.0.0/8'],
+      IndexConfigs: {
+        'docker.io': { Name: 'docker.io', Mirrors: [], Secure: true, Official: true },
+      },
+      Mirrors: [],
+    },
+    NCPU: cpus().length,
+    MemTotal: totalMemoryBytes(),
+    GenericResources: null,
+    DockerRootDir: engine.config.dataRoot,
+    HttpProxy: process.env['HTTP_PROXY'] ?? '',
+    HttpsProxy: process.env['HTTPS_PROXY'] ?? '',
+    NoProxy: process.env['NO_PROXY'] ?? '',
+    Name: hostname(),
+    Labels: [...engine.config.labels],
+    ExperimentalBuild: false,
+    ServerVersion: VERSION,
+    Runtimes: { 'ctr-shim': { path: 'ctr-shim' } },
+    DefaultRuntime: 'ctr-shim',
+    Swarm: {
+      NodeID: '',
+      NodeAddr: '',
+      LocalNodeState: 'inactive',
+      ControlAvailable: false,
+      Error: '',
+      RemoteManagers: null,
+    },
+    // There is no other way here.
+    LiveRestoreEnabled: true,
+    Isolation: '',
+    InitBinary: 'ctr-init',
+    ContainerdCommit: { ID: '' },
+    RuncCommit: { ID: '' },
+    InitCommit: { ID: '' },
+    SecurityOptions: securityOptions(info.hasSeccomp, info.cgroupVersion),
+    Warnings: null,
+  }
+}
+
+function securityOptions(hasSeccomp: boolean, cgroupVersion: string): string[] {
+  return [
+    ...(hasSeccomp ? ['name=seccomp,profile=builtin'] : []),
+    ...(cgroupVersion === '2' ? ['name=cgroupns'] : []),
+  ]
+}
+
+function isForwarding(): boolean {
+  return readFileSync('/proc/sys/net/ipv4/ip_forward', 'utf8').trim() === '1'
+}
+
+/** proc(5), /proc/meminfo. */
+function totalMemoryBytes(): number {
+  const kib = /^MemTotal:\s+(\d+) kB/m.exec(readFileSync('/proc/meminfo', 'utf8'))?.[1]
+  return Number(kib ?? 0) * 1024
+}
