@@ -62,7 +62,7 @@ test('the default profile reads back from JSON as itself', () => {
   const strip = (profile: RuntimeSeccomp): unknown =>
     JSON.parse(
       JSON.stringify(profile, (key, value) =>
-        key === 'args' && value.length === 0 ? undefined : value,
+        key === 'args' && value?.length === 0 ? undefined : value,
       ),
     )
   assert.deepEqual(strip(resolveSeccomp(parsed, subject)), strip(defaultSeccomp(subject)))
