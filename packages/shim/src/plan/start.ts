@@ -18,11 +18,16 @@ export function compileStart(input: StartInput, host: HostFacts): Program {
   const process = needProcess(spec)
   const cgroupPath = containerCgroup(input)
   const namespaces = planNamespaces(spec)
+  const hasUserNamespace = namespaces.isNew('user')
   const cgroup = planCgroup(
-    { path: cgroupPath, resources: spec.linux?.resources ?? {}, cpuset: input.cpuset },
+    {
+      path: cgroupPath,
+      resources: spec.linux?.resources ?? {},
+      cpuset: input.cpuset,
+      hasUserNamespace,
+    },
     host,
   )
-  const hasUserNamespace = namespaces.isNew('user')
   return [
     { op: 'runtime_dir', path: input.runtimeDir },
     ...planLog(input.log),
@@ -34,9 +39,9 @@ export function compileStart(input: StartInput, host: HostFacts): Program {
     ...cgroup.make,
     ...namespaces.open,
     { op: 'clone', flags: namespaces.cloneFlags, cgroup: cgroup.cloneInto },
-    ...cgroup.join,
-    ...(hasUserNamespace ? planIdMap(spec) : []),
+    ...(hasUserNamespace ? [...cgroup.join, ...planIdMap(spec)] : []),
     ...network.hostOps,
+    ...(hasUserNamespace ? [] : cgroup.join),
 
     ...namespaces.enter,
     ...network.childOps,
