@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { mkdirSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { syncfs } from '@ctr/linux'
 import { digestHex } from '@ctr/oci'
 
 /** Where images live below the data root. docs/state-on-disk.md */
@@ -37,6 +38,16 @@ export function blobPath(paths: ImagePaths, digest: string): string {
 
 export function snapshotPath(paths: ImagePaths, layerId: number): string {
   return join(paths.snapshots, String(layerId))
+}
+
+/** Everything written below the data root until now is on the disk when this resolves. */
+export async function syncDataRoot(paths: ImagePaths): Promise<void> {
+  const fd = openSync(paths.dataRoot, 'r')
+  try {
+    await syncfs(fd)
+  } finally {
+    closeSync(fd)
+  }
 }
 
 /** A directory below `tmp` that vanishes with its owner, or at the next start of the daemon. */

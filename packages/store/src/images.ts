@@ -47,7 +47,7 @@ const IMAGE_COLUMNS =
 export class ImageTable {
   readonly #images: Record<'get' | 'all' | 'prefix' | 'children', Statement<unknown[], RawImageRow>>
   readonly #layers: Record<'byChain' | 'stack' | 'all' | 'unused', Statement<unknown[], LayerRow>>
-  readonly #blobs: Record<'get' | 'byDiff' | 'all', Statement<unknown[], BlobRow>>
+  readonly #blobs: Record<'get' | 'bySize' | 'byDiff' | 'all', Statement<unknown[], BlobRow>>
   readonly #names: Record<'tag' | 'tags' | 'digest' | 'digests', Statement<unknown[], ImageNameRow>>
   readonly #run: Record<string, Statement>
   readonly #containers: Statement<unknown[], { containerId: string; topLayer: number | null }>
@@ -80,6 +80,7 @@ export class ImageTable {
     const blobColumns = 'digest, size, compression, diff_id AS diffId'
     this.#blobs = {
       get: prepare(`SELECT ${blobColumns} FROM blobs WHERE digest = ?`),
+      bySize: prepare(`SELECT ${blobColumns} FROM blobs WHERE size = ? LIMIT 1`),
       byDiff: prepare(`SELECT ${blobColumns} FROM blobs WHERE diff_id = ?`),
       all: prepare(`SELECT ${blobColumns} FROM blobs`),
     }
@@ -225,6 +226,10 @@ export class ImageTable {
 
   blob(digest: string): BlobRow | undefined {
     return this.#blobs['get'].get(digest)
+  }
+
+  hasBlobOfSize(size: number): boolean {
+    return this.#blobs.bySize.get(size) !== undefined
   }
 
   /** Archives that hold the same layer, differently compressed. */

@@ -4,11 +4,12 @@ import { chainIds, familiarReference, type ImageConfig, shortId, withDefaultTag 
 import { parseImageConfig } from '../config.ts'
 import { decompressSniffed } from '../content/compression.ts'
 import type { ImageDeps } from '../deps.ts'
-import { adoptImage, missingLayers, type StagedLayer } from '../layer/adopt.ts'
-import { Workspace } from '../paths.ts'
+import { adoptImage, missingLayers, type StagedLayer, type UnpackedLayer } from '../layer/adopt.ts'
+import { syncDataRoot, Workspace } from '../paths.ts'
 import { setTag } from '../tag.ts'
 import { TarError } from '../tar/format.ts'
 import { completeProgress } from '../unpack/growing-file.ts'
+import type { UnpackedTar } from '../unpack/job.ts'
 import { readDockerManifest } from './docker-manifest.ts'
 import type { ArchivedImage } from './document.ts'
 import { readOciIndex } from './oci-layout.ts'
@@ -42,10 +43,13 @@ export async function loadImages(
 ): Promise<{ loaded: string[] }> {
   deps.pool.warm()
   await using workspace = new Workspace(deps.paths, 'load')
-  const spool = new ArchiveSpool(workspace, deps.pool)
+  const spool = new ArchiveSpool(workspace, deps)
   const context = { deps, workspace, spool, options, staged: new Map() }
+  let early: Promise<void> | undefined
   try {
     await spool.read(decompressSniffed(source))
+    // Unpacking goes on: meanwhile the disk can take what has been received.
+    if (spool.isUnpacking) early = syncDataRoot(deps.paths)
     const images = readManifests(spool).map((image) => ({
       ...image,
       parsed: parseImageConfig(image.config),
@@ -58,7 +62,7 @@ export async function loadImages(
     if (!(error instanceof TarError)) throw error
     throw new EngineError('INVALID_ARGUMENT', `invalid archive: ${error.message}`, { cause: error })
   } finally {
-    await spool.settle()
+    await Promise.allSettled([early, spool.settle()])
   }
 }
 
@@ -106,7 +110,7 @@ async function stageLayers(context: LoadContext, image: CheckedImage): Promise<v
   for (const [index, { name, digest }] of image.layers.entries()) {
     const file = spool.file(name)
     if (file === undefined) throw new EngineError('INVALID_ARGUMENT', `invalid archive: no ${name}`)
-    const unpacked = await (file.unpacking ??= startUnpacking(context, file)).layer
+    const unpacked = await toLayer(file, (file.unpacking ??= startUnpacking(context, file)).tar)
     const expected = diffIds[index] ?? ''
     if (unpacked.diffId !== expected) {
       throw new EngineError(
@@ -127,17 +131,33 @@ async function stageLayers(context: LoadContext, image: CheckedImage): Promise<v
 
 /** The directory that the layer was unpacked into while it arrived; one more if another chain has taken that. */
 async function take(context: LoadContext, file: SpooledFile): Promise<StagedLayer> {
-  const first = file.unpacking?.isTaken === false ? file.unpacking : undefined
-  const { layer, directory } = first ?? startUnpacking(context, file)
-  if (first !== undefined) first.isTaken = true
-  return { layer: await layer, directory, blob: file.path }
+  const first = file.unpacking
+  if (first?.directory !== undefined && !first.isTaken) {
+    first.isTaken = true
+    return {
+      layer: await toLayer(file, first.tar),
+      directory: first.directory,
+      blob: file.path,
+    }
+  }
+  const { tar, directory } = startUnpacking(context, file)
+  return { layer: await toLayer(file, tar), directory, blob: file.path }
 }
 
-function startUnpacking({ deps, workspace }: LoadContext, { path, size }: SpooledFile): Unpacking {
+function startUnpacking(
+  { deps, workspace }: LoadContext,
+  { path, size }: SpooledFile,
+): Unpacking & { directory: string } {
   const directory = workspace.newDirectory('s')
   const progress = completeProgress(size)
-  const layer = deps.pool.run({ path, progress, target: directory, whiteouts: 'overlay' })
-  return { directory, layer, isTaken: false }
+  const tar = deps.pool.run({ path, progress, target: directory, whiteouts: 'overlay' })
+  return { directory, tar, isTaken: false }
+}
+
+async function toLayer(file: SpooledFile, tar: Promise<UnpackedTar>): Promise<UnpackedLayer> {
+  const unpacked = await tar
+  const diffId = unpacked.diffId ?? file.digest
+  return { ...unpacked, diffId, blobDigest: file.digest, blobSize: file.size }
 }
 
 function layerMessage({ layer }: StagedLayer): ProgressMessage {

@@ -1,13 +1,15 @@
-import { close, openSync, write } from 'node:fs'
+import { createHash, type Hash } from 'node:crypto'
+import { close, openSync, writev } from 'node:fs'
 import { promisify } from 'node:util'
 import { EngineError } from '@ctr/errdefs'
+import type { ImageTable } from '@ctr/store'
 import { looksLikeLayer, SNIFF_BYTES } from '../content/compression.ts'
 import type { Workspace } from '../paths.ts'
 import { type TarEntry, toText } from '../tar/format.ts'
 import { type TarHandler, TarParser } from '../tar/parser.ts'
 import { cleanPath, parentOf } from '../unpack/clean-path.ts'
 import { breakOff, complete, newProgress, type Progress, report } from '../unpack/growing-file.ts'
-import type { UnpackedLayer } from '../unpack/job.ts'
+import type { UnpackedTar } from '../unpack/job.ts'
 import type { UnpackPool } from '../unpack/pool.ts'
 
 /** A member of an image archive, spooled to a file of its own. */
@@ -15,13 +17,21 @@ export interface SpooledFile {
   readonly path: string
   readonly progress: Progress
   size: number
+  /** Known when the member has been read to its end. */
+  digest: string
   /** Set for what may be a layer: it is unpacked while it arrives. */
   unpacking: Unpacking | undefined
 }
 
+export interface SpoolDeps {
+  readonly pool: UnpackPool
+  readonly table: Pick<ImageTable, 'hasBlobOfSize'>
+}
+
 export interface Unpacking {
-  readonly directory: string
-  readonly layer: Promise<UnpackedLayer>
+  /** Undefined when only the digests are computed. */
+  readonly directory: string | undefined
+  readonly tar: Promise<UnpackedTar>
   /** Some layer of the store is to become this directory. */
   isTaken: boolean
 }
@@ -30,10 +40,28 @@ export interface Unpacking {
 const MAX_MEMBERS = 20_000
 const MAX_LINKS = 10
 
-const writeAsync = promisify(write)
+/** Bytes that are collected before they are written, and that may wait while others are being written. */
+const BATCH_BYTES = 1 << 20
+
+const writevAsync = promisify(writev)
 const closeAsync = promisify(close)
 
-type Operation = { fd: number; data: Buffer; position: number } | { fd: number; data: undefined }
+interface Batch {
+  readonly file: SpooledFile
+  readonly fd: number
+  readonly start: number
+  readonly chunks: Buffer[]
+  isLast: boolean
+}
+
+interface Current {
+  readonly file: SpooledFile
+  readonly fd: number
+  readonly entrySize: number
+  readonly hash: Hash
+  head: Buffer
+  isDecided: boolean
+}
 
 /**
  * Reads an image archive (the outer tar of docker save or of an OCI layout) to its end. Layers begin to be unpacked
@@ -41,28 +69,37 @@ type Operation = { fd: number; data: Buffer; position: number } | { fd: number; 
  */
 export class ArchiveSpool implements TarHandler {
   readonly #workspace: Workspace
-  readonly #pool: UnpackPool
+  readonly #deps: SpoolDeps
   readonly #files = new Map<string, SpooledFile>()
   readonly #links = new Map<string, string>()
-  readonly #operations: Operation[] = []
   readonly #openFiles = new Map<number, SpooledFile>()
+  #batches: Batch[] = []
+  #batchedBytes = 0
   #count = 0
-  #current: { file: SpooledFile; fd: number; head: Buffer; isDecided: boolean } | undefined
+  #current: Current | undefined
 
-  constructor(workspace: Workspace, pool: UnpackPool) {
+  constructor(workspace: Workspace, deps: SpoolDeps) {
     this.#workspace = workspace
-    this.#pool = pool
+    this.#deps = deps
   }
 
   async read(source: AsyncIterable<Buffer>): Promise<void> {
     const parser = new TarParser(this)
+    let writing: Promise<void> = Promise.resolve()
     try {
       for await (const chunk of source) {
         parser.write(chunk)
-        await this.#flush()
+        if (this.#batchedBytes < BATCH_BYTES) continue
+        await writing
+        writing = this.#flush()
+        // Awaited with the next batch, or below; until then its failure must not count as unhandled.
+        writing.catch(() => {})
       }
       parser.finish()
+      await writing
+      await this.#flush()
     } catch (error) {
+      await writing.catch(() => {})
       await this.#breakOff()
       throw error
     }
@@ -79,9 +116,13 @@ export class ArchiveSpool implements TarHandler {
     return undefined
   }
 
+  get isUnpacking(): boolean {
+    return [...this.#files.values()].some((file) => file.unpacking?.directory !== undefined)
+  }
+
   /** Waits for all unpacking: after that the workspace may go. */
   async settle(): Promise<void> {
-    await Promise.allSettled([...this.#files.values()].map((file) => file.unpacking?.layer))
+    await Promise.allSettled([...this.#files.values()].map((file) => file.unpacking?.tar))
   }
 
   entry(entry: TarEntry): void {
@@ -102,23 +143,36 @@ export class ArchiveSpool implements TarHandler {
     }
     if (entry.type !== 'file') return
     const path = this.#workspace.newPath('f')
-    const file: SpooledFile = { path, progress: newProgress(), size: 0, unpacking: undefined }
+    const file: SpooledFile = {
+      path,
+      progress: newProgress(),
+      size: 0,
+      digest: '',
+      unpacking: undefined,
+    }
     this.#files.set(name, file)
     const fd = openSync(path, 'wx', 0o600)
     this.#openFiles.set(fd, file)
-    this.#current = { file, fd, head: Buffer.alloc(0), isDecided: false }
+    this.#current = {
+      file,
+      fd,
+      entrySize: entry.size,
+      hash: createHash('sha256'),
+      head: Buffer.alloc(0),
+      isDecided: false,
+    }
   }
 
   data(chunk: Buffer, position: number): void {
     const current = this.#current
     if (current === undefined) return
-    this.#operations.push({ fd: current.fd, data: chunk, position })
+    current.hash.update(chunk)
     current.file.size = position + chunk.length
+    this.#batch(current, position).chunks.push(chunk)
+    this.#batchedBytes += chunk.length
     if (current.isDecided) return
-    current.head = Buffer.concat([
-      current.head,
-      chunk.subarray(0, SNIFF_BYTES - current.head.length),
-    ])
+    const rest = chunk.subarray(0, SNIFF_BYTES - current.head.length)
+    current.head = Buffer.concat([current.head, rest])
     if (current.head.length >= SNIFF_BYTES) this.#decide()
   }
 
@@ -126,7 +180,8 @@ export class ArchiveSpool implements TarHandler {
     const current = this.#current
     if (current === undefined) return
     if (!current.isDecided) this.#decide()
-    this.#operations.push({ fd: current.fd, data: undefined })
+    current.file.digest = `sha256:${current.hash.digest('hex')}`
+    this.#batch(current, current.file.size).isLast = true
     this.#current = undefined
   }
 
@@ -135,28 +190,37 @@ export class ArchiveSpool implements TarHandler {
     if (current === undefined) return
     current.isDecided = true
     if (!looksLikeLayer(current.head)) return
-    const directory = this.#workspace.newDirectory('s')
+    // A blob of this very size is most likely this one: first see its digest.
+    const isKnown = this.#deps.table.hasBlobOfSize(current.entrySize)
+    const directory = isKnown ? undefined : this.#workspace.newDirectory('s')
     const { path, progress } = current.file
-    const layer = this.#pool.run({ path, progress, target: directory, whiteouts: 'overlay' })
+    const tar = this.#deps.pool.run({ path, progress, target: directory, whiteouts: 'overlay' })
     // Whoever needs the layer awaits it; if nobody does, its failure means nothing.
-    layer.catch(() => {})
-    current.file.unpacking = { directory, layer, isTaken: false }
+    tar.catch(() => {})
+    current.file.unpacking = { directory, tar, isTaken: false }
+  }
+
+  /** The batch of the file that is being received, a new one where the last belongs to another file. */
+  #batch({ file, fd }: Current, position: number): Batch {
+    const last = this.#batches.at(-1)
+    if (last !== undefined && last.fd === fd) return last
+    const batch = { file, fd, start: position, chunks: [], isLast: false }
+    this.#batches.push(batch)
+    return batch
   }
 
   async #flush(): Promise<void> {
-    for (const operation of this.#operations) {
-      const file = this.#openFiles.get(operation.fd)
-      if (operation.data === undefined) {
-        await closeAsync(operation.fd)
-        if (file !== undefined) complete(file.progress)
-        this.#openFiles.delete(operation.fd)
-        continue
-      }
-      const end = operation.position + operation.data.length
-      await writeAll(operation.fd, operation.data, operation.position)
-      if (file !== undefined) report(file.progress, end)
+    const batches = this.#batches
+    this.#batches = []
+    this.#batchedBytes = 0
+    for (const { file, fd, start, chunks, isLast } of batches) {
+      const end = await writeAll(fd, chunks, start)
+      report(file.progress, end)
+      if (!isLast) continue
+      this.#openFiles.delete(fd)
+      await closeAsync(fd)
+      complete(file.progress)
     }
-    this.#operations.length = 0
   }
 
   async #breakOff(): Promise<void> {
@@ -169,9 +233,22 @@ export class ArchiveSpool implements TarHandler {
   }
 }
 
-async function writeAll(fd: number, data: Buffer, position: number): Promise<void> {
-  for (let done = 0; done < data.length; ) {
-    const { bytesWritten } = await writeAsync(fd, data, done, data.length - done, position + done)
-    done += bytesWritten
+/** Linux takes up to 1024 buffers at once. writev(2) */
+const MAX_VECTOR = 1024
+
+/** Returns the position behind what was written. */
+async function writeAll(fd: number, chunks: readonly Buffer[], start: number): Promise<number> {
+  let position = start
+  const pending = [...chunks]
+  while (pending.length > 0) {
+    const { bytesWritten } = await writevAsync(fd, pending.slice(0, MAX_VECTOR), position)
+    position += bytesWritten
+    let done = bytesWritten
+    for (let first = pending[0]; first !== undefined && done >= first.length; first = pending[0]) {
+      done -= first.length
+      pending.shift()
+    }
+    if (pending[0] !== undefined) pending[0] = pending[0].subarray(done)
   }
+  return position
 }

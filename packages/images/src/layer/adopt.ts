@@ -10,14 +10,23 @@ import {
   renameSync,
   rmSync,
 } from 'node:fs'
-import { syncfs } from '@ctr/linux'
 import { chainIds, digestOf, type ImageConfig } from '@ctr/oci'
 import { type ImageTable, type Store, transaction } from '@ctr/store'
 import { parseTimeNs, timeNow } from '../image.ts'
-import { blobPath, type ImagePaths, snapshotPath } from '../paths.ts'
+import { blobPath, type ImagePaths, snapshotPath, syncDataRoot } from '../paths.ts'
 import { fromText, toText } from '../tar/format.ts'
-import type { UnpackedLayer } from '../unpack/job.ts'
 import { MergedTree } from './merged.ts'
+
+/** What is known of a layer when its blob has been read to the end. */
+export interface UnpackedLayer {
+  readonly blobDigest: string
+  readonly blobSize: number
+  readonly compression: string
+  readonly diffId: string
+  readonly size: number
+  /** See UnpackResult. */
+  readonly impliedDirectories: readonly string[]
+}
 
 /** A layer unpacked into a workspace; its directory and its blob move into the store. */
 export interface StagedLayer {
@@ -61,7 +70,7 @@ export async function adoptImage(
   const diffIds = image.parsed.rootfs.diff_ids
   const chain = chainIds(diffIds)
   copyImpliedDirectories(deps, chain, staged)
-  if (staged.size > 0) await syncDirectory(paths)
+  if (staged.size > 0) await syncDataRoot(paths)
   // From here on nothing awaits, so nobody can remove a layer in between.
   if (missingLayers(table, image.parsed).some((chainId) => !staged.has(chainId))) return undefined
   const id = digestOf(image.config)
@@ -186,15 +195,6 @@ function copyAttributes(below: readonly string[], { directory, layer }: StagedLa
     const target = Buffer.from(path === '' ? root : `${root}/${path}`, 'latin1')
     chownSync(target, found.stats.uid, found.stats.gid)
     chmodSync(target, found.stats.mode & 0o7777)
-  }
-}
-
-async function syncDirectory(paths: ImagePaths): Promise<void> {
-  const fd = openSync(paths.dataRoot, 'r')
-  try {
-    await syncfs(fd)
-  } finally {
-    closeSync(fd)
   }
 }
 

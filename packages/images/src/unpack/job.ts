@@ -1,4 +1,4 @@
-import { createHash, type Hash } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import {
   type Compression,
   decompress,
@@ -14,53 +14,43 @@ import { Unpacker, type UnpackOptions } from './unpacker.ts'
 export interface UnpackJob {
   path: string
   progress: Progress
-  /** An empty directory; undefined to compute digests only. */
+  /** An empty directory; undefined to compute the diff ID only. */
   target: string | undefined
   whiteouts: UnpackOptions['whiteouts']
 }
 
-export interface UnpackedLayer {
-  /** Of the blob as it is, and its length. */
-  blobDigest: string
-  blobSize: number
+export interface UnpackedTar {
   compression: Compression
-  /** Of the uncompressed tar. */
-  diffId: string
+  /** Of the uncompressed tar; undefined if the blob is that, so that whoever wrote the blob knows its digest. */
+  diffId: string | undefined
   size: number
   impliedDirectories: string[]
 }
 
-/** Everything is read once: the digests are computed and the tar is unpacked while bytes arrive. */
-export async function runUnpackJob(job: UnpackJob): Promise<UnpackedLayer> {
-  const blobHash = createHash('sha256')
+/** Everything is read once: the tar is unpacked, and its digest computed, while its bytes arrive. */
+export async function runUnpackJob(job: UnpackJob): Promise<UnpackedTar> {
   const compression = await sniff(job)
-  const source = counted(
-    readGrowing(job.path, job.progress, { reuse: compression === 'none' }),
-    blobHash,
-  )
-  const tarHash = compression === 'none' ? blobHash : createHash('sha256')
+  const isPlain = compression === 'none'
+  const hash = isPlain ? undefined : createHash('sha256')
   const unpacker = job.target === undefined ? undefined : new Unpacker(fromText(job.target), job)
   const parser = unpacker === undefined ? undefined : new TarParser(unpacker)
+  if (isPlain && parser === undefined) return { compression, diffId: undefined, ...NOTHING }
   try {
-    for await (const chunk of decompress(source.chunks, compression)) {
-      if (tarHash !== blobHash) tarHash.update(chunk)
+    const source = readGrowing(job.path, job.progress, { reuse: isPlain })
+    for await (const chunk of decompress(source, compression)) {
+      hash?.update(chunk)
       parser?.write(chunk)
     }
     parser?.finish()
-    const result = unpacker?.finish()
-    const blobDigest = `sha256:${blobHash.digest('hex')}`
-    return {
-      blobDigest,
-      blobSize: source.bytes(),
-      compression,
-      diffId: tarHash === blobHash ? blobDigest : `sha256:${tarHash.digest('hex')}`,
-      size: result?.size ?? 0,
-      impliedDirectories: result?.impliedDirectories ?? [],
-    }
+    const result = unpacker?.finish() ?? NOTHING
+    const diffId = hash === undefined ? undefined : `sha256:${hash.digest('hex')}`
+    return { compression, diffId, size: result.size, impliedDirectories: result.impliedDirectories }
   } finally {
     unpacker?.abort()
   }
 }
+
+const NOTHING = { size: 0, impliedDirectories: [] }
 
 async function sniff(job: UnpackJob): Promise<Compression> {
   let head = Buffer.alloc(0)
@@ -69,19 +59,4 @@ async function sniff(job: UnpackJob): Promise<Compression> {
     if (head.length >= SNIFF_BYTES) break
   }
   return sniffCompression(head)
-}
-
-function counted(
-  source: AsyncIterable<Buffer>,
-  hash: Hash,
-): { chunks: AsyncIterable<Buffer>; bytes: () => number } {
-  let bytes = 0
-  async function* chunks(): AsyncGenerator<Buffer> {
-    for await (const chunk of source) {
-      hash.update(chunk)
-      bytes += chunk.length
-      yield chunk
-    }
-  }
-  return { chunks: chunks(), bytes: () => bytes }
 }

@@ -1,15 +1,15 @@
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { EngineError } from '@ctr/errdefs'
-import type { UnpackedLayer, UnpackJob } from './job.ts'
-import type { UnpackReply, UnpackRequest } from './worker.ts'
+import type { UnpackedTar, UnpackJob } from './job.ts'
+import type { UnpackReply, UnpackRequest } from './serve-jobs.ts'
 
 const MAX_WORKERS = 4
 /** A worker takes some 100 ms to start and 10 MB to keep. */
 const IDLE_MS = 30_000
 
 interface Waiting {
-  resolve: (layer: UnpackedLayer) => void
+  resolve: (result: UnpackedTar) => void
   reject: (error: unknown) => void
 }
 
@@ -22,7 +22,7 @@ export class UnpackPool {
     this.#limit = limit
   }
 
-  run(job: UnpackJob): Promise<UnpackedLayer> {
+  run(job: UnpackJob): Promise<UnpackedTar> {
     return this.#pick().run(job)
   }
 
@@ -65,7 +65,7 @@ class UnpackThread {
     return this.#waiting.size
   }
 
-  run(job: UnpackJob): Promise<UnpackedLayer> {
+  run(job: UnpackJob): Promise<UnpackedTar> {
     clearTimeout(this.#timer)
     this.#worker.ref()
     this.#lastId += 1
@@ -85,7 +85,7 @@ class UnpackThread {
     const waiting = this.#waiting.get(reply.id)
     this.#waiting.delete(reply.id)
     if (this.#waiting.size === 0) this.#rest()
-    if (reply.ok) waiting?.resolve(reply.layer)
+    if (reply.ok) waiting?.resolve(reply.result)
     else {
       const code = reply.isInput ? 'INVALID_ARGUMENT' : 'INTERNAL'
       waiting?.reject(new EngineError(code, reply.message))

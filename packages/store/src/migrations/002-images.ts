@@ -10,6 +10,7 @@ CREATE TABLE blobs (
   compression TEXT NOT NULL CHECK (compression IN ('none', 'gzip', 'zstd', 'bzip2', 'xz')),
   diff_id     TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX blobs_by_size ON blobs (size);
 
 CREATE TABLE layers (
   id        INTEGER PRIMARY KEY,
