@@ -299,7 +299,7 @@ export class Networks {
     this.#load()
     if (this.#firewall === undefined) return
     await this.#restoreDefaultBridge()
-    enableForwarding('/proc/sys/net/ipv4/ip_forward')
+    switchOn('/proc/sys/net/ipv4/ip_forward')
     await this.reload()
     const chains = await this.#firewall.findDroppingChains()
     if (chains.length === 0) return
@@ -364,7 +364,12 @@ export class Networks {
   }
 
   async #ensureBridge(network: BridgedNetwork): Promise<number> {
-    if (network.hasIpv6) enableForwarding('/proc/sys/net/ipv6/conf/all/forwarding')
+    if (network.hasIpv6) switchOn('/proc/sys/net/ipv6/conf/all/forwarding')
+    // Else packets between the ports of a bridge never see the firewall.
+    if (!rulesOf(network).allowsInterContainer) {
+      switchOn('/proc/sys/net/bridge/bridge-nf-call-iptables')
+      switchOn('/proc/sys/net/bridge/bridge-nf-call-ip6tables')
+    }
     return await ensureBridge(this.#options.exec, {
       name: network.bridge,
       addresses: bridgeAddresses(network),
@@ -421,9 +426,13 @@ function isPredefined(network: Network): boolean {
   return PREDEFINED.some(({ name }) => name === network.name)
 }
 
-/** For the whole host, as Docker does, and left on: others may have come to rely on it. */
-function enableForwarding(path: string): void {
-  if (readFileSync(path, 'utf8').trim() !== '1') writeFileSync(path, '1')
+/** A sysctl, for the whole host, as Docker does, and left on: others may have come to rely on it. */
+function switchOn(path: string): void {
+  try {
+    if (readFileSync(path, 'utf8').trim() !== '1') writeFileSync(path, '1')
+  } catch (error) {
+    throw new EngineError('UNAVAILABLE', `cannot set ${path} to 1`, { cause: error })
+  }
 }
 
 function nowNs(): bigint {
