@@ -123,7 +123,7 @@ test('memory that grows beyond the limit kills the container and inspect says so
     '--since',
     '10m',
     '--until',
-    '0s',
+    String(Date.now() / 1000),
     '--filter',
     'container=oom',
     '--format',

@@ -7,7 +7,10 @@ import { startDaemon } from '@ctr/testkit'
  * One daemon for the tests of a file. Containers are removed after each test; the daemon is disposed at the end, which
  * fails the file if anything is left on the host.
  */
-export function useDaemon(options: DaemonOptions = {}): () => TestDaemon {
+export function useDaemon(
+  options: DaemonOptions = {},
+  prepare: (daemon: TestDaemon) => Promise<void> = () => Promise.resolve(),
+): () => TestDaemon {
   let daemon: TestDaemon | undefined
   const current = (): TestDaemon => {
     assert.ok(daemon !== undefined, 'the daemon has not started')
@@ -15,6 +18,7 @@ export function useDaemon(options: DaemonOptions = {}): () => TestDaemon {
   }
   before(async () => {
     daemon = await startDaemon(options)
+    await prepare(daemon)
   })
   afterEach(async () => {
     if (daemon?.isRunning === true) await removeContainers(daemon)

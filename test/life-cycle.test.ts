@@ -131,7 +131,7 @@ for (const { user, id } of users) {
 const badUsers: [string, RegExp][] = [
   ['nosuch', /unable to find user nosuch: no matching entries in passwd file/],
   ['root:nosuch', /unable to find group nosuch: no matching entries in group file/],
-  ['-1', /unable to find user|out of range/],
+  ['-1', /uids and gids must be in range 0-2147483647|unable to find user/],
   ['99999999999', /uids and gids must be in range 0-2147483647|out of range/],
   ['4294967296', /uids and gids must be in range 0-2147483647|out of range/],
 ]

@@ -91,7 +91,7 @@ test('masked paths show nothing', { skip }, async () => {
 })
 
 test('kernel settings are read-only', { skip }, async () => {
-  const script = `echo 1 >/proc/sys/kernel/panic; : >/proc/irq/default_smp_affinity; mkdir /sys/x`
+  const script = `echo 1 >/proc/sys/kernel/panic; true >/proc/irq/default_smp_affinity; mkdir /sys/x`
   const { stderr } = await ctrd().ctr(['run', '--rm', 'busybox', 'sh', '-c', script])
   assert.equal(stderr.match(/Read-only file system/g)?.length, 3, stderr)
 })

@@ -1,28 +1,19 @@
 import assert from 'node:assert/strict'
 import { chmodSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
-import { before, test } from 'node:test'
+import { test } from 'node:test'
 import { requires, run } from '@ctr/testkit'
 import { checkResult, useDaemon } from './daemon-fixture.ts'
 
 const skip = requires({ root: true, commands: ['gcc'] })
-const ctrd = useDaemon({ bridge: false })
-let programs = ''
-
-before(async () => {
-  programs = `${ctrd().root}/programs`
-  mkdirSync(programs)
+const ctrd = useDaemon({ bridge: false }, async ({ root }) => {
+  mkdirSync(`${root}/programs`)
   for (const name of ['seccomp-probe', 'set-uid-probe']) {
-    const { code, stderr } = await run([
-      'gcc',
-      '-static',
-      '-O1',
-      '-o',
-      `${programs}/${name}`,
-      `${import.meta.dirname}/${name}.c`,
-    ])
+    const program = `${root}/programs/${name}`
+    const source = `${import.meta.dirname}/${name}.c`
+    const { code, stderr } = await run(['gcc', '-static', '-O1', '-o', program, source])
     assert.equal(code, 0, stderr)
   }
-  chmodSync(`${programs}/set-uid-probe`, 0o4755)
+  chmodSync(`${root}/programs/set-uid-probe`, 0o4755)
 })
 
 async function capabilities(...flags: string[]): Promise<bigint> {
@@ -71,7 +62,7 @@ async function probe(...flags: string[]): Promise<Map<string, number>> {
     'run',
     '--rm',
     '-v',
-    `${programs}:/p:ro`,
+    `${ctrd().root}/programs:/p:ro`,
     ...flags,
     'busybox',
     '/p/seccomp-probe',
@@ -156,7 +147,7 @@ test('an unknown security option is refused', { skip }, async () => {
 })
 
 test('a set-uid program gains nothing under no-new-privileges', { skip }, async () => {
-  const args = ['-u', '1000', '-v', `${programs}:/p:ro`, 'busybox', '/p/set-uid-probe']
+  const args = ['-u', '1000', '-v', `${ctrd().root}/programs:/p:ro`, 'busybox', '/p/set-uid-probe']
   assert.equal(await ctrd().ok(['run', '--rm', ...args]), '0')
   assert.equal(
     await ctrd().ok(['run', '--rm', '--security-opt', 'no-new-privileges', ...args]),

@@ -180,7 +180,7 @@ test('inspect lists the mounts', { skip }, async () => {
   await ctrd().ok([
     'create',
     '--name',
-    'm',
+    'mm',
     '-v',
     `${host}:/a:ro`,
     '-v',
@@ -188,7 +188,7 @@ test('inspect lists the mounts', { skip }, async () => {
     'busybox',
     'true',
   ])
-  const mounts = JSON.parse(await field(ctrd(), 'm', '{{json .Mounts}}')) as Record<
+  const mounts = JSON.parse(await field(ctrd(), 'mm', '{{json .Mounts}}')) as Record<
     string,
     unknown
   >[]
@@ -197,6 +197,6 @@ test('inspect lists the mounts', { skip }, async () => {
     ['bind', '/a', false],
     ['volume', '/b', true],
   ])
-  await ctrd().ok(['rm', 'm'])
+  await ctrd().ok(['rm', 'mm'])
   await ctrd().ok(['volume', 'rm', 'named'])
 })
