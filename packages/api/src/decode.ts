@@ -58,6 +58,8 @@ function decodeFields(
     const name = Object.hasOwn(properties, key) ? key : names.get(key.toLowerCase())
     const fieldNode = name === undefined ? undefined : properties[name]
     if (name === undefined || fieldNode === undefined || field === null) continue
+    // An exact key wins over one in another case, wherever it stands.
+    if (name !== key && Object.hasOwn(value, name)) continue
     result[name] = decodeNode(fieldNode, field, path === '' ? name : `${path}.${name}`)
   }
   for (const name of node.required ?? []) {

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
-import { FrameDecoder } from '@ctr/api'
 import { DetachScanner } from './detach-keys.ts'
+import { unframed } from './unframe.ts'
 
 /** How long a process may take to read what a client has left behind. */
 const FAREWELL_MS = 5000
@@ -25,6 +25,8 @@ export async function pump(o: PumpOptions): Promise<'ended' | 'detached'> {
   const { client, process } = o
   let outcome: 'ended' | 'detached' = 'ended'
   const closed = Promise.all([whenClosed(client), whenClosed(process)])
+  // Both sides may be reset at any time; `close` follows.
+  client.on('error', () => undefined)
   process.on('error', (error) => client.destroy(error))
   client.on('close', () => leave(client, process))
   process.on('close', () => farewell(client))
@@ -50,14 +52,9 @@ function forwardOutput({ client, process, unframe }: PumpOptions): void {
     process.pipe(client)
     return
   }
-  const decoder = new FrameDecoder()
-  process.on('data', (chunk: Buffer) => {
-    let isFlowing = true
-    for (const frame of decoder.push(chunk)) isFlowing = client.write(frame.payload)
-    if (!isFlowing) process.pause()
-  })
-  client.on('drain', () => process.resume())
-  process.on('end', () => client.end())
+  const payloads = unframed()
+  payloads.on('error', (error) => client.destroy(error))
+  process.pipe(payloads).pipe(client)
 }
 
 function forwardInput({ client, process, detachKeys }: PumpOptions, detach: () => void): void {
@@ -78,7 +75,7 @@ function forwardInput({ client, process, detachKeys }: PumpOptions, detach: () =
 /** The client has gone. What it had written still reaches the process; output has no reader any more. */
 function leave(client: Duplex, process: Duplex): void {
   if (process.destroyed) return
-  process.unpipe(client)
+  process.unpipe()
   process.resume()
   const deadline = setTimeout(() => process.destroy(), FAREWELL_MS)
   process.once('close', () => clearTimeout(deadline))

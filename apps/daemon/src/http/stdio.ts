@@ -1,7 +1,10 @@
+import type { Duplex } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { encodeFrame, STDOUT } from '@ctr/api'
-import type { AttachSession } from '@ctr/engine'
+import type { AttachSession, ExecSession } from '@ctr/engine'
 import { pump } from './pump.ts'
 import type { Call } from './route.ts'
+import { unframed } from './unframe.ts'
 import { isWebSocket } from './upgrade.ts'
 
 export const RAW_STREAM = 'application/vnd.docker.raw-stream'
@@ -18,29 +21,42 @@ export function streamType(hasTty: boolean, apiMinor: number): string {
  */
 export async function serveStdio(
   call: Call,
-  session: AttachSession,
+  session: AttachSession | ExecSession,
   o: { stdin: boolean; detachKeys: readonly number[] },
 ): Promise<'ended' | 'detached'> {
-  const { hasTty } = session
+  const { hasTty, logs } = session
   const client = await call.takeOver(streamType(hasTty, call.apiMinor))
-  try {
-    const process = await session.stream
-    if (process === undefined) {
-      client.end()
-      return 'ended'
-    }
-    return await pump({
-      client,
-      process,
-      stdin: o.stdin,
-      unframe: isWebSocket(call.headers) && !hasTty,
-      ...(hasTty && o.stdin ? { detachKeys: o.detachKeys } : {}),
-    })
-  } catch (error) {
-    // The status is long sent. Docker writes the reason where output would be.
-    const text = Buffer.from(`${(error as Error).message}\r\n`)
-    if (isWebSocket(call.headers)) client.destroy(error as Error)
-    else client.end(hasTty ? text : encodeFrame(STDOUT, text))
-    throw error
+  client.once('close', () => session.close())
+  const unframe = isWebSocket(call.headers) && !hasTty
+  if (logs !== undefined) {
+    const past = unframe ? logs.pipe(unframed()) : logs
+    await pipeline(past, client, { end: false })
   }
+  const process = await session.stream
+  if (process === undefined) {
+    await tellFailure(session, client, hasTty || unframe)
+    return 'ended'
+  }
+  return await pump({
+    client,
+    process,
+    stdin: o.stdin,
+    unframe,
+    ...(hasTty && o.stdin ? { detachKeys: o.detachKeys } : {}),
+  })
+}
+
+/** The status is long sent: Docker writes the reason where output would be. */
+async function tellFailure(
+  session: AttachSession | ExecSession,
+  client: Duplex,
+  isRaw: boolean,
+): Promise<void> {
+  const failure = 'failure' in session ? await session.failure : undefined
+  if (failure !== undefined) {
+    const text = Buffer.from(`${failure.message}\r\n`)
+    client.write(isRaw ? text : encodeFrame(STDOUT, text))
+  }
+  client.end()
+  client.resume()
 }

@@ -6,8 +6,12 @@ export function unframed(): Transform {
   const decoder = new FrameDecoder()
   return new Transform({
     transform(chunk: Buffer, _encoding, done) {
-      for (const { payload } of decoder.push(chunk)) this.push(payload)
-      done()
+      try {
+        for (const { payload } of decoder.push(chunk)) this.push(payload)
+        done()
+      } catch (error) {
+        done(error as Error)
+      }
     },
   })
 }
