@@ -7,6 +7,8 @@ export interface HostFacts {
   readonly cgroups: CgroupLayout
   /** Highest capability number that the kernel knows. */
   readonly lastCapability: number
+  /** Bit mask of the capabilities that we hold: a container cannot have more. */
+  readonly heldCapabilities: bigint
   readonly kernel: { readonly major: number; readonly minor: number }
   /** As Node names it: x64, arm64, … */
   readonly arch: string
@@ -32,6 +34,9 @@ export function readHostFacts(): HostFacts {
   return {
     cgroups,
     lastCapability: Number(readLine('/proc/sys/kernel/cap_last_cap') ?? 40),
+    heldCapabilities: BigInt(
+      `0x${/^CapPrm:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0'}`,
+    ),
     kernel: { major, minor },
     arch: arch(),
     hasSwapAccounting:

@@ -62,6 +62,7 @@ export const DEFAULT_CAPABILITIES: readonly Capability[] = [
   'CAP_AUDIT_WRITE',
 ]
 
+const ALL_BITS = 2n ** BigInt(CAPABILITIES.length) - 1n
 const numbers = new Map<string, number>(CAPABILITIES.map((name, number) => [name, number]))
 
 /** `chown`, `CAP_CHOWN` → `CAP_CHOWN`; undefined for what the kernel headers do not know. `ALL` is not a capability. */
@@ -99,15 +100,17 @@ export function selectCapabilities(o: {
   add?: readonly string[] | null | undefined
   drop?: readonly string[] | null | undefined
   privileged?: boolean | undefined
-  lastCapability?: number | undefined
+  /** Bit mask of what the host can give: HostFacts.heldCapabilities. Absent: everything. */
+  available?: bigint | undefined
 }): Capability[] {
-  const known = CAPABILITIES.slice(0, (o.lastCapability ?? CAPABILITIES.length - 1) + 1)
+  const { available = ALL_BITS } = o
+  const known = CAPABILITIES.filter((_, number) => ((available >> BigInt(number)) & 1n) === 1n)
   if (o.privileged === true) return known
   const add = normalize(o.add ?? [], known)
   const drop = normalize(o.drop ?? [], known)
   if (add.has('ALL')) return known.filter((name) => !drop.has(name))
   if (drop.has('ALL')) return known.filter((name) => add.has(name))
-  const chosen = DEFAULT_CAPABILITIES.filter((name) => !drop.has(name))
+  const chosen = DEFAULT_CAPABILITIES.filter((name) => known.includes(name) && !drop.has(name))
   return [...chosen, ...known.filter((name) => add.has(name) && !chosen.includes(name))]
 }
 

@@ -23,7 +23,7 @@ test('added and dropped capabilities follow the rules of docker run', () => {
   assert.equal(mask({ drop: ['CAP_NET_RAW'] }), 0xa80425fbn & ~(1n << 13n))
   assert.equal(mask({ add: ['CHOWN'], drop: ['CHOWN'] }), 0xa80425fbn)
   assert.equal(mask({ privileged: true, drop: ['ALL'] }), 0x1ffffffffffn)
-  assert.equal(mask({ privileged: true, lastCapability: 37 }), 0x3fffffffffn)
+  assert.equal(mask({ privileged: true, available: 0x3fffffffffn }), 0x3fffffffffn)
 })
 
 test('unknown capabilities are named', () => {
@@ -31,7 +31,7 @@ test('unknown capabilities are named', () => {
     message: 'unknown capability: "CAP_BOGUS"',
   })
   assert.throws(() => selectCapabilities({ drop: [''] }), { message: 'unknown capability: "CAP_"' })
-  assert.throws(() => selectCapabilities({ add: ['BPF'], lastCapability: 37 }), {
+  assert.throws(() => selectCapabilities({ add: ['BPF'], available: 0x3fffffffffn }), {
     message: /^capability not supported by your kernel/,
   })
 })

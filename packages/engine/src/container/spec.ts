@@ -104,7 +104,7 @@ export function processCapabilities(
     add: hostConfig.CapAdd,
     drop: hostConfig.CapDrop,
     privileged: hostConfig.Privileged,
-    lastCapability: host.lastCapability,
+    available: host.heldCapabilities,
   })
   const inEffect = uid === 0 ? [...bounding] : []
   return {

@@ -114,8 +114,9 @@ function planSeccomp({ spec, seccompFilter }: ProcessInput): Op[] {
 /** Bounding set, user and groups, then the other sets: in this order each step still may. capabilities(7) */
 function planIdentity(process: RuntimeProcess, host: HostFacts): Op[] {
   const { user, capabilities } = process
+  // What this kernel does not know, or this host does not let us have, is left out, as runc does.
   const mask = (names: readonly string[] | undefined): bigint =>
-    capabilityMask(names ?? [], host.lastCapability)
+    capabilityMask(names ?? [], host.lastCapability) & host.heldCapabilities
   const permitted = mask(capabilities?.permitted)
   const inheritable = mask(capabilities?.inheritable)
   return [
