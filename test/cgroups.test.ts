@@ -103,7 +103,13 @@ test('--cpuset-cpus of an absent processor is refused', { skip }, async () => {
 test('--pids-limit stops a fork bomb', { skip }, async () => {
   assert.equal(readLimit(await sleeper(['--pids-limit', '5']), pids), '5')
   const result = await ctrd().ctr([
-    ...['run', '--rm', '--pids-limit', '5', 'busybox', 'sh', '-c'],
+    'run',
+    '--rm',
+    '--pids-limit',
+    '5',
+    'busybox',
+    'sh',
+    '-c',
     'for i in 1 2 3 4 5 6 7 8; do sleep 3 & done; wait',
   ])
   assert.match(result.stderr, /can't fork/)
@@ -113,7 +119,16 @@ test('memory that grows beyond the limit kills the container and inspect says so
   skip,
 }, async () => {
   const result = await ctrd().ctr([
-    ...['run', '--name', 'oom', '-m', '10m', '--memory-swap', '10m', 'busybox', 'sh', '-c'],
+    'run',
+    '--name',
+    'oom',
+    '-m',
+    '10m',
+    '--memory-swap',
+    '10m',
+    'busybox',
+    'sh',
+    '-c',
     'x=a; while :; do x=$x$x; done',
   ])
   checkResult({ code: 137 }, result)
@@ -200,7 +215,11 @@ test('unlimited swap is accepted', { skip }, async () => {
 
 test('a device node of the host can be made but not opened', { skip }, async () => {
   const result = await ctrd().ctr([
-    ...['run', '--rm', 'busybox', 'sh', '-c'],
+    'run',
+    '--rm',
+    'busybox',
+    'sh',
+    '-c',
     'mknod /tmp/sda b 8 0 && dd if=/tmp/sda of=/dev/null count=1',
   ])
   checkResult({ code: 1, stderr: /Operation not permitted/ }, result)

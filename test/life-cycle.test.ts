@@ -108,7 +108,7 @@ test('-e sets and copies variables, and nothing else comes from outside', { skip
   ]
   const { stdout } = await ctrd().ctr(args, { env })
   const lines = stdout.trimEnd().split('\n')
-  const names = lines.map((line) => line.split('=')[0]).sort()
+  const names = lines.map((line) => line.split('=')[0] ?? '').toSorted()
   assert.deepEqual(names, ['A', 'B', 'FOO', 'HOME', 'HOSTNAME', 'PATH'])
   for (const line of ['A=1', 'B=x y=z', 'FOO=from client', 'HOME=/root'])
     assert.ok(lines.includes(line), line)

@@ -119,10 +119,10 @@ test('the log keeps both streams apart, follows to the end, and goes with the co
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line) as Record<string, string>)
-  assert.deepEqual(records.map(({ log, stream }) => [log, stream]).sort(), [
-    ['err1\n', 'stderr'],
-    ['out1\n', 'stdout'],
-    ['out2\n', 'stdout'],
+  assert.deepEqual(records.map(({ log, stream }) => `${stream} ${log}`).toSorted(), [
+    'stderr err1\n',
+    'stdout out1\n',
+    'stdout out2\n',
   ])
   for (const { time } of records) assert.match(time ?? '', /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z$/)
   await ctrd().ok(['rm', 'll'])
