@@ -1,5 +1,5 @@
 import type { Images } from '@ctr/images'
-import type { HostFacts } from '@ctr/linux'
+import type { CpusetFacts, HostFacts } from '@ctr/linux'
 import type { Networks } from '@ctr/network'
 import type { ShimConnection, Spawner } from '@ctr/shim'
 import type { Store } from '@ctr/store'
@@ -26,6 +26,10 @@ export interface Engine extends AsyncDisposable {
   readonly clock: Clock
   readonly store: Store
   readonly host: HostFacts
+  /** CPUs that this process may use. */
+  readonly cpuCount: number
+  /** Of the parent cgroup of all containers (cgroup v1). */
+  readonly cpuset: CpusetFacts | undefined
   readonly images: Images
   readonly networks: Networks
   readonly spawner: Spawner
@@ -38,10 +42,20 @@ export interface Engine extends AsyncDisposable {
   readonly pendingAttachments: PendingAttachments
   /** Control connections of the shims of running containers and execs, by id. */
   readonly shims: Map<string, ShimConnection>
-  /** Timers of restart policies and of stop deadlines, by container id. */
+  /** Timers of restart policies, by container id. */
   readonly timers: Map<string, Disposable>
+  /** Containers between the stop and the start of a `restart`: --rm does not remove them. */
+  readonly restarting: Set<string>
+  /** Execs between the request to run them and their process. */
+  readonly startingExecs: Set<string>
+  /** Starts a container that is `restarting`; exit handling cannot import it: a start leads to an exit. */
+  startByPolicy(id: string): Promise<void>
   /** Work that goes on after a reply (teardown, removal); disposal waits for it. */
   readonly background: BackgroundWork
+  /** One job per running process, until it ends; disposal does not wait for these. */
+  readonly supervision: BackgroundWork
+  /** Disposal has begun: connections close because of us. */
+  isClosing(): boolean
 }
 
 /** Owner of promises that no caller waits for. */

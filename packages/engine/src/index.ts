@@ -1,1 +1,48 @@
-export {}
+/**
+ * Containers, execs, volumes and events of one data root. Every function takes the engine first. What happens between
+ * the parts (supervision, recovery, queues) is not exported: `openEngine` starts it.
+ */
+export { type Clock, systemClock } from './clock.ts'
+export { DEFAULT_ENGINE_CONFIG, type EngineConfig } from './config.ts'
+export {
+  type AttachOptions,
+  type AttachSession,
+  attachContainer,
+  resizeContainer,
+} from './container/attach.ts'
+export { type CommitRequest, commitContainer } from './container/commit.ts'
+export type { Container, ContainerRecord, MountPoint } from './container/container.ts'
+export { type CreateRequest, createContainer } from './container/create.ts'
+export { explainContainer } from './container/explain.ts'
+export { killContainer } from './container/kill.ts'
+export { formatTime } from './container/log-records.ts'
+export { containerLogs, type LogOptions } from './container/logs.ts'
+export { pauseContainer, unpauseContainer } from './container/pause.ts'
+export {
+  CONTAINER_FILTERS,
+  getContainer,
+  type ListOptions,
+  listContainers,
+} from './container/query.ts'
+export { type RemoveOptions, removeContainer } from './container/remove.ts'
+export { renameContainer } from './container/rename.ts'
+export { restartContainer } from './container/restart.ts'
+export { type StartOptions, startContainer } from './container/start.ts'
+export { type ContainerState, type ContainerStatus, isAlive } from './container/state.ts'
+export { type StopOptions, stopContainer } from './container/stop.ts'
+export { type WaitCondition, waitContainer } from './container/wait.ts'
+export type { WaitResult } from './container/waiters.ts'
+export type { Engine } from './engine.ts'
+export type { EngineEvent, EventType, NewEvent } from './events.ts'
+export { getExec, resizeExec, signalExec } from './exec/control.ts'
+export { createExec } from './exec/create.ts'
+export type { Exec, ExecState } from './exec/registry.ts'
+export { type ExecSession, type ExecStartOptions, startExec } from './exec/start.ts'
+export { type EngineInfo, engineInfo } from './info.ts'
+export { type Logger, SILENT } from './logger.ts'
+export { openEngine } from './open.ts'
+export { EVENT_FILTERS, type EventQuery, subscribeEvents } from './subscribe.ts'
+export { createVolume, type VolumeRequest } from './volume/create.ts'
+export { getVolume, listVolumes, VOLUME_FILTERS } from './volume/query.ts'
+export type { Volume } from './volume/registry.ts'
+export { removeVolume } from './volume/remove.ts'

@@ -18,7 +18,6 @@ export interface ContainerStateRow {
   readonly killAtNs: bigint
   readonly restartAtNs: bigint
   readonly restartDelayMs: number
-  readonly removesVolumes: boolean
 }
 
 /** The columns that change by request only (rename, update). */
@@ -65,7 +64,6 @@ const STATE_COLUMNS = {
   killAtNs: 'kill_at_ns',
   restartAtNs: 'restart_at_ns',
   restartDelayMs: 'restart_delay_ms',
-  removesVolumes: 'removes_volumes',
 } as const satisfies Record<keyof ContainerStateRow, string>
 
 const DOCUMENT_COLUMNS = {
@@ -190,7 +188,6 @@ const BOOLEANS: ReadonlySet<string> = new Set([
   'hasStartedBefore',
   'isManuallyStopped',
   'isRestartCancelled',
-  'removesVolumes',
 ])
 
 function decode(row: Record<string, unknown>): ContainerRow {

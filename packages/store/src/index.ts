@@ -7,7 +7,13 @@ export {
 } from './containers.ts'
 export { type EventRow, EventTable } from './events.ts'
 export { type ExecRow, ExecTable } from './execs.ts'
-export { type BlobRow, type ImageNameRow, type ImageRow, ImageTable, type LayerRow } from './images.ts'
+export {
+  type BlobRow,
+  type ImageNameRow,
+  type ImageRow,
+  ImageTable,
+  type LayerRow,
+} from './images.ts'
 export { getOrCreateMeta } from './meta.ts'
 export {
   type EndpointRow,

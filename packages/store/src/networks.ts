@@ -71,7 +71,9 @@ export class NetworkTable {
     )
     this.#delete = db.prepare('DELETE FROM networks WHERE id = ?')
     this.#deletePools = db.prepare('DELETE FROM network_pools WHERE network_id = ?')
-    this.#setBridge = db.prepare('UPDATE networks SET bridge = ?, is_foreign = ? WHERE id = ?')
+    this.#setBridge = db.prepare(
+      'UPDATE networks SET bridge = ?, is_foreign = ?, options = ? WHERE id = ?',
+    )
     this.#all = db
       .prepare(
         'SELECT id, name, driver, created_at_ns AS createdAtNs, bridge, is_foreign AS isForeign, is_internal AS isInternal, is_attachable AS isAttachable, has_ipv6 AS hasIpv6, options, labels FROM networks ORDER BY name',
@@ -103,9 +105,14 @@ export class NetworkTable {
   /** Inside a transaction. For the default bridge, whose link and subnet come from the daemon's options. */
   setBridge(
     id: string,
-    bridge: { name: string; isForeign: boolean; pools: readonly PoolRow[] },
+    bridge: {
+      readonly name: string
+      readonly isForeign: boolean
+      readonly pools: readonly PoolRow[]
+      readonly options: Readonly<Record<string, string>>
+    },
   ): void {
-    this.#setBridge.run(bridge.name, Number(bridge.isForeign), id)
+    this.#setBridge.run(bridge.name, Number(bridge.isForeign), JSON.stringify(bridge.options), id)
     this.#deletePools.run(id)
     this.#insertPools(id, bridge.pools)
   }

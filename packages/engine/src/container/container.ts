@@ -87,8 +87,6 @@ export interface Bookkeeping {
   readonly killAtNs: bigint
   /** Delay before the present run; 0 when it was started by hand. */
   readonly restartDelayMs: number
-  /** A removal in progress takes the anonymous volumes along. */
-  readonly removesVolumes: boolean
 }
 
 export const NEW_BOOKKEEPING: Bookkeeping = {
@@ -97,5 +95,4 @@ export const NEW_BOOKKEEPING: Bookkeeping = {
   isRestartCancelled: false,
   killAtNs: 0n,
   restartDelayMs: 0,
-  removesVolumes: false,
 }

@@ -39,7 +39,8 @@ export function resolveDevices(hostConfig: HostConfig): ContainerDevices {
 function resolveMapping(mapping: DeviceMapping): ContainerDevices {
   const host = mapping.PathOnHost ?? ''
   const path = (mapping.PathInContainer ?? '') === '' ? host : (mapping.PathInContainer ?? '')
-  const access = (mapping.CgroupPermissions ?? '') === '' ? 'rwm' : (mapping.CgroupPermissions ?? '')
+  const access =
+    (mapping.CgroupPermissions ?? '') === '' ? 'rwm' : (mapping.CgroupPermissions ?? '')
   if (!host.startsWith('/') || !path.startsWith('/') || !/^[rwm]{1,3}$/.test(access)) {
     throw new EngineError('INVALID_ARGUMENT', `invalid device: "${host}:${path}:${access}"`)
   }

@@ -5,13 +5,20 @@ import { DEFAULT_PATH } from '@ctr/oci'
  * The environment of a container's process: Docker's own variables, overridden by the config's. A variable without `=`
  * removes one. HOME is the user's unless it is set. moby container/env.go
  */
-export function processEnvironment(config: ContainerConfig, hostname: string, home: string): string[] {
+export function processEnvironment(
+  config: ContainerConfig,
+  hostname: string,
+  home: string,
+): string[] {
   const own = [`PATH=${DEFAULT_PATH}`, `HOSTNAME=${hostname}`]
   if (config.Tty === true) own.push('TERM=xterm')
   return withHome(overrideEnvironment(own, config.Env ?? []), home)
 }
 
-export function overrideEnvironment(base: readonly string[], overrides: readonly string[]): string[] {
+export function overrideEnvironment(
+  base: readonly string[],
+  overrides: readonly string[],
+): string[] {
   const variables = new Map(base.map((variable) => [nameOf(variable), variable]))
   for (const variable of overrides) {
     if (variable.includes('=')) variables.set(nameOf(variable), variable)

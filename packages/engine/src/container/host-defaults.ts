@@ -27,7 +27,8 @@ export function withHostDefaults(
       facts.cgroups.mode === 'v2' ? 'private' : 'host',
     ),
     Runtime: nonEmpty(hostConfig.Runtime, '', 'ctr'),
-    ShmSize: (hostConfig.ShmSize ?? 0) === 0 ? config.defaultShmSizeBytes : (hostConfig.ShmSize ?? 0),
+    ShmSize:
+      (hostConfig.ShmSize ?? 0) === 0 ? config.defaultShmSizeBytes : (hostConfig.ShmSize ?? 0),
     CpuShares: clampShares(hostConfig.CpuShares ?? 0),
     MemorySwap: memory > 0 && swap === 0 ? memory * 2 : swap,
     ...(MemorySwappiness === undefined || MemorySwappiness === -1 ? {} : { MemorySwappiness }),

@@ -89,11 +89,16 @@ function parseBoolean(text: string): boolean {
 }
 
 /** Labels and variables that the user wants in each record. moby daemon/logger/loginfo.go ExtraAttributes */
-function extraAttributes(config: ContainerConfig, options: Readonly<Record<string, string>>): string {
+function extraAttributes(
+  config: ContainerConfig,
+  options: Readonly<Record<string, string>>,
+): string {
   const environment = Object.fromEntries(
     (config.Env ?? []).map((variable) => {
       const equals = variable.indexOf('=')
-      return equals === -1 ? [variable, ''] : [variable.slice(0, equals), variable.slice(equals + 1)]
+      return equals === -1
+        ? [variable, '']
+        : [variable.slice(0, equals), variable.slice(equals + 1)]
     }),
   )
   const attributes = {

@@ -20,6 +20,8 @@ export class ContainerRegistry {
   readonly #onRollback: (undo: () => void) => void
   readonly #byId = new Map<string, ContainerRecord>()
   readonly #idByName = new Map<string, string>()
+  /** Names of creations and renames that are under way → id. */
+  readonly #reserved = new Map<string, string>()
 
   constructor(
     table: ContainerTable,
@@ -69,6 +71,27 @@ export class ContainerRegistry {
   byName(name: string): ContainerRecord | undefined {
     const id = this.#idByName.get(name)
     return id === undefined ? undefined : this.#byId.get(id)
+  }
+
+  isNameTaken(name: string): boolean {
+    return this.#idByName.has(name) || this.#reserved.has(name)
+  }
+
+  /** CONFLICT. */
+  assertNameFree(name: string): void {
+    const owner = this.#idByName.get(name) ?? this.#reserved.get(name)
+    if (owner === undefined) return
+    throw new EngineError(
+      'CONFLICT',
+      `Conflict. The container name "/${name}" is already in use by container "${owner}". You have to remove (or rename) that container to be able to reuse that name.`,
+    )
+  }
+
+  /** Holds a name until the row has it. CONFLICT. */
+  reserveName(name: string, id: string): Disposable {
+    this.assertNameFree(name)
+    this.#reserved.set(name, id)
+    return { [Symbol.dispose]: () => void this.#reserved.delete(name) }
   }
 
   /** In order of creation. */
@@ -228,7 +251,6 @@ function fromRow(row: ContainerRow, mounts: readonly string[], dataRoot: string)
       isRestartCancelled: row.isRestartCancelled,
       killAtNs: row.killAtNs,
       restartDelayMs: row.restartDelayMs,
-      removesVolumes: row.removesVolumes,
     },
     ...containerPaths(dataRoot, row.id, hostConfig),
   }

@@ -6,7 +6,6 @@ import {
   defaultNamespaces,
   defaultSeccomp,
   type NamespaceType,
-  resolveSeccomp,
   type RuntimeBlockIO,
   type RuntimeMount,
   type RuntimeNamespace,
@@ -14,6 +13,7 @@ import {
   type RuntimeResources,
   type RuntimeSeccomp,
   type RuntimeSpec,
+  resolveSeccomp,
   selectCapabilities,
 } from '@ctr/oci'
 import type { ContainerRecord, MountPoint } from './container.ts'
@@ -99,7 +99,13 @@ export function processCapabilities(
   hostConfig: HostConfig,
   uid: number,
   host: HostFacts,
-): { bounding: string[]; permitted: string[]; effective: string[]; inheritable: string[]; ambient: string[] } {
+): {
+  bounding: string[]
+  permitted: string[]
+  effective: string[]
+  inheritable: string[]
+  ambient: string[]
+} {
   const bounding = selectCapabilities({
     add: hostConfig.CapAdd,
     drop: hostConfig.CapDrop,

@@ -2,8 +2,8 @@ import type { ContainerConfig, HostConfig, Resources } from '@ctr/api'
 import { EngineError } from '@ctr/errdefs'
 import type { HostFacts } from '@ctr/linux'
 import { isRlimitName, parseCapability, parseSignal } from '@ctr/oci'
-import { networkModeContainer } from './modes.ts'
 import { parseCpuList } from './cpu-list.ts'
+import { networkModeContainer } from './modes.ts'
 
 /**
  * Refuses what could not run, with dockerd's texts (daemon/container.go, daemon_unix.go, runconfig/). Pure: what the
@@ -88,15 +88,48 @@ function validateHostConfig(hostConfig: HostConfig): void {
     throw invalid(`invalid isolation '${hostConfig.Isolation}' on linux`)
   }
   if (Object.keys(hostConfig.Annotations ?? {}).includes('')) {
-    throw invalid(
-      'invalid Annotations: the empty string is not permitted as an annotation key',
-    )
+    throw invalid('invalid Annotations: the empty string is not permitted as an annotation key')
   }
   if (!['', 'ctr', 'runc', 'io.containerd.runc.v2'].includes(hostConfig.Runtime ?? '')) {
     throw invalid(`unknown or invalid runtime name: ${hostConfig.Runtime}`)
   }
+  validateSysctls(hostConfig)
   for (const server of hostConfig.Dns ?? []) {
     if (!isIp(server)) throw invalid(`bad format: ${server} is not an IP address`)
+  }
+}
+
+/** Keys that belong to an IPC namespace. runc libcontainer/configs/validate */
+const IPC_SYSCTLS = [
+  'kernel.msgmax',
+  'kernel.msgmnb',
+  'kernel.msgmni',
+  'kernel.sem',
+  'kernel.shmall',
+  'kernel.shmmax',
+  'kernel.shmmni',
+  'kernel.shm_rmid_forced',
+]
+
+function validateSysctls(hostConfig: HostConfig): void {
+  for (const [key, value] of Object.entries(hostConfig.Sysctls ?? {})) {
+    if (key.includes('..') || !/^[a-zA-Z0-9_./:*-]+$/.test(key) || value.includes('\0')) {
+      throw invalid(`invalid sysctl: "${key}"`)
+    }
+    // Either separator: the first one decides. sysctl.d(5)
+    const slash = key.search(/[./]/)
+    const name = key[slash] === '/' ? key.replaceAll('/', '.') : key
+    const isIpc = IPC_SYSCTLS.includes(name) || name.startsWith('fs.mqueue.')
+    const isNetwork = name.startsWith('net.')
+    if (!isIpc && !isNetwork) {
+      throw invalid(`sysctl "${key}" is not in a separate kernel namespace`)
+    }
+    if (isIpc && hostConfig.IpcMode === 'host') {
+      throw invalid(`sysctl "${key}" is not allowed in the hosts ipc namespace`)
+    }
+    if (isNetwork && hostConfig.NetworkMode === 'host') {
+      throw invalid(`sysctl "${key}" not allowed in host network namespace`)
+    }
   }
 }
 
@@ -240,9 +273,7 @@ function validateMemory(
     throw invalid('Minimum memory reservation allowed is 6MB')
   }
   if (memory > 0 && reservation > memory) {
-    throw invalid(
-      'Minimum memory limit can not be less than memory reservation limit, see usage',
-    )
+    throw invalid('Minimum memory limit can not be less than memory reservation limit, see usage')
   }
   if (resources.OomKillDisable === true) {
     if (facts.cgroups.mode === 'v2') {

@@ -1,4 +1,15 @@
-import { chmodSync, closeSync, constants, fstatSync, lchownSync, linkSync, lstatSync, mkdirSync, openSync, type Stats } from 'node:fs'
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  fstatSync,
+  lchownSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  type Stats,
+} from 'node:fs'
 import { copyFile, opendir, readlink, symlink } from 'node:fs/promises'
 import { deviceNumbers, lgetxattr, llistxattr, lsetxattr, lutimes, mknod } from '@ctr/linux'
 

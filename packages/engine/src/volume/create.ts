@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { EngineError } from '@ctr/errdefs'
 import type { Engine } from '../engine.ts'
 import type { Volume } from './registry.ts'
+import { volumeEvent } from './volume-event.ts'
 
 export interface VolumeRequest {
   /** Empty: a name is made up and the volume is anonymous. */
@@ -121,22 +122,4 @@ export async function finishVolumeDirectory(
   volume: Volume,
 ): Promise<void> {
   await rm(join(engine.volumes.directory(volume.name), PENDING_MARK), { force: true })
-}
-
-export function volumeEvent(
-  volume: Volume,
-  action: 'create' | 'destroy' | 'mount' | 'unmount' | 'prune',
-  attributes: Readonly<Record<string, string>> = {},
-): {
-  type: 'volume'
-  action: string
-  actorId: string
-  attributes: Readonly<Record<string, string>>
-} {
-  return {
-    type: 'volume',
-    action,
-    actorId: volume.name,
-    attributes: { driver: volume.driver, ...attributes },
-  }
 }

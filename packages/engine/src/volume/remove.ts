@@ -3,8 +3,9 @@ import { rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { EngineError, isErrno } from '@ctr/errdefs'
 import type { Engine } from '../engine.ts'
-import { PENDING_MARK, volumeEvent } from './create.ts'
+import { PENDING_MARK } from './create.ts'
 import type { Volume } from './registry.ts'
+import { volumeEvent } from './volume-event.ts'
 
 type Deps = Pick<Engine, 'volumes' | 'containers' | 'events' | 'queues' | 'config' | 'background'>
 
@@ -22,10 +23,7 @@ export async function removeVolume(
     }
     const users = engine.containers.volumeUsers(name)
     if (users.length > 0) {
-      throw new EngineError(
-        'CONFLICT',
-        `remove ${name}: volume is in use - [${users.join(', ')}]`,
-      )
+      throw new EngineError('CONFLICT', `remove ${name}: volume is in use - [${users.join(', ')}]`)
     }
     await deleteVolumes(engine, [volume])
   })
@@ -37,9 +35,7 @@ export async function deleteVolumes(
   volumes: readonly Volume[],
 ): Promise<void> {
   if (volumes.length === 0) return
-  for (const volume of volumes) {
-    await writeFile(join(engine.volumes.directory(volume.name), PENDING_MARK), '').catch(ignoreMissing)
-  }
+  for (const volume of volumes) await markPending(engine, volume.name)
   engine.events.commit('durable', () => {
     for (const volume of volumes) {
       engine.volumes.delete(volume.name)
@@ -47,6 +43,11 @@ export async function deleteVolumes(
     }
   })
   await Promise.all(volumes.map((volume) => removeVolumeFiles(engine, volume.name)))
+}
+
+/** Before the row goes: recovery may then delete the directory. */
+export async function markPending(engine: Pick<Engine, 'volumes'>, name: string): Promise<void> {
+  await writeFile(join(engine.volumes.directory(name), PENDING_MARK), '').catch(ignoreMissing)
 }
 
 /** Frees the name at once; the files go in the background, from tmp/, which the next start empties. */

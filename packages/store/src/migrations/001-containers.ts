@@ -36,7 +36,6 @@ CREATE TABLE containers (
   kill_at_ns            INTEGER NOT NULL DEFAULT 0,
   restart_at_ns         INTEGER NOT NULL DEFAULT 0,
   restart_delay_ms      INTEGER NOT NULL DEFAULT 0,
-  removes_volumes       INTEGER NOT NULL DEFAULT 0,
   CHECK ((status IN ('running', 'paused')) = (pid <> 0))
 ) STRICT;
 CREATE INDEX containers_image ON containers (image_id);

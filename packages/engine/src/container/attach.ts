@@ -1,0 +1,140 @@
+import type { Socket } from 'node:net'
+import type { Readable } from 'node:stream'
+import { EngineError, isErrno } from '@ctr/errdefs'
+import { attachShim } from '@ctr/shim'
+import type { Engine } from '../engine.ts'
+import { containerEvent } from './container-event.ts'
+import { containerLogs } from './logs.ts'
+import type { AttachStreams } from './pending-attachments.ts'
+import { containerRuntimeDir } from './runtime-dir.ts'
+import { isAlive } from './state.ts'
+
+export interface AttachOptions extends AttachStreams {
+  /** What was logged before, first. */
+  readonly logs: boolean
+  /** The live streams; without it only the logs. */
+  readonly stream: boolean
+}
+
+/** An attached client. Bytes are Docker's stream as it is: raw with a terminal, multiplexed without. */
+export interface AttachSession {
+  readonly hasTty: boolean
+  /** Output of the past, to be sent before the stream's. */
+  readonly logs: Readable | undefined
+  /** Resolves when the process runs; undefined if it never will. end() on it is the end of stdin. */
+  readonly stream: Promise<Socket | undefined>
+  /** The client has gone: takes a waiting attachment back. */
+  close(): void
+}
+
+/** To a running container at once; to any other for its next start. CONFLICT when paused, restarting or being removed. */
+export async function attachContainer(
+  engine: Engine,
+  reference: string,
+  options: AttachOptions,
+): Promise<AttachSession> {
+  const container = engine.containers.get(reference)
+  const { id, state } = container
+  if (state.status === 'paused') {
+    throw new EngineError(
+      'CONFLICT',
+      `container ${id} is paused, unpause the container before attach`,
+    )
+  }
+  if (state.status === 'restarting') {
+    throw new EngineError(
+      'CONFLICT',
+      `container ${id} is restarting, wait until the container is running`,
+    )
+  }
+  const hasTty = container.config.Tty === true
+  const logs = options.logs
+    ? (
+        await containerLogs(
+          engine,
+          id,
+          { ...options, follow: false, timestamps: false, details: false },
+          new AbortController().signal,
+        )
+      ).stream
+    : undefined
+  engine.events.emit(containerEvent(container, 'attach'))
+  if (!options.stream) {
+    return { hasTty, logs, stream: Promise.resolve(undefined), close: () => undefined }
+  }
+  const streams = {
+    // The shim has no stdin to give without -i.
+    stdin: options.stdin && container.config.OpenStdin === true,
+    stdout: options.stdout,
+    stderr: options.stderr,
+  }
+  return openSession(engine, id, hasTty, logs, streams)
+}
+
+function openSession(
+  engine: Engine,
+  id: string,
+  hasTty: boolean,
+  logs: Readable | undefined,
+  streams: AttachStreams,
+): AttachSession {
+  const { promise, resolve } = Promise.withResolvers<Socket | undefined>()
+  const waiting = engine.pendingAttachments.add(id, { streams, resolve })
+  // In the queue: not between the launch of a start and its record.
+  const connecting = engine.queues.run(id, async () => {
+    const container = engine.containers.byId(id)
+    if (container === undefined || !isAlive(container.state)) return
+    waiting[Symbol.dispose]()
+    resolve(await connect(engine, id, streams))
+  })
+  connecting.catch((err: unknown) => {
+    engine.log.warn({ containerId: id, err }, 'attach')
+    resolve(undefined)
+  })
+  return {
+    hasTty,
+    logs,
+    stream: promise,
+    close: () => {
+      waiting[Symbol.dispose]()
+      resolve(undefined)
+    },
+  }
+}
+
+async function connect(
+  engine: Pick<Engine, 'config'>,
+  id: string,
+  streams: AttachStreams,
+): Promise<Socket | undefined> {
+  try {
+    return await attachShim(containerRuntimeDir(engine.config, id), streams)
+  } catch (error) {
+    // It has just ended.
+    if (isErrno(error, 'ENOENT', 'ECONNREFUSED', 'EPIPE', 'ECONNRESET')) return undefined
+    throw error
+  }
+}
+
+/** CONFLICT unless it runs. */
+export async function resizeContainer(
+  engine: Engine,
+  reference: string,
+  rows: number,
+  columns: number,
+): Promise<void> {
+  const { id } = engine.containers.get(reference)
+  const connection = engine.shims.get(id)
+  if (connection === undefined) {
+    throw new EngineError(
+      'CONFLICT',
+      `cannot resize a stopped container: container ${id} is not running`,
+    )
+  }
+  await connection.resize(rows, columns)
+  const container = engine.containers.byId(id)
+  if (container === undefined) return
+  engine.events.emit(
+    containerEvent(container, 'resize', { height: String(rows), width: String(columns) }),
+  )
+}

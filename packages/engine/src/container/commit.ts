@@ -1,0 +1,57 @@
+import type { ContainerConfig } from '@ctr/api'
+import { EngineError } from '@ctr/errdefs'
+import { freezeCgroup, thawCgroup } from '@ctr/linux'
+import type { Engine } from '../engine.ts'
+import { containerEvent } from './container-event.ts'
+import { containerCgroup } from './leftovers.ts'
+import { noSuchContainer } from './registry.ts'
+
+export interface CommitRequest {
+  readonly container: string
+  /** `repository[:tag]`; absent: the image has no name. */
+  readonly reference?: string
+  readonly author: string
+  readonly comment: string
+  /** Dockerfile instructions: `CMD ["sh"]`. */
+  readonly changes: readonly string[]
+  /** Freeze it meanwhile. */
+  readonly pause: boolean
+  /** Instead of the container's config. */
+  readonly config?: ContainerConfig
+}
+
+/** Makes an image of what the container has changed; volumes are not part of it. Gives the image's id. */
+export async function commitContainer(engine: Engine, request: CommitRequest): Promise<string> {
+  const { id } = engine.containers.get(request.container)
+  return await engine.queues.run(id, async () => {
+    const container = engine.containers.byId(id)
+    if (container === undefined) throw noSuchContainer(request.container)
+    if (container.state.status === 'removing' || container.state.status === 'dead') {
+      throw new EngineError(
+        'CONFLICT',
+        `You cannot commit container ${id} which is ${container.state.status}`,
+      )
+    }
+    const cgroup = containerCgroup(engine, container)
+    const freezes = request.pause && container.state.status === 'running'
+    await using stack = new AsyncDisposableStack()
+    if (freezes) {
+      await freezeCgroup(engine.host.cgroups, cgroup)
+      stack.defer(() => thawCgroup(engine.host.cgroups, cgroup))
+    }
+    const imageId = await engine.images.commit({
+      parentId: container.imageId,
+      upperDir: container.upperDir,
+      config: { ...container.config, ...request.config },
+      changes: [...request.changes],
+      author: request.author,
+      comment: request.comment,
+      createdBy: [container.path, ...container.args].join(' '),
+      ...(request.reference === undefined ? {} : { reference: request.reference }),
+    })
+    engine.events.emit(
+      containerEvent(container, 'commit', { comment: request.comment, imageID: imageId }),
+    )
+    return imageId
+  })
+}

@@ -1,0 +1,102 @@
+import type { EndpointConfig } from '@ctr/api'
+import type { EndpointPlan, PortBinding } from '@ctr/network'
+import type { NetworkPlan } from '@ctr/shim'
+import type { Engine } from '../engine.ts'
+import type { ContainerRecord } from './container.ts'
+import { type NetworkMode, parseNetworkMode } from './modes.ts'
+
+type Deps = Pick<Engine, 'networks'>
+
+/** The mode that holds: with `--bridge none` the default network is none. */
+export function effectiveNetworkMode(engine: Deps, container: ContainerRecord): NetworkMode {
+  const mode = parseNetworkMode(container.hostConfig)
+  const isOff = mode.kind === 'network' && mode.name === 'bridge'
+  return isOff && engine.networks.defaultNetwork === 'none' ? { kind: 'none' } : mode
+}
+
+/** Allocates the endpoints of a container that is about to start; undone by `networks.disconnect`. */
+export async function connectNetworks(
+  engine: Deps,
+  container: ContainerRecord,
+  mode: NetworkMode,
+): Promise<EndpointPlan[]> {
+  if (mode.kind === 'container') return []
+  const primary = mode.kind === 'network' ? mode.name : mode.kind
+  const endpointConfigs = configsByNetwork(engine, container, primary)
+  const plans: EndpointPlan[] = []
+  for (const [network, config] of endpointConfigs) {
+    plans.push(
+      await engine.networks.connect({
+        containerId: container.id,
+        containerName: container.name,
+        network,
+        aliases: config.Aliases ?? [],
+        requestedIp: config.IPAMConfig?.IPv4Address,
+        requestedIpv6: config.IPAMConfig?.IPv6Address,
+        macAddress: config.MacAddress ?? container.config.MacAddress,
+        // Published once: on the network that is the way out.
+        ports: network === primary && mode.kind === 'network' ? portBindings(container) : [],
+        index: plans.length,
+      }),
+    )
+  }
+  return plans
+}
+
+/** The primary network first; the networks that are named by id or alias are the same as by name. */
+function configsByNetwork(
+  engine: Deps,
+  container: ContainerRecord,
+  primary: string,
+): Map<string, EndpointConfig> {
+  const asked = Object.entries(container.networkingConfig.EndpointsConfig ?? {})
+  const configs = new Map<string, EndpointConfig>([[primary, {}]])
+  const primaryId = engine.networks.find(primary)?.id
+  for (const [reference, config] of asked) {
+    const id = engine.networks.find(reference === 'default' ? primary : reference)?.id
+    const isPrimary = reference === 'default' || (id !== undefined && id === primaryId)
+    if (isPrimary) configs.set(primary, config)
+    else if (primary !== 'none' && primary !== 'host') configs.set(reference, config)
+  }
+  return configs
+}
+
+/** `-p` and, with `-P`, one free port for each exposed port. */
+export function portBindings(container: ContainerRecord): PortBinding[] {
+  const { config, hostConfig } = container
+  const published = Object.entries(hostConfig.PortBindings ?? {}).flatMap(([port, bindings]) =>
+    bindings.map((binding) => ({
+      ...parsePort(port),
+      hostIp: binding.HostIp ?? '',
+      hostPort: binding.HostPort ?? '',
+    })),
+  )
+  if (hostConfig.PublishAllPorts !== true) return published
+  const bound = new Set(Object.keys(hostConfig.PortBindings ?? {}))
+  const exposed = Object.keys(config.ExposedPorts ?? {}).filter((port) => !bound.has(port))
+  return [
+    ...published,
+    ...exposed.map((port) => ({ ...parsePort(port), hostIp: '', hostPort: '' })),
+  ]
+}
+
+function parsePort(port: string): { protocol: string; containerPort: number } {
+  const [number = '', protocol = 'tcp'] = port.split('/')
+  return { protocol, containerPort: Number(number) }
+}
+
+/** All endpoints' operations as one plan. */
+export function networkPlan(plans: readonly EndpointPlan[]): NetworkPlan {
+  return {
+    hostOps: plans.flatMap((plan) => plan.hostOps),
+    childOps: plans.flatMap((plan) => plan.childOps),
+    forwards: plans.flatMap((plan) => plan.forwards),
+  }
+}
+
+/** For /etc/hosts. */
+export function addressesOf(plans: readonly EndpointPlan[]): string[] {
+  return plans.flatMap((plan) =>
+    [plan.ipv4, plan.ipv6].flatMap((entry) => (entry === undefined ? [] : [entry.address])),
+  )
+}

@@ -1,0 +1,235 @@
+import { existsSync } from 'node:fs'
+import { rename, rm } from 'node:fs/promises'
+import { arch, hostname } from 'node:os'
+import { join } from 'node:path'
+import type { ContainerConfig, HostConfig, NetworkingConfig } from '@ctr/api'
+import { EngineError, isErrno } from '@ctr/errdefs'
+import { newId, shortId } from '@ctr/oci'
+import type { Engine } from '../engine.ts'
+import { generateName } from '../names.ts'
+import { copyUp } from '../volume/copy-up.ts'
+import {
+  createVolume,
+  finishVolumeDirectory,
+  makeVolumeDirectory,
+  newVolume,
+} from '../volume/create.ts'
+import type { Volume } from '../volume/registry.ts'
+import { removeVolumeFiles } from '../volume/remove.ts'
+import { volumeEvent } from '../volume/volume-event.ts'
+import { type ContainerRecord, type MountPoint, NEW_BOOKKEEPING } from './container.ts'
+import { containerEvent } from './container-event.ts'
+import { withHostDefaults } from './host-defaults.ts'
+import { parseLogSettings } from './log-options.ts'
+import { commandOf, mergeConfig } from './merge-config.ts'
+import { parseNetworkMode } from './modes.ts'
+import { type PlannedMount, planMounts } from './mounts.ts'
+import { containerPaths } from './registry.ts'
+import { parseSecurityOptions } from './security-options.ts'
+import { NEVER_RUN } from './state.ts'
+import { validateContainer } from './validate.ts'
+
+export interface CreateRequest {
+  /** Without a slash; absent: one is made up. */
+  readonly name?: string
+  /** `linux/amd64` */
+  readonly platform?: string
+  readonly config: ContainerConfig
+  readonly hostConfig: HostConfig
+  readonly networkingConfig?: NetworkingConfig
+}
+
+/** A container that could be created: everything is checked and nothing is made. */
+export interface ContainerPlan {
+  readonly container: ContainerRecord
+  readonly mounts: readonly PlannedMount[]
+  readonly warnings: readonly string[]
+}
+
+/**
+ * Makes a container: layer, volumes with image content, row. NOT_FOUND (image, network, other container),
+ * INVALID_ARGUMENT, CONFLICT (name). A failure leaves nothing but named volumes.
+ */
+export async function createContainer(
+  engine: Engine,
+  request: CreateRequest,
+): Promise<{ id: string; warnings: string[] }> {
+  const plan = planContainer(engine, request)
+  const { id, name } = plan.container
+  using _reservation = engine.containers.reserveName(name, id)
+  await using undo = new AsyncDisposableStack()
+
+  undo.defer(() => removeContainerFiles(engine, id))
+  await engine.images.createContainerLayer(id, plan.container.imageId)
+
+  const anonymous: Volume[] = []
+  const mounts: MountPoint[] = []
+  for (const planned of plan.mounts) {
+    if (planned.kind === 'ready') {
+      mounts.push(planned.mount)
+      continue
+    }
+    const isAnonymous = planned.mount.isAnonymous
+    const volume = isAnonymous
+      ? newVolume(engine, planned.volume)
+      : await createVolume(engine, planned.volume)
+    if (isAnonymous) {
+      undo.defer(() => removeVolumeFiles(engine, volume.name))
+      await makeVolumeDirectory(engine, volume)
+      anonymous.push(volume)
+    }
+    const { name, driver, mountpoint: source } = volume
+    mounts.push({ ...planned.mount, name, driver, source })
+  }
+  const container = { ...plan.container, mounts }
+  await copyUp(engine, container)
+
+  engine.events.commit('durable', () => {
+    for (const volume of anonymous) {
+      engine.volumes.insert(volume)
+      engine.events.add(volumeEvent(volume, 'create'))
+    }
+    engine.containers.insert({ ...container, createdAtNs: engine.clock.nowNs() })
+    engine.events.add(containerEvent(container, 'create'))
+  })
+  undo.move()
+  for (const volume of anonymous) await finishVolumeDirectory(engine, volume)
+  return { id, warnings: [...plan.warnings] }
+}
+
+/** All decisions and checks of a creation; for `createContainer` and `explainContainer`. */
+export function planContainer(engine: Engine, request: CreateRequest): ContainerPlan {
+  const { hostConfig: rawHostConfig } = request
+  const reference = request.config.Image ?? ''
+  if (request.name !== undefined) validateName(request.name)
+  const image = engine.images.get(reference)
+  assertPlatform(image.config, reference, request.platform ?? '')
+  const hostConfig = withHostDefaults(rawHostConfig, engine.config, engine.host)
+  const config = mergeConfig(request.config, image.config.config ?? {})
+  // Conflicts are between what the user said: the image's ports do not count against --network container:X.
+  const asked = { ...config, ExposedPorts: request.config.ExposedPorts ?? {} }
+  const warnings = validateContainer(
+    asked,
+    { ...hostConfig, ...rawMode(rawHostConfig) },
+    {
+      facts: engine.host,
+      cpuCount: engine.cpuCount,
+    },
+  )
+  parseSecurityOptions(hostConfig.SecurityOpt ?? [], engine.config)
+  parseLogSettings(config, hostConfig, engine.config.defaultLog)
+  assertSharedContainersExist(engine, hostConfig)
+  assertNetworksExist(engine, hostConfig, request.networkingConfig)
+  const mounts = planMounts(config, hostConfig, (other) => engine.containers.get(other))
+  for (const { mount } of mounts) assertBindSourceExists(mount)
+
+  const id = newId()
+  const name = request.name ?? generateName((candidate) => engine.containers.isNameTaken(candidate))
+  engine.containers.assertNameFree(name)
+  const container: ContainerRecord = {
+    id,
+    name,
+    createdAtNs: engine.clock.nowNs(),
+    ...commandOf(config),
+    config: { ...config, Hostname: chooseHostname(id, config, hostConfig) },
+    hostConfig,
+    networkingConfig: request.networkingConfig ?? {},
+    imageId: image.id,
+    imageReference: reference,
+    platform: 'linux',
+    state: { status: 'created', ...NEVER_RUN },
+    restartCount: 0,
+    mounts: [],
+    driver: 'overlay2',
+    layers: engine.images.snapshotLayers(image.id),
+    bookkeeping: NEW_BOOKKEEPING,
+    ...containerPaths(engine.config.dataRoot, id, hostConfig),
+  }
+  return { container, mounts, warnings }
+}
+
+/** NetworkMode as the user wrote it: `default` and `` have no conflicts. */
+function rawMode(hostConfig: HostConfig): Pick<HostConfig, 'NetworkMode'> {
+  return { NetworkMode: hostConfig.NetworkMode ?? '' }
+}
+
+export function validateName(name: string): void {
+  if (/^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(name)) return
+  throw new EngineError(
+    'INVALID_ARGUMENT',
+    `Invalid container name (${name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`,
+  )
+}
+
+const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386', arm: 'arm' }
+
+function assertPlatform(
+  image: { os?: string; architecture?: string },
+  reference: string,
+  wanted: string,
+): void {
+  if (wanted === '') return
+  const [os = '', architecture = ''] = wanted.split('/')
+  const own = image.architecture ?? ARCHITECTURES[arch()] ?? arch()
+  if (os === (image.os ?? 'linux') && (architecture === '' || architecture === own)) return
+  throw new EngineError(
+    'NOT_FOUND',
+    `image with reference ${reference} was found but its platform (${image.os ?? 'linux'}/${own}) does not match the specified platform (${wanted})`,
+  )
+}
+
+function assertSharedContainersExist(engine: Engine, hostConfig: HostConfig): void {
+  const modes = [hostConfig.NetworkMode, hostConfig.IpcMode, hostConfig.PidMode]
+  for (const mode of modes) {
+    if (mode?.startsWith('container:') === true) {
+      engine.containers.get(mode.slice('container:'.length))
+    }
+  }
+}
+
+function assertNetworksExist(
+  engine: Engine,
+  hostConfig: HostConfig,
+  networking: NetworkingConfig | undefined,
+): void {
+  const mode = parseNetworkMode(hostConfig)
+  if (mode.kind === 'network' && !isDefaultBridgeOff(engine, mode.name)) {
+    engine.networks.get(mode.name)
+  }
+  for (const name of Object.keys(networking?.EndpointsConfig ?? {})) {
+    if (name !== 'default' && !isDefaultBridgeOff(engine, name)) engine.networks.get(name)
+  }
+}
+
+/** With `--bridge none` the default network is none, as in dockerd. */
+function isDefaultBridgeOff(engine: Engine, name: string): boolean {
+  return name === 'bridge' && engine.networks.defaultNetwork === 'none'
+}
+
+function assertBindSourceExists(mount: MountPoint): void {
+  if (mount.type !== 'bind' || mount.createSource || existsSync(mount.source)) return
+  throw new EngineError(
+    'INVALID_ARGUMENT',
+    `invalid mount config for type "bind": bind source path does not exist: ${mount.source}`,
+  )
+}
+
+function chooseHostname(id: string, config: ContainerConfig, hostConfig: HostConfig): string {
+  if ((config.Hostname ?? '') !== '') return config.Hostname ?? ''
+  const isHosts = hostConfig.NetworkMode === 'host' || hostConfig.UTSMode === 'host'
+  return isHosts ? hostname() : shortId(id)
+}
+
+/** Frees the place at once; the files go in the background, from tmp/, which the next start empties. Idempotent. */
+export async function removeContainerFiles(engine: Engine, id: string): Promise<void> {
+  const doomed = join(engine.config.dataRoot, 'tmp', `container-${id}`)
+  try {
+    await rename(engine.containers.directory(id), doomed)
+    engine.background.run('remove files of a container', id, () =>
+      rm(doomed, { recursive: true, force: true }),
+    )
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT')) throw error
+  }
+  await engine.images.removeContainerLayer(id)
+}

@@ -1,0 +1,127 @@
+import { rm } from 'node:fs/promises'
+import type { ExitRecord, ShimConnection } from '@ctr/shim'
+import type { Engine } from '../engine.ts'
+import type { ContainerRecord } from './container.ts'
+import { containerEvent, mountEvents, networkEvent } from './container-event.ts'
+import { killLeftovers } from './leftovers.ts'
+import { removeContainerRecord } from './remove.ts'
+import { nextRestart, parseRestartPolicy } from './restart-policy.ts'
+import { containerRuntimeDir } from './runtime-dir.ts'
+import { isAlive, lastRun } from './state.ts'
+
+/** What is reported of a run that ended without a record: its shim was killed, and it with it. */
+export const SHIM_DIED_EXIT_CODE = 137
+
+/** From the start (or adoption) of a run to its end: keeps the connection and acts on what it says. */
+export function superviseContainer(engine: Engine, id: string, connection: ShimConnection): void {
+  engine.shims.set(id, connection)
+  connection.onOom(() => {
+    const container = engine.containers.byId(id)
+    if (container !== undefined) engine.events.emit(containerEvent(container, 'oom'))
+  })
+  engine.supervision.run('supervise a container', id, async () => {
+    const record = await connection.exited.catch((err: unknown) => {
+      engine.log.error({ containerId: id, err }, 'the shim of a container died')
+      return undefined
+    })
+    // The engine is going away, not the container.
+    if (engine.isClosing()) return
+    await engine.queues.run(id, () => endRun(engine, id, connection, record))
+  })
+}
+
+async function endRun(
+  engine: Engine,
+  id: string,
+  connection: ShimConnection,
+  record: ExitRecord | undefined,
+): Promise<void> {
+  if (engine.shims.get(id) === connection) engine.shims.delete(id)
+  const container = engine.containers.byId(id)
+  if (container === undefined) return
+  if (record === undefined) await killLeftovers(engine, container)
+  await recordExit(engine, container, record)
+}
+
+/**
+ * The one way a run ends, in the container's queue: state and events in one transaction, then the waiters, then what
+ * nobody waits for. `record` undefined: the shim died.
+ */
+export async function recordExit(
+  engine: Engine,
+  container: ContainerRecord,
+  record: ExitRecord | undefined,
+): Promise<void> {
+  const { id, state } = container
+  if (!isAlive(state)) return
+  const finishedAtNs = record?.finishedAtNs ?? engine.clock.nowNs()
+  const exitCode = record?.exitCode ?? SHIM_DIED_EXIT_CODE
+  const durationMs = Number((finishedAtNs - state.startedAtNs) / 1_000_000n)
+  const last = {
+    ...lastRun(state),
+    finishedAtNs,
+    exitCode,
+    isOomKilled: record?.oomKilled ?? false,
+    error: record === undefined ? 'shim died' : '',
+  }
+  const delayMs = nextRestart(parseRestartPolicy(container.hostConfig.RestartPolicy), {
+    exitCode,
+    durationMs,
+    restartCount: container.restartCount,
+    previousDelayMs: container.bookkeeping.restartDelayMs,
+    isManuallyStopped: container.bookkeeping.isManuallyStopped,
+    isCancelled: container.bookkeeping.isRestartCancelled,
+  })
+  const endpoints = engine.networks.endpointsOfContainer(id)
+  engine.events.commit('volatile', () => {
+    engine.containers.change(id, {
+      state:
+        delayMs === undefined
+          ? { status: 'exited', ...last }
+          : {
+              status: 'restarting',
+              ...last,
+              restartAtNs: engine.clock.nowNs() + BigInt(delayMs) * 1_000_000n,
+            },
+      ...(delayMs === undefined ? {} : { restartCount: container.restartCount + 1 }),
+      bookkeeping: {
+        ...container.bookkeeping,
+        killAtNs: 0n,
+        restartDelayMs: delayMs ?? container.bookkeeping.restartDelayMs,
+      },
+    })
+    engine.events.add(
+      containerEvent(container, 'die', {
+        exitCode: String(exitCode),
+        execDuration: String(Math.max(0, Math.trunc(durationMs / 1000))),
+      }),
+    )
+    for (const endpoint of endpoints) {
+      engine.events.add(networkEvent(engine, container, endpoint, 'disconnect'))
+    }
+    for (const event of mountEvents(engine, container, 'unmount')) engine.events.add(event)
+  })
+  engine.waiters.exited(id, { exitCode })
+  engine.timers.get(id)?.[Symbol.dispose]()
+  engine.timers.delete(id)
+  await engine.networks.disconnect(id)
+  await rm(containerRuntimeDir(engine.config, id), { recursive: true, force: true })
+  if (delayMs !== undefined) {
+    scheduleRestart(engine, id, delayMs)
+    return
+  }
+  if (container.hostConfig.AutoRemove === true && !engine.restarting.has(id)) {
+    await removeContainerRecord(engine, id, { volumes: true })
+  }
+}
+
+/** Also at recovery, for what is left of the delay. */
+export function scheduleRestart(engine: Engine, id: string, delayMs: number): void {
+  engine.timers.set(
+    id,
+    engine.clock.after(delayMs, () => {
+      engine.timers.delete(id)
+      engine.background.run('restart a container', id, () => engine.startByPolicy(id))
+    }),
+  )
+}

@@ -1,0 +1,154 @@
+import { EngineError, isErrno } from '@ctr/errdefs'
+import { thawCgroup } from '@ctr/linux'
+import { parseSignal, signalName } from '@ctr/oci'
+import type { Engine } from '../engine.ts'
+import type { ContainerRecord } from './container.ts'
+import { containerEvent } from './container-event.ts'
+import { containerCgroup } from './leftovers.ts'
+import { isAlive, isRunningForUser } from './state.ts'
+
+const SIGTERM = 15
+const SIGKILL = 9
+/** For the kernel to end a killed process, which can take long with a lot of memory or a slow filesystem. */
+const KILL_TIMEOUT_MS = 30_000
+
+/** Sends a signal; with SIGKILL it waits for the end. CONFLICT unless it runs; INVALID_ARGUMENT (no such signal). */
+export async function killContainer(
+  engine: Engine,
+  reference: string,
+  signal: string,
+): Promise<void> {
+  const number = signal === '' || signal === '0' ? SIGKILL : parseSignal(signal)
+  if (number === undefined) throw new EngineError('INVALID_ARGUMENT', `invalid signal: ${signal}`)
+  const { id } = engine.containers.get(reference)
+  const exited = number === SIGKILL ? exitOf(engine, id) : undefined
+  try {
+    await engine.queues.run(id, () => killInQueue(engine, id, number, reference))
+    await exited?.promise
+  } finally {
+    exited?.cancel()
+  }
+}
+
+async function killInQueue(
+  engine: Engine,
+  id: string,
+  signal: number,
+  reference: string,
+): Promise<void> {
+  const container = engine.containers.get(id)
+  const { state } = container
+  if (!isRunningForUser(state)) {
+    throw new EngineError(
+      'CONFLICT',
+      `cannot kill container: ${reference}: container ${id} is not running`,
+    )
+  }
+  if (state.status === 'restarting') {
+    cancelRestart(engine, container)
+    return
+  }
+  const stopSignal = parseSignal(container.config.StopSignal ?? '')
+  // moby daemon/kill.go: with an own StopSignal other signals leave the restart policy alone.
+  const endsPolicy = stopSignal === undefined || signal === SIGKILL || signal === stopSignal
+  await sendSignal(engine, container, signal, { endsPolicy, killAtNs: 0n })
+}
+
+/** Marks the wish first, so that a restart of the engine knows it; then signals, and thaws what could not receive it. */
+export async function sendSignal(
+  engine: Engine,
+  container: ContainerRecord,
+  signal: number,
+  intent: { readonly endsPolicy: boolean; readonly killAtNs: bigint },
+): Promise<void> {
+  const { id, state } = container
+  const connection = engine.shims.get(id)
+  if (connection === undefined) {
+    throw new EngineError('INTERNAL', `container ${id} has no shim`)
+  }
+  const bookkeeping = {
+    ...container.bookkeeping,
+    isManuallyStopped: true,
+    isRestartCancelled: container.bookkeeping.isRestartCancelled || intent.endsPolicy,
+    killAtNs: intent.killAtNs === 0n ? container.bookkeeping.killAtNs : intent.killAtNs,
+  }
+  engine.events.commit('volatile', () => {
+    engine.containers.change(id, { bookkeeping })
+    engine.events.add(containerEvent(container, 'kill', { signal: String(signal) }))
+  })
+  try {
+    await connection.signal(signal)
+  } catch (error) {
+    // It has ended by itself meanwhile; the exit is on its way.
+    if (!isErrno(error, 'ESRCH', 'EPIPE', 'ECONNRESET')) {
+      throw new EngineError('INTERNAL', `cannot send ${signalName(signal)} to container ${id}`, {
+        cause: error,
+      })
+    }
+  }
+  if (state.status === 'paused' && intent.endsPolicy) {
+    thawCgroup(engine.host.cgroups, containerCgroup(engine, container))
+    engine.events.commit('volatile', () => {
+      engine.containers.change(id, { state: { ...state, status: 'running' } })
+    })
+  }
+}
+
+/** Between two runs there is nothing to signal: the next one does not come. */
+export function cancelRestart(engine: Engine, container: ContainerRecord): void {
+  const { id, state } = container
+  if (state.status !== 'restarting') return
+  engine.timers.get(id)?.[Symbol.dispose]()
+  engine.timers.delete(id)
+  const { restartAtNs: _, ...last } = state
+  engine.events.commit('volatile', () => {
+    engine.containers.change(id, {
+      state: { ...last, status: 'exited' },
+      bookkeeping: { ...container.bookkeeping, isManuallyStopped: true },
+    })
+  })
+  engine.waiters.exited(id, { exitCode: state.exitCode })
+}
+
+/** Kills whatever the container is doing and waits for its end. Nothing to do when it does not run. */
+export async function killAndWait(engine: Engine, id: string): Promise<void> {
+  const exited = exitOf(engine, id)
+  try {
+    const isSent = await engine.queues.run(id, async () => {
+      const container = engine.containers.byId(id)
+      if (container === undefined) return false
+      if (container.state.status === 'restarting') cancelRestart(engine, container)
+      if (!isAlive(container.state)) return false
+      await sendSignal(engine, container, SIGKILL, { endsPolicy: true, killAtNs: 0n })
+      return true
+    })
+    if (isSent) await exited.promise
+  } finally {
+    exited.cancel()
+  }
+}
+
+/** The end of the present run, registered before anything is sent. INTERNAL after a deadline. */
+export function exitOf(engine: Engine, id: string): { promise: Promise<void>; cancel: () => void } {
+  const controller = new AbortController()
+  const { promise: late, reject } = Promise.withResolvers<never>()
+  const timer = engine.clock.after(KILL_TIMEOUT_MS, () =>
+    reject(
+      new EngineError('INTERNAL', `tried to kill container, but did not receive an exit event`),
+    ),
+  )
+  late.catch(() => undefined) // nobody may be waiting any more
+  const exited = engine.waiters.add(id, 'exit', controller.signal).then(() => undefined)
+  return {
+    promise: Promise.race([exited, late]),
+    cancel: () => {
+      controller.abort()
+      timer[Symbol.dispose]()
+    },
+  }
+}
+
+/** StopSignal of the container; SIGTERM without one. */
+export function stopSignalOf(container: ContainerRecord): number {
+  return parseSignal(container.config.StopSignal ?? '') ?? SIGTERM
+}

@@ -1,0 +1,33 @@
+import { killCgroup, removeCgroup, signalProcess } from '@ctr/linux'
+import type { Engine } from '../engine.ts'
+import type { ContainerRecord } from './container.ts'
+import { isAlive } from './state.ts'
+
+const SIGKILL = 9
+
+/** The container's cgroup, relative to each hierarchy's mount point. */
+export function containerCgroup(
+  engine: Pick<Engine, 'config'>,
+  container: ContainerRecord,
+): string {
+  const parent = container.hostConfig.CgroupParent ?? ''
+  if (parent === '') return `${engine.config.cgroupParent}/${container.id}`
+  return `${parent.startsWith('/') ? '' : '/'}${parent}/${container.id}`
+}
+
+/** What a shim that was killed has left: its process (by pid and start time), and the cgroup with all that is in it. */
+export async function killLeftovers(
+  engine: Pick<Engine, 'config' | 'host' | 'log'>,
+  container: ContainerRecord,
+): Promise<void> {
+  const { state } = container
+  if (isAlive(state)) signalProcess(state.pid, state.startTime, SIGKILL)
+  const cgroup = containerCgroup(engine, container)
+  try {
+    await killCgroup(engine.host.cgroups, cgroup)
+    await removeCgroup(engine.host.cgroups, cgroup)
+  } catch (err) {
+    // A process in an uninterruptible wait: the next start of the engine looks again.
+    engine.log.error({ containerId: container.id, err }, 'leftovers of a container stay')
+  }
+}

@@ -1,0 +1,194 @@
+import { booleanFilter, type Filters } from '@ctr/api'
+import { EngineError } from '@ctr/errdefs'
+import type { Engine } from '../engine.ts'
+import type { Container, ContainerRecord } from './container.ts'
+import { parseNetworkMode } from './modes.ts'
+import { type ContainerStatus, isRunningForUser } from './state.ts'
+
+type Deps = Pick<Engine, 'containers' | 'networks' | 'execs' | 'images'>
+
+/** By id, name or unique id prefix. NOT_FOUND, INVALID_ARGUMENT (ambiguous). Waits for nobody. */
+export function getContainer(engine: Deps, reference: string): Container {
+  return view(engine, engine.containers.get(reference))
+}
+
+export interface ListOptions {
+  /** Those that do not run, too. */
+  readonly all: boolean
+  /** The newest n; 0: no limit. Implies `all`. */
+  readonly limit: number
+  readonly filters: Filters
+}
+
+export const CONTAINER_FILTERS = [
+  'ancestor',
+  'before',
+  'expose',
+  'exited',
+  'health',
+  'id',
+  'is-task',
+  'isolation',
+  'label',
+  'name',
+  'network',
+  'publish',
+  'since',
+  'status',
+  'volume',
+] as const
+
+/** Newest first. INVALID_ARGUMENT for a filter with an impossible value. */
+export function listContainers(engine: Deps, options: ListOptions): Container[] {
+  const { filters, limit } = options
+  const isWanted = compileFilters(engine, filters)
+  // A filter by state says itself which ones.
+  const isAll = options.all || limit > 0 || filters.has('status') || filters.has('exited')
+  const found = engine.containers
+    .all()
+    .reverse()
+    .filter((container) => isAll || isRunningForUser(container.state))
+    .filter(isWanted)
+  return (limit > 0 ? found.slice(0, limit) : found).map((container) => view(engine, container))
+}
+
+export function view(engine: Deps, container: ContainerRecord): Container {
+  return {
+    ...container,
+    endpoints: engine.networks.endpointsOfContainer(container.id),
+    execIds: engine.execs
+      .ofContainer(container.id)
+      .filter((exec) => exec.state.status !== 'exited')
+      .map((exec) => exec.id),
+  }
+}
+
+const STATUSES: readonly string[] = [
+  'created',
+  'running',
+  'paused',
+  'restarting',
+  'removing',
+  'exited',
+  'dead',
+] satisfies ContainerStatus[]
+
+type Predicate = (container: ContainerRecord) => boolean
+
+/** Values of one filter are alternatives, filters must all hold. */
+function compileFilters(engine: Deps, filters: Filters): Predicate {
+  const predicates = [...filters]
+    .filter(([, values]) => values.length > 0)
+    .map(([key, values]) => compileFilter(engine, filters, key, values))
+  return (container) => predicates.every((predicate) => predicate(container))
+}
+
+function compileFilter(
+  engine: Deps,
+  filters: Filters,
+  key: string,
+  values: readonly string[],
+): Predicate {
+  switch (key) {
+    case 'id':
+      return (container) => values.some((value) => container.id.startsWith(value))
+    case 'name': {
+      const patterns = values.map((value) => parseRegex(value, key))
+      return ({ name }) =>
+        patterns.some((pattern) => pattern.test(name) || pattern.test(`/${name}`))
+    }
+    case 'label':
+      return ({ config }) => values.every((value) => matchesLabel(config.Labels ?? {}, value))
+    case 'status':
+      for (const value of values) {
+        if (!STATUSES.includes(value)) throw invalidFilter(key, value)
+      }
+      return ({ state }) => values.includes(state.status)
+    case 'exited': {
+      const codes = values.map((value) => {
+        if (!/^-?\d+$/.test(value)) throw invalidFilter(key, value)
+        return Number(value)
+      })
+      return ({ state }) =>
+        !isRunningForUser(state) && state.startedAtNs !== 0n && codes.includes(state.exitCode)
+    }
+    case 'ancestor': {
+      const ids = new Set(values.flatMap((value) => engine.images.find(value)?.id ?? []))
+      return ({ imageId, imageReference }) => ids.has(imageId) || values.includes(imageReference)
+    }
+    case 'before':
+    case 'since': {
+      const bounds = values.map((value) => engine.containers.get(value).createdAtNs)
+      return ({ createdAtNs }) =>
+        bounds.some((bound) => (key === 'before' ? createdAtNs < bound : createdAtNs > bound))
+    }
+    case 'volume':
+      return ({ mounts }) =>
+        mounts.some((mount) =>
+          [mount.name, mount.source, mount.destination].some(
+            (text) => text !== undefined && text !== '' && values.includes(text),
+          ),
+        )
+    case 'network':
+      return (container) => isOnNetwork(engine, container, values)
+    case 'publish':
+    case 'expose':
+      return (container) => values.some((value) => hasPort(container, key, value))
+    case 'health':
+      return ({ config }) => values.includes('none') && config.Healthcheck === undefined
+    case 'is-task':
+      return () => booleanFilter(filters, key) !== true
+    case 'isolation':
+      return () => values.includes('default') || values.includes('')
+    default:
+      throw new EngineError('INVALID_ARGUMENT', `invalid filter '${key}'`)
+  }
+}
+
+/** `key` or `key=value`. */
+export function matchesLabel(labels: Readonly<Record<string, string>>, filter: string): boolean {
+  const equals = filter.indexOf('=')
+  if (equals === -1) return Object.hasOwn(labels, filter)
+  const key = filter.slice(0, equals)
+  return Object.hasOwn(labels, key) && labels[key] === filter.slice(equals + 1)
+}
+
+function isOnNetwork(engine: Deps, container: ContainerRecord, values: readonly string[]): boolean {
+  const mode = parseNetworkMode(container.hostConfig)
+  const names = [
+    mode.kind === 'network' ? mode.name : mode.kind,
+    ...Object.keys(container.networkingConfig.EndpointsConfig ?? {}),
+  ]
+  const wanted = new Set(values.flatMap((value) => engine.networks.find(value)?.id ?? []))
+  if (names.some((name) => values.includes(name))) return true
+  return engine.networks
+    .endpointsOfContainer(container.id)
+    .some((endpoint) => wanted.has(endpoint.networkId))
+}
+
+/** `80`, `80/udp`, `8000-8080/tcp` */
+function hasPort(container: ContainerRecord, key: 'publish' | 'expose', value: string): boolean {
+  const match = /^(\d{1,5})(?:-(\d{1,5}))?(?:\/(tcp|udp|sctp))?$/.exec(value)
+  if (match === null) throw invalidFilter(key, value)
+  const first = Number(match[1])
+  const last = Number(match[2] ?? match[1])
+  const protocol = match[3] ?? 'tcp'
+  const { config, hostConfig } = container
+  const ports = key === 'expose' ? config.ExposedPorts : hostConfig.PortBindings
+  return Object.keys(ports ?? {}).some((port) => {
+    const [number = '', portProtocol = 'tcp'] = port.split('/')
+    return portProtocol === protocol && Number(number) >= first && Number(number) <= last
+  })
+}
+
+export function parseRegex(text: string, key: string): RegExp {
+  try {
+    return new RegExp(text)
+  } catch (cause) {
+    throw new EngineError('INVALID_ARGUMENT', `invalid filter '${key}=${text}'`, { cause })
+  }
+}
+
+function invalidFilter(key: string, value: string): EngineError {
+  return new EngineError('INVALID_ARGUMENT', `invalid filter '${key}=${value}'`)
+}

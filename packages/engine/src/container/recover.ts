@@ -1,0 +1,287 @@
+import { readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { isErrno } from '@ctr/errdefs'
+import type { ShimConnection } from '@ctr/shim'
+import type { Engine } from '../engine.ts'
+import { recordExecExit, superviseExec } from '../exec/start.ts'
+import { recoverVolumes } from '../volume/recover.ts'
+import type { ContainerRecord } from './container.ts'
+import { containerEvent } from './container-event.ts'
+import { removeContainerFiles } from './create.ts'
+import { recordExit, scheduleRestart, superviseContainer } from './exit.ts'
+import { killAndWait } from './kill.ts'
+import { killLeftovers } from './leftovers.ts'
+import { type Probe, probeRuntimeDir } from './probe.ts'
+import { removeContainerRecord } from './remove.ts'
+import { parseRestartPolicy, startsWithEngine } from './restart-policy.ts'
+import {
+  containerRuntimeDir,
+  containersRuntimeDir,
+  execRuntimeDir,
+  execsRuntimeDir,
+  isRuntimeDirOf,
+} from './runtime-dir.ts'
+import { startInQueue } from './start.ts'
+import { isAlive, lastRun } from './state.ts'
+
+/**
+ * Makes the rows and the host agree after the previous engine has ended in whatever way: adopts what runs, records what
+ * has ended, finishes or undoes what was half done, removes what belongs to nobody. One container never holds up the
+ * rest: a shim that does not answer in time is waited for in the background.
+ */
+const ANSWER_DEADLINE_MS = 3000
+
+export async function recover(engine: Engine): Promise<void> {
+  const directories = await listRuntimeDirs(containersRuntimeDir(engine.config))
+  const execDirectories = await listRuntimeDirs(execsRuntimeDir(engine.config))
+  await Promise.all(
+    engine.containers.all().map((container) => {
+      const hasDirectory = directories.some((name) => isRuntimeDirOf(baseName(name), container.id))
+      return isolate(engine, container.id, () => recoverContainer(engine, container, hasDirectory))
+    }),
+  )
+  await Promise.all(
+    engine.execs.all().map((exec) => isolate(engine, exec.id, () => recoverExec(engine, exec.id))),
+  )
+  await removeOrphanedRuntimeDirs(engine, directories, execDirectories)
+  await removeOrphanedFiles(engine)
+  await recoverVolumes(engine)
+  const live = engine.containers.all().filter((container) => isAlive(container.state))
+  await engine.networks.reconcile(new Set(live.map((container) => container.id)))
+  for (const container of engine.containers.all()) resume(engine, container)
+}
+
+/** A failure of one is logged and does not stop the start of the engine. */
+async function isolate(engine: Engine, id: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work()
+  } catch (err) {
+    engine.log.error({ id, err }, 'recovery')
+  }
+}
+
+async function listRuntimeDirs(parent: string): Promise<string[]> {
+  try {
+    return await readdir(parent)
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return []
+    throw error
+  }
+}
+
+/** Without what `probeRuntimeDir` appends. */
+function baseName(name: string): string {
+  return name.replace(/\.gone$/, '')
+}
+
+async function recoverContainer(
+  engine: Engine,
+  container: ContainerRecord,
+  hasDirectory: boolean,
+): Promise<void> {
+  if (!hasDirectory && !isAlive(container.state)) return
+  await withDeadline(
+    engine,
+    container.id,
+    containerRuntimeDir(engine.config, container.id),
+    (probe) => engine.queues.run(container.id, () => settleContainer(engine, container.id, probe)),
+  )
+}
+
+/** Settles now, or later in the background if the shim does not answer. */
+async function withDeadline(
+  engine: Engine,
+  id: string,
+  runtimeDir: string,
+  settle: (probe: Probe) => Promise<void>,
+): Promise<void> {
+  const settled = probeRuntimeDir(runtimeDir).then(settle)
+  const { promise: late, resolve } = Promise.withResolvers<'late'>()
+  using _timer = engine.clock.after(ANSWER_DEADLINE_MS, () => resolve('late'))
+  if ((await Promise.race([settled, late])) !== 'late') return
+  engine.log.error({ id, runtimeDir }, 'a shim does not answer; going on without it')
+  engine.supervision.run('late recovery', id, () => settled)
+}
+
+async function settleContainer(engine: Engine, id: string, probe: Probe): Promise<void> {
+  const container = engine.containers.byId(id)
+  if (container === undefined) return
+  switch (probe.kind) {
+    case 'running':
+      adopt(engine, container, probe.connection)
+      return
+    case 'ended':
+      if (!isAlive(container.state)) recordLateStart(engine, container, probe.record.finishedAtNs)
+      await recordExit(engine, engine.containers.get(id), probe.record)
+      break
+    case 'lost':
+      await killLeftovers(engine, container)
+      await recordExit(engine, container, undefined)
+  }
+  await removeRuntimeDir(containerRuntimeDir(engine.config, id))
+}
+
+/** It runs. If the row does not say so, its start was under way when the engine was killed. */
+function adopt(engine: Engine, container: ContainerRecord, connection: ShimConnection): void {
+  const { id, state } = container
+  const { pid, startTime } = connection
+  const isKnown = isAlive(state) && state.pid === pid && state.startTime === startTime
+  if (!isKnown) recordLateStart(engine, container, connection.startedAtNs, { pid, startTime })
+  superviseContainer(engine, id, connection)
+  engine.log.info({ containerId: id, pid }, 'adopted')
+}
+
+/** The start that the killed engine did not come to record. */
+function recordLateStart(
+  engine: Engine,
+  container: ContainerRecord,
+  startedAtNs: bigint,
+  // A process that has ended already: any pid but 0 will do for the moment before its exit is recorded.
+  process: { readonly pid: number; readonly startTime: bigint } = { pid: 1, startTime: 0n },
+): void {
+  engine.events.commit('volatile', () => {
+    engine.containers.change(container.id, {
+      state: {
+        ...lastRun(container.state),
+        status: 'running',
+        ...process,
+        startedAtNs,
+        exitCode: 0,
+        isOomKilled: false,
+        error: '',
+      },
+      bookkeeping: {
+        ...container.bookkeeping,
+        hasStartedBefore: true,
+        isManuallyStopped: false,
+        isRestartCancelled: false,
+        killAtNs: 0n,
+      },
+    })
+    engine.events.add(containerEvent(container, 'start'))
+  })
+}
+
+async function recoverExec(engine: Engine, id: string): Promise<void> {
+  const exec = engine.execs.get(id)
+  if (exec.state.status === 'exited') return
+  const runtimeDir = execRuntimeDir(engine.config, id)
+  await withDeadline(engine, id, runtimeDir, async (probe) => {
+    if (engine.execs.find(id) === undefined) return
+    if (probe.kind === 'running') {
+      const { pid, startTime } = probe.connection
+      if (exec.state.status === 'created') {
+        engine.events.commit('volatile', () => {
+          engine.execs.change(id, { status: 'running', pid, startTime })
+        })
+      }
+      superviseExec(engine, id, probe.connection)
+      return
+    }
+    if (exec.state.status === 'created' && probe.kind === 'ended') {
+      const exitCode = probe.record.exitCode
+      engine.events.commit('volatile', () => {
+        engine.execs.change(id, { status: 'exited', pid: 0, exitCode })
+      })
+    }
+    recordExecExit(engine, id, probe.kind === 'ended' ? probe.record : undefined)
+    await removeRuntimeDir(runtimeDir)
+  })
+}
+
+async function removeRuntimeDir(path: string): Promise<void> {
+  await rm(path, { recursive: true, force: true })
+  await rm(`${path}.gone`, { recursive: true, force: true })
+}
+
+const SIGKILL = 9
+
+/** Of containers and execs that have no row: whatever still runs there is killed. */
+async function removeOrphanedRuntimeDirs(
+  engine: Engine,
+  directories: readonly string[],
+  execDirectories: readonly string[],
+): Promise<void> {
+  const containerIds = engine.containers.all().map(({ id }) => id)
+  const execIds = engine.execs.all().map(({ id }) => id)
+  const orphans = [
+    ...orphansOf(directories, containerIds).map((name) =>
+      join(containersRuntimeDir(engine.config), name),
+    ),
+    ...orphansOf(execDirectories, execIds).map((name) =>
+      join(execsRuntimeDir(engine.config), name),
+    ),
+  ]
+  await Promise.all(
+    orphans.map((path) =>
+      isolate(engine, path, () =>
+        withDeadline(engine, path, path, async (probe) => {
+          engine.log.warn({ path, found: probe.kind }, 'a runtime directory without a row')
+          if (probe.kind === 'running') {
+            await probe.connection.signal(SIGKILL).catch(() => undefined)
+            await probe.connection.exited.catch(() => undefined)
+          }
+          await removeRuntimeDir(path)
+        }),
+      ),
+    ),
+  )
+}
+
+function orphansOf(names: readonly string[], ids: readonly string[]): string[] {
+  const bases = new Set(names.map(baseName))
+  return [...bases].filter((name) => !ids.some((id) => isRuntimeDirOf(name, id)))
+}
+
+/** Layers and directories of creations that were not finished, and of removals that were. */
+async function removeOrphanedFiles(engine: Engine): Promise<void> {
+  const directory = join(engine.config.dataRoot, 'containers')
+  const names = await listRuntimeDirs(directory)
+  const orphans = new Set([...names, ...engine.images.containerLayerIds()])
+  for (const id of orphans) {
+    if (engine.containers.byId(id) !== undefined) continue
+    engine.log.info({ containerId: id }, 'remove files of a container without a row')
+    await removeContainerFiles(engine, id)
+  }
+}
+
+/** What the previous engine would have done next. */
+function resume(engine: Engine, container: ContainerRecord): void {
+  const { id, state, bookkeeping, hostConfig } = container
+  if (isAlive(state)) {
+    if (bookkeeping.killAtNs !== 0n) resumeStop(engine, id, bookkeeping.killAtNs)
+    return
+  }
+  if (state.status === 'restarting') {
+    const leftMs = Number((state.restartAtNs - engine.clock.nowNs()) / 1_000_000n)
+    if (!engine.timers.has(id)) scheduleRestart(engine, id, Math.max(0, leftMs))
+    return
+  }
+  if (hostConfig.AutoRemove === true && state.status === 'exited') {
+    engine.background.run('remove after exit', id, () =>
+      engine.queues.run(id, async () => {
+        if (engine.containers.byId(id)?.state.status !== 'exited') return
+        await removeContainerRecord(engine, id, { volumes: true })
+      }),
+    )
+    return
+  }
+  const policy = parseRestartPolicy(hostConfig.RestartPolicy)
+  const run = { exitCode: state.exitCode, restartCount: container.restartCount, ...bookkeeping }
+  if (!startsWithEngine(policy, run)) return
+  engine.background.run('start with the engine', id, () =>
+    engine.queues.run(id, () => startInQueue(engine, id, { cause: 'user' })),
+  )
+}
+
+/** A stop whose grace was running. */
+function resumeStop(engine: Engine, id: string, killAtNs: bigint): void {
+  const leftMs = Number((killAtNs - engine.clock.nowNs()) / 1_000_000n)
+  engine.timers.set(
+    id,
+    engine.clock.after(Math.max(0, leftMs), () => {
+      engine.timers.delete(id)
+      engine.background.run('end a stop of the previous engine', id, () => killAndWait(engine, id))
+    }),
+  )
+}

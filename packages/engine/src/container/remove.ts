@@ -1,0 +1,99 @@
+import { EngineError } from '@ctr/errdefs'
+import type { Engine } from '../engine.ts'
+import { markPending, removeVolumeFiles } from '../volume/remove.ts'
+import { volumeEvent } from '../volume/volume-event.ts'
+import { containerEvent } from './container-event.ts'
+import { removeContainerFiles } from './create.ts'
+import { killAndWait } from './kill.ts'
+import { isAlive, isRunningForUser } from './state.ts'
+
+export interface RemoveOptions {
+  /** Kill it first if it runs. */
+  readonly force: boolean
+  /** Anonymous volumes too. */
+  readonly volumes: boolean
+  /** Docker's `rm --link`; there are no legacy links here. */
+  readonly link?: boolean
+}
+
+/** How often a forced removal kills a container that somebody keeps starting. */
+const MAX_ATTEMPTS = 5
+
+/** CONFLICT while it runs, unless forced. NOT_FOUND. */
+export async function removeContainer(
+  engine: Engine,
+  reference: string,
+  options: RemoveOptions,
+): Promise<void> {
+  const { id, name } = engine.containers.get(reference)
+  if (options.link === true) {
+    throw new EngineError(
+      'INVALID_ARGUMENT',
+      `Conflict, cannot remove the default link name of the container`,
+    )
+  }
+  for (let attempt = 1; ; attempt++) {
+    const isRemoved = await engine.queues.run(id, async () => {
+      const container = engine.containers.byId(id)
+      // --rm, or another removal, was faster.
+      if (container === undefined) return true
+      const { state } = container
+      if (isRunningForUser(state) && !options.force) {
+        throw new EngineError(
+          'CONFLICT',
+          state.status === 'paused'
+            ? `cannot remove container "/${name}": container is paused and must be unpaused first`
+            : `cannot remove container "/${name}": container is ${state.status}: stop the container before removing or force remove`,
+        )
+      }
+      if (isAlive(state)) return false
+      await removeContainerRecord(engine, id, options)
+      return true
+    })
+    if (isRemoved) return
+    if (attempt === MAX_ATTEMPTS) {
+      throw new EngineError('CONFLICT', `cannot remove container "/${name}": could not kill`)
+    }
+    await killAndWait(engine, id)
+  }
+}
+
+/**
+ * In the container's queue; its process is gone. The row first: what a crash leaves of the files has no row, and the
+ * next start of the engine removes it.
+ */
+export async function removeContainerRecord(
+  engine: Engine,
+  id: string,
+  options: { readonly volumes: boolean },
+): Promise<void> {
+  const container = engine.containers.get(id)
+  engine.timers.get(id)?.[Symbol.dispose]()
+  engine.timers.delete(id)
+  await engine.networks.disconnect(id)
+  const doomed = options.volumes ? anonymousVolumes(engine, id) : []
+  for (const name of doomed) await markPending(engine, name)
+  engine.events.commit('durable', () => {
+    engine.containers.delete(id)
+    engine.execs.forgetContainer(id)
+    engine.events.add(containerEvent(container, 'destroy'))
+    for (const name of doomed) {
+      engine.events.add(volumeEvent(engine.volumes.get(name), 'destroy'))
+      engine.volumes.delete(name)
+    }
+  })
+  engine.pendingAttachments.cancel(id)
+  engine.waiters.removed(id, { exitCode: container.state.exitCode })
+  await removeContainerFiles(engine, id)
+  for (const name of doomed) await removeVolumeFiles(engine, name)
+}
+
+/** Its own, that no other container mounts (--volumes-from). */
+function anonymousVolumes(engine: Engine, id: string): string[] {
+  const { mounts } = engine.containers.get(id)
+  return mounts
+    .filter((mount) => mount.type === 'volume' && mount.isAnonymous)
+    .map((mount) => mount.name ?? '')
+    .filter((name) => engine.containers.volumeUsers(name).every((user) => user === id))
+    .filter((name) => engine.volumes.find(name) !== undefined)
+}

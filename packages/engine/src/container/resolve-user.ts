@@ -1,0 +1,55 @@
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Engine } from '../engine.ts'
+import type { ContainerRecord } from './container.ts'
+import { type ResolvedUser, resolveUser } from './user.ts'
+
+/** Larger account files are refused: they are read into memory as a whole. */
+const MAX_BYTES = 4 * 1024 * 1024
+
+interface Accounts {
+  readonly passwd: string
+  readonly group: string
+}
+
+/** Account files of images, by image id: images never change. */
+const imageAccounts = new Map<string, Accounts>()
+const CACHED_IMAGES = 64
+
+/** Who the container's process (or an exec of it) runs as, by the container's own files as they are now. */
+export function resolveContainerUser(
+  engine: Pick<Engine, 'images' | 'config'>,
+  container: ContainerRecord,
+  user: string,
+): ResolvedUser {
+  const { passwd, group } = readAccounts(engine, container)
+  return resolveUser(user, container.hostConfig.GroupAdd ?? [], passwd, group)
+}
+
+function readAccounts(
+  engine: Pick<Engine, 'images' | 'config'>,
+  container: ContainerRecord,
+): Accounts {
+  const lower = container.layers.map((layer) => join(engine.config.dataRoot, layer))
+  // Before the first start nothing can differ from the image.
+  const isFresh = readdirSync(container.upperDir).length === 0
+  const key = container.imageId
+  const cached = isFresh ? imageAccounts.get(key) : undefined
+  if (cached !== undefined) return cached
+  const layers = isFresh ? lower : [container.upperDir, ...lower]
+  const accounts = {
+    passwd: readText(engine, layers, '/etc/passwd'),
+    group: readText(engine, layers, '/etc/group'),
+  }
+  if (isFresh) {
+    if (imageAccounts.size >= CACHED_IMAGES) {
+      imageAccounts.delete(imageAccounts.keys().next().value ?? '')
+    }
+    imageAccounts.set(key, accounts)
+  }
+  return accounts
+}
+
+function readText(engine: Pick<Engine, 'images'>, layers: readonly string[], path: string): string {
+  return engine.images.readRootFile([...layers], path, MAX_BYTES)?.toString('utf8') ?? ''
+}

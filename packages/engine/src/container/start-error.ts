@@ -1,0 +1,115 @@
+import { EngineError } from '@ctr/errdefs'
+import type { ShimError } from '@ctr/shim'
+
+/** Why a process could not be started: what the caller is told, and what the container's state keeps. */
+export interface StartFailure {
+  readonly error: EngineError
+  /** 127: command not found; 126: it cannot be run; 128: anything else. As Docker's. */
+  readonly exitCode: number
+}
+
+const CREATE_PREFIX =
+  'failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: '
+const EXEC_PREFIX = 'OCI runtime exec failed: exec failed: unable to start container process: '
+
+/**
+ * Docker's words for a failed operation: the docker CLI reads 126 and 127 from them. Decided by operation and errno.
+ * moby daemon/errors.go translateContainerdStartErr
+ */
+export function describeStartFailure(
+  cause: ShimError,
+  command: string,
+  kind: 'start' | 'exec',
+): StartFailure {
+  const { reason, exitCode, isInvalid } = explain(cause, command)
+  const prefix = kind === 'start' ? CREATE_PREFIX : EXEC_PREFIX
+  const code = isInvalid ? 'INVALID_ARGUMENT' : 'INTERNAL'
+  return { error: new EngineError(code, `${prefix}${reason}: unknown`, { cause }), exitCode }
+}
+
+interface Explanation {
+  readonly reason: string
+  readonly exitCode: number
+  /** The request's fault, not ours. */
+  readonly isInvalid: boolean
+}
+
+export const UNKNOWN_FAILURE = 128
+
+function explain(cause: ShimError, command: string): Explanation {
+  switch (cause.op) {
+    case 'exec':
+      return explainExec(cause, command)
+    case 'chdir':
+      return {
+        reason: `chdir to cwd ("${cause.detail}") set in config.json failed: ${errnoText(cause.code)}`,
+        exitCode: cause.code === 'EACCES' ? 126 : 127,
+        isInvalid: true,
+      }
+    case 'bind':
+    case 'mount':
+    case 'mkdir':
+      return explainMount(cause)
+    default:
+      return {
+        reason: `error during container init: ${cause.message}`,
+        exitCode: UNKNOWN_FAILURE,
+        isInvalid: false,
+      }
+  }
+}
+
+function explainExec(cause: ShimError, command: string): Explanation {
+  const name = JSON.stringify(command)
+  if (cause.code === 'ENOENT' || cause.code === 'ENOTDIR') {
+    const reason = command.includes('/')
+      ? `exec: ${name}: stat ${command}: ${errnoText(cause.code)}`
+      : `exec: ${name}: executable file not found in $PATH`
+    return { reason, exitCode: 127, isInvalid: true }
+  }
+  return { reason: `exec: ${name}: ${errnoText(cause.code)}`, exitCode: 126, isInvalid: true }
+}
+
+function explainMount(cause: ShimError): Explanation {
+  const reason = `error during container init: error mounting ${cause.detail} to rootfs: ${errnoText(cause.code)}`
+  switch (cause.code) {
+    case 'ENOTDIR':
+      return {
+        reason: `${reason}: Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type`,
+        exitCode: 127,
+        isInvalid: true,
+      }
+    case 'ENOENT':
+      return { reason, exitCode: 127, isInvalid: true }
+    case 'EACCES':
+      return { reason, exitCode: 126, isInvalid: true }
+    default:
+      return { reason, exitCode: UNKNOWN_FAILURE, isInvalid: false }
+  }
+}
+
+/** strerror(3) of the errors that users see; the name for the others. */
+const TEXTS: Readonly<Record<string, string>> = {
+  E2BIG: 'argument list too long',
+  EACCES: 'permission denied',
+  EADDRINUSE: 'address already in use',
+  EADDRNOTAVAIL: 'cannot assign requested address',
+  EBUSY: 'device or resource busy',
+  EINVAL: 'invalid argument',
+  EISDIR: 'is a directory',
+  ELOOP: 'too many levels of symbolic links',
+  ENAMETOOLONG: 'file name too long',
+  ENODEV: 'no such device',
+  ENOENT: 'no such file or directory',
+  ENOEXEC: 'exec format error',
+  ENOMEM: 'cannot allocate memory',
+  ENOSPC: 'no space left on device',
+  ENOTDIR: 'not a directory',
+  EPERM: 'operation not permitted',
+  EROFS: 'read-only file system',
+  ETXTBSY: 'text file busy',
+}
+
+function errnoText(code: string): string {
+  return TEXTS[code] ?? code
+}

@@ -1,0 +1,369 @@
+import { mkdirSync } from 'node:fs'
+import { mkdir, rm } from 'node:fs/promises'
+import { EngineError, isErrno } from '@ctr/errdefs'
+import { compileSeccomp } from '@ctr/linux'
+import { type EndpointPlan, portConflictError } from '@ctr/network'
+import type { NamespaceType, RuntimeSpec } from '@ctr/oci'
+import {
+  compileStart,
+  initBinaryPath,
+  type Program,
+  type ShimConnection,
+  ShimError,
+  type StartInput,
+} from '@ctr/shim'
+import type { Engine } from '../engine.ts'
+import {
+  addressesOf,
+  connectNetworks,
+  effectiveNetworkMode,
+  networkPlan,
+} from './connect-networks.ts'
+import type { ContainerRecord } from './container.ts'
+import { containerEvent, mountEvents, networkEvent } from './container-event.ts'
+import { resolveBlockIo, resolveDevices } from './devices.ts'
+import { superviseContainer } from './exit.ts'
+import { launch } from './launch.ts'
+import { parseLogSettings } from './log-options.ts'
+import { networkModeContainer } from './modes.ts'
+import { removeContainerRecord } from './remove.ts'
+import { resolveContainerUser } from './resolve-user.ts'
+import { rootfsMountpoint } from './rootfs.ts'
+import { containerRuntimeDir } from './runtime-dir.ts'
+import { writeRuntimeFiles } from './runtime-files.ts'
+import { compileSpec } from './spec.ts'
+import { describeStartFailure, type StartFailure, UNKNOWN_FAILURE } from './start-error.ts'
+import { isAlive, lastRun } from './state.ts'
+
+export interface StartOptions {
+  /** Size of the terminal, set before the process runs; 0: unknown. */
+  readonly consoleSize?: { readonly rows: number; readonly columns: number }
+}
+
+/** Resolves when the container's process runs. NOT_MODIFIED if it does already; CONFLICT; INVALID_ARGUMENT (126, 127). */
+export function startContainer(
+  engine: Engine,
+  reference: string,
+  options: StartOptions = {},
+): Promise<void> {
+  const { id } = engine.containers.get(reference)
+  return engine.queues.run(id, () => startInQueue(engine, id, { ...options, cause: 'user' }))
+}
+
+export interface QueuedStart extends StartOptions {
+  readonly cause: 'user' | 'policy'
+}
+
+/** Only in the container's queue. A failure is recorded in the container's state. */
+export async function startInQueue(
+  engine: Engine,
+  id: string,
+  options: QueuedStart,
+): Promise<void> {
+  const container = engine.containers.get(id)
+  assertCanStart(container, options.cause)
+  const attachments = engine.pendingAttachments.take(id)
+  try {
+    await startProcess(engine, container, options, attachments)
+  } catch (error) {
+    for (const attachment of attachments) attachment.resolve(undefined)
+    const failure = toFailure(container, error)
+    await recordFailure(engine, container, failure)
+    throw failure.error
+  }
+}
+
+function assertCanStart(container: ContainerRecord, cause: QueuedStart['cause']): void {
+  switch (container.state.status) {
+    case 'running':
+      throw new EngineError('NOT_MODIFIED', `container ${container.id} is already running`)
+    case 'paused':
+      throw new EngineError('CONFLICT', 'cannot start a paused container, try unpause instead')
+    case 'removing':
+    case 'dead':
+      throw new EngineError('CONFLICT', 'container is marked for removal and cannot be started')
+    case 'restarting':
+      // Docker counts it as running: the policy will start it.
+      if (cause === 'policy') return
+      throw new EngineError('NOT_MODIFIED', `container ${container.id} is restarting`)
+    case 'created':
+    case 'exited':
+  }
+}
+
+type Attachments = ReturnType<Engine['pendingAttachments']['take']>
+
+async function startProcess(
+  engine: Engine,
+  container: ContainerRecord,
+  options: QueuedStart,
+  attachments: Attachments,
+): Promise<void> {
+  const { id } = container
+  await using undo = new AsyncDisposableStack()
+  await makeBindSources(container)
+
+  const mode = effectiveNetworkMode(engine, container)
+  undo.defer(() => engine.networks.disconnect(id))
+  const endpoints = await connectNetworks(engine, container, mode)
+
+  const hostname = visibleHostname(engine, container)
+  writeRuntimeFiles(engine, container, mode, { hostname, addresses: addressesOf(endpoints) })
+  const program = compileProgram(engine, container, {
+    endpoints,
+    hostname,
+    expectAttach: attachments.length,
+    consoleSize: options.consoleSize,
+  })
+
+  const runtimeDir = containerRuntimeDir(engine.config, id)
+  mkdirSync(runtimeDir, { mode: 0o700 })
+  undo.defer(() => rm(runtimeDir, { recursive: true, force: true }))
+  const connection = await launch(engine, program, runtimeDir, attachments).catch((error) => {
+    throw asPortConflict(error, program, endpoints) ?? error
+  })
+  for (const warning of connection.warnings) {
+    engine.log.warn({ containerId: id, err: warning }, 'start')
+  }
+
+  recordStart(engine, container, connection, endpoints, options)
+  undo.move()
+  superviseContainer(engine, id, connection)
+}
+
+function recordStart(
+  engine: Engine,
+  container: ContainerRecord,
+  connection: ShimConnection,
+  endpoints: readonly EndpointPlan[],
+  options: QueuedStart,
+): void {
+  const isByUser = options.cause === 'user'
+  engine.events.commit('volatile', () => {
+    engine.containers.change(container.id, {
+      state: {
+        ...lastRun(container.state),
+        status: 'running',
+        pid: connection.pid,
+        startTime: connection.startTime,
+        startedAtNs: connection.startedAtNs,
+        exitCode: 0,
+        isOomKilled: false,
+        error: '',
+      },
+      ...(isByUser ? { restartCount: 0 } : {}),
+      bookkeeping: {
+        hasStartedBefore: true,
+        isManuallyStopped: false,
+        isRestartCancelled: false,
+        killAtNs: 0n,
+        restartDelayMs: isByUser ? 0 : container.bookkeeping.restartDelayMs,
+      },
+    })
+    for (const event of mountEvents(engine, container, 'mount')) engine.events.add(event)
+    for (const endpoint of endpoints) {
+      engine.events.add(networkEvent(engine, container, endpoint, 'connect'))
+    }
+    engine.events.add(containerEvent(container, 'start'))
+  })
+}
+
+export interface ProgramOptions {
+  readonly endpoints: readonly EndpointPlan[]
+  readonly hostname: string
+  readonly expectAttach: number
+  readonly consoleSize: StartOptions['consoleSize']
+}
+
+/** The launch program, complete: what `run` executes and `run --explain` prints. */
+export function compileProgram(
+  engine: Engine,
+  container: ContainerRecord,
+  options: ProgramOptions,
+): Program {
+  const { config, hostConfig } = container
+  const { rows = 0, columns = 0 } = options.consoleSize ?? sizeOf(hostConfig.ConsoleSize)
+  const spec = compileContainerSpec(engine, container, options.hostname, { rows, columns })
+  const input: StartInput = {
+    spec,
+    containerId: container.id,
+    runtimeDir: containerRuntimeDir(engine.config, container.id),
+    rootfs: {
+      kind: 'overlay',
+      base: engine.config.dataRoot,
+      lower: container.layers,
+      upper: `containers/${container.id}/upper`,
+      work: `containers/${container.id}/work`,
+      mountpoint: rootfsMountpoint(engine),
+    },
+    log: logTarget(engine, container),
+    stdio: {
+      stdin: config.OpenStdin === true,
+      tty: config.Tty === true,
+      stdinOnce: config.StdinOnce === true,
+      rows,
+      columns,
+    },
+    expectAttach: options.expectAttach,
+    waitForStart: false,
+    seccompFilter: seccompFilter(spec),
+    network: networkPlan(options.endpoints),
+    cgroupParent: engine.config.cgroupParent,
+    cpuset: (hostConfig.CgroupParent ?? '') === '' ? engine.cpuset : undefined,
+    ...((hostConfig.Init ?? engine.config.initByDefault) ? { initBinary: initBinaryPath } : {}),
+  }
+  return compileStart(input, engine.host)
+}
+
+/** Looks everything up that the spec needs of other containers, the image and the host. */
+export function compileContainerSpec(
+  engine: Engine,
+  container: ContainerRecord,
+  hostname: string,
+  size: { readonly rows: number; readonly columns: number },
+): RuntimeSpec {
+  return compileSpec({
+    container,
+    host: engine.host,
+    user: resolveContainerUser(engine, container, container.config.User ?? ''),
+    devices: resolveDevices(container.hostConfig),
+    blockIO: resolveBlockIo(container.hostConfig),
+    joined: joinedPids(engine, container),
+    hostname,
+    noNewPrivileges: engine.config.noNewPrivileges,
+    defaultUlimits: engine.config.defaultUlimits,
+    ...size,
+  })
+}
+
+export function seccompFilter(spec: RuntimeSpec): Uint8Array | undefined {
+  const rules = spec.linux?.seccomp
+  return rules === undefined ? undefined : compileSeccomp(rules)
+}
+
+function logTarget(engine: Engine, container: ContainerRecord): StartInput['log'] {
+  const settings = parseLogSettings(
+    container.config,
+    container.hostConfig,
+    engine.config.defaultLog,
+  )
+  return settings === undefined ? undefined : { path: container.logPath, ...settings }
+}
+
+function sizeOf(size: readonly number[] | undefined): { rows: number; columns: number } {
+  return { rows: size?.[0] ?? 0, columns: size?.[1] ?? 0 }
+}
+
+/** PIDs of the containers whose namespaces are shared. CONFLICT unless they run. */
+function joinedPids(
+  engine: Engine,
+  container: ContainerRecord,
+): Partial<Record<NamespaceType, number>> {
+  const { NetworkMode, IpcMode, PidMode } = container.hostConfig
+  const network = pidOf(engine, NetworkMode, 'network')
+  const ipc = pidOf(engine, IpcMode, 'IPC')
+  const pid = pidOf(engine, PidMode, 'PID')
+  return {
+    ...(network === undefined ? {} : { network }),
+    ...(ipc === undefined ? {} : { ipc }),
+    ...(pid === undefined ? {} : { pid }),
+  }
+}
+
+function pidOf(engine: Engine, mode: string | undefined, what: string): number | undefined {
+  const reference = networkModeContainer(mode ?? '')
+  if (reference === undefined) return undefined
+  const other = engine.containers.get(reference)
+  if (isAlive(other.state)) {
+    const otherIpc = other.hostConfig.IpcMode ?? ''
+    if (what === 'IPC' && !['shareable', 'host'].includes(otherIpc)) {
+      throw new EngineError(
+        'INVALID_ARGUMENT',
+        `cannot join IPC of container ${reference}: non-shareable IPC (hint: use IpcMode:shareable for the donor container)`,
+      )
+    }
+    return other.state.pid
+  }
+  const text =
+    what === 'network'
+      ? `cannot join network of a non running container: ${other.id}`
+      : `cannot join ${what} of a non running container: ${other.id}`
+  throw new EngineError('CONFLICT', text)
+}
+
+/** A container that shares another's network has its name too. */
+export function visibleHostname(engine: Engine, container: ContainerRecord): string {
+  const reference = networkModeContainer(container.hostConfig.NetworkMode ?? '')
+  const other = reference === undefined ? undefined : engine.containers.find(reference)
+  return (other ?? container).config.Hostname ?? ''
+}
+
+/** `-v` makes missing host directories, `--mount` has refused them at creation. */
+async function makeBindSources(container: ContainerRecord): Promise<void> {
+  for (const mount of container.mounts) {
+    if (mount.type !== 'bind' || !mount.createSource) continue
+    try {
+      await mkdir(mount.source, { recursive: true, mode: 0o755 })
+    } catch (cause) {
+      // EEXIST: a file, which is as good a source.
+      if (isErrno(cause, 'EEXIST')) continue
+      throw new EngineError(
+        'INTERNAL',
+        `error while creating mount source path '${mount.source}': ${cause instanceof Error ? cause.message : ''}`,
+        { cause },
+      )
+    }
+  }
+}
+
+const EADDRINUSE = 'EADDRINUSE'
+
+/** The shim holds the host's ports: that one is taken by another program shows only there. */
+function asPortConflict(
+  error: unknown,
+  program: Program,
+  endpoints: readonly EndpointPlan[],
+): EngineError | undefined {
+  if (!(error instanceof ShimError) || error.op !== 'forward') return undefined
+  const op = program[error.index]
+  const [endpoint] = endpoints
+  if (op?.op !== 'forward' || endpoint === undefined || error.code !== EADDRINUSE) return undefined
+  return portConflictError({ name: endpoint.containerName, id: endpoint.id }, op.address, op.port)
+}
+
+function toFailure(container: ContainerRecord, error: unknown): StartFailure {
+  if (error instanceof ShimError) return describeStartFailure(error, container.path, 'start')
+  if (error instanceof EngineError) return { error, exitCode: UNKNOWN_FAILURE }
+  const message = error instanceof Error ? error.message : String(error)
+  return {
+    error: new EngineError('INTERNAL', message, { cause: error }),
+    exitCode: UNKNOWN_FAILURE,
+  }
+}
+
+/** Stays in `created` (or `exited`) with the reason; with --rm it goes. moby daemon/start.go containerStart */
+async function recordFailure(
+  engine: Engine,
+  container: ContainerRecord,
+  failure: StartFailure,
+): Promise<void> {
+  const { state } = container
+  const status = state.startedAtNs === 0n ? 'created' : 'exited'
+  engine.events.commit('volatile', () => {
+    engine.containers.change(container.id, {
+      state: {
+        ...lastRun(state),
+        status,
+        exitCode: failure.exitCode,
+        error: failure.error.message,
+      },
+    })
+  })
+  engine.waiters.exited(container.id, {
+    exitCode: failure.exitCode,
+    error: failure.error.message,
+  })
+  if (container.hostConfig.AutoRemove === true) {
+    await removeContainerRecord(engine, container.id, { volumes: true })
+  }
+}

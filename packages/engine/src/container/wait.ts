@@ -1,0 +1,34 @@
+import { EngineError } from '@ctr/errdefs'
+import type { Engine } from '../engine.ts'
+import { isRunningForUser } from './state.ts'
+import type { WaitResult } from './waiters.ts'
+
+export type WaitCondition = 'not-running' | 'next-exit' | 'removed'
+
+/**
+ * Waits for a condition. The registration is done when this returns its promise, so a caller can tell its client that
+ * it waits and miss nothing. CANCELLED through `signal`. NOT_FOUND is thrown at once.
+ */
+export function waitContainer(
+  engine: Pick<Engine, 'containers' | 'waiters'>,
+  reference: string,
+  condition: WaitCondition,
+  signal: AbortSignal,
+): Promise<WaitResult> {
+  const { id, state } = engine.containers.get(reference)
+  if (condition === 'not-running' && !isRunningForUser(state)) {
+    return Promise.resolve({
+      exitCode: state.exitCode,
+      ...(state.error === '' ? {} : { error: state.error }),
+    })
+  }
+  const what = condition === 'removed' ? 'removal' : 'exit'
+  const { promise: cancelled, reject } = Promise.withResolvers<never>()
+  const cancel = (): void => reject(new EngineError('CANCELLED', 'the client went away'))
+  if (signal.aborted) cancel()
+  else signal.addEventListener('abort', cancel, { once: true })
+  const waiting = engine.waiters.add(id, what, signal)
+  return Promise.race([waiting, cancelled]).finally(() =>
+    signal.removeEventListener('abort', cancel),
+  )
+}

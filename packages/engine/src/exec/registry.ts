@@ -1,0 +1,136 @@
+import type { ExecConfig } from '@ctr/api'
+import { EngineError } from '@ctr/errdefs'
+import type { ExecRow, ExecTable } from '@ctr/store'
+
+export type ExecState =
+  | { readonly status: 'created' }
+  | { readonly status: 'running'; readonly pid: number; readonly startTime: bigint }
+  | { readonly status: 'exited'; readonly pid: number; readonly exitCode: number }
+
+/** An additional process in a container. */
+export interface Exec {
+  readonly id: string
+  readonly containerId: string
+  readonly createdAtNs: bigint
+  readonly config: ExecConfig
+  readonly state: ExecState
+}
+
+/** All execs, in memory and in SQLite. Changes belong inside `engine.events.commit`. */
+export class ExecRegistry {
+  readonly #table: ExecTable
+  readonly #onRollback: (undo: () => void) => void
+  readonly #byId = new Map<string, Exec>()
+  readonly #idsByContainer = new Map<string, Set<string>>()
+
+  constructor(table: ExecTable, onRollback: (undo: () => void) => void = () => undefined) {
+    this.#table = table
+    this.#onRollback = onRollback
+    for (const row of table.all()) this.#keep(fromRow(row))
+  }
+
+  /** By full id or unique prefix. NOT_FOUND. */
+  get(reference: string): Exec {
+    const exact = this.#byId.get(reference)
+    if (exact !== undefined) return exact
+    const found = /^[0-9a-f]{4,64}$/.test(reference)
+      ? [...this.#byId.values()].filter((exec) => exec.id.startsWith(reference))
+      : []
+    const [first] = found
+    if (first === undefined || found.length > 1) {
+      throw new EngineError('NOT_FOUND', `No such exec instance: ${reference}`)
+    }
+    return first
+  }
+
+  find(id: string): Exec | undefined {
+    return this.#byId.get(id)
+  }
+
+  all(): Exec[] {
+    return [...this.#byId.values()]
+  }
+
+  ofContainer(containerId: string): Exec[] {
+    const ids = this.#idsByContainer.get(containerId) ?? []
+    return [...ids].flatMap((id) => this.#byId.get(id) ?? [])
+  }
+
+  insert(exec: Exec): void {
+    this.#table.insert(toRow(exec))
+    this.#keep(exec)
+    this.#onRollback(() => this.forget(exec.id))
+  }
+
+  change(id: string, state: ExecState): Exec {
+    const before = this.get(id)
+    const after = { ...before, state }
+    this.#table.update(toRow(after))
+    this.#keep(after)
+    this.#onRollback(() => this.#keep(before))
+    return after
+  }
+
+  delete(id: string): void {
+    const exec = this.get(id)
+    this.#table.delete(id)
+    this.forget(id)
+    this.#onRollback(() => this.#keep(exec))
+  }
+
+  /** Only in memory: the rows go with their container. */
+  forgetContainer(containerId: string): void {
+    for (const exec of this.ofContainer(containerId)) this.forget(exec.id)
+  }
+
+  forget(id: string): void {
+    const exec = this.#byId.get(id)
+    if (exec === undefined) return
+    this.#byId.delete(id)
+    const siblings = this.#idsByContainer.get(exec.containerId)
+    siblings?.delete(id)
+    if (siblings?.size === 0) this.#idsByContainer.delete(exec.containerId)
+  }
+
+  #keep(exec: Exec): void {
+    this.#byId.set(exec.id, exec)
+    const siblings = this.#idsByContainer.get(exec.containerId) ?? new Set()
+    siblings.add(exec.id)
+    this.#idsByContainer.set(exec.containerId, siblings)
+  }
+}
+
+function toRow(exec: Exec): ExecRow {
+  const { state } = exec
+  return {
+    id: exec.id,
+    containerId: exec.containerId,
+    createdAtNs: exec.createdAtNs,
+    config: JSON.stringify(exec.config),
+    status: state.status,
+    pid: state.status === 'created' ? 0 : state.pid,
+    startTime: state.status === 'running' ? state.startTime : 0n,
+    exitCode: state.status === 'exited' ? state.exitCode : null,
+  }
+}
+
+function fromRow(row: ExecRow): Exec {
+  return {
+    id: row.id,
+    containerId: row.containerId,
+    createdAtNs: row.createdAtNs,
+    config: JSON.parse(row.config) as ExecConfig,
+    state: stateFromRow(row),
+  }
+}
+
+function stateFromRow(row: ExecRow): ExecState {
+  switch (row.status) {
+    case 'running':
+      return { status: 'running', pid: row.pid, startTime: row.startTime }
+    case 'exited':
+      return { status: 'exited', pid: row.pid, exitCode: row.exitCode ?? 137 }
+    default:
+      return { status: 'created' }
+  }
+}

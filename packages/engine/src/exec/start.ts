@@ -1,0 +1,246 @@
+import { mkdirSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import type { Socket } from 'node:net'
+import { EngineError, isEngineError } from '@ctr/errdefs'
+import type { RuntimeProcess, RuntimeSpec } from '@ctr/oci'
+import { compileExec, type ExitRecord, type ShimConnection, ShimError } from '@ctr/shim'
+import type { AttachSession } from '../container/attach.ts'
+import type { ContainerRecord } from '../container/container.ts'
+import { containerEvent } from '../container/container-event.ts'
+import { overrideEnvironment, processEnvironment, withHome } from '../container/environment.ts'
+import { SHIM_DIED_EXIT_CODE } from '../container/exit.ts'
+import { launch } from '../container/launch.ts'
+import type { PendingAttachment } from '../container/pending-attachments.ts'
+import { resolveContainerUser } from '../container/resolve-user.ts'
+import { execRuntimeDir } from '../container/runtime-dir.ts'
+import { processCapabilities } from '../container/spec.ts'
+import { compileContainerSpec, seccompFilter, visibleHostname } from '../container/start.ts'
+import { describeStartFailure } from '../container/start-error.ts'
+import { isAlive } from '../container/state.ts'
+import type { Engine } from '../engine.ts'
+import { assertCanExec } from './create.ts'
+import type { Exec } from './registry.ts'
+
+export interface ExecStartOptions {
+  /** No streams: the process runs on its own. */
+  readonly detach: boolean
+  /** Must agree with the creation's. */
+  readonly tty: boolean
+  readonly consoleSize?: { readonly rows: number; readonly columns: number }
+}
+
+/**
+ * Runs the process of an exec. Not detached it gives a session as soon as the request is known to be good; `failure` of
+ * it tells why its stream never came. CONFLICT when it was started before, or the container does not run.
+ */
+export async function startExec(
+  engine: Engine,
+  reference: string,
+  options: ExecStartOptions,
+): Promise<ExecSession | undefined> {
+  const exec = engine.execs.get(reference)
+  const container = engine.containers.get(exec.containerId)
+  assertCanExec(container)
+  if (exec.state.status !== 'created' || engine.startingExecs.has(exec.id)) {
+    throw new EngineError('CONFLICT', `exec command ${exec.id} has already been started`)
+  }
+  engine.startingExecs.add(exec.id)
+  if (options.detach) {
+    await runExec(engine, exec, options, [])
+    return undefined
+  }
+  const { promise, resolve } = Promise.withResolvers<Socket | undefined>()
+  const streams = {
+    stdin: exec.config.AttachStdin === true,
+    stdout: exec.config.AttachStdout === true,
+    stderr: exec.config.AttachStderr === true,
+  }
+  const failure = runExec(engine, exec, options, [{ streams, resolve }]).then(
+    () => undefined,
+    (error: unknown) => {
+      if (isEngineError(error)) return error
+      const message = error instanceof Error ? error.message : String(error)
+      return new EngineError('INTERNAL', message, { cause: error })
+    },
+  )
+  return {
+    hasTty: exec.config.Tty === true,
+    logs: undefined,
+    stream: promise,
+    failure,
+    close: () => undefined,
+  }
+}
+
+export interface ExecSession extends AttachSession {
+  /** Resolves when the process runs (undefined) or could not be run (why). */
+  readonly failure: Promise<EngineError | undefined>
+}
+
+async function runExec(
+  engine: Engine,
+  exec: Exec,
+  options: ExecStartOptions,
+  attachments: readonly PendingAttachment[],
+): Promise<void> {
+  try {
+    await launchExec(engine, exec, options, attachments)
+  } catch (error) {
+    for (const attachment of attachments) attachment.resolve(undefined)
+    throw recordFailure(engine, exec, error)
+  } finally {
+    engine.startingExecs.delete(exec.id)
+  }
+}
+
+async function launchExec(
+  engine: Engine,
+  exec: Exec,
+  options: ExecStartOptions,
+  attachments: readonly PendingAttachment[],
+): Promise<void> {
+  const container = engine.containers.get(exec.containerId)
+  const { state } = container
+  if (!isAlive(state)) throw new EngineError('CONFLICT', `container ${container.id} is not running`)
+  await using undo = new AsyncDisposableStack()
+  const size = consoleSize(exec, options)
+  const hostname = visibleHostname(engine, container)
+  const spec = compileContainerSpec(engine, container, hostname, size)
+  const runtimeDir = execRuntimeDir(engine.config, exec.id)
+  const program = compileExec(
+    {
+      containerId: container.id,
+      containerPid: state.pid,
+      containerStartTime: state.startTime,
+      spec,
+      process: compileProcess(engine, container, exec, spec, size),
+      runtimeDir,
+      stdio: {
+        stdin: exec.config.AttachStdin === true,
+        tty: exec.config.Tty === true,
+        stdinOnce: true,
+        ...size,
+      },
+      expectAttach: attachments.length,
+      seccompFilter: exec.config.Privileged === true ? undefined : seccompFilter(spec),
+      cgroupParent: engine.config.cgroupParent,
+    },
+    engine.host,
+  )
+  mkdirSync(runtimeDir, { mode: 0o700 })
+  undo.defer(() => rm(runtimeDir, { recursive: true, force: true }))
+  const connection = await launch(engine, program, runtimeDir, attachments)
+  engine.events.commit('volatile', () => {
+    engine.execs.change(exec.id, {
+      status: 'running',
+      pid: connection.pid,
+      startTime: connection.startTime,
+    })
+    engine.events.add(execEvent(container, exec, 'exec_start'))
+  })
+  undo.move()
+  superviseExec(engine, exec.id, connection)
+}
+
+function consoleSize(
+  exec: Exec,
+  options: ExecStartOptions,
+): { readonly rows: number; readonly columns: number } {
+  if (options.consoleSize !== undefined) return options.consoleSize
+  const [rows = 0, columns = 0] = exec.config.ConsoleSize ?? []
+  return { rows, columns }
+}
+
+/** The container's process with the exec's own user, environment and directory. moby daemon/exec_linux.go */
+function compileProcess(
+  engine: Engine,
+  container: ContainerRecord,
+  exec: Exec,
+  spec: RuntimeSpec,
+  size: { readonly rows: number; readonly columns: number },
+): RuntimeProcess {
+  const { config } = exec
+  const hasTty = config.Tty === true
+  const isSameUser = (config.User ?? '') === ''
+  const user = resolveContainerUser(
+    engine,
+    container,
+    isSameUser ? (container.config.User ?? '') : (config.User ?? ''),
+  )
+  const hostConfig = {
+    ...container.hostConfig,
+    Privileged: container.hostConfig.Privileged === true || config.Privileged === true,
+  }
+  const own = processEnvironment(
+    { ...container.config, Tty: hasTty },
+    visibleHostname(engine, container),
+    user.home,
+  )
+  const directory = config.WorkingDir ?? ''
+  return {
+    ...spec.process,
+    terminal: hasTty,
+    ...(hasTty ? { consoleSize: { height: size.rows, width: size.columns } } : {}),
+    user: { uid: user.uid, gid: user.gid, umask: 0o022, additionalGids: [...user.additionalGids] },
+    args: [...(config.Cmd ?? [])],
+    env: withHome(overrideEnvironment(own, config.Env ?? []), user.home),
+    cwd: directory === '' ? (spec.process?.cwd ?? '/') : directory,
+    capabilities: processCapabilities(hostConfig, user.uid, engine.host),
+  }
+}
+
+/** Also after an adoption: keeps the connection and records the end. */
+export function superviseExec(engine: Engine, id: string, connection: ShimConnection): void {
+  engine.shims.set(id, connection)
+  engine.supervision.run('supervise an exec', id, async () => {
+    const record = await connection.exited.catch((err: unknown) => {
+      engine.log.error({ execId: id, err }, 'the shim of an exec died')
+      return undefined
+    })
+    if (engine.isClosing()) return
+    if (engine.shims.get(id) === connection) engine.shims.delete(id)
+    recordExecExit(engine, id, record)
+    await rm(execRuntimeDir(engine.config, id), { recursive: true, force: true })
+  })
+}
+
+/** `record` undefined: its shim died. Nothing to do when the container has been removed meanwhile. */
+export function recordExecExit(engine: Engine, id: string, record: ExitRecord | undefined): void {
+  const exec = engine.execs.find(id)
+  const container = exec === undefined ? undefined : engine.containers.byId(exec.containerId)
+  if (exec === undefined || container === undefined || exec.state.status !== 'running') return
+  const { pid } = exec.state
+  const exitCode = record?.exitCode ?? SHIM_DIED_EXIT_CODE
+  engine.events.commit('volatile', () => {
+    engine.execs.change(id, { status: 'exited', pid, exitCode })
+    engine.events.add(execEvent(container, exec, 'exec_die', { exitCode: String(exitCode) }))
+  })
+}
+
+function execEvent(
+  container: ContainerRecord,
+  exec: Exec,
+  action: 'exec_start' | 'exec_die',
+  attributes: Readonly<Record<string, string>> = {},
+): ReturnType<typeof containerEvent> {
+  const text = action === 'exec_die' ? action : `${action}: ${(exec.config.Cmd ?? []).join(' ')}`
+  return containerEvent(container, text, { execID: exec.id, ...attributes })
+}
+
+/** It counts as ended, with the code that a shell would give. */
+function recordFailure(engine: Engine, exec: Exec, error: unknown): unknown {
+  const failure =
+    error instanceof ShimError
+      ? describeStartFailure(error, exec.config.Cmd?.[0] ?? '', 'exec')
+      : undefined
+  if (engine.execs.find(exec.id) !== undefined) {
+    engine.events.commit('volatile', () => {
+      engine.execs.change(exec.id, {
+        status: 'exited',
+        pid: 0,
+        exitCode: failure?.exitCode ?? 126,
+      })
+    })
+  }
+  return failure?.error ?? error
+}

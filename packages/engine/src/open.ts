@@ -1,0 +1,145 @@
+import { randomUUID } from 'node:crypto'
+import { closeSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import { EngineError } from '@ctr/errdefs'
+import { openImages } from '@ctr/images'
+import { prepareCgroupParent, readHostFacts, tryLock } from '@ctr/linux'
+import { openNetworks } from '@ctr/network'
+import { Spawner } from '@ctr/shim'
+import {
+  ContainerTable,
+  EventTable,
+  ExecTable,
+  getOrCreateMeta,
+  openStore,
+  VolumeTable,
+} from '@ctr/store'
+import { type Clock, systemClock } from './clock.ts'
+import type { EngineConfig } from './config.ts'
+import { PendingAttachments } from './container/pending-attachments.ts'
+import { recover } from './container/recover.ts'
+import { ContainerRegistry } from './container/registry.ts'
+import { containersRuntimeDir, execsRuntimeDir } from './container/runtime-dir.ts'
+import { startByPolicy } from './container/start-by-policy.ts'
+import { Waiters } from './container/waiters.ts'
+import { BackgroundWork, type Engine } from './engine.ts'
+import { EventLog } from './events.ts'
+import { ExecRegistry } from './exec/registry.ts'
+import type { Logger } from './logger.ts'
+import { SerialQueues } from './queue.ts'
+import { VolumeRegistry } from './volume/registry.ts'
+
+/**
+ * Opens the engine of a data root and brings rows and host into agreement. CONFLICT when another engine has it open.
+ * Disposal leaves containers running.
+ */
+export async function openEngine(
+  config: EngineConfig,
+  log: Logger,
+  clock: Clock = systemClock,
+): Promise<Engine> {
+  await using stack = new AsyncDisposableStack()
+  mkdirSync(config.dataRoot, { recursive: true, mode: 0o711 })
+  for (const path of [containersRuntimeDir(config), execsRuntimeDir(config)]) {
+    mkdirSync(path, { recursive: true, mode: 0o700 })
+  }
+  mkdirSync(join(config.execRoot, 'rootfs'), { recursive: true, mode: 0o711 })
+  stack.use(lockRoot(config.dataRoot, 'data root'))
+  stack.use(lockRoot(config.execRoot, 'exec root'))
+
+  const store = openStore(join(config.dataRoot, 'ctr.db'))
+  stack.defer(() => store.close())
+  const id = getOrCreateMeta(store, 'engine-id', randomUUID)
+  const events = new EventLog(store, new EventTable(store), clock)
+  events.prune(config.eventRows, config.eventDays)
+  const onRollback = (undo: () => void): void => events.onRollback(undo)
+
+  const host = readHostFacts()
+  const cpuset = prepareCgroupParent(host.cgroups, config.cgroupParent)
+  const spawner = stack.use(
+    await Spawner.start({
+      socketPath: join(config.execRoot, 'spawner.sock'),
+      log: (line) => log.warn({ line }, 'spawner'),
+    }),
+  )
+  const images = stack.use(openImages({ dataRoot: config.dataRoot, store, log }))
+  images.reconcile()
+  const networks = await openNetworks({
+    store,
+    log,
+    bridge: config.bridge,
+    instance: id.slice(0, 8),
+    exec: async (program) => {
+      const task = await spawner.task(program)
+      await task[Symbol.asyncDispose]()
+    },
+  })
+  stack.defer(() => networks.close())
+
+  const background = new BackgroundWork(log)
+  const supervision = new BackgroundWork(log)
+  let isClosing = false
+  const disposal = stack.move()
+  const engine: Engine = {
+    id,
+    config,
+    log,
+    clock,
+    store,
+    host,
+    cpuCount: availableParallelism(),
+    cpuset,
+    images,
+    networks,
+    spawner,
+    events,
+    containers: new ContainerRegistry(new ContainerTable(store), config.dataRoot, onRollback),
+    execs: new ExecRegistry(new ExecTable(store), onRollback),
+    volumes: new VolumeRegistry(new VolumeTable(store), config.dataRoot, onRollback),
+    queues: new SerialQueues(),
+    waiters: new Waiters(),
+    pendingAttachments: new PendingAttachments(),
+    shims: new Map(),
+    timers: new Map(),
+    restarting: new Set(),
+    startingExecs: new Set(),
+    background,
+    supervision,
+    startByPolicy: (id) => startByPolicy(engine, id),
+    isClosing: () => isClosing,
+    async [Symbol.asyncDispose]() {
+      if (isClosing) return
+      isClosing = true
+      for (const timer of engine.timers.values()) timer[Symbol.dispose]()
+      await engine.queues.idle()
+      await background.idle()
+      for (const connection of engine.shims.values()) connection.close()
+      await disposal.disposeAsync()
+    },
+  }
+  try {
+    await recover(engine)
+  } catch (error) {
+    await engine[Symbol.asyncDispose]()
+    throw error
+  }
+  return engine
+}
+
+/** One engine per directory. The lock goes with the process, however that ends. */
+function lockRoot(directory: string, what: string): Disposable {
+  const path = join(directory, 'ctrd.lock')
+  const fd = openSync(path, 'a+', 0o600)
+  if (!tryLock(fd)) {
+    const owner = readFileSync(path, 'utf8').trim()
+    closeSync(fd)
+    throw new EngineError(
+      'CONFLICT',
+      `${what} ${directory} is in use by another ctrd${owner === '' ? '' : ` (pid ${owner})`}`,
+    )
+  }
+  ftruncateSync(fd)
+  writeSync(fd, `${process.pid}\n`)
+  return { [Symbol.dispose]: () => closeSync(fd) }
+}
