@@ -1,15 +1,7 @@
-import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { EngineError } from '@ctr/errdefs'
 import { interfaceIndex, isPortFree } from '@ctr/linux'
-import {
-  type EndpointRow,
-  EndpointTable,
-  NetworkTable,
-  type Store,
-  transaction,
-  volatileTransaction,
-} from '@ctr/store'
+import { type EndpointRow, EndpointTable, type Store, volatileTransaction } from '@ctr/store'
 import { decideDefaultBridge, ownerAlias } from './bridge/default.ts'
 import { deleteLinks, type Exec, ensureBridge, hostSubnets, portsOfBridge } from './bridge/link.ts'
 import { allocateEndpoint, type ConnectOptions } from './endpoint/allocate.ts'
@@ -24,7 +16,17 @@ import {
 import { EPHEMERAL_FIRST, type PortFacts } from './endpoint/ports.ts'
 import { Firewall } from './firewall/firewall.ts'
 import { type CreateNetworkOptions, planNetwork } from './network/create.ts'
-import { bridgeAddresses, mtuOf, type Network, poolsOf, rulesOf } from './network/network.ts'
+import {
+  type BridgedNetwork,
+  bridgeAddresses,
+  isBridged,
+  isPredefined,
+  mtuOf,
+  type Network,
+  poolsOf,
+  rulesOf,
+} from './network/network.ts'
+import { NetworkRegistry } from './network/registry.ts'
 
 export interface NetworksOptions {
   readonly store: Store
@@ -43,12 +45,6 @@ interface Logger {
   warn(fields: object, message: string): void
 }
 
-const PREDEFINED = [
-  { name: 'bridge', driver: 'bridge' },
-  { name: 'host', driver: 'host' },
-  { name: 'none', driver: 'null' },
-] as const
-
 /** Opens the networks of a daemon: when it returns, bridges and firewall are as the database says. Running containers stay connected. */
 export async function openNetworks(options: NetworksOptions): Promise<Networks> {
   await using stack = new AsyncDisposableStack()
@@ -64,20 +60,19 @@ export async function openNetworks(options: NetworksOptions): Promise<Networks> 
  */
 export class Networks {
   readonly #options: NetworksOptions
-  readonly #networkTable: NetworkTable
+  readonly #registry: NetworkRegistry
   readonly #endpoints: EndpointTable
   readonly #ports: PortFacts
   /** Undefined with `--bridge none`: no bridge networks, no firewall. */
   readonly #firewall: Firewall | undefined
-  /** Cache of the table `networks`, by id. */
-  readonly #networks = new Map<string, Network>()
 
   constructor(options: NetworksOptions) {
     if (!/^[A-Za-z0-9-]{1,32}$/.test(options.instance)) {
       throw new EngineError('INVALID_ARGUMENT', `invalid instance "${options.instance}"`)
     }
     this.#options = options
-    this.#networkTable = new NetworkTable(options.store)
+    const hasBridges = options.bridge.kind !== 'none'
+    this.#registry = new NetworkRegistry(options.store, { hasBridges, createdAtNs: nowNs() })
     this.#endpoints = new EndpointTable(options.store)
     this.#ports = {
       isTaken: (protocol, hostIp, port) => this.#endpoints.isPortTaken(protocol, hostIp, port),
@@ -85,7 +80,7 @@ export class Networks {
       hasIpv6: existsSync('/proc/net/if_inet6'),
       nextEphemeral: EPHEMERAL_FIRST,
     }
-    if (options.bridge.kind === 'none') return
+    if (!hasBridges) return
     this.#firewall = new Firewall(`ctr-${options.instance}`, () => ({
       bridges: this.#bridged().map(rulesOf),
       publications: this.#endpoints.all().flatMap(publicationsOf),
@@ -103,27 +98,16 @@ export class Networks {
   }
 
   list(): Network[] {
-    return [...this.#networks.values()]
+    return this.#registry.list()
   }
 
+  /** By id, name or unique id prefix. */
   get(ref: string): Network {
-    const network = this.find(ref)
-    if (network === undefined) throw new EngineError('NOT_FOUND', `network ${ref} not found`)
-    return network
+    return this.#registry.get(ref)
   }
 
-  /** By id, then name, then unique id prefix. */
   find(ref: string): Network | undefined {
-    const byId = this.#networks.get(ref)
-    if (byId !== undefined) return byId
-    const byName = this.list().find((network) => network.name === ref)
-    if (byName !== undefined || ref === '') return byName
-    const byPrefix = this.list().filter((network) => network.id.startsWith(ref))
-    if (byPrefix.length <= 1) return byPrefix[0]
-    throw new EngineError(
-      'INVALID_ARGUMENT',
-      `network ${ref} is ambiguous (${byPrefix.length} matches found based on ID prefix)`,
-    )
+    return this.#registry.find(ref)
   }
 
   async create(o: CreateNetworkOptions): Promise<Network> {
@@ -138,8 +122,7 @@ export class Networks {
     if (interfaceIndex(network.bridge) !== undefined) {
       throw new EngineError('FORBIDDEN', `bridge ${network.bridge} exists already`)
     }
-    transaction(this.#options.store, () => this.#networkTable.insert(network))
-    this.#networks.set(network.id, network)
+    this.#registry.insert(network)
     try {
       await this.#ensureBridge(network)
       await this.#firewall.apply()
@@ -295,8 +278,6 @@ export class Networks {
 
   /** Once, by `openNetworks`. */
   async restore(): Promise<void> {
-    transaction(this.#options.store, () => this.#insertPredefined())
-    this.#load()
     if (this.#firewall === undefined) return
     await this.#restoreDefaultBridge()
     switchOn('/proc/sys/net/ipv4/ip_forward')
@@ -307,38 +288,8 @@ export class Networks {
     this.#options.log.warn({ chains, hint }, 'a firewall drops forwarded packets by default')
   }
 
-  #load(): void {
-    this.#networks.clear()
-    for (const network of this.#networkTable.all()) {
-      // As dockerd --bridge=none. Rows of bridge networks wait for a daemon that has bridges again.
-      if (network.driver === 'bridge' && this.#firewall === undefined) continue
-      this.#networks.set(network.id, network)
-    }
-  }
-
-  #insertPredefined(): void {
-    const known = new Set(this.#networkTable.all().map((network) => network.name))
-    for (const { name, driver } of PREDEFINED) {
-      if (known.has(name)) continue
-      this.#networkTable.insert({
-        id: randomBytes(32).toString('hex'),
-        name,
-        driver,
-        createdAtNs: nowNs(),
-        bridge: undefined,
-        isForeign: false,
-        isInternal: false,
-        isAttachable: false,
-        hasIpv6: false,
-        options: {},
-        labels: {},
-        pools: [],
-      })
-    }
-  }
-
   async #restoreDefaultBridge(): Promise<void> {
-    const { bridge, exec, instance, log, store } = this.#options
+    const { bridge, exec, instance, log } = this.#options
     if (bridge.kind === 'none') return
     const stored = this.get('bridge')
     const links = this.#endpoints.ofNetwork(stored.id).map((row) => row.link)
@@ -352,9 +303,7 @@ export class Networks {
     })
     for (const warning of decided.warnings) log.warn({ bridge: decided.name }, warning)
     if (decided.obsoleteLink !== undefined) await deleteLinks(exec, [decided.obsoleteLink])
-    if (!decided.isChanged) return
-    transaction(store, () => this.#networkTable.setBridge(stored.id, decided))
-    this.#load()
+    if (decided.isChanged) this.#registry.setDefaultBridge(decided)
   }
 
   async #bridgeIndex(network: Network): Promise<number | undefined> {
@@ -378,17 +327,11 @@ export class Networks {
     })
   }
 
-  /** The network leaves the cache first, so no container can be connected while it goes. */
   async #destroy(network: Network): Promise<void> {
-    this.#networks.delete(network.id)
-    try {
+    await this.#registry.delete(network, async () => {
       if (network.bridge !== undefined) await deleteLinks(this.#options.exec, [network.bridge])
       await this.#firewall?.apply()
-      transaction(this.#options.store, () => this.#networkTable.delete(network.id))
-    } catch (error) {
-      this.#networks.set(network.id, network)
-      throw error
-    }
+    })
   }
 
   async #release(rows: readonly EndpointRow[]): Promise<void> {
@@ -414,16 +357,6 @@ export class Networks {
     }
     return rows.filter(leadsOut).sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1))[0]
   }
-}
-
-type BridgedNetwork = Network & { readonly bridge: string }
-
-function isBridged(network: Network): network is BridgedNetwork {
-  return network.bridge !== undefined
-}
-
-function isPredefined(network: Network): boolean {
-  return PREDEFINED.some(({ name }) => name === network.name)
 }
 
 /** A sysctl, for the whole host, as Docker does, and left on: others may have come to rely on it. */

@@ -170,11 +170,15 @@ function runClient(from: Container | undefined, script: string): string {
   return execute('nsenter', ['-t', `${from.target.pid}`, '-n', ...client]).trim()
 }
 
-/** Tries again while refused, until a deadline: the server may be starting. */
+/** Tries again while refused or hung up on (by a listener in between), until a deadline: the server may be starting. */
 function tcpClient(address: string, port: number, retryMs: number): string {
-  return `const end = Date.now() + ${retryMs}; const go = () => { const s = require('net').connect(${port}, '${address}'); let t = ''
-    s.setTimeout(1000, () => s.destroy(new Error('timeout'))).on('data', (d) => t += d).on('end', () => console.log(t))
-    .on('error', (e) => Date.now() < end && e.code === 'ECONNREFUSED' ? setTimeout(go, 50) : console.log('error ' + (e.code ?? e.message))) }; go()`
+  return `const end = Date.now() + ${retryMs}
+    const again = (outcome) => Date.now() < end ? setTimeout(go, 50) : console.log(outcome)
+    const go = () => { let text = ''; const s = require('net').connect(${port}, '${address}')
+      s.setTimeout(1000, () => s.destroy(new Error('timeout')))
+      s.on('data', (data) => { text += data }).on('end', () => text ? console.log(text) : again('error hung up'))
+      s.on('error', (e) => ['ECONNREFUSED', 'ECONNRESET'].includes(e.code) ? again('error ' + e.code) : console.log('error ' + e.message)) }
+    go()`
 }
 
 function udpClient(address: string, port: number): string {

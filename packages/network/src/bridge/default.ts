@@ -12,13 +12,23 @@ import {
 } from '../address.ts'
 import { automatic, checkLinkName } from '../network/create.ts'
 import { chooseSubnet } from '../network/ipam.ts'
-import type { Network } from '../network/network.ts'
-import { hostSubnets, ipv4AddressOf, isBridge, linkAlias } from './link.ts'
+import {
+  type Network,
+  OPTION_BRIDGE_NAME,
+  OPTION_DEFAULT_BRIDGE,
+  OPTION_HOST_BINDING,
+  OPTION_ICC,
+  OPTION_MASQUERADE,
+  OPTION_MTU,
+} from '../network/network.ts'
+import { hostSubnets, ipv4AddressOf, isBridge, linkAlias, linkMtu } from './link.ts'
 
 export interface DefaultBridge {
   readonly name: string
   readonly isForeign: boolean
   readonly pools: readonly PoolRow[]
+  /** As Docker shows them; they say what holds. */
+  readonly options: Readonly<Record<string, string>>
   /** Differs from what is stored. */
   readonly isChanged: boolean
   /** A link of ours that the new choice replaces. */
@@ -59,6 +69,7 @@ export function decideDefaultBridge(o: DefaultBridgeOptions): DefaultBridge {
       name: stored.bridge,
       isForeign: stored.isForeign,
       pools: stored.pools,
+      options: stored.options,
       isChanged: false,
       obsoleteLink: undefined,
       warnings: isDifferent
@@ -91,10 +102,22 @@ export function decideDefaultBridge(o: DefaultBridgeOptions): DefaultBridge {
     name,
     isForeign: !isOurs,
     pools,
+    options: defaultOptions(name),
     isChanged: isMoved || isRenumbered || stored.isForeign === isOurs,
     obsoleteLink: isStale ? stored.bridge : undefined,
     warnings:
       name === wanted.name ? [] : [`link ${wanted.name} belongs to another ctrd; using ${name}`],
+  }
+}
+
+function defaultOptions(name: string): Record<string, string> {
+  return {
+    [OPTION_DEFAULT_BRIDGE]: 'true',
+    [OPTION_ICC]: 'true',
+    [OPTION_MASQUERADE]: 'true',
+    [OPTION_HOST_BINDING]: '0.0.0.0',
+    [OPTION_BRIDGE_NAME]: name,
+    [OPTION_MTU]: String(linkMtu(name) ?? 1500),
   }
 }
 

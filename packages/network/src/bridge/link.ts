@@ -51,6 +51,12 @@ export function linkAlias(name: string): string | undefined {
   return readText(`/sys/class/net/${name}/ifalias`)?.trim()
 }
 
+/** Undefined when there is no such link. */
+export function linkMtu(name: string): number | undefined {
+  const text = readText(`/sys/class/net/${name}/mtu`)
+  return text === undefined ? undefined : Number(text)
+}
+
 /** Links enslaved to a bridge. */
 export function portsOfBridge(name: string): string[] {
   try {
@@ -70,13 +76,16 @@ export function ipv4AddressOf(name: string): (Address & { prefix: number }) | un
   return found?.cidr ? parseInterfaceAddress(found.cidr) : undefined
 }
 
-/** Subnets that the host uses: its addresses and its routes (VPNs too). */
+/** Subnets that the host uses: its addresses, its routes (VPNs too), and its resolvers, which may be behind the default route. */
 export function hostSubnets(): Subnet[] {
   const addresses = Object.values(networkInterfaces())
     .flatMap((entries) => entries ?? [])
     .flatMap((entry) => (entry.cidr ? [parseSubnet(entry.cidr)] : []))
   const routes = parseRoutes(readText('/proc/net/route') ?? '')
-  return [...addresses.filter((subnet) => subnet !== undefined), ...routes]
+  const resolvers = [...(readText('/etc/resolv.conf') ?? '').matchAll(/^nameserver\s+(\S+)/gm)]
+    .flatMap(([, text]) => parseSubnet(`${text}/32`) ?? [])
+    .filter((subnet) => subnet.family === 4)
+  return [...addresses.filter((subnet) => subnet !== undefined), ...routes, ...resolvers]
 }
 
 /** /proc/net/route: proc(5). Addresses are hexadecimal numbers in the machine's (little-endian) order. */

@@ -12,6 +12,7 @@ import {
 } from '../address.ts'
 import { chooseIpv6Subnet, chooseSubnet, defaultGateway } from './ipam.ts'
 import {
+  type BridgedNetwork,
   type Network,
   OPTION_BRIDGE_NAME,
   OPTION_ICC,
@@ -47,10 +48,7 @@ export interface CreateFacts {
 }
 
 /** Decides everything about a user-defined network; throws with Docker's texts. Nothing is made yet. */
-export function planNetwork(
-  o: CreateNetworkOptions,
-  facts: CreateFacts,
-): Network & { bridge: string } {
+export function planNetwork(o: CreateNetworkOptions, facts: CreateFacts): BridgedNetwork {
   checkName(o.name)
   const driver = o.driver === undefined || o.driver === '' ? 'bridge' : o.driver
   if (driver === 'host' || driver === 'null') {

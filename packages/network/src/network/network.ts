@@ -5,11 +5,29 @@ import type { BridgeRules } from '../firewall/render.ts'
 import type { Pool } from './ipam.ts'
 
 export type Network = NetworkRow
+export type BridgedNetwork = Network & { readonly bridge: string }
+
+/** What every daemon has; made at its first start. */
+export const PREDEFINED = [
+  { name: 'bridge', driver: 'bridge' },
+  { name: 'host', driver: 'host' },
+  { name: 'none', driver: 'null' },
+] as const
+
+export function isPredefined(network: Network): boolean {
+  return PREDEFINED.some(({ name }) => name === network.name)
+}
+
+export function isBridged(network: Network): network is BridgedNetwork {
+  return network.bridge !== undefined
+}
 
 /** Docker's names of driver options that we act on; others are stored and shown. */
 export const OPTION_BRIDGE_NAME = 'com.docker.network.bridge.name'
 export const OPTION_ICC = 'com.docker.network.bridge.enable_icc'
 export const OPTION_MASQUERADE = 'com.docker.network.bridge.enable_ip_masquerade'
+export const OPTION_DEFAULT_BRIDGE = 'com.docker.network.bridge.default_bridge'
+export const OPTION_HOST_BINDING = 'com.docker.network.bridge.host_binding_ipv4'
 export const OPTION_MTU = 'com.docker.network.driver.mtu'
 
 export function mtuOf(network: Network): number | undefined {
@@ -42,7 +60,7 @@ export function bridgeAddresses(network: Network): { address: Address; prefix: n
   }))
 }
 
-export function rulesOf(network: Network & { bridge: string }): BridgeRules {
+export function rulesOf(network: BridgedNetwork): BridgeRules {
   const subnetOf = (isV6: boolean): string | undefined =>
     network.pools.find((pool) => pool.subnet.includes(':') === isV6)?.subnet
   return {

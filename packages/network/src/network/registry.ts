@@ -1,0 +1,101 @@
+import { randomBytes } from 'node:crypto'
+import { EngineError } from '@ctr/errdefs'
+import { NetworkTable, type Store, transaction } from '@ctr/store'
+import type { DefaultBridge } from '../bridge/default.ts'
+import { type Network, PREDEFINED } from './network.ts'
+
+/** The networks by id, name and prefix: a cache of the table `networks`, which is written first. */
+export class NetworkRegistry {
+  readonly #store: Store
+  readonly #table: NetworkTable
+  readonly #hasBridges: boolean
+  readonly #networks = new Map<string, Network>()
+
+  /** Without bridges, as `dockerd --bridge=none`, rows of bridge networks wait for a daemon that has them again. */
+  constructor(store: Store, o: { hasBridges: boolean; createdAtNs: bigint }) {
+    this.#store = store
+    this.#table = new NetworkTable(store)
+    this.#hasBridges = o.hasBridges
+    transaction(store, () => this.#insertPredefined(o.createdAtNs))
+    this.#load()
+  }
+
+  list(): Network[] {
+    return [...this.#networks.values()]
+  }
+
+  get(ref: string): Network {
+    const network = this.find(ref)
+    if (network === undefined) throw new EngineError('NOT_FOUND', `network ${ref} not found`)
+    return network
+  }
+
+  /** By id, then name, then unique id prefix. */
+  find(ref: string): Network | undefined {
+    const byId = this.#networks.get(ref)
+    if (byId !== undefined) return byId
+    const byName = this.list().find((network) => network.name === ref)
+    if (byName !== undefined || ref === '') return byName
+    const byPrefix = this.list().filter((network) => network.id.startsWith(ref))
+    if (byPrefix.length <= 1) return byPrefix[0]
+    throw new EngineError(
+      'INVALID_ARGUMENT',
+      `network ${ref} is ambiguous (${byPrefix.length} matches found based on ID prefix)`,
+    )
+  }
+
+  insert(network: Network): void {
+    transaction(this.#store, () => this.#table.insert(network))
+    this.#networks.set(network.id, network)
+  }
+
+  /**
+   * Removes a network around `undo`, which takes it off the host: first out of the cache, so that no container can be
+   * connected meanwhile; last out of the database, so that after a crash it can be removed again.
+   */
+  async delete(network: Network, undo: () => Promise<void>): Promise<void> {
+    this.#networks.delete(network.id)
+    try {
+      await undo()
+      transaction(this.#store, () => this.#table.delete(network.id))
+    } catch (error) {
+      this.#networks.set(network.id, network)
+      throw error
+    }
+  }
+
+  setDefaultBridge(bridge: DefaultBridge): void {
+    const { id } = this.get('bridge')
+    transaction(this.#store, () => this.#table.setBridge(id, bridge))
+    this.#load()
+  }
+
+  #load(): void {
+    this.#networks.clear()
+    for (const network of this.#table.all()) {
+      if (network.driver === 'bridge' && !this.#hasBridges) continue
+      this.#networks.set(network.id, network)
+    }
+  }
+
+  #insertPredefined(createdAtNs: bigint): void {
+    const known = new Set(this.#table.all().map((network) => network.name))
+    for (const { name, driver } of PREDEFINED) {
+      if (known.has(name)) continue
+      this.#table.insert({
+        id: randomBytes(32).toString('hex'),
+        name,
+        driver,
+        createdAtNs,
+        bridge: undefined,
+        isForeign: false,
+        isInternal: false,
+        isAttachable: false,
+        hasIpv6: false,
+        options: {},
+        labels: {},
+        pools: [],
+      })
+    }
+  }
+}
