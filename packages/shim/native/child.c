@@ -57,9 +57,13 @@ int send_console(struct shim *s, int master, int slave) {
   return sendmsg(s->child_sync, &header, MSG_NOSIGNAL) < 0 ? errno : 0;
 }
 
-void announce_exec(struct shim *s) { tell(s, SYNC_EXEC, 0, 0, ""); }
+void announce_exec(struct shim *s) {
+  tell(s, SYNC_EXEC, 0, 0, "");
+}
 
-static int compare_ints(const void *a, const void *b) { return *(const int *)a - *(const int *)b; }
+static int compare_ints(const void *a, const void *b) {
+  return *(const int *)a - *(const int *)b;
+}
 
 /* Closes everything but what the child's operations use: the shim's sockets, logs and directories are not for it. */
 static void close_foreign(struct shim *s) {

@@ -10,7 +10,7 @@
 #include <sys/un.h>
 
 #define FRAME_HEADER 8u
-#define PAYLOAD_MAX 8u    /* longest request payload: RESIZE */
+#define PAYLOAD_MAX 8u /* longest request payload: RESIZE */
 #define DETAIL_MAX 256u
 #define CONNS_MAX 512u
 
@@ -22,8 +22,7 @@ static void on_listen(struct shim *s, struct source *src, uint32_t events);
 /* True if nobody listens behind the socket that is there. */
 static bool is_stale(void) {
   scoped_fd fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  return fd >= 0 && connect(fd, (const struct sockaddr *)&socket_name, sizeof socket_name) < 0 &&
-         errno == ECONNREFUSED;
+  return fd >= 0 && connect(fd, (const struct sockaddr *)&socket_name, sizeof socket_name) < 0 && errno == ECONNREFUSED;
 }
 
 static int bind_here(struct shim *s) {
@@ -42,7 +41,9 @@ static int bind_here(struct shim *s) {
     return error;
   /* Under its name only when it listens: ECONNREFUSED then always means a dead shim. */
   for (int i = 0;; i++) {
-    if (renameat2(AT_FDCWD, fresh_name.sun_path, AT_FDCWD, socket_name.sun_path, RENAME_NOREPLACE) == 0)
+    s->owns_names =
+        renameat2(AT_FDCWD, fresh_name.sun_path, AT_FDCWD, socket_name.sun_path, RENAME_NOREPLACE) == 0;
+    if (s->owns_names)
       return 0;
     if (errno != EEXIST || i > 0)
       return errno;
@@ -91,8 +92,10 @@ void unlisten(struct shim *s) {
   if (s->listener.fd < 0)
     return;
   unwatch_close(s, &s->listener);
-  unlinkat(s->dir, socket_name.sun_path, 0);
   unlinkat(s->dir, fresh_name.sun_path, 0);
+  if (!s->owns_names)
+    return; /* they are another shim's */
+  unlinkat(s->dir, socket_name.sun_path, 0);
   unlinkat(s->dir, "shim.pid", 0);
 }
 

@@ -10,7 +10,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static void say(const char *text) { (void)!write(STDERR_FILENO, text, strlen(text)); }
+static void say(const char *text) {
+  (void)!write(STDERR_FILENO, text, strlen(text));
+}
 
 /* Ends with the code that a shell gives: 127 not found, 126 not executable. */
 static int complain(const char *name, int error) {

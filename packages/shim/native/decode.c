@@ -123,7 +123,8 @@ static bool check_values(const struct op *o) {
   }
 }
 
-/* Where a record may stand: one clone, child records after it, exec last and supervised only, hold last and task only. */
+/* Where a record may stand: one clone, child records after it, exec last and supervised only, hold last and task only.
+ */
 static bool check_place(const struct program *p, uint32_t i, bool cloned) {
   const struct op *o = &p->ops[i];
   bool supervised = is_supervised(p), last = i + 1 == p->count;
@@ -191,7 +192,9 @@ int decode_program(const uint8_t *data, size_t size, struct program *program, ui
   return 0;
 }
 
-bool is_supervised(const struct program *program) { return program->ops[0].code == OP_RUNTIME_DIR; }
+bool is_supervised(const struct program *program) {
+  return program->ops[0].code == OP_RUNTIME_DIR;
+}
 
 static void print_op(const struct op_spec *spec) {
   static const char *const sides[] = {"host", "child", "any"};

@@ -33,16 +33,25 @@ struct op_spec {
   const char *name, *kinds, *fields;
 };
 
-static inline const char *op_str(const struct op *o, int i) { return (const char *)o->f[i].bytes; }
-static inline uint32_t op_u32(const struct op *o, int i) { return (uint32_t)o->f[i].number; }
-static inline uint64_t op_u64(const struct op *o, int i) { return o->f[i].number; }
+static inline const char *op_str(const struct op *o, int i) {
+  return (const char *)o->f[i].bytes;
+}
+static inline uint32_t op_u32(const struct op *o, int i) {
+  return (uint32_t)o->f[i].number;
+}
+static inline uint64_t op_u64(const struct op *o, int i) {
+  return o->f[i].number;
+}
 
 /* First string of a strs field; the decoder has checked that exec has one. */
-static inline const char *op_first(const struct op *o, int i) { return (const char *)o->f[i].bytes + 4; }
+static inline const char *op_first(const struct op *o, int i) {
+  return (const char *)o->f[i].bytes + 4;
+}
 
 /* Number of records, or 0 if their frame is broken. */
 uint32_t count_ops(const uint8_t *data, size_t size);
-/* Fills program->ops, which has room for count_ops(). Returns 0 or an errno; *bad is the index of the refused record. */
+/* Fills program->ops, which has room for count_ops(). Returns 0 or an errno; *bad is the index of the refused record.
+ */
 int decode_program(const uint8_t *data, size_t size, struct program *program, uint32_t *bad);
 /* Next string of a strs field: *at starts as f.bytes. */
 const char *next_str(const uint8_t **at);

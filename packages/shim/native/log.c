@@ -59,7 +59,9 @@ static void put(struct shim *s, const void *data, size_t length) {
   }
 }
 
-static void put_str(struct shim *s, const char *string) { put(s, string, strlen(string)); }
+static void put_str(struct shim *s, const char *string) {
+  put(s, string, strlen(string));
+}
 
 static void put_special(struct shim *s, uint8_t c) {
   static const char hex[] = "0123456789abcdef";

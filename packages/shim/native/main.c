@@ -137,6 +137,7 @@ _Noreturn void serve(struct shim *s, int connection) {
       src->ready(s, src, e.events);
     }
     on_deadline(s);
+    forward_tick(s);
   }
 }
 

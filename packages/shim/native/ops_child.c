@@ -19,7 +19,8 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
-/* Joins the namespaces of the process of `join`, then its root: a process under chroot has another than its namespace. */
+/* Joins the namespaces of the process of `join`, then its root: a process under chroot has another than its namespace.
+ */
 static int op_enter(struct shim *s, const struct op *o) {
   s->step = "setns";
   if (setns(s->join_pidfd, (int)op_u64(o, 0)) < 0)
@@ -178,7 +179,9 @@ static int op_rlimit(struct shim *s, const struct op *o) {
   return syscall(SYS_prlimit64, 0, op_u32(o, 0), &limit, NULL) < 0 ? errno : 0;
 }
 
-static int errno_of(long result) { return result < 0 ? errno : 0; }
+static int errno_of(long result) {
+  return result < 0 ? errno : 0;
+}
 
 int child_op(struct shim *s, const struct op *o) {
   switch (o->code) {

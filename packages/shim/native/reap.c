@@ -80,6 +80,7 @@ static void finish(struct shim *s) {
   uint8_t p[16];
   stop_streams(s);
   log_finish(s);
+  forward_stop(s);
   remove_cgroups(s);
   /* If this fails (disk full), EXIT still tells a daemon that listens. */
   (void)!write_exit_record(s);

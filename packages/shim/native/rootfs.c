@@ -206,7 +206,9 @@ static int clone_null(struct shim *s, int *tree) {
   return *tree < 0 ? errno : 0;
 }
 
-static bool is_missing(int error) { return error == ENOENT || error == ENOTDIR; }
+static bool is_missing(int error) {
+  return error == ENOENT || error == ENOTDIR;
+}
 
 static int op_mask(struct shim *s, const struct op *o) {
   struct stat st;

@@ -37,12 +37,12 @@ struct conn {
   struct source src;
   struct conn *next;
   bool is_starter;
-  bool is_attached, gone;  /* gone: the peer reads no more */
-  bool input_ended;        /* the peer writes no more */
-  uint32_t attach;         /* ATTACH_* */
-  uint8_t in[32];          /* the frame being read */
+  bool is_attached, gone; /* gone: the peer reads no more */
+  bool input_ended;       /* the peer writes no more */
+  uint32_t attach;        /* ATTACH_* */
+  uint8_t in[32];         /* the frame being read */
   uint32_t in_length;
-  uint8_t *ring;           /* output that the peer has not taken, RING_SIZE bytes when mapped */
+  uint8_t *ring; /* output that the peer has not taken, RING_SIZE bytes when mapped */
   uint32_t ring_head, ring_used;
 };
 
@@ -69,22 +69,23 @@ struct log {
 struct shim {
   int epoll;
   enum phase phase;
-  bool finished;        /* the exit is recorded and reported; attached clients are still being served */
+  bool finished; /* the exit is recorded and reported; attached clients are still being served */
   uint64_t exited_ms;
   uint64_t deadline_ms; /* next thing that happens by time (0: nothing), see on_deadline() */
 
   struct program program;
   uint8_t *program_data;
   size_t program_size;
-  uint32_t next;        /* record that runs next, or first of the child's run under way */
-  const char *step;     /* failing step inside the current operation: a literal, e.g. "move_mount" */
+  uint32_t next;              /* record that runs next, or first of the child's run under way */
+  const char *step;           /* failing step inside the current operation: a literal, e.g. "move_mount" */
   bool supervised, executing; /* executing: the child said that it calls execve next */
 
   /* Host resources. */
-  int dir;              /* runtime directory, -1 for tasks */
+  int dir; /* runtime directory, -1 for tasks */
   struct source listener, children, sync;
+  bool owns_names; /* shim.sock and shim.pid are ours */
   struct source oom;
-  int oom_counter_fd;   /* memory.oom_control or memory.events */
+  int oom_counter_fd; /* memory.oom_control or memory.events */
   uint64_t oom_seen;
   bool oom_killed;
   char *kept, *kept_end; /* strings that outlive the program, see keep() */
@@ -104,9 +105,9 @@ struct shim {
   uint32_t stdio_flags, stdio_uid, stdio_gid, rows, columns;
   bool has_stdio;
   int child_stdio[3];
-  int pty_slave;        /* held so that the master never hangs up while the process lives */
+  int pty_slave; /* held so that the master never hangs up while the process lives */
   struct stream streams[2];
-  struct source input;  /* write side of the process's stdin */
+  struct source input; /* write side of the process's stdin */
   uint8_t *input_buffer;
   uint32_t input_offset, input_length;
   bool input_closing;
@@ -116,10 +117,12 @@ struct shim {
   struct conn *conns;
   struct conn *starter;
   struct forward *forwards;
+  struct pair *pairs;
+  uint64_t udp_sweep_ms; /* when the next idle UDP session may end, 0: there is none */
 
   /* Child side only. */
-  int child_sync;       /* sync.h */
-  int root;             /* root of the `in root` paths */
+  int child_sync; /* sync.h */
+  int root;       /* root of the `in root` paths */
   bool entered, prepared;
   uint8_t scratch[SCRATCH_SIZE];
 };
@@ -173,8 +176,6 @@ int log_open(struct shim *s, const struct op *o);
 int log_reopen(struct shim *s);
 void log_output(struct shim *s, int stream, const uint8_t *data, size_t length);
 void log_finish(struct shim *s);
-void log_idle(struct shim *s);
-void gzip_in_background(const char *path);
 
 /* control.c */
 int listen_in(struct shim *s, const char *path);
@@ -214,6 +215,8 @@ void oom_check(struct shim *s);
 /* forward.c */
 int forward_open(struct shim *s, const struct op *o);
 void forward_start(struct shim *s);
+void forward_stop(struct shim *s);
+void forward_tick(struct shim *s);
 uint64_t forward_deadline(const struct shim *s);
 
 #endif

@@ -108,14 +108,18 @@ void drain_streams(struct shim *s) {
       ;
 }
 
-bool streams_ended(const struct shim *s) { return s->streams[OUT].src.fd < 0 && s->streams[ERR].src.fd < 0; }
+bool streams_ended(const struct shim *s) {
+  return s->streams[OUT].src.fd < 0 && s->streams[ERR].src.fd < 0;
+}
 
 void stop_streams(struct shim *s) {
   for (int i = 0; i < 2; i++)
     unwatch_close(s, &s->streams[i].src);
 }
 
-bool input_is_open(const struct shim *s) { return s->input.fd >= 0 && !s->input_closing; }
+bool input_is_open(const struct shim *s) {
+  return s->input.fd >= 0 && !s->input_closing;
+}
 
 static void drop_input(struct shim *s) {
   unwatch_close(s, &s->input);

@@ -29,9 +29,13 @@ struct mount_attributes {
   uint64_t set, clear, propagation, userns_fd;
 };
 
-static inline int sys_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
+static inline int sys_pidfd_open(pid_t pid) {
+  return (int)syscall(SYS_pidfd_open, pid, 0);
+}
 
-static inline pid_t sys_clone3(struct clone_args *args) { return (pid_t)syscall(SYS_clone3, args, sizeof *args); }
+static inline pid_t sys_clone3(struct clone_args *args) {
+  return (pid_t)syscall(SYS_clone3, args, sizeof *args);
+}
 
 static inline int sys_openat2(int dir, const char *path, struct open_how *how) {
   return (int)syscall(SYS_openat2, dir, path, how, sizeof *how);

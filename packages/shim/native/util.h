@@ -23,7 +23,9 @@ static inline uint32_t get32(const uint8_t *p) {
   return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
-static inline uint64_t get64(const uint8_t *p) { return get32(p) | (uint64_t)get32(p + 4) << 32; }
+static inline uint64_t get64(const uint8_t *p) {
+  return get32(p) | (uint64_t)get32(p + 4) << 32;
+}
 
 static inline void put32(uint8_t *p, uint32_t v) {
   for (int i = 0; i < 4; i++)
@@ -46,7 +48,9 @@ static inline uint64_t clock_ns(clockid_t clock) {
   return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-static inline uint64_t now_ms(void) { return clock_ns(CLOCK_MONOTONIC) / 1000000u; }
+static inline uint64_t now_ms(void) {
+  return clock_ns(CLOCK_MONOTONIC) / 1000000u;
+}
 
 /* A text of bounded length, always NUL-terminated; what does not fit sets `overflow`. No stdio: it costs memory. */
 struct text {
@@ -69,7 +73,9 @@ static inline void text_bytes(struct text *t, const char *bytes, size_t length) 
   *t->at = 0;
 }
 
-static inline void text_str(struct text *t, const char *s) { text_bytes(t, s, strlen(s)); }
+static inline void text_str(struct text *t, const char *s) {
+  text_bytes(t, s, strlen(s));
+}
 
 static inline void text_number(struct text *t, uint64_t n) {
   char digits[20];

@@ -55,6 +55,7 @@ export class Spawner implements AsyncDisposable {
     const connection = await this.#open(program, runtimeDir)
     const onAbort = (): void => connection.sendSignal(9)
     options.signal?.addEventListener('abort', onAbort)
+    if (options.signal?.aborted === true) onAbort()
     try {
       await connection.opened
       if (options.signal?.aborted === true) await connection.exited.catch(() => undefined)

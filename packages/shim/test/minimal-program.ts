@@ -1,5 +1,6 @@
 /** A hand-written program: busybox in a directory, six namespaces, /proc and /dev, and nothing of OCI. */
-import { copyFile, mkdir, mkdtemp, rm, symlink } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { copyFile, mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Spawner } from '../src/index.ts'
@@ -61,8 +62,15 @@ export class Bench implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.spawner[Symbol.asyncDispose]()
+    for (let i = 0; i < this.#count; i++) await killShim(join(this.dir, `run-${i}`))
     await rm(this.dir, { recursive: true, force: true })
   }
+}
+
+/** A test that failed may have left one. */
+async function killShim(runtimeDir: string): Promise<void> {
+  const pid = await readFile(join(runtimeDir, 'shim.pid'), 'utf8').catch(() => undefined)
+  if (pid !== undefined && existsSync(`/proc/${pid}`)) process.kill(Number(pid), 'SIGKILL')
 }
 
 export async function makeRoot(root: string): Promise<void> {

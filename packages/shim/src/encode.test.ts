@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { encodeProgram, encodeStart } from './encode.ts'
+import type { Op } from './ops.ts'
+
+describe('encodeProgram', () => {
+  it('writes code, side, flags, length and the fields in the order of the table', () => {
+    const bytes = encodeProgram([
+      { op: 'umount', path: '/a', flags: 2, side: 'host', optional: true },
+    ])
+    assert.equal(
+      bytes.toString('hex'),
+      '16000001' + '0b000000' + '02000000' + '2f6100' + '02000000',
+    )
+  })
+
+  it('writes lists, bytes and 64-bit numbers', () => {
+    const bytes = encodeProgram([
+      { op: 'exec', args: ['a', ''], env: [] },
+      { op: 'seccomp', filter: Uint8Array.of(1, 2), flags: 0 },
+      { op: 'bounding', mask: 0x1_0000_0002n },
+    ])
+    assert.equal(
+      bytes.toString('hex'),
+      '5a000100' +
+        '13000000' +
+        '02000000' +
+        '01000000' +
+        '6100' +
+        '00000000' +
+        '00' +
+        '00000000' +
+        '4a000100' +
+        '0a000000' +
+        '02000000' +
+        '0102' +
+        '00000000' +
+        '45000100' +
+        '08000000' +
+        '0200000001000000',
+    )
+  })
+
+  it('keeps every byte of a long argument', () => {
+    const long = 'ä"\n\\'.repeat(50_000)
+    const bytes = encodeProgram([{ op: 'exec', args: [long], env: [] }])
+    assert.equal(bytes.toString('utf8', 16, bytes.length - 5), long)
+  })
+
+  const refused: readonly [string, Op, RegExp][] = [
+    ['a NUL in a string', { op: 'sethostname', name: 'a\0b' }, /NUL/],
+    ['a number above u32', { op: 'umask', mask: 2 ** 32 }, /no u32/],
+    ['a negative number', { op: 'umask', mask: -1 }, /no u32/],
+    ['a fraction', { op: 'umask', mask: 0.5 }, /no u32/],
+    ['a negative u64', { op: 'personality', persona: -1n }, /no u64/],
+    ['a u64 too large', { op: 'personality', persona: 2n ** 64n }, /no u64/],
+    ['an either-side operation without a side', { op: 'umount', path: '/', flags: 0 }, /side/],
+    ['a missing field', { op: 'sethostname' } as unknown as Op, /sethostname\.name/],
+  ]
+  for (const [what, op, message] of refused) {
+    it(`refuses ${what}`, () => {
+      assert.throws(() => encodeProgram([op]), { name: 'RangeError', message })
+    })
+  }
+
+  it('refuses an empty program and one above 16 MiB', () => {
+    assert.throws(() => encodeStart([]), RangeError)
+    const data = new Uint8Array(17 * 1024 * 1024)
+    assert.throws(() => encodeStart([{ op: 'write', side: 'host', path: '/x', data }]), RangeError)
+  })
+})
