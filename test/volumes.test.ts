@@ -188,10 +188,11 @@ test('inspect lists the mounts', { skip }, async () => {
     'busybox',
     'true',
   ])
-  const mounts = JSON.parse(await field(ctrd(), 'mm', '{{json .Mounts}}')) as Record<
-    string,
-    unknown
-  >[]
+  const mounts = JSON.parse(await field(ctrd(), 'mm', '{{json .Mounts}}')) as {
+    Type: string
+    Destination: string
+    RW: boolean
+  }[]
   const short = mounts.map(({ Type, Destination, RW }) => `${Destination} ${Type} ${RW}`).toSorted()
   assert.deepEqual(short, ['/a bind false', '/b volume true'])
   await ctrd().ok(['rm', 'mm'])

@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict'
+import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { basename } from 'node:path'
+import { test } from 'node:test'
+import { requires, run } from '@ctr/testkit'
+
+// The set-up of a clone. The clone that runs the tests is set up already: running it again must be quick and harmless.
+const root = `${import.meta.dirname}/..`
+const skip = requires({ root: true, files: [`${root}/bin/ctrd`, `${root}/.build/stamps/modules`] })
+const env = { HOME: process.env['HOME'] ?? '/root' }
+
+test('a second set-up does nothing and takes a second or two', { skip }, async () => {
+  const startedMs = Date.now()
+  const { code, stdout, stderr } = await run(['sh', `${root}/scripts/setup.sh`, 'setup'], { env })
+  assert.equal(code, 0, stdout + stderr)
+  assert.equal(stdout, '==> ready: bin/ctrd and bin/ctr\n')
+  assert.ok(Date.now() - startedMs < 5000, `${Date.now() - startedMs} ms`)
+})
+
+test('bin/ctrd and bin/ctr work through a symbolic link and from any directory', {
+  skip,
+}, async () => {
+  const directory = mkdtempSync('/tmp/ctr-links-')
+  try {
+    for (const name of ['ctrd', 'ctr']) {
+      symlinkSync(`${root}/bin/${name}`, `${directory}/${name}`)
+      const { code, stdout, stderr } = await run([`${directory}/${name}`, '--version'], {
+        cwd: directory,
+        env,
+      })
+      assert.equal(code, 0, stderr)
+      assert.match(stdout, /\d+\.\d+\.\d+/)
+    }
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
+})
+
+test('without root set-up says what it needs and changes nothing', {
+  skip: skip || requires({ commands: ['setpriv'] }),
+}, async () => {
+  const before = readFileSync(`${root}/.build/stamps/modules`, 'utf8')
+  const { code, stdout, stderr } = await run(
+    [
+      'setpriv',
+      '--reuid',
+      '65534',
+      '--regid',
+      '65534',
+      '--clear-groups',
+      'sh',
+      `${root}/scripts/setup.sh`,
+      'quickstart',
+    ],
+    { env },
+  )
+  assert.equal(code, 1, stdout)
+  assert.match(stderr, /ctr needs, and this machine does not have:\n {2}- root \(you are nobody\)/)
+  assert.equal(readFileSync(`${root}/.build/stamps/modules`, 'utf8'), before)
+})
+
+test('on a system without apt set-up names the packages', { skip }, async () => {
+  const tools = mkdtempSync('/tmp/ctr-tools-')
+  try {
+    const { stdout } = await run(['sh', '-c', 'command -v dirname uname id sed npm'])
+    for (const path of stdout.trim().split('\n')) symlinkSync(path, `${tools}/${basename(path)}`)
+    symlinkSync(process.execPath, `${tools}/node`)
+    const result = await run(['/bin/sh', `${root}/scripts/setup.sh`], {
+      env: { ...env, PATH: tools },
+    })
+    assert.equal(result.code, 1)
+    assert.match(result.stderr, /- Debian 12\/13 or Ubuntu \(no apt-get here\)/)
+    assert.match(result.stderr, /gcc {2}- compiles ctr-shim/)
+    assert.doesNotMatch(result.stderr, /Node|root/)
+  } finally {
+    rmSync(tools, { recursive: true })
+  }
+})
+
+test('every mode has a message for what it does not know', async () => {
+  const { code, stderr } = await run(['sh', `${root}/scripts/setup.sh`, 'nope'], { env })
+  assert.equal(code, 1)
+  assert.match(stderr, /unknown mode 'nope': expected setup, quickstart or test/)
+  assert.ok(existsSync(root))
+})
