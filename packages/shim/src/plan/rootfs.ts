@@ -127,8 +127,13 @@ function planMount(
     flags: isDev(mount) ? options.flags & ~MS.MS_RDONLY : options.flags,
     data: options.data,
   }
-  const { propagation } = options
+  const propagation = neededPropagation(options, rootPropagation)
   return propagation === 0n ? [filesystem] : [filesystem, remount(target, propagation)]
+}
+
+/** Nothing, where the whole tree is private already. */
+function neededPropagation({ propagation }: MountOptions, rootPropagation: bigint): bigint {
+  return (rootPropagation & propagation & MS.MS_PRIVATE) === 0n ? propagation : 0n
 }
 
 /** A bind carries its source's flags; words add to them. */
@@ -140,9 +145,7 @@ function planBind(
 ): Op[] {
   const { attributes, recursiveAttributes } = options
   const hasTree = recursiveAttributes !== 0n
-  // Everything is private already where the whole tree is.
-  const isPrivate = (rootPropagation & options.propagation & MS.MS_PRIVATE) !== 0n
-  const propagation = isPrivate ? 0n : options.propagation
+  const propagation = neededPropagation(options, rootPropagation)
   const spreadsBelow = (propagation & MS.MS_REC) !== 0n && attributes === 0n
   const bind: Op = {
     op: 'bind',
