@@ -2,7 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { EngineError } from '@ctr/errdefs'
 import { interfaceIndex, isPortFree } from '@ctr/linux'
 import { type EndpointRow, EndpointTable, type Store, volatileTransaction } from '@ctr/store'
-import { decideDefaultBridge, ownerAlias } from './bridge/default.ts'
+import { decideDefaultBridge, isUsableBridge, ownerAlias } from './bridge/default.ts'
 import { deleteLinks, type Exec, ensureBridge, hostSubnets, portsOfBridge } from './bridge/link.ts'
 import { allocateEndpoint, type ConnectOptions } from './endpoint/allocate.ts'
 import { type Endpoint, publicationsOf, toEndpoint } from './endpoint/endpoint.ts'
@@ -13,7 +13,7 @@ import {
   planEndpoint,
   type Target,
 } from './endpoint/plan.ts'
-import { EPHEMERAL_FIRST, type PortFacts } from './endpoint/ports.ts'
+import { firstEphemeral, type PortFacts } from './endpoint/ports.ts'
 import { Firewall } from './firewall/firewall.ts'
 import { type CreateNetworkOptions, planNetwork } from './network/create.ts'
 import {
@@ -78,7 +78,7 @@ export class Networks {
       isTaken: (protocol, hostIp, port) => this.#endpoints.isPortTaken(protocol, hostIp, port),
       isFree: isPortFree,
       hasIpv6: existsSync('/proc/net/if_inet6'),
-      nextEphemeral: EPHEMERAL_FIRST,
+      nextEphemeral: firstEphemeral(options.instance),
     }
     if (!hasBridges) return
     this.#firewall = new Firewall(`ctr-${options.instance}`, () => ({
@@ -118,10 +118,8 @@ export class Networks {
       )
     }
     const facts = { networks: this.list(), hostSubnets: hostSubnets(), createdAtNs: nowNs() }
-    const network = planNetwork(o, facts)
-    if (interfaceIndex(network.bridge) !== undefined) {
-      throw new EngineError('FORBIDDEN', `bridge ${network.bridge} exists already`)
-    }
+    const planned = planNetwork(o, facts)
+    const network = { ...planned, isForeign: isUsableBridge(planned.bridge) }
     this.#registry.insert(network)
     try {
       await this.#ensureBridge(network)
@@ -329,7 +327,8 @@ export class Networks {
 
   async #destroy(network: Network): Promise<void> {
     await this.#registry.delete(network, async () => {
-      if (network.bridge !== undefined) await deleteLinks(this.#options.exec, [network.bridge])
+      const links = isBridged(network) && !network.isForeign ? [network.bridge] : []
+      await deleteLinks(this.#options.exec, links)
       await this.#firewall?.apply()
     })
   }

@@ -94,6 +94,7 @@ if (isInOwnNetns(import.meta.filename)) {
           '172.17.0.1',
           `${protocol} IPv6 loopback`,
         )
+        assert.equal(ask(undefined, protocol, '192.0.2.1', 8080), '192.0.2.1', `${protocol} host`)
         assert.equal(
           ask(outside, protocol, 'fd00:2::1', 8080),
           '172.17.0.1',

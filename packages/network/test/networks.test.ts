@@ -122,6 +122,28 @@ if (isInOwnNetns(import.meta.filename)) {
       assert.ok(isClosed(b, addressOf(networks, A), 80))
     })
 
+    test('a bridge that is there already is used and left, one of another ctrd is refused', async () => {
+      await using sandbox = await Sandbox.open()
+      const networks = await sandbox.openNetworks()
+      run(
+        'ip link add mine0 type bridge; ip link add theirs0 type bridge; ip link set theirs0 alias "ctr x"',
+      )
+      const create = (name: string) =>
+        networks.create({ name, options: { 'com.docker.network.bridge.name': name } })
+      await create('mine0')
+      const a = await start(sandbox, networks, A, 'mine0')
+      a.run(`ping -c1 -W2 ${networks.get('mine0').pools[0]?.gateway}`)
+      await a.stop()
+      await networks.disconnect(A)
+      await networks.remove('mine0')
+      assert.match(run('ip -br link'), /mine0/)
+      await assert.rejects(create('theirs0'), {
+        code: 'FORBIDDEN',
+        message: /^link theirs0 exists/,
+      })
+      await assert.rejects(create('lo'), { code: 'FORBIDDEN' })
+    })
+
     test('name, MTU and MAC are as asked for', async () => {
       await using sandbox = await Sandbox.open()
       const networks = await sandbox.openNetworks()

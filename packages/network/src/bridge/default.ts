@@ -136,6 +136,13 @@ function chooseName(o: DefaultBridgeOptions): string {
   throw new EngineError('UNAVAILABLE', `no free bridge name like ${name}`)
 }
 
+/** Whether a link of that name is there for a network to use as it is; throws if it is something else, or a ctrd's. */
+export function isUsableBridge(name: string): boolean {
+  if (interfaceIndex(name) === undefined) return false
+  if (isBridge(name) && linkAlias(name)?.startsWith(OWNER_PREFIX) !== true) return true
+  throw new EngineError('FORBIDDEN', `link ${name} exists and is not a bridge that is free to use`)
+}
+
 function isTakenByOther(name: string, owner: string): boolean {
   const alias = linkAlias(name)
   return alias?.startsWith(OWNER_PREFIX) === true && alias !== owner

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { EngineError } from '@ctr/errdefs'
 import type { Address } from '../address.ts'
 import { addressBytes, formatAddress, parseAddress } from '../address.ts'
@@ -33,6 +34,12 @@ export interface PortFacts {
 /** proc(5) ip_local_port_range; the kernel's default. */
 export const EPHEMERAL_FIRST = 32768
 export const EPHEMERAL_LAST = 60999
+
+/** Each daemon begins elsewhere, so that daemons that start containers at the same moment do not choose the same port. */
+export function firstEphemeral(instance: string): number {
+  const hash = createHash('sha256').update(instance).digest().readUInt32BE()
+  return EPHEMERAL_FIRST + (hash % (EPHEMERAL_LAST - EPHEMERAL_FIRST))
+}
 
 /** Decides the host's side of every binding. Throws an EngineError with Docker's text for what cannot be had. */
 export function allocatePorts(
