@@ -1,0 +1,13 @@
+import type { Engine } from '../engine.ts'
+import { imageEvent } from './image-event.ts'
+
+/** Gives an image one more name. NOT_FOUND, INVALID_ARGUMENT. */
+export function tagImage(
+  engine: Pick<Engine, 'images' | 'events'>,
+  reference: string,
+  target: string,
+): void {
+  const { id } = engine.images.get(reference)
+  engine.images.tag(id, target)
+  engine.events.emit(imageEvent(engine, id, 'tag', target))
+}
