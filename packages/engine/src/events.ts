@@ -85,6 +85,10 @@ export class EventLog {
     return { [Symbol.dispose]: () => void this.#listeners.delete(listener) }
   }
 
+  get listenerCount(): number {
+    return this.#listeners.size
+  }
+
   /** The rows of a time range after `sequence`, oldest first. */
   history(sinceNs: bigint, untilNs: bigint, sequence: bigint, limit: number): EngineEvent[] {
     return this.#table.between(sinceNs, untilNs, sequence, limit).map(decode)

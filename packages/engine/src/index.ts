@@ -27,11 +27,16 @@ export {
 export { type RemoveOptions, removeContainer } from './container/remove.ts'
 export { renameContainer } from './container/rename.ts'
 export { restartContainer } from './container/restart.ts'
+export { type ContainerSizes, containerSize } from './container/size.ts'
 export { type StartOptions, startContainer } from './container/start.ts'
 export { type ContainerState, type ContainerStatus, isAlive } from './container/state.ts'
+export { containerStats } from './container/stats.ts'
 export { type StopOptions, stopContainer } from './container/stop.ts'
+export { type Processes, topContainer } from './container/top.ts'
+export { updateContainer } from './container/update.ts'
 export { type WaitCondition, waitContainer } from './container/wait.ts'
 export type { WaitResult } from './container/waiters.ts'
+export { type DiskUsage, diskUsage } from './disk-usage.ts'
 export type { Engine } from './engine.ts'
 export type { EngineEvent, EventType, NewEvent } from './events.ts'
 export { getExec, resizeExec, signalExec } from './exec/control.ts'
@@ -41,11 +46,20 @@ export { type ExecSession, type ExecStartOptions, startExec } from './exec/start
 export { type ImportRequest, importImage } from './image/import.ts'
 export { loadImages } from './image/load.ts'
 export { pruneImages } from './image/prune.ts'
+export { pullImage } from './image/pull.ts'
 export { removeImage } from './image/remove.ts'
 export { tagImage } from './image/tag.ts'
 export { type EngineInfo, engineInfo } from './info.ts'
 export { type Logger, SILENT } from './logger.ts'
+export {
+  connectNetwork,
+  createNetwork,
+  disconnectNetwork,
+  pruneNetworks,
+  removeNetwork,
+} from './network/operations.ts'
 export { openEngine } from './open.ts'
+export { pruneContainers, pruneVolumes } from './prune.ts'
 export { EVENT_FILTERS, type EventQuery, subscribeEvents } from './subscribe.ts'
 export { createVolume, type VolumeRequest } from './volume/create.ts'
 export { getVolume, listVolumes, VOLUME_FILTERS } from './volume/query.ts'

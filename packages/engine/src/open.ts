@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import { closeSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { EngineError } from '@ctr/errdefs'
 import { openImages } from '@ctr/images'
-import { prepareCgroupParent, readHostFacts, tryLock } from '@ctr/linux'
+import { prepareCgroupParent, readHostFacts } from '@ctr/linux'
 import { openNetworks } from '@ctr/network'
 import { Spawner } from '@ctr/shim'
 import {
@@ -31,8 +30,8 @@ import { SerialQueues } from './queue.ts'
 import { VolumeRegistry } from './volume/registry.ts'
 
 /**
- * Opens the engine of a data root and brings rows and host into agreement. CONFLICT when another engine has it open.
- * Disposal leaves containers running.
+ * Opens the engine of a data root and brings rows and host into agreement. The caller sees to it that no other process
+ * has the roots open (ctrd locks them). Disposal leaves containers running.
  */
 export async function openEngine(
   config: EngineConfig,
@@ -45,8 +44,6 @@ export async function openEngine(
     mkdirSync(path, { recursive: true, mode: 0o700 })
   }
   mkdirSync(join(config.execRoot, 'rootfs'), { recursive: true, mode: 0o711 })
-  stack.use(lockRoot(config.dataRoot, 'data root'))
-  stack.use(lockRoot(config.execRoot, 'exec root'))
 
   const store = openStore(join(config.dataRoot, 'ctr.db'))
   stack.defer(() => store.close())
@@ -125,21 +122,4 @@ export async function openEngine(
     throw error
   }
   return engine
-}
-
-/** One engine per directory. The lock goes with the process, however that ends. */
-function lockRoot(directory: string, what: string): Disposable {
-  const path = join(directory, 'ctrd.lock')
-  const fd = openSync(path, 'a+', 0o600)
-  if (!tryLock(fd)) {
-    const owner = readFileSync(path, 'utf8').trim()
-    closeSync(fd)
-    throw new EngineError(
-      'CONFLICT',
-      `${what} ${directory} is in use by another ctrd${owner === '' ? '' : ` (pid ${owner})`}`,
-    )
-  }
-  ftruncateSync(fd)
-  writeSync(fd, `${process.pid}\n`)
-  return { [Symbol.dispose]: () => closeSync(fd) }
 }

@@ -1,6 +1,6 @@
 import type { ImageDeleted } from '@ctr/api'
-import type { Engine } from '../engine.ts'
 import { isRunningForUser } from '../container/state.ts'
+import type { Engine } from '../engine.ts'
 import { imageEvent } from './image-event.ts'
 
 type Deps = Pick<Engine, 'images' | 'events' | 'containers'>
@@ -17,7 +17,10 @@ export function removeImage(
   engine.events.commit('volatile', () => {
     for (const record of deleted) {
       if (record.Untagged !== undefined) engine.events.add(untagged)
-      if (record.Deleted?.startsWith('sha256:') && engine.images.find(record.Deleted) === undefined) {
+      if (
+        record.Deleted?.startsWith('sha256:') &&
+        engine.images.find(record.Deleted) === undefined
+      ) {
         const { Deleted } = record
         // Layers are in the list as well, under ids that never were images: only the first one is.
         if (Deleted === id) engine.events.add(imageEvent(engine, Deleted, 'delete', Deleted))

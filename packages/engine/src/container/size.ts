@@ -1,0 +1,19 @@
+import { directorySize } from '../directory-size.ts'
+import type { Engine } from '../engine.ts'
+
+export interface ContainerSizes {
+  /** What the container has written. */
+  readonly sizeRw: number
+  /** With its image. */
+  readonly sizeRootFs: number
+}
+
+/** Walks the container's layer: slow where that is large. */
+export async function containerSize(
+  engine: Pick<Engine, 'containers' | 'images'>,
+  reference: string,
+): Promise<ContainerSizes> {
+  const { upperDir, imageId } = engine.containers.get(reference)
+  const sizeRw = await directorySize(upperDir)
+  return { sizeRw, sizeRootFs: sizeRw + (engine.images.find(imageId)?.size ?? 0) }
+}

@@ -1,0 +1,151 @@
+import type { ContainerUpdate, HostConfig, Resources } from '@ctr/api'
+import { EngineError } from '@ctr/errdefs'
+import { applyLimits, cgroupLimits } from '@ctr/linux'
+import type { RuntimeResources } from '@ctr/oci'
+import type { Engine } from '../engine.ts'
+import type { ContainerRecord } from './container.ts'
+import { containerEvent } from './container-event.ts'
+import { resolveBlockIo } from './devices.ts'
+import { containerCgroup } from './leftovers.ts'
+import { noSuchContainer } from './registry.ts'
+import { compileResources } from './spec.ts'
+import { isAlive } from './state.ts'
+import { validateResources, validateRestartPolicy } from './validate.ts'
+
+/** Changes limits (live, if it runs) and the restart policy. INVALID_ARGUMENT, CONFLICT. */
+export async function updateContainer(
+  engine: Engine,
+  reference: string,
+  update: ContainerUpdate,
+): Promise<{ warnings: string[] }> {
+  const { id } = engine.containers.get(reference)
+  return await engine.queues.run(id, () => {
+    const container = engine.containers.byId(id)
+    if (container === undefined) throw noSuchContainer(reference)
+    const changes = definedFields(update)
+    const hostConfig = merge(container, changes)
+    const facts = { facts: engine.host, cpuCount: engine.cpuCount }
+    const warnings = validateResources(hostConfig, facts, 'update')
+    if (isAlive(container.state)) applyLive(engine, container, changes, hostConfig)
+    engine.events.commit('durable', () => {
+      const updated = engine.containers.changeDocuments(id, { hostConfig })
+      engine.events.add(containerEvent(updated, 'update'))
+    })
+    return { warnings }
+  })
+}
+
+/** Zero, empty and absent mean: as it is. PidsLimit alone may be taken away by 0 or -1. */
+function definedFields(update: ContainerUpdate): ContainerUpdate {
+  return Object.fromEntries(
+    Object.entries(update).filter(
+      ([key, value]) =>
+        key === 'PidsLimit' ||
+        (value !== undefined && value !== 0 && value !== '' && value !== false && !isEmpty(value)),
+    ),
+  )
+}
+
+function isEmpty(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0
+}
+
+/** moby container/container_unix.go UpdateContainer */
+function merge(container: ContainerRecord, changes: ContainerUpdate): HostConfig {
+  const current = container.hostConfig
+  const { RestartPolicy, ...resources } = changes
+  assertCpuKinds(current, resources)
+  if (changes.Memory !== undefined && changes.MemorySwap === undefined) {
+    const swap = current.MemorySwap ?? 0
+    if (swap > 0 && changes.Memory > swap) {
+      throw new EngineError(
+        'CONFLICT',
+        'Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time',
+      )
+    }
+  }
+  const hasPolicy = (RestartPolicy?.Name ?? '') !== ''
+  const merged = {
+    ...current,
+    ...resources,
+    ...(hasPolicy && RestartPolicy !== undefined ? { RestartPolicy } : {}),
+  }
+  if (hasPolicy && current.AutoRemove === true && RestartPolicy?.Name !== 'no') {
+    throw new EngineError(
+      'CONFLICT',
+      'Restart policy cannot be updated because AutoRemove is enabled for the container',
+    )
+  }
+  validateRestartPolicy(merged)
+  return merged
+}
+
+function assertCpuKinds(current: HostConfig, changes: Resources): void {
+  const isNano = (current.NanoCpus ?? 0) > 0
+  const isQuota = (current.CpuPeriod ?? 0) > 0 || (current.CpuQuota ?? 0) > 0
+  if (changes.NanoCpus !== undefined && isQuota) {
+    throw new EngineError(
+      'CONFLICT',
+      'Conflicting options: Nano CPUs cannot be updated as CPU Period/Quota has already been set',
+    )
+  }
+  if ((changes.CpuPeriod !== undefined || changes.CpuQuota !== undefined) && isNano) {
+    throw new EngineError(
+      'CONFLICT',
+      'Conflicting options: CPU Period/Quota cannot be updated as NanoCPUs has already been set',
+    )
+  }
+}
+
+function applyLive(
+  engine: Engine,
+  container: ContainerRecord,
+  changes: ContainerUpdate,
+  hostConfig: HostConfig,
+): void {
+  const { memory, cpu, pids } = compileResources(hostConfig, {
+    devices: { nodes: [], rules: [] },
+    blockIO: undefined,
+  })
+  const touches = (...keys: (keyof ContainerUpdate)[]): boolean =>
+    keys.some((key) => Object.hasOwn(changes, key))
+  const resources: RuntimeResources = {
+    ...(touches('Memory', 'MemorySwap', 'MemoryReservation', 'MemorySwappiness') ? { memory } : {}),
+    ...(touches(
+      'CpuShares',
+      'CpuPeriod',
+      'CpuQuota',
+      'NanoCpus',
+      'CpusetCpus',
+      'CpusetMems',
+      'CpuRealtimePeriod',
+      'CpuRealtimeRuntime',
+    )
+      ? { cpu }
+      : {}),
+    ...(touches('PidsLimit') ? { pids: { limit: pids?.limit ?? -1 } } : {}),
+    ...blockIoOf(changes, hostConfig),
+  }
+  const writes = cgroupLimits(resources, {
+    version: engine.host.cgroups.mode === 'v2' ? 2 : 1,
+    kernel: engine.host.kernel,
+    hasSwapAccounting: engine.host.hasSwapAccounting,
+  })
+  try {
+    applyLimits(engine.host.cgroups, containerCgroup(engine, container), writes)
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : ''
+    throw new EngineError('INTERNAL', `Cannot update container ${container.id}: ${reason}`, {
+      cause,
+    })
+  }
+}
+
+function blockIoOf(
+  changes: ContainerUpdate,
+  hostConfig: HostConfig,
+): Pick<RuntimeResources, 'blockIO'> {
+  const isTouched = Object.keys(changes).some((key) => key.startsWith('Blkio'))
+  const blockIO = isTouched ? resolveBlockIo(hostConfig) : undefined
+  return blockIO === undefined ? {} : { blockIO }
+}

@@ -1,0 +1,150 @@
+import type { EndpointConfig } from '@ctr/api'
+import { EngineError } from '@ctr/errdefs'
+import type { CreateNetworkOptions, Network } from '@ctr/network'
+import { networkEvent } from '../container/container-event.ts'
+import { isAlive } from '../container/state.ts'
+import type { Engine } from '../engine.ts'
+import type { NewEvent } from '../events.ts'
+import { pruneEvent } from '../prune.ts'
+
+/** The operations of @ctr/network with the events that they are, and with containers by reference. */
+
+export async function createNetwork(
+  engine: Engine,
+  options: CreateNetworkOptions,
+): Promise<Network> {
+  const network = await engine.networks.create(options)
+  engine.events.emit(eventOf(network, 'create'))
+  return network
+}
+
+export async function removeNetwork(engine: Engine, reference: string): Promise<void> {
+  const network = await engine.networks.remove(reference)
+  engine.events.emit(eventOf(network, 'destroy'))
+}
+
+export async function pruneNetworks(
+  engine: Engine,
+  isWanted: (network: Network) => boolean,
+): Promise<Network[]> {
+  const removed = await engine.networks.prune(isWanted)
+  for (const network of removed) engine.events.emit(eventOf(network, 'destroy'))
+  engine.events.emit(pruneEvent('network', 0))
+  return removed
+}
+
+function eventOf(network: Network, action: 'create' | 'destroy'): NewEvent {
+  return {
+    type: 'network',
+    action,
+    actorId: network.id,
+    attributes: { name: network.name, type: network.driver },
+  }
+}
+
+/** Of a running container at once; of any other from its next start on. */
+export async function connectNetwork(
+  engine: Engine,
+  network: string,
+  reference: string,
+  endpoint: EndpointConfig,
+): Promise<void> {
+  const { id, name: networkName } = engine.networks.get(network)
+  const { id: containerId } = engine.containers.get(reference)
+  await engine.queues.run(containerId, async () => {
+    const container = engine.containers.get(containerId)
+    const { state, networkingConfig } = container
+    assertOwnNetwork(container.hostConfig.NetworkMode ?? '')
+    const known = networkingConfig.EndpointsConfig ?? {}
+    if (isAlive(state)) {
+      const connected = await engine.networks.connectRunning(
+        {
+          containerId,
+          containerName: container.name,
+          network: id,
+          aliases: endpoint.Aliases ?? [],
+          requestedIp: endpoint.IPAMConfig?.IPv4Address,
+          requestedIpv6: endpoint.IPAMConfig?.IPv6Address,
+          macAddress: endpoint.MacAddress,
+          ports: [],
+          index: nextIndex(engine, containerId),
+        },
+        { pid: state.pid, startTime: state.startTime },
+      )
+      engine.events.emit(networkEvent(engine, container, connected, 'connect'))
+    }
+    engine.events.commit('durable', () => {
+      engine.containers.changeDocuments(containerId, {
+        networkingConfig: {
+          ...networkingConfig,
+          EndpointsConfig: { ...known, [networkName]: endpoint },
+        },
+      })
+    })
+  })
+}
+
+function nextIndex(engine: Engine, containerId: string): number {
+  const used = new Set(
+    engine.networks.endpointsOfContainer(containerId).map((endpoint) => endpoint.interface),
+  )
+  let index = 0
+  while (used.has(index)) index++
+  return index
+}
+
+export async function disconnectNetwork(
+  engine: Engine,
+  network: string,
+  reference: string,
+  options: { readonly force: boolean },
+): Promise<void> {
+  const { id, name: networkName } = engine.networks.get(network)
+  const found = engine.containers.find(reference)
+  if (found === undefined && options.force) return
+  const { id: containerId } = found ?? engine.containers.get(reference)
+  await engine.queues.run(containerId, async () => {
+    const container = engine.containers.get(containerId)
+    const { state, networkingConfig } = container
+    assertOwnNetwork(container.hostConfig.NetworkMode ?? '')
+    const known = { ...networkingConfig.EndpointsConfig }
+    if (isAlive(state)) {
+      const endpoint = engine.networks
+        .endpointsOfContainer(containerId)
+        .find((one) => one.networkId === id)
+      await engine.networks.disconnectRunning(containerId, id, {
+        pid: state.pid,
+        startTime: state.startTime,
+      })
+      if (endpoint !== undefined) {
+        engine.events.emit(networkEvent(engine, container, endpoint, 'disconnect'))
+      }
+    } else if (known[networkName] === undefined && !options.force) {
+      throw new EngineError(
+        'FORBIDDEN',
+        `container ${containerId} is not connected to network ${networkName}`,
+      )
+    }
+    delete known[networkName]
+    engine.events.commit('durable', () => {
+      engine.containers.changeDocuments(containerId, {
+        networkingConfig: { ...networkingConfig, EndpointsConfig: known },
+      })
+    })
+  })
+}
+
+function assertOwnNetwork(mode: string): void {
+  if (mode === 'host') {
+    throw new EngineError(
+      'INVALID_ARGUMENT',
+      'container sharing network namespace with host cannot be connected to or disconnected from any network',
+    )
+  }
+  if (mode.startsWith('container:')) {
+    throw new EngineError(
+      'INVALID_ARGUMENT',
+      'container sharing network namespace with another container or host cannot be connected to any other network',
+    )
+  }
+}
