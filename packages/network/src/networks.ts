@@ -16,6 +16,7 @@ import {
 import { firstEphemeral, type PortFacts } from './endpoint/ports.ts'
 import { Firewall } from './firewall/firewall.ts'
 import { type CreateNetworkOptions, planNetwork } from './network/create.ts'
+import { LowestFree } from './network/ipam.ts'
 import {
   type BridgedNetwork,
   bridgeAddresses,
@@ -63,6 +64,7 @@ export class Networks {
   readonly #registry: NetworkRegistry
   readonly #endpoints: EndpointTable
   readonly #ports: PortFacts
+  readonly #lowestFree = new LowestFree()
   /** Undefined with `--bridge none`: no bridge networks, no firewall. */
   readonly #firewall: Firewall | undefined
 
@@ -181,9 +183,10 @@ export class Networks {
     const deps = {
       endpoints: this.#endpoints,
       ports: this.#ports,
+      lowestFree: this.#lowestFree,
       nameOf: (id: string) => this.get(id).name,
     }
-    const row = volatileTransaction(this.#options.store, () => allocateEndpoint(deps, network, o))
+    const row = this.#allocate(() => allocateEndpoint(deps, network, o))
     try {
       const plan = planEndpoint(row, network, await this.#bridgeIndex(network))
       await this.#firewall?.publish(plan.publications)
@@ -333,11 +336,25 @@ export class Networks {
     })
   }
 
+  /** What a rolled-back transaction had taken is free again. */
+  #allocate(body: () => EndpointRow): EndpointRow {
+    try {
+      return volatileTransaction(this.#options.store, body)
+    } catch (error) {
+      this.#lowestFree.forget()
+      throw error
+    }
+  }
+
   async #release(rows: readonly EndpointRow[]): Promise<void> {
     if (rows.length === 0) return
     const forget = (): void =>
       volatileTransaction(this.#options.store, () => {
-        for (const row of rows) this.#endpoints.delete(row.id)
+        for (const row of rows) {
+          this.#endpoints.delete(row.id)
+          this.#lowestFree.returned(row.networkId, 4, row.ipv4)
+          this.#lowestFree.returned(row.networkId, 6, row.ipv6)
+        }
       })
     if (this.#firewall === undefined) return forget()
     await this.#firewall.unpublish(rows.flatMap(publicationsOf), forget)

@@ -2,7 +2,12 @@ import { randomBytes } from 'node:crypto'
 import { EngineError } from '@ctr/errdefs'
 import type { EndpointRow, EndpointTable } from '@ctr/store'
 import { type Address, formatMac, macOf, parseAddress, parseMac } from '../address.ts'
-import { type AddressBook, allocateAddress, requestAddress } from '../network/ipam.ts'
+import {
+  type AddressBook,
+  allocateAddress,
+  type LowestFree,
+  requestAddress,
+} from '../network/ipam.ts'
 import { type Network, poolsOf } from '../network/network.ts'
 import { allocatePorts, type PortBinding, type PortFacts } from './ports.ts'
 
@@ -23,6 +28,7 @@ export interface ConnectOptions {
 interface AllocateDeps {
   readonly endpoints: EndpointTable
   readonly ports: PortFacts
+  readonly lowestFree: LowestFree
   /** Name of a network by id. */
   readonly nameOf: (networkId: string) => string
 }
@@ -79,8 +85,8 @@ function bridgeParts(
   o: ConnectOptions,
   endpoint: { id: string; isGateway: boolean },
 ): BridgeParts {
-  const ipv4 = chooseAddress(deps.endpoints, network, 4, o.requestedIp)
-  const ipv6 = chooseAddress(deps.endpoints, network, 6, o.requestedIpv6)
+  const ipv4 = chooseAddress(deps, network, 4, o.requestedIp)
+  const ipv6 = chooseAddress(deps, network, 6, o.requestedIpv6)
   const name = { name: o.containerName, id: endpoint.id }
   return {
     // Docker's pattern; 44 random bits and a UNIQUE column. IFNAMSIZ allows 15 characters.
@@ -94,19 +100,23 @@ function bridgeParts(
 }
 
 function chooseAddress(
-  endpoints: EndpointTable,
+  { endpoints, lowestFree }: AllocateDeps,
   network: Network,
   family: 4 | 6,
   requested: string | undefined,
 ): bigint | undefined {
   const pools = poolsOf(network).filter((pool) => pool.subnet.family === family)
   const book: AddressBook = {
+    lowestFree: lowestFree.get(network.id, family),
     from: (of, first) => endpoints.addressesFrom(network.id, of, first),
     isTaken: (of, address) => endpoints.isAddressTaken(network.id, of, address),
   }
   if (requested === undefined || requested === '') {
     const pool = pools[0]
-    return pool === undefined ? undefined : allocateAddress(pool, book, network)
+    if (pool === undefined) return undefined
+    const address = allocateAddress(pool, book, network)
+    lowestFree.taken(network.id, family, address)
+    return address
   }
   if (network.name === 'bridge') {
     throw new EngineError(

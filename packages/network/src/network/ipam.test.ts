@@ -6,6 +6,7 @@ import {
   allocateAddress,
   chooseIpv6Subnet,
   chooseSubnet,
+  LowestFree,
   type Pool,
   requestAddress,
 } from './ipam.ts'
@@ -15,6 +16,16 @@ test('the lowest free address comes first, a returned one is next', () => {
   assert.deepEqual([give(), give(), give()], ['172.17.0.2', '172.17.0.3', '172.17.0.4'])
   takeBack('172.17.0.3')
   assert.deepEqual([give(), give()], ['172.17.0.3', '172.17.0.5'])
+})
+
+test('the hint where to begin never hides a free address', () => {
+  const hints = new LowestFree()
+  const { give, take, takeBack } = network('172.17.0.0/16', { hints })
+  take('172.17.0.4')
+  assert.deepEqual([give(), give(), give()], ['172.17.0.2', '172.17.0.3', '172.17.0.5'])
+  takeBack('172.17.0.4')
+  takeBack('172.17.0.3')
+  assert.deepEqual([give(), give(), give()], ['172.17.0.3', '172.17.0.4', '172.17.0.6'])
 })
 
 test('a /30 has one address for a container', () => {
@@ -98,7 +109,13 @@ test('an automatic IPv6 subnet is a unique local one', () => {
 /** A network whose addresses are in memory. */
 function network(
   text: string,
-  o: { gateway?: string; range?: string; auxiliary?: string[]; isExplicit?: boolean } = {},
+  o: {
+    gateway?: string
+    range?: string
+    auxiliary?: string[]
+    isExplicit?: boolean
+    hints?: LowestFree
+  } = {},
 ) {
   const whole = subnet(text)
   const pool: Pool = {
@@ -110,6 +127,9 @@ function network(
   }
   const taken = new Set<bigint>()
   const book: AddressBook = {
+    get lowestFree() {
+      return o.hints?.get('n', whole.family)
+    },
     from: (_, first) =>
       [...taken].filter((entry) => entry >= first).sort((a, b) => (a < b ? -1 : 1)),
     isTaken: (_, entry) => taken.has(entry),
@@ -119,10 +139,17 @@ function network(
     return formatAddress({ family: whole.family, value: entry })
   }
   return {
-    give: () => keep(allocateAddress(pool, book, { name: 'n1', id: 'i1' })),
+    give: () => {
+      const address = allocateAddress(pool, book, { name: 'n1', id: 'i1' })
+      o.hints?.taken('n', whole.family, address)
+      return keep(address)
+    },
     ask: (wanted: string) => keep(requestAddress([pool], parsed(wanted), book)),
     take: (entry: string) => keep(value(entry)),
-    takeBack: (entry: string) => taken.delete(value(entry)),
+    takeBack: (entry: string) => {
+      taken.delete(value(entry))
+      o.hints?.returned('n', whole.family, value(entry))
+    },
   }
 }
 

@@ -25,6 +25,8 @@ export interface Pool {
 
 /** Which addresses endpoints have. `from` yields them in order, so the search stops at the first gap. */
 export interface AddressBook {
+  /** Everything below it that may be given out is taken; a place to begin the search. */
+  readonly lowestFree?: bigint | undefined
   from(family: Family, first: bigint): Iterable<bigint>
   isTaken(family: Family, address: bigint): boolean
 }
@@ -36,7 +38,9 @@ export function allocateAddress(
   network: { name: string; id: string },
 ): bigint {
   const { family } = pool.subnet
-  const { first, last } = usable(pool)
+  const { first: start, last } = usable(pool)
+  const { lowestFree = start } = book
+  const first = lowestFree > start ? lowestFree : start
   const reserved = new Set([pool.gateway, ...pool.auxiliary])
   let candidate = first
   const skipReserved = (): void => {
@@ -53,6 +57,33 @@ export function allocateAddress(
     'INTERNAL',
     `no available IPv${family} addresses on this network's address pools: ${network.name} (${network.id})`,
   )
+}
+
+/**
+ * Where the search for a free address begins, by network and family: without it, each search would walk over all the
+ * addresses in use. Only a hint, kept in memory: when in doubt, forget it.
+ */
+export class LowestFree {
+  readonly #hints = new Map<string, bigint>()
+
+  get(networkId: string, family: Family): bigint | undefined {
+    return this.#hints.get(`${networkId} ${family}`)
+  }
+
+  /** `address` was the lowest free one and is taken now. */
+  taken(networkId: string, family: Family, address: bigint): void {
+    this.#hints.set(`${networkId} ${family}`, address + 1n)
+  }
+
+  returned(networkId: string, family: Family, address: bigint | undefined): void {
+    const hint = this.get(networkId, family)
+    if (address === undefined || hint === undefined || address >= hint) return
+    this.#hints.set(`${networkId} ${family}`, address)
+  }
+
+  forget(): void {
+    this.#hints.clear()
+  }
 }
 
 /** `--ip`, `--ip6`: checks an address that a user asks for. */
