@@ -1,1 +1,160 @@
-export {}
+import { Client } from '@ctr/client'
+import { type Command, type Context, ExitError } from './command.ts'
+import { COMMANDS, type Entry, type Group } from './commands/index.ts'
+import { type ConfigFile, configDirectory, readConfigFile } from './config/config-file.ts'
+import { daemonHost } from './config/daemon-host.ts'
+import type { FlagValues } from './flags/flag.ts'
+import { type Parsed, parseFlags } from './flags/parse.ts'
+import { GLOBAL_FLAGS } from './global-flags.ts'
+import { printError, printLine, writeOut } from './output/write.ts'
+import { reportError } from './report-error.ts'
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** Explicit: nothing that is still open may keep the command alive. */
+process.exit(await main(process.argv.slice(2), process.env))
+
+async function main(argv: readonly string[], environment: Environment): Promise<number> {
+  let globals: Parsed
+  try {
+    globals = parseFlags(GLOBAL_FLAGS, argv, { interspersed: false })
+  } catch (error) {
+    return reportError(error, undefined, 'ctr', false)
+  }
+  const { flags, args } = globals
+  if (flags.bool('version')) {
+    const { versionLine } = await import('./version-line.ts')
+    printLine(versionLine())
+    return 0
+  }
+  if (args.length === 0 || globals.wantsHelp) return printRootHelp()
+  if (args[0] === 'help') return help(args.slice(1))
+  return dispatch(flags, args, environment)
+}
+
+async function dispatch(
+  globals: FlagValues,
+  args: readonly string[],
+  environment: Environment,
+): Promise<number> {
+  const { entry, path, rest } = resolve(args)
+  if (entry === undefined || entry.kind === 'group') return badCommand(entry, path, rest)
+  const { command } = await entry.load()
+  try {
+    const input = parseFlags(command.flags, rest, { interspersed: command.interspersed ?? true })
+    if (input.wantsHelp) return printCommandHelp(path, command)
+    checkArgumentCount(command, path, input.args.length)
+    return (await command.run(makeContext(globals, path, environment), input)) ?? 0
+  } catch (error) {
+    return reportError(error, command, path, globals.bool('debug'))
+  }
+}
+
+interface Resolved {
+  readonly entry: Entry | undefined
+  /** As typed: `ctr container run`. */
+  readonly path: string
+  readonly rest: readonly string[]
+}
+
+function resolve(args: readonly string[]): Resolved {
+  let children: Group['children'] = COMMANDS
+  let entry: Entry | undefined
+  let path = 'ctr'
+  for (const [index, name] of args.entries()) {
+    const child = Object.hasOwn(children, name) ? children[name] : undefined
+    if (child === undefined) return { entry, path, rest: args.slice(index) }
+    entry = child
+    path += ` ${name}`
+    if (child.kind === 'command') return { entry, path, rest: args.slice(index + 1) }
+    children = child.children
+  }
+  return { entry, path, rest: [] }
+}
+
+async function badCommand(
+  group: Group | undefined,
+  path: string,
+  rest: readonly string[],
+): Promise<number> {
+  const [name] = rest
+  if (group !== undefined && (name === undefined || name.startsWith('-'))) {
+    const { groupHelp } = await import('./root-help.ts')
+    if (name === '--help' || name === '-h') writeOut(groupHelp(path, group))
+    else printError(groupHelp(path, group).trimEnd())
+    return 0
+  }
+  const usage = group === undefined ? '' : `Usage:  ${path} COMMAND\n\n`
+  printError(
+    `ctr: unknown command: ${path} ${name}\n\n${usage}Run '${path} --help' for more information`,
+  )
+  return 1
+}
+
+async function help(args: readonly string[]): Promise<number> {
+  if (args.length === 0) return printRootHelp()
+  const { entry, path, rest } = resolve(args)
+  if (entry === undefined || rest.length > 0) {
+    printError(`unknown help topic: ${args.join(' ')}`)
+    return 1
+  }
+  if (entry.kind === 'command') return printCommandHelp(path, (await entry.load()).command)
+  const { groupHelp } = await import('./root-help.ts')
+  writeOut(groupHelp(path, entry))
+  return 0
+}
+
+async function printRootHelp(): Promise<number> {
+  const { rootHelp } = await import('./root-help.ts')
+  writeOut(rootHelp())
+  return 0
+}
+
+async function printCommandHelp(path: string, command: Command): Promise<number> {
+  const { commandHelp } = await import('./flags/help.ts')
+  const { terminalSize } = await import('./terminal/size.ts')
+  writeOut(commandHelp(path, command, terminalSize()?.columns ?? 80))
+  return 0
+}
+
+function checkArgumentCount(command: Command, path: string, count: number): void {
+  const { min, max } = command.args
+  if (count >= min && (max === undefined || count <= max)) return
+  const usage = command.usage.split('\n').map((form) => `${path} ${form}`.trimEnd())
+  const hint = max === undefined ? 'See' : 'Run'
+  throw new ExitError(
+    1,
+    `ctr: '${path}' ${argumentRule(min, max)}\n\nUsage:  ${usage.join('\n\t')}\n\n${hint} '${path} --help' for more information`,
+  )
+}
+
+function argumentRule(min: number, max: number | undefined): string {
+  const plural = (count: number): string => `${count} argument${count === 1 ? '' : 's'}`
+  if (max === 0) return 'accepts no arguments'
+  if (max === min) return `requires ${plural(min)}`
+  if (max === undefined) return `requires at least ${plural(min)}`
+  return min === 0
+    ? `requires at most ${plural(max)}`
+    : `requires at least ${min} and at most ${plural(max)}`
+}
+
+function makeContext(globals: FlagValues, commandPath: string, environment: Environment): Context {
+  const directory = configDirectory(environment, globals.optional('config'))
+  let client: Client | undefined
+  let config: ConfigFile | undefined
+  return {
+    commandPath,
+    environment,
+    get client() {
+      client ??= new Client({
+        host: daemonHost(globals, environment, directory),
+        apiVersion: environment['DOCKER_API_VERSION'] || undefined,
+      })
+      return client
+    },
+    get config() {
+      config ??= readConfigFile(directory)
+      return config
+    },
+  }
+}

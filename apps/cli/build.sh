@@ -1,0 +1,13 @@
+#!/bin/sh
+# One executable, bin/ctr: byte code beside the source, so that nothing is parsed at start.
+set -eu
+cd "$(dirname "$0")"
+root=../..
+output=${1:-$root/bin/ctr}
+mkdir -p "$(dirname "$output")"
+# Written beside and renamed: a running ctr keeps its file.
+temporary="$(dirname "$output")/.ctr.$$"
+trap 'rm -f "$temporary"' EXIT
+"$root/node_modules/.bin/bun" build --compile --minify --bytecode --format=esm \
+  src/main.ts --outfile "$temporary" >/dev/null
+mv "$temporary" "$output"

@@ -1,0 +1,48 @@
+import type { Client } from '@ctr/client'
+import type { ConfigFile } from './config/config-file.ts'
+import type { Flag } from './flags/flag.ts'
+import type { Parsed } from './flags/parse.ts'
+
+/** One command of `ctr`: options, one or a few client calls, print. Its file is loaded only when it runs. */
+export interface Command {
+  /** What follows the command's name, e.g. `[OPTIONS] IMAGE [COMMAND] [ARG...]`. Several lines: several forms. */
+  readonly usage: string
+  readonly summary: string
+  readonly aliases?: readonly string[]
+  readonly flags: readonly Flag[]
+  /** Counted without options. Absent `max`: any number. */
+  readonly args: { readonly min: number; readonly max?: number }
+  /** Default true. False: options stop at the first argument. */
+  readonly interspersed?: boolean
+  readonly examples?: readonly Example[]
+  /** `run` style: errors carry the program's name, a hint, and exit status 125. */
+  readonly isRun?: boolean
+  /** Returns the exit status; nothing means 0. */
+  run(context: Context, input: Parsed): Promise<number | void>
+}
+
+export interface Example {
+  readonly text: string
+  readonly command: string
+}
+
+export interface Context {
+  /** Connects when first used. */
+  readonly client: Client
+  /** `~/.docker/config.json`, read when first used. */
+  readonly config: ConfigFile
+  /** As typed: `ctr container run`. */
+  readonly commandPath: string
+  readonly environment: Readonly<Record<string, string | undefined>>
+}
+
+/** Ends the command with this status; `message` is printed as it is, unless empty. */
+export class ExitError extends Error {
+  override readonly name = 'ExitError'
+  readonly status: number
+
+  constructor(status: number, message = '') {
+    super(message)
+    this.status = status
+  }
+}

@@ -1,0 +1,48 @@
+import { commitContainer } from '@ctr/client'
+import type { Command } from '../command.ts'
+import { parseReference } from '../options/reference.ts'
+import { printLine } from '../output/write.ts'
+
+export const command: Command = {
+  usage: '[OPTIONS] CONTAINER [REPOSITORY[:TAG]]',
+  summary: "Create a new image from a container's changes",
+  aliases: ['ctr container commit', 'ctr commit'],
+  flags: [
+    {
+      name: 'author',
+      short: 'a',
+      kind: 'string',
+      help: 'Author (e.g., "John Hannibal Smith <hannibal@a-team.com>")',
+    },
+    {
+      name: 'change',
+      short: 'c',
+      kind: 'list',
+      help: 'Apply Dockerfile instruction to the created image',
+    },
+    { name: 'message', short: 'm', kind: 'string', help: 'Commit message' },
+    { name: 'no-pause', kind: 'bool', help: 'Do not pause the container during commit' },
+    {
+      name: 'pause',
+      short: 'p',
+      kind: 'bool',
+      help: 'Pause container during commit',
+      default: 'true',
+    },
+  ],
+  args: { min: 1, max: 2 },
+  async run({ client }, { flags, args }) {
+    const [container = '', reference] = args
+    const target = reference === undefined ? undefined : parseReference(reference)
+    const id = await commitContainer(client, {
+      container,
+      repository: target?.name,
+      tag: target?.tag ?? (target === undefined ? undefined : 'latest'),
+      comment: flags.optional('message'),
+      author: flags.optional('author'),
+      changes: flags.list('change'),
+      pause: flags.boolOr('pause', true) && !flags.bool('no-pause'),
+    })
+    printLine(id)
+  },
+}

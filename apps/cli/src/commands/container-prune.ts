@@ -1,0 +1,19 @@
+import { pruneContainers } from '@ctr/client'
+import type { Command } from '../command.ts'
+import { mayPrune, PRUNE_FLAGS, printPruned, pruneFilters } from '../prune.ts'
+
+export const command: Command = {
+  usage: '[OPTIONS]',
+  summary: 'Remove all stopped containers',
+  flags: PRUNE_FLAGS,
+  args: { min: 0, max: 0 },
+  async run({ client }, { flags }) {
+    if (!mayPrune(flags, 'WARNING! This will remove all stopped containers.')) return
+    const pruned = await pruneContainers(client, pruneFilters(flags))
+    printPruned({
+      title: 'Deleted Containers',
+      names: pruned.ContainersDeleted ?? [],
+      bytes: pruned.SpaceReclaimed,
+    })
+  },
+}

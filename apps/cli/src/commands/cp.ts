@@ -1,0 +1,221 @@
+import { lstatSync, statSync } from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
+import { isatty } from 'node:tty'
+import type { PathStat } from '@ctr/api'
+import { type Client, getArchive, putArchive, statArchive } from '@ctr/client'
+import { isEngineError } from '@ctr/errdefs'
+import { packPath, unpackInto } from '../archive/tar.ts'
+import { type Command, ExitError } from '../command.ts'
+import { formatSize } from '../format/size.ts'
+import { printError, writeOut } from '../output/write.ts'
+import { readStdin } from '../terminal/stdin.ts'
+
+export const command: Command = {
+  usage: '[OPTIONS] CONTAINER:SRC_PATH DEST_PATH|-\n[OPTIONS] SRC_PATH|- CONTAINER:DEST_PATH',
+  summary:
+    "Copy files/folders between a container and the local filesystem\n\nUse '-' as the source to read a tar archive from stdin\nand extract it to a directory destination in a container.\nUse '-' as the destination to stream a tar archive of a\ncontainer source to stdout.",
+  aliases: ['ctr container cp', 'ctr cp'],
+  flags: [
+    {
+      name: 'archive',
+      short: 'a',
+      kind: 'bool',
+      help: 'Archive mode (copy all uid/gid information)',
+    },
+    {
+      name: 'follow-link',
+      short: 'L',
+      kind: 'bool',
+      help: 'Always follow symbol link in SRC_PATH',
+    },
+    {
+      name: 'quiet',
+      short: 'q',
+      kind: 'bool',
+      help: 'Suppress progress output during copy. Progress output is automatically suppressed if no terminal is attached',
+    },
+  ],
+  args: { min: 2, max: 2 },
+  async run({ client }, { flags, args }) {
+    const [source = '', target = ''] = args
+    if (source === '') throw new ExitError(1, 'source can not be empty')
+    if (target === '') throw new ExitError(1, 'destination can not be empty')
+    const from = splitPlace(source)
+    const to = splitPlace(target)
+    if (from.container !== undefined && to.container !== undefined) {
+      throw new ExitError(1, 'copying between containers is not supported')
+    }
+    const options: CopyOptions = {
+      followLink: flags.bool('follow-link'),
+      archive: flags.bool('archive'),
+      quiet: flags.bool('quiet') || !isatty(2),
+    }
+    if (from.container !== undefined)
+      return copyOut(client, from.container, from.path, to.path, options)
+    if (to.container !== undefined) return copyIn(client, from.path, to.container, to.path, options)
+    throw new ExitError(1, 'must specify at least one container source')
+  },
+}
+
+interface CopyOptions {
+  readonly followLink: boolean
+  readonly archive: boolean
+  readonly quiet: boolean
+}
+
+/** `container:path`; a path that begins with `/` or `.` is local, whatever it holds. */
+function splitPlace(text: string): { container: string | undefined; path: string } {
+  if (text.startsWith('/') || text.startsWith('.')) return { container: undefined, path: text }
+  const colon = text.indexOf(':')
+  if (colon <= 0) return { container: undefined, path: text }
+  return { container: text.slice(0, colon), path: text.slice(colon + 1) }
+}
+
+/** Go's os.FileMode bits in PathStat.mode. */
+const MODE_DIRECTORY = 2 ** 31
+const MODE_SYMLINK = 2 ** 27
+
+function hasMode(stat: PathStat, bit: number): boolean {
+  return Math.floor(stat.mode / bit) % 2 === 1
+}
+
+/** `dir/.`: the content of dir, not dir itself. */
+function wantsContent(path: string): boolean {
+  return path === '.' || path.endsWith('/.')
+}
+
+async function copyOut(
+  client: Client,
+  container: string,
+  path: string,
+  target: string,
+  options: CopyOptions,
+): Promise<void> {
+  const source = options.followLink ? await followContainerLink(client, container, path) : path
+  const { stat, tar } = await getArchive(client, container, source)
+  if (target === '-') {
+    for await (const chunk of tar) writeOut(chunk)
+    return
+  }
+  const isDirectory = hasMode(stat, MODE_DIRECTORY)
+  const place = localPlace(target, stat.name, { isDirectory, wantsContent: wantsContent(path) })
+  const bytes = await unpackInto(tar, {
+    directory: place.directory,
+    from: stat.name,
+    to: place.name,
+    keepOwner: options.archive,
+  })
+  if (!options.quiet) printError(`Successfully copied ${formatSize(bytes)} to ${resolve(target)}`)
+}
+
+async function followContainerLink(
+  client: Client,
+  container: string,
+  path: string,
+): Promise<string> {
+  const stat = await statArchive(client, container, path)
+  if (!hasMode(stat, MODE_SYMLINK)) return path
+  return stat.linkTarget.startsWith('/') ? stat.linkTarget : join(dirname(path), stat.linkTarget)
+}
+
+/** Docker's table of cp(1) rules: into an existing directory, else under the new name (docker cp --help). */
+function localPlace(
+  target: string,
+  name: string,
+  source: { readonly isDirectory: boolean; readonly wantsContent: boolean },
+): { directory: string; name: string } {
+  const stat = statSync(target, { throwIfNoEntry: false })
+  if (stat?.isDirectory() === true) {
+    if (source.isDirectory && source.wantsContent) return { directory: resolve(target), name: '.' }
+    return { directory: resolve(target), name: name === '/' ? '.' : name }
+  }
+  if (stat !== undefined && source.isDirectory) throw new ExitError(1, 'cannot copy directory')
+  if (stat === undefined && !source.isDirectory && target.endsWith('/')) {
+    throw new ExitError(1, 'destination directory must exist')
+  }
+  const path = resolve(target)
+  if (statSync(dirname(path), { throwIfNoEntry: false })?.isDirectory() !== true) {
+    throw new ExitError(
+      1,
+      `invalid output path: directory ${JSON.stringify(dirname(path))} does not exist`,
+    )
+  }
+  return { directory: dirname(path), name: basename(path) }
+}
+
+async function copyIn(
+  client: Client,
+  source: string,
+  container: string,
+  path: string,
+  options: CopyOptions,
+): Promise<void> {
+  const target = await containerPlace(client, container, path)
+  const put = { noOverwriteDirNonDir: true, copyUidGid: options.archive }
+  if (source === '-') {
+    if (target.kind !== 'directory') {
+      throw new ExitError(1, `destination "${container}:${path}" must be a directory`)
+    }
+    return putArchive(client, container, target.path, readStdin(), put)
+  }
+  const stat = options.followLink
+    ? statSync(source, { throwIfNoEntry: false })
+    : lstatSync(source, { throwIfNoEntry: false })
+  if (stat === undefined)
+    throw new ExitError(1, `lstat ${resolve(source)}: no such file or directory`)
+  const place = targetPlace(target, path, source, stat.isDirectory())
+  const counter = { bytes: 0 }
+  const tar = packPath(resolve(source), {
+    name: place.name,
+    followLink: options.followLink,
+    counter,
+  })
+  await putArchive(client, container, place.directory, tar, put)
+  if (!options.quiet)
+    printError(`Successfully copied ${formatSize(counter.bytes)} to ${container}:${path}`)
+}
+
+type ContainerPlace =
+  | { readonly kind: 'directory'; readonly path: string }
+  | { readonly kind: 'file'; readonly path: string }
+  | { readonly kind: 'missing'; readonly path: string }
+
+/** What is at the destination, after one link as docker resolves it. */
+async function containerPlace(
+  client: Client,
+  container: string,
+  path: string,
+): Promise<ContainerPlace> {
+  try {
+    const stat = await statArchive(client, container, path)
+    if (!hasMode(stat, MODE_SYMLINK)) {
+      return { kind: hasMode(stat, MODE_DIRECTORY) ? 'directory' : 'file', path }
+    }
+    const link = stat.linkTarget.startsWith('/')
+      ? stat.linkTarget
+      : join(dirname(path), stat.linkTarget)
+    const target = await statArchive(client, container, link)
+    return { kind: hasMode(target, MODE_DIRECTORY) ? 'directory' : 'file', path: link }
+  } catch (error) {
+    if (!isEngineError(error, 'NOT_FOUND') || /no such container/i.test(error.message)) throw error
+    return { kind: 'missing', path }
+  }
+}
+
+function targetPlace(
+  target: ContainerPlace,
+  path: string,
+  source: string,
+  isDirectory: boolean,
+): { directory: string; name: string } {
+  if (target.kind === 'directory') {
+    const name = isDirectory && wantsContent(source) ? '.' : basename(resolve(source)) || '.'
+    return { directory: target.path, name }
+  }
+  if (target.kind === 'file' && isDirectory) throw new ExitError(1, 'cannot copy directory')
+  if (target.kind === 'missing' && !isDirectory && path.endsWith('/')) {
+    throw new ExitError(1, 'destination directory must exist')
+  }
+  const absolute = join('/', target.path)
+  return { directory: dirname(absolute), name: basename(absolute) }
+}

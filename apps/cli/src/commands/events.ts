@@ -1,0 +1,67 @@
+import type { EventMessage } from '@ctr/api'
+import { events } from '@ctr/client'
+import { type Command, ExitError } from '../command.ts'
+import { INSPECT_FORMAT_FLAG } from '../format/inspect.ts'
+import { localRfc3339Nano } from '../format/nano-time.ts'
+import { Template } from '../format/template.ts'
+import { checkFilter, parseFilters } from '../options/filter.ts'
+import { parseTime } from '../options/time.ts'
+import { printLine } from '../output/write.ts'
+
+export const command: Command = {
+  usage: '[OPTIONS]',
+  summary: 'Get real time events from the server',
+  aliases: ['ctr system events', 'ctr events'],
+  flags: [
+    {
+      name: 'filter',
+      short: 'f',
+      kind: 'list',
+      value: 'filter',
+      help: 'Filter output based on conditions provided',
+      check: checkFilter,
+    },
+    { name: 'format', kind: 'string', help: INSPECT_FORMAT_FLAG.help },
+    { name: 'since', kind: 'string', help: 'Show all events created since timestamp' },
+    { name: 'until', kind: 'string', help: 'Stream events until this timestamp' },
+  ],
+  args: { min: 0, max: 0 },
+  async run({ client }, { flags }) {
+    const format = flags.string('format')
+    const template = format === '' || format === 'json' ? undefined : compile(format)
+    const since = flags.optional('since')
+    const until = flags.optional('until')
+    const stream = events(client, {
+      since: since === undefined ? undefined : parseTime(since, 'since'),
+      until: until === undefined ? undefined : parseTime(until, 'until'),
+      filters: parseFilters(flags.list('filter')),
+    })
+    for await (const { message, text, timeNs } of stream) {
+      if (template !== undefined) printLine(template.execute({ ...message, TimeNano: timeNs }))
+      else printLine(format === 'json' ? text : eventText(message, timeNs))
+    }
+  },
+}
+
+function compile(format: string): Template {
+  try {
+    return new Template(format.replaceAll('\\t', '\t').replaceAll('\\n', '\n'))
+  } catch (error) {
+    throw new ExitError(
+      64,
+      `Error parsing format: ${error instanceof Error ? error.message : error}`,
+    )
+  }
+}
+
+/** `2026-11-22T00:19:58.982677903Z container create d6b9… (image=busybox, name=ref1)` */
+export function eventText(
+  { Type: type, Action: action, Actor: actor }: EventMessage,
+  timeNs: bigint,
+): string {
+  const attributes = Object.entries(actor.Attributes ?? {})
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, value]) => `${key}=${value}`)
+  const suffix = attributes.length === 0 ? '' : ` (${attributes.join(', ')})`
+  return `${localRfc3339Nano(timeNs)} ${type} ${action} ${actor.ID}${suffix}`
+}

@@ -1,0 +1,129 @@
+import type { ExecConfig } from '@ctr/api'
+import {
+  createExec,
+  inspectExec,
+  ResponseError,
+  resizeExec,
+  startExec,
+  startExecDetached,
+} from '@ctr/client'
+import { type Command, type Context, ExitError } from '../command.ts'
+import { detachKeys } from '../container/detach-keys.ts'
+import type { Parsed } from '../flags/parse.ts'
+import { checkEnvironment, readEnvironment } from '../options/environment.ts'
+import { printError } from '../output/write.ts'
+import { errorText, startErrorStatus } from '../report-error.ts'
+import { openSession } from '../stream/session.ts'
+import { stdinIsTerminal } from '../terminal/raw-mode.ts'
+import { terminalSize } from '../terminal/size.ts'
+
+export const command: Command = {
+  usage: '[OPTIONS] CONTAINER COMMAND [ARG...]',
+  summary: 'Execute a command in a running container',
+  aliases: ['ctr container exec', 'ctr exec'],
+  flags: [
+    {
+      name: 'detach',
+      short: 'd',
+      kind: 'bool',
+      help: 'Detached mode: run command in the background',
+    },
+    {
+      name: 'detach-keys',
+      kind: 'string',
+      help: 'Override the key sequence for detaching a container',
+    },
+    {
+      name: 'env',
+      short: 'e',
+      kind: 'list',
+      help: 'Set environment variables',
+      check: checkEnvironment,
+    },
+    { name: 'env-file', kind: 'list', help: 'Read in a file of environment variables' },
+    { name: 'interactive', short: 'i', kind: 'bool', help: 'Keep STDIN open even if not attached' },
+    { name: 'privileged', kind: 'bool', help: 'Give extended privileges to the command' },
+    { name: 'tty', short: 't', kind: 'bool', help: 'Allocate a pseudo-TTY' },
+    {
+      name: 'user',
+      short: 'u',
+      kind: 'string',
+      help: 'Username or UID (format: "<name|uid>[:<group|gid>]")',
+    },
+    { name: 'workdir', short: 'w', kind: 'string', help: 'Working directory inside the container' },
+  ],
+  args: { min: 2 },
+  interspersed: false,
+  examples: [
+    { text: 'A shell in a running container', command: 'ctr exec -it web sh' },
+    { text: 'A file out of it', command: 'ctr exec web cat /etc/hosts > hosts' },
+  ],
+  async run(context, input) {
+    const { client } = context
+    const config = execConfig(context, input)
+    if (config.AttachStdin === true && config.Tty === true && !stdinIsTerminal()) {
+      throw new ExitError(1, 'the input device is not a TTY')
+    }
+    const id = await createExec(client, input.args[0] as string, config)
+    try {
+      if (config.Detach === true) {
+        await startExecDetached(client, id, { Tty: config.Tty === true })
+        return 0
+      }
+      await join(context, input, id, config)
+    } catch (error) {
+      if (error instanceof ExitError) throw error
+      return execErrorStatus(error)
+    }
+    return (await inspectExec(client, id)).ExitCode ?? 0
+  },
+}
+
+function execConfig(context: Context, { flags, args }: Parsed): ExecConfig {
+  const isDetached = flags.bool('detach')
+  const size = flags.bool('tty') ? terminalSize() : undefined
+  return {
+    User: flags.string('user'),
+    Privileged: flags.bool('privileged'),
+    Tty: flags.bool('tty'),
+    AttachStdin: flags.bool('interactive') && !isDetached,
+    AttachStdout: !isDetached,
+    AttachStderr: !isDetached,
+    Detach: isDetached,
+    Env: readEnvironment(flags.list('env-file'), flags.list('env'), context.environment),
+    WorkingDir: flags.string('workdir'),
+    Cmd: args.slice(1),
+    ...(size === undefined ? {} : { ConsoleSize: [size.rows, size.columns] }),
+  }
+}
+
+async function join(
+  context: Context,
+  { flags }: Parsed,
+  id: string,
+  config: ExecConfig,
+): Promise<void> {
+  const { client } = context
+  const { Tty = false, AttachStdin = false, ConsoleSize } = config
+  const stream = await startExec(client, id, {
+    Tty,
+    ...(ConsoleSize === undefined ? {} : { ConsoleSize }),
+  })
+  const session = openSession({
+    stream,
+    hasTty: Tty,
+    stdin: AttachStdin,
+    exitOnSignals: true,
+    detachKeys: detachKeys(context, flags.optional('detach-keys')),
+    resize: (size) => resizeExec(client, id, size),
+  })
+  session.sendSize()
+  if ((await session.finished) === 'detached') throw new ExitError(1, 'read escape sequence')
+}
+
+/** 126 and 127 when the daemon's words say so. */
+function execErrorStatus(error: unknown): number {
+  printError(errorText(error))
+  const status = error instanceof ResponseError ? startErrorStatus(error.message) : 1
+  return status === 125 ? 1 : status
+}

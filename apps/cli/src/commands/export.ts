@@ -1,0 +1,22 @@
+import { isatty } from 'node:tty'
+import { exportContainer } from '@ctr/client'
+import { type Command, ExitError } from '../command.ts'
+import { checkOutputPath, writeStream } from '../output/file.ts'
+
+export const command: Command = {
+  usage: '[OPTIONS] CONTAINER',
+  summary: "Export a container's filesystem as a tar archive",
+  aliases: ['ctr container export', 'ctr export'],
+  flags: [
+    { name: 'output', short: 'o', kind: 'string', help: 'Write to a file, instead of STDOUT' },
+  ],
+  args: { min: 1, max: 1 },
+  async run({ client }, { flags, args }) {
+    const output = flags.string('output')
+    if (output === '' && isatty(1)) {
+      throw new ExitError(1, 'cowardly refusing to save to a terminal. Use the -o flag or redirect')
+    }
+    checkOutputPath(output, 'export container')
+    await writeStream(await exportContainer(client, args[0] as string), output)
+  },
+}

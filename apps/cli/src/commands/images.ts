@@ -1,0 +1,46 @@
+import { listImages } from '@ctr/client'
+import type { Command } from '../command.ts'
+import { imageList, imageRows } from '../format/image-row.ts'
+import { FORMAT_FLAG, printList } from '../format/list.ts'
+import { checkFilter, parseFilters } from '../options/filter.ts'
+
+export const command: Command = {
+  usage: '[OPTIONS] [REPOSITORY[:TAG]]',
+  summary: 'List images',
+  aliases: ['ctr image ls', 'ctr image list', 'ctr images'],
+  flags: [
+    {
+      name: 'all',
+      short: 'a',
+      kind: 'bool',
+      help: 'Show all images (default hides intermediate images)',
+    },
+    { name: 'digests', kind: 'bool', help: 'Show digests' },
+    {
+      name: 'filter',
+      short: 'f',
+      kind: 'list',
+      value: 'filter',
+      help: 'Filter output based on conditions provided',
+      check: checkFilter,
+    },
+    FORMAT_FLAG,
+    { name: 'no-trunc', kind: 'bool', help: "Don't truncate output" },
+    { name: 'quiet', short: 'q', kind: 'bool', help: 'Only show image IDs' },
+  ],
+  args: { min: 0, max: 1 },
+  async run({ client, config }, { flags, args }) {
+    const filters = parseFilters(flags.list('filter'))
+    if (args[0] !== undefined) filters['reference'] = [...(filters['reference'] ?? []), args[0]]
+    const withDigests = flags.bool('digests')
+    const images = await listImages(client, { all: flags.bool('all'), filters })
+    const row = { truncate: !flags.bool('no-trunc'), withDigests, nowMs: Date.now() }
+    const isQuiet = flags.bool('quiet')
+    printList(
+      // With -q each image counts once, whatever its tags.
+      images.flatMap((image) => imageRows(image, row).slice(0, isQuiet ? 1 : undefined)),
+      imageList(withDigests),
+      { format: flags.optional('format') ?? config.values.imagesFormat ?? '', quiet: isQuiet },
+    )
+  },
+}

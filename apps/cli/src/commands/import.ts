@@ -1,0 +1,38 @@
+import { importImage } from '@ctr/client'
+import type { Command } from '../command.ts'
+import { readInput } from '../input-file.ts'
+import { parseReference } from '../options/reference.ts'
+import { showProgress } from '../output/progress.ts'
+import { writeOut } from '../output/write.ts'
+
+export const command: Command = {
+  usage: '[OPTIONS] file|URL|- [REPOSITORY[:TAG]]',
+  summary: 'Import the contents from a tarball to create a filesystem image',
+  aliases: ['ctr image import', 'ctr import'],
+  flags: [
+    {
+      name: 'change',
+      short: 'c',
+      kind: 'list',
+      help: 'Apply Dockerfile instruction to the created image',
+    },
+    { name: 'message', short: 'm', kind: 'string', help: 'Set commit message for imported image' },
+    { name: 'platform', kind: 'string', help: 'Set platform if server is multi-platform capable' },
+  ],
+  args: { min: 1, max: 2 },
+  async run({ client }, { flags, args }) {
+    const [source = '', reference] = args
+    const isUrl = /^https?:\/\//.test(source)
+    const target = reference === undefined ? undefined : parseReference(reference)
+    const messages = importImage(client, {
+      source: isUrl ? source : '-',
+      tar: isUrl ? undefined : readInput(source),
+      repository: target?.name,
+      tag: target?.tag,
+      message: flags.optional('message'),
+      changes: flags.list('change'),
+      platform: flags.optional('platform'),
+    })
+    await showProgress(messages, { write: writeOut, isTerminal: false })
+  },
+}

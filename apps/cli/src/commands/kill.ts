@@ -1,0 +1,24 @@
+import { killContainer } from '@ctr/client'
+import type { Command } from '../command.ts'
+import { eachTarget } from '../targets.ts'
+
+export const command: Command = {
+  usage: '[OPTIONS] CONTAINER [CONTAINER...]',
+  summary: 'Kill one or more running containers',
+  aliases: ['ctr container kill', 'ctr kill'],
+  flags: [
+    {
+      name: 'signal',
+      short: 's',
+      kind: 'string',
+      help: 'Signal to send to the container',
+      default: 'KILL',
+    },
+  ],
+  args: { min: 1 },
+  run: ({ client }, { flags, args }) => {
+    return eachTarget(args, (ref) =>
+      killContainer(client, ref, { signal: flags.optional('signal') }),
+    )
+  },
+}

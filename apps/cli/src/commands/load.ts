@@ -1,0 +1,38 @@
+import { isatty } from 'node:tty'
+import { loadImages } from '@ctr/client'
+import { type Command, ExitError } from '../command.ts'
+import { readInput } from '../input-file.ts'
+import { showProgress } from '../output/progress.ts'
+import { writeOut } from '../output/write.ts'
+
+export const command: Command = {
+  usage: '[OPTIONS]',
+  summary: 'Load an image from a tar archive or STDIN',
+  aliases: ['ctr image load', 'ctr load'],
+  flags: [
+    {
+      name: 'input',
+      short: 'i',
+      kind: 'string',
+      help: 'Read from tar archive file, instead of STDIN',
+    },
+    {
+      name: 'platform',
+      kind: 'string',
+      help: 'Load only the given platform variant. Formatted as "os[/arch[/variant]]" (e.g., "linux/amd64")',
+    },
+    { name: 'quiet', short: 'q', kind: 'bool', help: 'Suppress the load output' },
+  ],
+  args: { min: 0, max: 0 },
+  async run({ client }, { flags }) {
+    const input = flags.string('input')
+    if (input === '' && isatty(0))
+      throw new ExitError(1, 'requested load from stdin, but stdin is empty')
+    const isTerminal = isatty(1)
+    const messages = loadImages(client, {
+      tar: readInput(input || '-'),
+      quiet: flags.bool('quiet') || !isTerminal,
+    })
+    await showProgress(messages, { write: writeOut, isTerminal })
+  },
+}

@@ -1,0 +1,20 @@
+import type { Command } from '../command.ts'
+import { eraseCredentials } from '../config/store-credentials.ts'
+import { printLine } from '../output/write.ts'
+
+const HUB = 'https://index.docker.io/v1/'
+
+export const command: Command = {
+  usage: '[SERVER]',
+  summary: 'Log out from a registry.\nIf no server is specified, the default is Docker Hub.',
+  flags: [],
+  args: { min: 0, max: 1 },
+  async run({ config }, { args }) {
+    const server = args[0] ?? HUB
+    if (!(await eraseCredentials(config, server))) {
+      printLine(`Not logged in to ${server}`)
+      return
+    }
+    printLine(`Removing login credentials for ${server}`)
+  },
+}

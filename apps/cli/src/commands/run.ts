@@ -1,0 +1,160 @@
+import {
+  attachContainer,
+  type RawStream,
+  startContainer,
+  type Waiting,
+  waitContainer,
+} from '@ctr/client'
+import { type Command, type Context, ExitError } from '../command.ts'
+import { type CreatedContainer, createFromFlags } from '../container/create-from-flags.ts'
+import { detachKeys } from '../container/detach-keys.ts'
+import { proxySignals } from '../container/proxy-signals.ts'
+import { resizeSession } from '../container/resize-session.ts'
+import type { Parsed } from '../flags/parse.ts'
+import { RUN_FLAGS } from '../options/container-flags.ts'
+import { printError, printLine, writeErr } from '../output/write.ts'
+import { errorText } from '../report-error.ts'
+import { openSession } from '../stream/session.ts'
+import { stdinIsTerminal } from '../terminal/raw-mode.ts'
+import { Timeline } from '../timeline.ts'
+
+export const command: Command = {
+  usage: '[OPTIONS] IMAGE [COMMAND] [ARG...]',
+  summary: 'Create and run a new container from an image',
+  aliases: ['ctr container run', 'ctr run'],
+  flags: RUN_FLAGS,
+  args: { min: 1 },
+  interspersed: false,
+  isRun: true,
+  examples: [
+    { text: 'A shell; the container is removed at the end', command: 'ctr run -it --rm busybox' },
+    {
+      text: 'In the background, with a port and a limit',
+      command: 'ctr run -d --name web -p 8080:80 -m 64m busybox httpd -f -p 80',
+    },
+    {
+      text: 'A host directory, read-only',
+      command: 'ctr run --rm -v /etc:/host:ro busybox ls /host',
+    },
+    {
+      text: 'Binary data through a container',
+      command: 'cat file | ctr run -i --rm busybox gzip > file.gz',
+    },
+    {
+      text: 'The operations that would start it',
+      command: 'ctr run --explain -m 64m busybox true',
+    },
+  ],
+  run,
+}
+
+/** Long enough for a daemon under load to undo a start that failed. */
+const REMOVAL_TIMEOUT_MS = 10_000
+
+async function run(context: Context, input: Parsed): Promise<number> {
+  const timeline = new Timeline()
+  timeline.mark('CLI start and options')
+  const { flags } = input
+  const isDetached = flags.bool('detach')
+  const isTimed = flags.bool('timing')
+  const created = await createFromFlags(context, input, {
+    isDetached,
+    beforeCreate: (body) => {
+      checkStreams(input, body.AttachStdin === true, isDetached)
+      // Attach, wait and start need connections of their own: open them while the container is created.
+      context.client.warm(isDetached ? 1 : 3)
+    },
+  })
+  if (created === undefined) return 0
+  timeline.mark('create')
+  const status = isDetached
+    ? await startDetached(context, created)
+    : await runAttached(context, input, created, timeline)
+  timeline.mark(isDetached ? 'start' : 'exit')
+  if (isTimed) writeErr(timeline.toString())
+  return status
+}
+
+function checkStreams({ flags }: Parsed, attachesStdin: boolean, isDetached: boolean): void {
+  if (isDetached) {
+    if (!flags.isSet('attach')) return
+    throw new ExitError(1, 'conflicting options: cannot specify both --attach and --detach')
+  }
+  if (attachesStdin && flags.bool('tty') && !stdinIsTerminal()) {
+    throw new ExitError(1, 'the input device is not a TTY')
+  }
+}
+
+async function startDetached(context: Context, { id }: CreatedContainer): Promise<number> {
+  await startContainer(context.client, id)
+  printLine(id)
+  return 0
+}
+
+/** Attached and waited for before the start: neither output nor exit can be missed. */
+async function runAttached(
+  context: Context,
+  { flags }: Parsed,
+  created: CreatedContainer,
+  timeline: Timeline,
+): Promise<number> {
+  const { client } = context
+  const { id, body } = created
+  const [stream, waiting] = await Promise.all([
+    attach(context, created),
+    waitContainer(client, id, {
+      condition: body.HostConfig.AutoRemove === true ? 'removed' : 'next-exit',
+    }),
+  ])
+  timeline.mark('attach and wait')
+  if (stream === undefined) printLine(id)
+  const isProxied = flags.boolOr('sig-proxy', true)
+  const stopProxy = isProxied && stream !== undefined ? proxySignals(client, id) : () => {}
+  const session =
+    stream &&
+    openSession({
+      stream,
+      hasTty: body.Tty === true,
+      stdin: body.AttachStdin === true,
+      exitOnSignals: !isProxied,
+      detachKeys: detachKeys(context, flags.optional('detach-keys')),
+      resize: resizeSession(client, id),
+      onFirstByte: () => timeline.mark('first byte'),
+    })
+  try {
+    await startContainer(client, id, { detachKeys: flags.optional('detach-keys') })
+  } catch (error) {
+    session?.abandon()
+    if (body.HostConfig.AutoRemove === true) await settled(waiting, REMOVAL_TIMEOUT_MS)
+    throw error
+  }
+  timeline.mark('start')
+  session?.sendSize()
+  const end = await session?.finished
+  stopProxy()
+  return end === 'detached' ? 0 : exitStatus(waiting)
+}
+
+function attach(context: Context, { id, body }: CreatedContainer): Promise<RawStream | undefined> {
+  const stdin = body.AttachStdin === true
+  const stdout = body.AttachStdout === true
+  const stderr = body.AttachStderr === true
+  if (!stdin && !stdout && !stderr) return Promise.resolve(undefined)
+  return attachContainer(context.client, id, { stdin, stdout, stderr })
+}
+
+async function exitStatus(waiting: Waiting): Promise<number> {
+  try {
+    const { StatusCode, Error: error } = await waiting.result
+    if (error === undefined || error === null || error.Message === '') return StatusCode
+    printError(`Error waiting for container: ${error.Message}`)
+  } catch (error) {
+    printError(`error waiting for container: ${errorText(error)}`)
+  }
+  return 125
+}
+
+async function settled(waiting: Waiting, timeoutMs: number): Promise<void> {
+  const timeout = new Promise((resolve) => setTimeout(resolve, timeoutMs).unref())
+  await Promise.race([waiting.result.catch(() => {}), timeout])
+}

@@ -1,0 +1,28 @@
+import { tagImage } from '@ctr/client'
+import type { Command } from '../command.ts'
+import { parseReference } from '../options/reference.ts'
+
+export const command: Command = {
+  usage: 'SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]',
+  summary: 'Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE',
+  aliases: ['ctr image tag', 'ctr tag'],
+  flags: [],
+  args: { min: 2, max: 2 },
+  async run({ client }, { args }) {
+    const [source = '', target = ''] = args
+    const { name, tag, digest } = parseTarget(target)
+    if (digest !== undefined) throw new Error('refusing to create a tag with a digest reference')
+    await tagImage(client, source, { repository: name, tag: tag ?? 'latest' })
+  },
+}
+
+function parseTarget(target: string): ReturnType<typeof parseReference> {
+  try {
+    return parseReference(target)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new Error(
+      `Error parsing reference: ${JSON.stringify(target)} is not a valid repository/tag: ${reason}`,
+    )
+  }
+}

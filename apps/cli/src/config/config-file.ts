@@ -1,0 +1,51 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { ExitError } from '../command.ts'
+
+/** `~/.docker/config.json`: shared with the docker CLI, so that logins and formats keep working. */
+export interface ConfigFile {
+  readonly path: string
+  readonly values: ConfigValues
+}
+
+export interface ConfigValues {
+  readonly auths?: Readonly<Record<string, { auth?: string; identitytoken?: string }>>
+  readonly credsStore?: string
+  readonly credHelpers?: Readonly<Record<string, string>>
+  readonly HttpHeaders?: Readonly<Record<string, string>>
+  readonly psFormat?: string
+  readonly imagesFormat?: string
+  readonly networksFormat?: string
+  readonly volumesFormat?: string
+  readonly statsFormat?: string
+  readonly detachKeys?: string
+  readonly proxies?: Readonly<Record<string, Readonly<Record<string, string>>>>
+  readonly currentContext?: string
+}
+
+export function configDirectory(
+  environment: Readonly<Record<string, string | undefined>>,
+  flag: string | undefined,
+): string {
+  return flag ?? environment['DOCKER_CONFIG'] ?? join(environment['HOME'] ?? '/', '.docker')
+}
+
+/** A missing file is an empty one. */
+export function readConfigFile(directory: string): ConfigFile {
+  const path = join(directory, 'config.json')
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch {
+    // Missing or unreadable: as docker, go on without.
+    return { path, values: {} }
+  }
+  try {
+    const values: unknown = JSON.parse(text)
+    if (typeof values === 'object' && values !== null) return { path, values }
+    throw new Error('not an object')
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new ExitError(1, `${path}: ${reason}`)
+  }
+}

@@ -1,0 +1,129 @@
+import { closeSync, existsSync, openSync, rmSync, writeSync } from 'node:fs'
+import type { ContainerCreated } from '@ctr/api'
+import { createContainer, explainContainer, ResponseError } from '@ctr/client'
+import type { Context } from '../command.ts'
+import type { Parsed } from '../flags/parse.ts'
+import { pullWithProgress } from '../image-pull.ts'
+import { type ContainerRequest, containerRequest } from '../options/container-request.ts'
+import { fileError } from '../options/open-file.ts'
+import { familiarReference, parseReference } from '../options/reference.ts'
+import { printError, writeErr, writeOut } from '../output/write.ts'
+import { terminalSize } from '../terminal/size.ts'
+
+export interface CreatedContainer {
+  readonly id: string
+  readonly body: ContainerRequest['body']
+}
+
+/** What `run` and `create` share. Undefined after `--explain`, which makes nothing. */
+export async function createFromFlags(
+  context: Context,
+  input: Parsed,
+  options: {
+    readonly isDetached: boolean
+    /** The request is known and well-formed; nothing was asked of the daemon yet. */
+    readonly beforeCreate?: (body: ContainerRequest['body']) => void
+  },
+): Promise<CreatedContainer | undefined> {
+  const { flags } = input
+  const pull = pullPolicy(flags.string('pull'))
+  const image = input.args[0] ?? ''
+  const request = containerRequest({
+    flags,
+    args: input.args,
+    environment: context.environment,
+    consoleSize: flags.bool('tty') ? consoleSize() : undefined,
+    isDetached: options.isDetached,
+  })
+  checkImage(image)
+  if (flags.bool('explain')) {
+    writeOut(await explainContainer(context.client, request))
+    return undefined
+  }
+  options.beforeCreate?.(request.body)
+  const idFile = openIdFile(flags.string('cidfile'))
+  try {
+    const created = await createOrPull(context, request, { pull, isQuiet: flags.bool('quiet') })
+    for (const warning of created.Warnings ?? []) printError(`WARNING: ${warning}`)
+    idFile?.write(created.Id)
+    return { id: created.Id, body: request.body }
+  } finally {
+    idFile?.close()
+  }
+}
+
+type PullPolicy = 'always' | 'missing' | 'never'
+
+function pullPolicy(text: string): PullPolicy {
+  if (text === '' || text === 'missing') return 'missing'
+  if (text === 'always' || text === 'never') return text
+  throw new Error(`invalid pull option: '${text}': must be one of "always", "missing" or "never"`)
+}
+
+/** An id or its prefix needs no grammar; everything else must be a reference. */
+function checkImage(image: string): void {
+  if (!/^(sha256:)?[0-9a-f]{64}$/.test(image)) parseReference(image)
+}
+
+function consoleSize(): readonly [number, number] | undefined {
+  const size = terminalSize()
+  return size === undefined ? undefined : [size.rows, size.columns]
+}
+
+async function createOrPull(
+  context: Context,
+  request: ContainerRequest,
+  options: { readonly pull: PullPolicy; readonly isQuiet: boolean },
+): Promise<ContainerCreated> {
+  const image = request.body.Image ?? ''
+  const pull = (): Promise<void> =>
+    pullWithProgress(context, image, {
+      platform: request.platform,
+      write: options.isQuiet ? () => {} : writeErr,
+      fd: 2,
+    })
+  if (options.pull === 'always') await pull()
+  try {
+    return await createContainer(context.client, request)
+  } catch (error) {
+    if (options.pull !== 'missing' || !isMissingImage(error)) throw error
+    if (!options.isQuiet) printError(`Unable to find image '${familiarReference(image)}' locally`)
+    await pull()
+    return createContainer(context.client, request)
+  }
+}
+
+function isMissingImage(error: unknown): boolean {
+  return (
+    error instanceof ResponseError && error.status === 404 && /no such image/i.test(error.message)
+  )
+}
+
+/** Made before the container, so that nobody else can take the name; removed when there will be no id. */
+function openIdFile(path: string): { write(id: string): void; close(): void } | undefined {
+  if (path === '') return undefined
+  if (existsSync(path)) {
+    throw new Error(
+      `container ID file found, make sure the other container isn't running or delete ${path}`,
+    )
+  }
+  let fd: number
+  try {
+    fd = openSync(path, 'wx')
+  } catch (error) {
+    throw new Error(
+      `failed to create the container ID file: ${fileError('open', path, error).message}`,
+    )
+  }
+  let isWritten = false
+  return {
+    write: (id) => {
+      writeSync(fd, id)
+      isWritten = true
+    },
+    close: () => {
+      closeSync(fd)
+      if (!isWritten) rmSync(path, { force: true })
+    },
+  }
+}

@@ -1,0 +1,16 @@
+import type { Context } from '../command.ts'
+import { printError } from '../output/write.ts'
+import { DEFAULT_DETACH_KEYS, parseDetachKeys } from '../terminal/detach-keys.ts'
+
+/** `--detach-keys`, else the config file's, else Ctrl-P Ctrl-Q. */
+export function detachKeys(context: Context, flag: string | undefined): Uint8Array {
+  const text = flag || context.config.values.detachKeys || DEFAULT_DETACH_KEYS
+  try {
+    return parseDetachKeys(text)
+  } catch (error) {
+    printError(
+      `invalid detach escape keys, using default: ${error instanceof Error ? error.message : error}`,
+    )
+    return parseDetachKeys(DEFAULT_DETACH_KEYS)
+  }
+}

@@ -1,0 +1,96 @@
+import { ExitError } from '../command.ts'
+import type { Flag } from '../flags/flag.ts'
+import { printError, printLine, writeOut } from '../output/write.ts'
+import { indentJson } from './indent-json.ts'
+import { Template } from './template.ts'
+
+/** What the inspect commands share: documents as the daemon wrote them, or a template over each. */
+export const INSPECT_FORMAT_FLAG: Flag = {
+  name: 'format',
+  short: 'f',
+  kind: 'string',
+  help: "Format output using a custom template:\n'json':             Print in JSON format\n'TEMPLATE':         Print output using the given Go template",
+}
+
+/** Go's nil pointers that the API leaves out when they are not set. */
+const OPTIONAL_FIELDS = new Set([
+  'Health',
+  'Healthcheck',
+  'SizeRw',
+  'SizeRootFs',
+  'StopTimeout',
+  'StopSignal',
+  'Init',
+  'Annotations',
+  'Mounts',
+  'MaskedPaths',
+  'ReadonlyPaths',
+  'PidsLimit',
+  'MemorySwappiness',
+  'OomKillDisable',
+  'Shell',
+  'OnBuild',
+  'Cmd',
+  'Entrypoint',
+  'ExposedPorts',
+  'Volumes',
+  'Labels',
+  'NetworkDisabled',
+  'MacAddress',
+  'GwPriority',
+  'DNSNames',
+  'Name',
+  'Driver',
+  'Variant',
+  'OsVersion',
+  'UsageData',
+  'Status',
+])
+
+/** Prints what was found, then the errors; status 1 when there were any. */
+export async function inspectEach(
+  refs: readonly string[],
+  format: string,
+  /** The document's JSON text. */
+  get: (ref: string) => Promise<string>,
+  describe: (error: unknown, ref: string) => string,
+): Promise<void> {
+  const template = format === '' || format === 'json' ? undefined : compile(format)
+  const texts: string[] = []
+  const errors: string[] = []
+  for (const ref of refs) {
+    try {
+      texts.push((await get(ref)).trim())
+    } catch (error) {
+      errors.push(describe(error, ref))
+    }
+  }
+  if (format === '') writeOut(`${indentJson(`[${texts.join(',')}]`, '', '    ')}\n`)
+  else if (template === undefined) printLine(`[${texts.join(',')}]`)
+  else for (const text of texts) printLine(execute(template, text))
+  if (format !== '' && texts.length === 0 && template !== undefined) printLine('')
+  for (const error of errors) printError(error)
+  if (errors.length > 0) throw new ExitError(1)
+}
+
+function compile(format: string): Template {
+  try {
+    return new Template(format, { optionalFields: OPTIONAL_FIELDS })
+  } catch (error) {
+    throw new ExitError(
+      64,
+      `template parsing error: ${error instanceof Error ? error.message : error}`,
+    )
+  }
+}
+
+function execute(template: Template, text: string): string {
+  try {
+    return template.execute(JSON.parse(text))
+  } catch (error) {
+    throw new ExitError(
+      1,
+      `template parsing error: ${error instanceof Error ? error.message : error}`,
+    )
+  }
+}

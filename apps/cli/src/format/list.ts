@@ -1,0 +1,106 @@
+import { ExitError } from '../command.ts'
+import type { Flag } from '../flags/flag.ts'
+import { printLine, writeOut } from '../output/write.ts'
+import { alignColumns } from './tabwriter.ts'
+import { Template } from './template.ts'
+import { TemplateSyntaxError } from './template-parse.ts'
+
+/** `--format` of commands that list things: table (default or of a template), json lines, or a template per row. */
+export interface ListFormat {
+  /** Field → header. A template's `table` takes its headers from here. */
+  readonly headers: Readonly<Record<string, string>>
+  /** Template of the default table. */
+  readonly table: string
+  /** Template for `--quiet`. */
+  readonly quiet: string
+  /** Go's name of the row, for messages: `*formatter.ContainerContext`. */
+  readonly rowType: string
+}
+
+/** Values are strings as a rule; functions are methods (`{{.Label "x"}}`). */
+export type Row = Readonly<Record<string, unknown>>
+
+export const FORMAT_FLAG: Flag = {
+  name: 'format',
+  kind: 'string',
+  help: "Format output using a custom template:\n'table':            Print output in table format with column headers (default)\n'table TEMPLATE':   Print output in table format using the given Go template\n'json':             Print in JSON format\n'TEMPLATE':         Print output using the given Go template",
+}
+
+export function printList(
+  rows: readonly Row[],
+  list: ListFormat,
+  options: { readonly format: string; readonly quiet?: boolean },
+): void {
+  const { format, quiet = false } = options
+  const isTable = format === '' || format === 'table' || format.startsWith('table ')
+  if (quiet && (isTable || format === 'json')) return printRows(rows, list.quiet, list)
+  if (format === 'json') return printJson(rows)
+  if (!isTable) return printRows(rows, format, list)
+  const text = format.replace(/^table\s*/, '') || list.table
+  printTable(rows, unescape(text), list)
+}
+
+function printJson(rows: readonly Row[]): void {
+  for (const row of rows) printLine(rowJson(row))
+}
+
+/** Docker marshals its rows' methods sorted by name. */
+export function rowJson(row: Row): string {
+  const fields = Object.entries(row).filter(([, value]) => typeof value !== 'function')
+  return JSON.stringify(Object.fromEntries(fields.toSorted(([a], [b]) => (a < b ? -1 : 1))))
+}
+
+function printRows(rows: readonly Row[], text: string, list: ListFormat): void {
+  const template = compile(unescape(text), list)
+  for (const row of rows) printLine(execute(template, row))
+}
+
+function printTable(rows: readonly Row[], text: string, list: ListFormat): void {
+  const template = compile(text, list)
+  const header = execute(template, headerRow(list.headers, rows[0]))
+  const lines = rows.map((row) => execute(template, row))
+  writeOut(`${alignColumns([header, ...lines].flatMap((line) => line.split('\n'))).join('\n')}\n`)
+}
+
+/** Methods take their argument as the header: `{{.Label "com.example.x"}}` → `x`. */
+function headerRow(headers: Readonly<Record<string, string>>, row: Row | undefined): Row {
+  const methods = Object.entries(row ?? {})
+    .filter(([, value]) => typeof value === 'function')
+    .map(([name]) => [name, (argument: unknown) => String(argument).split('.').at(-1) ?? ''])
+  return { ...headers, ...Object.fromEntries(methods) }
+}
+
+function compile(text: string, list: ListFormat): Template {
+  try {
+    return new Template(text, {
+      missingField: (name) => `can't evaluate field ${name} in type ${list.rowType}`,
+      functions: {
+        json: (value) => (isRow(value) ? rowJson(value) : JSON.stringify(value ?? null)),
+      },
+    })
+  } catch (error) {
+    if (error instanceof TemplateSyntaxError)
+      throw new ExitError(1, `failed to parse template: ${error.message}`)
+    throw error
+  }
+}
+
+function isRow(value: unknown): value is Row {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function execute(template: Template, row: Row): string {
+  try {
+    return template.execute(row)
+  } catch (error) {
+    throw new ExitError(
+      1,
+      `failed to execute template: ${error instanceof Error ? error.message : error}`,
+    )
+  }
+}
+
+/** Shells pass `\t` and `\n` as two characters (docker/cli formatter, Format.templateString). */
+function unescape(text: string): string {
+  return text.replaceAll('\\t', '\t').replaceAll('\\n', '\n')
+}

@@ -1,0 +1,25 @@
+import { ExitError } from '../command.ts'
+import { printLine } from '../output/write.ts'
+import { Template } from './template.ts'
+
+/** `--format` of commands that show one thing: `json` or a template. */
+export function printObject(format: string, value: unknown): void {
+  if (format === 'json') {
+    printLine(JSON.stringify(value))
+    return
+  }
+  let template: Template
+  try {
+    template = new Template(format.replaceAll('\\t', '\t').replaceAll('\\n', '\n'))
+  } catch (error) {
+    throw new ExitError(
+      64,
+      `template parsing error: ${error instanceof Error ? error.message : error}`,
+    )
+  }
+  try {
+    printLine(template.execute(value))
+  } catch (error) {
+    throw new ExitError(1, error instanceof Error ? error.message : String(error))
+  }
+}

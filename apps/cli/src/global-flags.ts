@@ -1,0 +1,36 @@
+import type { Flag } from './flags/flag.ts'
+
+/** Options before the command. */
+export const GLOBAL_FLAGS: readonly Flag[] = [
+  { name: 'config', kind: 'string', help: 'Location of client config files', default: '~/.docker' },
+  { name: 'debug', short: 'D', kind: 'bool', help: 'Show the stack of errors' },
+  {
+    name: 'host',
+    short: 'H',
+    kind: 'list',
+    help: 'Daemon socket to connect to: unix:///path, tcp://host:port or ssh://user@host (default $CTR_HOST, then $DOCKER_HOST, then unix:///var/run/ctr.sock)',
+  },
+  {
+    name: 'log-level',
+    short: 'l',
+    kind: 'string',
+    help: 'Accepted for compatibility',
+    hidden: true,
+  },
+  { name: 'tls', kind: 'bool', help: 'Use TLS; implied by --tlsverify' },
+  {
+    name: 'tlscacert',
+    kind: 'string',
+    help: 'Trust certs signed only by this CA',
+    default: '~/.docker/ca.pem',
+  },
+  {
+    name: 'tlscert',
+    kind: 'string',
+    help: 'Path to TLS certificate file',
+    default: '~/.docker/cert.pem',
+  },
+  { name: 'tlskey', kind: 'string', help: 'Path to TLS key file', default: '~/.docker/key.pem' },
+  { name: 'tlsverify', kind: 'bool', help: 'Use TLS and verify the remote' },
+  { name: 'version', short: 'v', kind: 'bool', help: 'Print version information and quit' },
+]

@@ -1,0 +1,27 @@
+/** Binary sizes as Docker reads them (go-units RAMInBytes): `64m`, `1.5g`, `512`, `1GiB`. -1 stays -1. */
+const FACTORS: Readonly<Record<string, number>> = { b: 0, k: 1, m: 2, g: 3, t: 4, p: 5 }
+
+/** Throws an Error with Docker's text. */
+export function parseBytes(text: string): number {
+  return parseSize(text, 1024)
+}
+
+/** Decimal sizes (go-units FromHumanSize), as `--log-opt max-size` and rates of devices. */
+export function parseDecimalBytes(text: string): number {
+  return parseSize(text, 1000)
+}
+
+function parseSize(text: string, base: number): number {
+  const match = /^(-?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?|-?[0-9]+\.) ?([a-zA-Z]*)$/.exec(text)
+  if (match === null) throw new Error(`invalid size: '${text}'`)
+  const suffix = (match[2] ?? '').toLowerCase()
+  const value = Number(match[1])
+  if (value < 0 && value !== -1) throw new Error(`invalid size: '${text}'`)
+  if (suffix === '') return Math.trunc(value)
+  const factor = FACTORS[suffix[0] as string]
+  const rest = suffix.slice(1)
+  const isValid =
+    factor !== undefined && (rest === '' || (suffix[0] !== 'b' && (rest === 'b' || rest === 'ib')))
+  if (!isValid) throw new Error(`invalid suffix: '${match[2]}'`)
+  return Math.trunc(value * base ** factor)
+}

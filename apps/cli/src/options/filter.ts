@@ -1,0 +1,21 @@
+import type { FilterMap } from '@ctr/client'
+
+/** `--filter name=value`, repeatable. */
+export function checkFilter(text: string): void {
+  if (!text.includes('=')) throw new Error('bad format of filter (expected name=value)')
+}
+
+/** Names are lower-cased and trimmed, as docker does (docker/cli opts.FilterOpt). */
+export function parseFilters(values: readonly string[]): Record<string, string[]> {
+  const filters: Record<string, string[]> = {}
+  for (const text of values) {
+    const equals = text.indexOf('=')
+    const name = text.slice(0, equals).trim().toLowerCase()
+    filters[name] = [...(filters[name] ?? []), text.slice(equals + 1).trim()]
+  }
+  return filters
+}
+
+export function hasFilters(filters: FilterMap): boolean {
+  return Object.keys(filters).length > 0
+}

@@ -1,0 +1,45 @@
+import { readUserFile } from './open-file.ts'
+
+/** `--security-opt`: what the client resolves. Throws an Error with Docker's text. */
+export interface SecurityOptions {
+  readonly options: string[]
+  /** `[]` after `systempaths=unconfined`; undefined leaves the daemon's. */
+  readonly systemPaths: string[] | undefined
+}
+
+export function parseSecurityOptions(values: readonly string[]): SecurityOptions {
+  const isUnconfined = values.includes('systempaths=unconfined')
+  const options = values.filter((value) => value !== 'systempaths=unconfined').map(resolveOption)
+  return { options, systemPaths: isUnconfined ? [] : undefined }
+}
+
+function resolveOption(option: string): string {
+  const at = option.search(/[=:]/)
+  if (at < 0) {
+    if (option === 'no-new-privileges') return option
+    throw new Error(`Invalid --security-opt: ${JSON.stringify(option)}`)
+  }
+  const key = option.slice(0, at)
+  const value = option.slice(at + 1)
+  if (key !== 'seccomp' || value === 'unconfined' || value === 'builtin') return option
+  return `seccomp=${readProfile(value)}`
+}
+
+/** The daemon may run elsewhere: it gets the profile, not its path. */
+function readProfile(path: string): string {
+  let text: string
+  try {
+    text = readUserFile(path).toString()
+  } catch (error) {
+    throw new Error(
+      `opening seccomp profile (${path}) failed: ${error instanceof Error ? error.message : error}`,
+    )
+  }
+  try {
+    return JSON.stringify(JSON.parse(text))
+  } catch (error) {
+    throw new Error(
+      `compacting json for seccomp profile (${path}) failed: ${error instanceof Error ? error.message : error}`,
+    )
+  }
+}

@@ -1,0 +1,38 @@
+import { parseDuration } from './duration.ts'
+
+/**
+ * `--since`, `--until`: RFC 3339, `2013-01-02T13:23:37[.n]`, a date, unix seconds with a fraction, or a Go duration before
+ * now (moby api/types/time GetTimestamp). Returns unix seconds with up to nine digits of fraction.
+ */
+export function parseTime(text: string, flag: string, nowMs = Date.now()): string {
+  const durationNs = durationOf(text)
+  if (durationNs !== undefined)
+    return unixText(BigInt(Math.trunc(nowMs)) * 1_000_000n - BigInt(durationNs))
+  const match =
+    /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2})?)(?:\.(\d{1,9}))?)?(Z|[+-]\d{2}:\d{2})?$/.exec(
+      text,
+    )
+  if (match !== null) {
+    const [, date, time = '00:00:00', fraction = '', zone = ''] = match
+    const ms = Date.parse(`${date}T${time}${zone}`)
+    if (!Number.isNaN(ms))
+      return unixText(BigInt(ms) * 1_000_000n + BigInt(fraction.padEnd(9, '0') || 0))
+  }
+  if (/^-?\d+(\.\d{1,9})?$/.test(text)) return text
+  throw new Error(
+    `invalid value for "${flag}": failed to parse value as time or duration: ${JSON.stringify(text)}`,
+  )
+}
+
+function durationOf(text: string): number | undefined {
+  try {
+    return parseDuration(text)
+  } catch {
+    return undefined
+  }
+}
+
+function unixText(nanoseconds: bigint): string {
+  const seconds = nanoseconds / 1_000_000_000n
+  return `${seconds}.${String(nanoseconds % 1_000_000_000n).padStart(9, '0')}`
+}

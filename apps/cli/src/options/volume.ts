@@ -1,0 +1,21 @@
+import { resolve } from 'node:path'
+
+/** `-v` (docker/cli compose/loader ParseVolume). The daemon checks what the client cannot know. */
+export type VolumeSpec =
+  | { readonly kind: 'anonymous'; readonly target: string }
+  | { readonly kind: 'bind'; readonly bind: string }
+
+/** `/x`, `name:/x[:options]`, `/host:/x[:options]`, `./host:/x`. Throws an Error with Docker's text. */
+export function parseVolume(spec: string, directory = process.cwd()): VolumeSpec {
+  if (spec === '') throw new Error('invalid empty volume spec')
+  const parts = spec.split(':')
+  if (parts.includes('')) throw new Error(`invalid spec: ${spec}: empty section between colons`)
+  if (parts.length > 3) throw new Error(`invalid spec: ${spec}: too many colons`)
+  const [source, ...rest] = parts as [string, ...string[]]
+  if (rest.length === 0) return { kind: 'anonymous', target: source }
+  const isRelative = source.startsWith('.')
+  return {
+    kind: 'bind',
+    bind: [isRelative ? resolve(directory, source) : source, ...rest].join(':'),
+  }
+}

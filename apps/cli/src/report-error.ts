@@ -1,0 +1,66 @@
+import { ConnectError, ResponseError } from '@ctr/client'
+import { EngineError } from '@ctr/errdefs'
+import { type Command, ExitError } from './command.ts'
+import { usageLines } from './flags/help.ts'
+import { FlagError } from './flags/parse.ts'
+import { printError } from './output/write.ts'
+
+/** Exit statuses: 125 is ours, 126 and 127 are the command's (see `ctr run --help`), 1 for everything else. */
+const EXIT_USAGE = 125
+const EXIT_NOT_EXECUTABLE = 126
+const EXIT_NOT_FOUND = 127
+const EXIT_CANCELLED = 130
+
+/** Prints what went wrong as Docker's CLI does, and returns the exit status. */
+export function reportError(
+  error: unknown,
+  command: Command | undefined,
+  commandPath: string,
+  isDebug: boolean,
+): number {
+  if (error instanceof FlagError) {
+    const usage = usageLines(commandPath, command?.usage ?? '[OPTIONS] COMMAND [ARG...]')
+    printError(`${error.message}\n\n${usage}\n\nRun '${commandPath} --help' for more information`)
+    return EXIT_USAGE
+  }
+  if (error instanceof ExitError) {
+    if (error.message !== '') printError(error.message)
+    return error.status
+  }
+  if (isDebug && error instanceof Error && error.stack !== undefined) printError(error.stack)
+  const message = errorText(error)
+  if (command?.isRun !== true) {
+    printError(message)
+    return error instanceof EngineError && error.code === 'CANCELLED' ? EXIT_CANCELLED : 1
+  }
+  printError(`ctr: ${message}\n\nRun '${commandPath} --help' for more information`)
+  return error instanceof ResponseError ? startErrorStatus(error.message) : EXIT_USAGE
+}
+
+export function errorText(error: unknown): string {
+  if (error instanceof ConnectError) return connectErrorText(error)
+  if (error instanceof ResponseError) return `Error response from daemon: ${error.message}`
+  return error instanceof Error ? error.message : String(error)
+}
+
+function connectErrorText(error: ConnectError): string {
+  const code = error.cause instanceof Error && 'code' in error.cause ? error.cause.code : undefined
+  if (code === 'EACCES') {
+    return `permission denied while trying to connect to the ctr daemon at ${error.address}`
+  }
+  return `Cannot connect to the ctr daemon at ${error.address}. Is ctrd running? Start it with: ctrd &`
+}
+
+/** Docker's rule: the words of the daemon's message decide (docker/cli container/run.go, toStatusError). */
+export function startErrorStatus(message: string): number {
+  if (
+    message.includes('executable file not found') ||
+    message.includes('no such file or directory')
+  ) {
+    return EXIT_NOT_FOUND
+  }
+  if (message.includes('permission denied') || message.includes('is a directory')) {
+    return EXIT_NOT_EXECUTABLE
+  }
+  return EXIT_USAGE
+}

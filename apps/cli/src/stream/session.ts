@@ -1,0 +1,100 @@
+import { Demultiplexer, type RawStream, STDERR, SYSTEM_ERROR } from '@ctr/client'
+import { writeErr, writeOut } from '../output/write.ts'
+import { DetachKeyFilter } from '../terminal/detach-keys.ts'
+import { enterRawMode } from '../terminal/raw-mode.ts'
+import { exitOnSignals, onResize } from '../terminal/signals.ts'
+import { type TerminalSize, terminalSize } from '../terminal/size.ts'
+import { readStdin } from '../terminal/stdin.ts'
+
+/** Joins our stdio with an attached or exec'd process until its output ends or the user detaches. */
+export interface SessionOptions {
+  readonly stream: RawStream
+  readonly hasTty: boolean
+  readonly stdin: boolean
+  readonly detachKeys: Uint8Array
+  /** Signals end the client (they are not forwarded): the terminal is given back first. */
+  readonly exitOnSignals: boolean
+  /** With a terminal: told at the start and whenever the window changes. */
+  readonly resize?: (size: TerminalSize) => Promise<void>
+  readonly onFirstByte?: () => void
+}
+
+export type SessionEnd = 'ended' | 'detached'
+
+/** Raw mode from the call on, until `finished` settles. */
+export interface Session {
+  readonly finished: Promise<SessionEnd>
+  /** The process runs: sends the size of the window. */
+  sendSize(): void
+  /** Gives the terminal back without waiting for the stream. */
+  abandon(): void
+}
+
+export function openSession(options: SessionOptions): Session {
+  const { stream, hasTty, resize } = options
+  const releases: (() => void)[] = []
+  const release = (): void => {
+    for (const undo of releases.splice(0).reverse()) undo()
+  }
+  if (hasTty && options.stdin) {
+    if (options.exitOnSignals) releases.push(exitOnSignals())
+    releases.push(enterRawMode())
+  }
+  const sendSize = (): void => {
+    const size = hasTty ? terminalSize() : undefined
+    if (size === undefined || resize === undefined) return
+    resize(size).catch(() => {
+      // Too early or too late: the process does not run. The next change is sent again.
+    })
+  }
+  if (hasTty && resize !== undefined) releases.push(onResize(sendSize))
+  const detached = options.stdin ? pumpInput(options) : new Promise<never>(() => {})
+  const finished = Promise.race([pumpOutput(options), detached]).finally(release)
+  finished.catch(() => {
+    // Reported to whoever awaits it.
+  })
+  const abandon = (): void => {
+    release()
+    stream.destroy()
+  }
+  return { finished, sendSize, abandon }
+}
+
+async function pumpOutput({ stream, hasTty, onFirstByte }: SessionOptions): Promise<SessionEnd> {
+  const write = hasTty ? writeOut : demultiplexedWriter()
+  let isFirst = true
+  for await (const chunk of stream.input) {
+    if (isFirst) onFirstByte?.()
+    isFirst = false
+    write(chunk)
+  }
+  return 'ended'
+}
+
+export function demultiplexedWriter(): (chunk: Uint8Array) => void {
+  const demultiplexer = new Demultiplexer((kind, part) => {
+    if (kind === SYSTEM_ERROR)
+      throw new Error(`error from daemon in stream: ${Buffer.from(part).toString()}`)
+    if (kind === STDERR) writeErr(part)
+    else writeOut(part)
+  })
+  return (chunk) => demultiplexer.push(chunk)
+}
+
+/** Resolves only when the user detached; end-of-file closes the process's stdin. */
+async function pumpInput({ stream, hasTty, detachKeys }: SessionOptions): Promise<SessionEnd> {
+  const filter = new DetachKeyFilter(hasTty ? detachKeys : new Uint8Array(0))
+  try {
+    for await (const chunk of readStdin()) {
+      const { bytes, isDetached } = filter.push(chunk)
+      if (bytes.length > 0) await stream.write(bytes)
+      if (!isDetached) continue
+      stream.destroy()
+      return 'detached'
+    }
+  } catch {
+    // A terminal that hung up reads as an error: end of input all the same.
+  }
+  stream.end()
+  return new Promise<never>(() => {})
+}

@@ -1,0 +1,17 @@
+import { isatty, WriteStream } from 'node:tty'
+
+export interface TerminalSize {
+  readonly rows: number
+  readonly columns: number
+}
+
+/** Of the terminal on stdout, else on stderr or stdin. Undefined when there is none. */
+export function terminalSize(): TerminalSize | undefined {
+  for (const fd of [1, 2, 0]) {
+    if (!isatty(fd)) continue
+    const stream = new WriteStream(fd)
+    const [columns, rows] = stream.getWindowSize()
+    if (columns > 0 && rows > 0) return { rows, columns }
+  }
+  return undefined
+}
