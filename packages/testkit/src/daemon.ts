@@ -81,6 +81,7 @@ const repository = join(dirname(fileURLToPath(import.meta.url)), '../../..')
 /**
  * With `CTR_TEST_ENGINE=dockerd` in the environment the same tests run on a dockerd and Docker's CLI, which shows whether a
  * test asks for what Docker does. Without a bridge, and what dockerd leaves on the host is not looked at.
+ * `CTR_TEST_CLIENT=ctr` keeps ctr as the client.
  *
  * A ctrd of one's own: directories, socket, bridge, subnet, cgroup. Disposal removes all of it and throws if anything is
  * left on the host.
@@ -139,7 +140,7 @@ class DaemonProcess implements TestDaemon {
     return existsSync(path) ? readFileSync(path, 'utf8') : ''
   }
   get cli(): readonly string[] {
-    return this.#isReference ? ['docker'] : cli()
+    return this.#isReference && process.env['CTR_TEST_CLIENT'] !== 'ctr' ? ['docker'] : cli()
   }
   get clientEnvironment(): Record<string, string> {
     const host = `unix://${this.socketPath}`
