@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { cgroupPids, freezeCgroup, isCgroupFrozen, readCgroupStats, thawCgroup } from '@ctr/linux'
 import { CAPABILITIES, defaultDeviceRules, defaultMounts, type RuntimeSpec } from '@ctr/oci'
-import { containerCgroup, ShimError } from '../src/index.ts'
-import { type Change, type Outcome, PlanBench } from './plan-bench.ts'
+import { compileStart, containerCgroup, initBinaryPath, ShimError } from '../src/index.ts'
+import { type Change, type Outcome, PlanBench, Running } from './plan-bench.ts'
 
 const needsRoot = process.getuid?.() === 0 ? false : 'needs root'
 
@@ -449,7 +449,6 @@ describe('compiled programs', { skip: needsRoot }, () => {
   })
 
   test('--init is PID 1 and passes the exit code on', async () => {
-    const { initBinaryPath } = await import('../src/index.ts')
     const change: Change = { input: (input) => ({ ...input, initBinary: initBinaryPath }) }
     const outcome = await run('cat /proc/1/cmdline | tr "\\0" " "; exit 7', change)
     assert.match(outcome.stdout, /^\/sbin\/docker-init -- sh -c/)
@@ -569,9 +568,23 @@ describe('compiled programs', { skip: needsRoot }, () => {
     assert.equal(await failure(['/etc']), 'exec EISDIR')
   })
 
+  test('a ramfs host cannot pivot: the root is moved', async () => {
+    const input = await bench.input([
+      'sh',
+      '-c',
+      'ls / | tr "\\n" " "; cd ..; pwd; ls /proc/1/root/tmp',
+    ])
+    const host = { ...bench.host, rootIsRamfs: true }
+    await using running = new Running(
+      bench,
+      input,
+      await bench.spawner.run(compileStart(input, host)),
+    )
+    assert.equal((await running.outcome()).stdout, 'bin dev etc proc root sys tmp /\n')
+  })
+
   test('a failed start leaves no cgroup', async () => {
     const input = await bench.input(['nosuchcmd'])
-    const { compileStart } = await import('../src/index.ts')
     await assert.rejects(bench.spawner.run(compileStart(input, bench.host)))
     await until(() =>
       bench.host.cgroups.hierarchies.every((one) => {

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
+import { posix } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { isErrno } from '@ctr/errdefs'
 import { kill } from '../syscalls.ts'
@@ -103,6 +104,7 @@ const KILL_TIMEOUT_MS = 10_000
 
 /** SIGKILL to everything in the cgroup, until it is empty. A frozen v1 cgroup is thawed, or nothing would die. */
 export async function killCgroup(layout: CgroupLayout, path: string): Promise<void> {
+  if (posix.resolve('/', path) === '/') throw new RangeError('the root cgroup is not ours to kill')
   const v2 = layout.hierarchies.find((hierarchy) => hierarchy.version === 2)
   const isPureV2 = layout.mode === 'v2' && v2 !== undefined
   const deadline = AbortSignal.timeout(KILL_TIMEOUT_MS)
@@ -142,9 +144,10 @@ const REMOVE_ATTEMPTS = 20
 
 /** Removes the cgroup from every hierarchy, children first. One that is gone is fine; EBUSY if processes stay in it. */
 export async function removeCgroup(layout: CgroupLayout, path: string): Promise<void> {
+  if (posix.resolve('/', path) === '/')
+    throw new RangeError('the root cgroup is not ours to remove')
   for (const hierarchy of layout.hierarchies) {
     const directory = cgroupDirectory(hierarchy, path)
-    if (directory === hierarchy.mountpoint) throw new RangeError(`not a cgroup of ours: ${path}`)
     for (let attempt = 1; ; attempt++) {
       try {
         removeTree(directory)

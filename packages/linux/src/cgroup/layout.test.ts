@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parseMountInfo } from '../mountinfo.ts'
+import { killCgroup, removeCgroup } from './control.ts'
 import { cgroupDirectory, findHierarchy, parseCgroupLayout } from './layout.ts'
 
 const V1_COMOUNTED = `
@@ -61,6 +62,7 @@ test('a cgroup path never leaves its hierarchy', () => {
   assert.ok(hierarchy)
   assert.equal(cgroupDirectory(hierarchy, '/ctr/abc'), '/sys/fs/cgroup/ctr/abc')
   assert.equal(cgroupDirectory(hierarchy, '/../../etc'), '/sys/fs/cgroup/etc')
+  assert.equal(cgroupDirectory(hierarchy, '/'), '/sys/fs/cgroup')
 })
 
 test('mountinfo escapes are undone', () => {
@@ -70,4 +72,13 @@ test('mountinfo escapes are undone', () => {
   assert.equal(mount?.mountpoint, '/a b\\c')
   assert.equal(mount?.source, '/dev/x\t')
   assert.deepEqual(mount?.propagation, ['shared:1', 'master:2'])
+})
+
+test('the root of a hierarchy is never killed or removed', async () => {
+  // No hierarchies: were the path not refused, nothing would happen.
+  const layout = { mode: 'v2', hierarchies: [] } as const
+  for (const path of ['/', '', '.', '/a/..', '/..']) {
+    await assert.rejects(removeCgroup(layout, path), RangeError)
+    await assert.rejects(killCgroup(layout, path), RangeError)
+  }
 })

@@ -113,5 +113,6 @@ export function findHierarchy(
 
 /** The directory of cgroup `path` (absolute, e.g. `/ctr/<id>`) in a hierarchy. Rejects nothing: `..` is cut off at the mount point. */
 export function cgroupDirectory(hierarchy: CgroupHierarchy, path: string): string {
-  return posix.join(hierarchy.mountpoint, posix.resolve('/', path))
+  const inside = posix.resolve('/', path)
+  return inside === '/' ? hierarchy.mountpoint : posix.join(hierarchy.mountpoint, inside)
 }

@@ -3,7 +3,7 @@ import type { Program } from '../ops.ts'
 import { planMembership } from './cgroup.ts'
 import type { ExecInput } from './input.ts'
 import { execNamespaces } from './namespaces.ts'
-import { planOomScore, planProcess, planRlimits, planStdio } from './process.ts'
+import { planOomScore, planProcess, planStdio } from './process.ts'
 import { containerCgroup } from './start.ts'
 
 /**
@@ -24,7 +24,6 @@ export function compileExec(input: ExecInput, host: HostFacts): Program {
     ...cgroup.join,
 
     { op: 'keyring', name: `_ses.${input.containerId}`, optional: true },
-    ...planRlimits(process),
     ...planOomScore(process),
     { op: 'enter', flags: execNamespaces(spec) },
     ...(stdio.tty ? [{ op: 'console' } as const] : []),

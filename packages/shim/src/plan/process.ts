@@ -36,6 +36,8 @@ export function planProcess(input: ProcessInput, host: HostFacts): Op[] {
     ...planPersonality(input.spec),
     { op: 'umask', mask: process.user.umask ?? DEFAULT_UMASK },
     ...(input.waitForStart ? [{ op: 'wait_start' } as const] : []),
+    // Late, so that a small limit does not hinder the setup; before the right to raise a hard limit goes.
+    ...planRlimits(process),
     // As root: the user of the container may well lack the right to enter it.
     { op: 'chdir', path: process.cwd },
     ...(isLocked ? [{ op: 'no_new_privs' } as const] : seccomp),
@@ -46,7 +48,7 @@ export function planProcess(input: ProcessInput, host: HostFacts): Op[] {
 }
 
 /** EPERM comes where we may not raise a hard limit: the container runs with ours, and a warning. */
-export function planRlimits(process: RuntimeProcess): Op[] {
+function planRlimits(process: RuntimeProcess): Op[] {
   return (process.rlimits ?? []).map(({ type, soft, hard }) => {
     const resource = rlimitNumber(type)
     if (resource === undefined) throw invalid(`invalid ulimit type: ${type}`)

@@ -6,7 +6,7 @@ import { LOG_COMPRESS, type Op, type Program } from '../ops.ts'
 import { planCgroup } from './cgroup.ts'
 import type { LogTarget, StartInput } from './input.ts'
 import { planIdMap, planNamespaces } from './namespaces.ts'
-import { planOomScore, planProcess, planRlimits, planStdio } from './process.ts'
+import { planOomScore, planProcess, planStdio } from './process.ts'
 import { INIT_PATH, planRootfs } from './rootfs.ts'
 
 /**
@@ -46,7 +46,6 @@ export function compileStart(input: StartInput, host: HostFacts): Program {
     ...namespaces.enter,
     ...network.childOps,
     { op: 'keyring', name: `_ses.${input.containerId}`, optional: true },
-    ...planRlimits(process),
     // Still the host's /proc: a bundle need not have one.
     ...planOomScore(process),
     ...planRootfs(

@@ -1,0 +1,106 @@
+// needs root, a writable cgroup tree
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { after, before, describe, test } from 'node:test'
+import {
+  applyLimits,
+  cgroupDirectory,
+  cgroupLimits,
+  cgroupPids,
+  childCgroups,
+  findHierarchy,
+  freezeCgroup,
+  type HostFacts,
+  isCgroupFrozen,
+  killCgroup,
+  prepareCgroupParent,
+  readHostFacts,
+  removeCgroup,
+} from '../src/index.ts'
+
+const MiB = 1024 * 1024
+
+describe('cgroups', { skip: process.getuid?.() === 0 ? false : 'needs root' }, () => {
+  const parent = `/ctr-linux-${process.pid}`
+  let host: HostFacts
+  before(() => {
+    host = readHostFacts()
+  })
+  after(async () => {
+    await removeCgroup(host.cgroups, parent)
+  })
+
+  /** A process inside the cgroup, in every hierarchy. */
+  function startIn(path: string): ChildProcess {
+    prepareCgroupParent(host.cgroups, path)
+    const child = spawn('sleep', ['60'])
+    for (const hierarchy of host.cgroups.hierarchies) {
+      writeFileSync(`${cgroupDirectory(hierarchy, path)}/cgroup.procs`, String(child.pid))
+    }
+    return child
+  }
+
+  test('a parent is ready for processes, again and again', () => {
+    const first = prepareCgroupParent(host.cgroups, parent)
+    assert.deepEqual(prepareCgroupParent(host.cgroups, parent), first)
+    for (const hierarchy of host.cgroups.hierarchies) {
+      assert.ok(existsSync(cgroupDirectory(hierarchy, parent)))
+    }
+    const cpuset = findHierarchy(host.cgroups, 'cpuset')
+    if (cpuset?.version === 1) {
+      const text = readFileSync(`${cgroupDirectory(cpuset, parent)}/cpuset.cpus`, 'utf8')
+      assert.equal(text.trim(), first?.cpus)
+    }
+  })
+
+  test('limits change in both directions, whatever the order', () => {
+    const path = `${parent}/limits`
+    prepareCgroupParent(host.cgroups, path)
+    const version = host.cgroups.mode === 'v2' ? 2 : 1
+    const set = (limit: number, swap: number): void => {
+      const facts = { version, kernel: host.kernel, hasSwapAccounting: true } as const
+      applyLimits(host.cgroups, path, cgroupLimits({ memory: { limit, swap } }, facts))
+    }
+    const memory = findHierarchy(host.cgroups, 'memory')
+    assert.ok(memory)
+    const read = (): number => {
+      const name = version === 1 ? 'memory.limit_in_bytes' : 'memory.max'
+      return Number(readFileSync(`${cgroupDirectory(memory, path)}/${name}`, 'utf8'))
+    }
+    for (const limit of [64, 128, 32]) {
+      set(limit * MiB, limit * MiB)
+      assert.equal(read(), limit * MiB)
+    }
+    assert.throws(() =>
+      applyLimits(host.cgroups, path, [
+        { controller: 'memory', file: 'memory.nonsense', value: '1' },
+      ]),
+    )
+  })
+
+  test('a frozen cgroup is listed, killed and removed with what is below it', async () => {
+    const path = `${parent}/kill`
+    const children = [startIn(path), startIn(`${path}/below`)]
+    const pids = children.map((child) => child.pid)
+    assert.deepEqual(cgroupPids(host.cgroups, path).sort(), [...pids].sort())
+    assert.deepEqual(childCgroups(host.cgroups, path), ['below'])
+    await freezeCgroup(host.cgroups, path)
+    assert.ok(isCgroupFrozen(host.cgroups, path))
+    const exits = children.map((child) => once(child, 'exit'))
+    await killCgroup(host.cgroups, path)
+    for (const [, signal] of await Promise.all(exits)) assert.equal(signal, 'SIGKILL')
+    await removeCgroup(host.cgroups, path)
+    for (const hierarchy of host.cgroups.hierarchies) {
+      assert.ok(!existsSync(cgroupDirectory(hierarchy, path)))
+    }
+  })
+
+  test('a cgroup that is gone has no processes and is removed already', async () => {
+    assert.deepEqual(cgroupPids(host.cgroups, `${parent}/gone`), [])
+    assert.deepEqual(childCgroups(host.cgroups, `${parent}/gone`), [])
+    await killCgroup(host.cgroups, `${parent}/gone`)
+    await removeCgroup(host.cgroups, `${parent}/gone`)
+  })
+})
