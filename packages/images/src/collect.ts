@@ -6,15 +6,21 @@ import { transaction } from '@ctr/store'
 import type { ImageDeps } from './deps.ts'
 import { blobPath, snapshotPath } from './paths.ts'
 
-/**
- * Removes layers and blobs that no image, child layer or container needs. Rows go first, in one transaction: files
- * without a row are removed by reconcile if we do not come to it. Returns chain ids, for Docker's "Deleted" lines.
- */
-export function collectUnused(deps: ImageDeps): string[] {
-  const { layers, blobs } = transaction(deps.store, () => deps.table.removeUnused())
+/** Rows that are gone; their files are still there. */
+export type Removed = ReturnType<ImageDeps['table']['removeUnused']>
+
+/** Removes layers and blobs that no image, child layer or container needs. */
+export function collectUnused(deps: ImageDeps): void {
+  removeFiles(
+    deps,
+    transaction(deps.store, () => deps.table.removeUnused()),
+  )
+}
+
+/** Call after the transaction: files without a row are removed by reconcile if we do not come to it. */
+export function removeFiles(deps: ImageDeps, { layers, blobs }: Removed): void {
   for (const blob of blobs) removeFile(blobPath(deps.paths, blob.digest))
   for (const layer of layers) deps.graveyard.bury(snapshotPath(deps.paths, layer.id))
-  return layers.map((layer) => layer.chainId)
 }
 
 /** Removes what a crash has left: temporary files, and snapshots and blobs that have no row. Call before anything else. */

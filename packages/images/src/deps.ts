@@ -1,7 +1,7 @@
 import type { ImageTable, Store } from '@ctr/store'
 import type { Graveyard } from './graveyard.ts'
 import type { ImagePaths } from './paths.ts'
-import type { UnpackPool } from './unpack/pool.ts'
+import type { WorkerPool } from './worker/pool.ts'
 
 /** pino's shape, what is used of it. */
 export interface Logger {
@@ -16,7 +16,7 @@ export interface ImageDeps {
   readonly store: Store
   readonly table: ImageTable
   readonly paths: ImagePaths
-  readonly pool: UnpackPool
+  readonly pool: WorkerPool
   readonly graveyard: Graveyard
   readonly log: Logger
 }

@@ -1,5 +1,4 @@
-import { join } from 'node:path'
-import { familiarName, familiarReference, type ImageConfig, parseReference } from '@ctr/oci'
+import { familiarName, type ImageConfig, parseReference } from '@ctr/oci'
 import type { ImageNameRow, ImageRow, ImageTable, LayerRow } from '@ctr/store'
 import type { ImagePaths } from './paths.ts'
 import { snapshotPath } from './paths.ts'
@@ -38,11 +37,12 @@ export interface ImageSummary {
 }
 
 /** The layers of an image as Docker's inspect shows them under GraphDriver.Data. */
-export function graphDriverData(paths: ImagePaths, image: Image): Record<string, string> {
+export function graphDriverData(image: Image): Record<string, string> {
   const [top, ...lower] = image.layerDirectories
   if (top === undefined) return {}
   const below = lower.length === 0 ? {} : { LowerDir: lower.join(':') }
-  return { ...below, MergedDir: join(paths.dataRoot, 'merged'), UpperDir: top, WorkDir: '' }
+  // An image is never mounted by itself, so it has neither MergedDir nor WorkDir.
+  return { ...below, UpperDir: top }
 }
 
 export function toImage(
@@ -75,8 +75,8 @@ export interface ImageNames {
 /** All names, by image id, as Docker shows them. */
 export function readNames(table: ImageTable): ImageNames {
   return {
-    tags: group(table.tags(), (row) => `${familiarRepository(row.repository)}:${row.value}`),
-    digests: group(table.digests(), (row) => `${familiarRepository(row.repository)}@${row.value}`),
+    tags: group(table.tags(), familiarTag),
+    digests: group(table.digests(), familiarDigest),
   }
 }
 
@@ -85,7 +85,11 @@ export function familiarRepository(repository: string): string {
 }
 
 export function familiarTag(row: ImageNameRow): string {
-  return familiarReference({ ...parseReference(row.repository), tag: row.value })
+  return `${familiarRepository(row.repository)}:${row.value}`
+}
+
+export function familiarDigest(row: ImageNameRow): string {
+  return `${familiarRepository(row.repository)}@${row.value}`
 }
 
 export function sizeOf(stack: readonly LayerRow[]): number {

@@ -1,18 +1,25 @@
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
+import type { Filters, ImageDeleted } from '@ctr/api'
 import { ImageTable, type Store } from '@ctr/store'
+import { type ImportOptions, importImage } from './archive/import.ts'
 import { type LoadOptions, loadImages } from './archive/load.ts'
 import { saveImages } from './archive/save.ts'
 import { reconcileFiles } from './collect.ts'
+import { type CommitOptions, commitImage } from './commit.ts'
 import type { ImageDeps, Logger } from './deps.ts'
 import { Graveyard } from './graveyard.ts'
-import { type Image, toImage } from './image.ts'
+import { type HistoryItem, imageHistory } from './history.ts'
+import { graphDriverData, type Image, type ImageSummary, toImage } from './image.ts'
 import { createContainerLayer, removeContainerLayer } from './layer/container-layer.ts'
 import { readRootFile } from './layer/merged.ts'
+import { type ListOptions, listImages } from './list.ts'
 import { findImageRow, getImageRow } from './lookup.ts'
 import { makeImagePaths } from './paths.ts'
+import { pruneImages } from './prune.ts'
+import { type RemoveOptions, removeImage } from './remove.ts'
 import { tagImage } from './tag.ts'
-import { UnpackPool } from './unpack/pool.ts'
+import { WorkerPool } from './worker/pool.ts'
 
 export interface ImagesOptions {
   dataRoot: string
@@ -22,13 +29,28 @@ export interface ImagesOptions {
 
 /** The local image store. One process at a time may have it open for a data root. */
 export interface Images {
+  /** Newest first. */
+  list(options?: ListOptions): ImageSummary[]
   /** By name (which wins), full id or unique beginning of one. Throws NOT_FOUND with Docker's text. */
   get(ref: string): Image
   find(ref: string): Image | undefined
+  /** As inspect shows the layers: GraphDriver.Data of overlay2. */
+  graphDriverData(image: Image): Record<string, string>
+  history(ref: string): HistoryItem[]
   load(tar: Readable, options: LoadOptions): Promise<{ loaded: string[] }>
   /** docker save's format and an OCI layout at once. Throws for an unknown image before anything is written. */
   save(refs: readonly string[]): Readable
+  /** A root filesystem's tar as an image of one layer. Returns the image's id. */
+  import(tar: Readable, options: ImportOptions): Promise<string>
+  /** A container's changes as a new image. Returns its id. */
+  commit(options: CommitOptions): Promise<string>
   tag(ref: string, target: string): void
+  /** A name, and the image with its last one; by id the image. Throws CONFLICT with Docker's texts. */
+  remove(ref: string, options: RemoveOptions): ImageDeleted[]
+  prune(
+    filters: Filters,
+    usedBy: RemoveOptions['usedBy'],
+  ): { deleted: ImageDeleted[]; spaceReclaimed: number }
   /** Directories of an image's layers, top first, relative to the data root. */
   snapshotLayers(imageId: string): string[]
   /** The image's layers stay while the container layer exists, also if the image is removed by force. */
@@ -51,19 +73,26 @@ export function openImages({ dataRoot, store, log }: ImagesOptions): Images {
     store,
     table: new ImageTable(store),
     paths,
-    pool: new UnpackPool(),
+    pool: new WorkerPool(),
     graveyard: new Graveyard(paths, log),
     log,
   }
   const { table } = deps
   return {
+    list: (options) => listImages(deps, options),
     get: (ref) => toImage(deps, getImageRow(table, ref)),
     find: (ref) => {
       const row = findImageRow(table, ref)
       return row === undefined ? undefined : toImage(deps, row)
     },
+    graphDriverData: (image) => graphDriverData(image),
+    history: (ref) => imageHistory(deps, ref),
     load: (tar, options) => loadImages(deps, tar as AsyncIterable<Buffer>, options),
     save: (refs) => saveImages(deps, refs),
+    import: (tar, options) => importImage(deps, tar as AsyncIterable<Buffer>, options),
+    commit: (options) => commitImage(deps, options),
+    remove: (ref, options) => removeImage(deps, ref, options),
+    prune: (filters, usedBy) => pruneImages(deps, filters, usedBy),
     tag: (ref, target) => tagImage(deps, ref, target),
     snapshotLayers: (imageId) =>
       table

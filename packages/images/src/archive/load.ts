@@ -150,7 +150,7 @@ function startUnpacking(
 ): Unpacking & { directory: string } {
   const directory = workspace.newDirectory('s')
   const progress = completeProgress(size)
-  const tar = deps.pool.run({ path, progress, target: directory, whiteouts: 'overlay' })
+  const tar = deps.pool.unpack({ path, progress, target: directory, whiteouts: 'overlay' })
   return { directory, tar, isTaken: false }
 }
 

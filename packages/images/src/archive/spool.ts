@@ -10,7 +10,7 @@ import { type TarHandler, TarParser } from '../tar/parser.ts'
 import { cleanPath, parentOf } from '../unpack/clean-path.ts'
 import { breakOff, complete, newProgress, type Progress, report } from '../unpack/growing-file.ts'
 import type { UnpackedTar } from '../unpack/job.ts'
-import type { UnpackPool } from '../unpack/pool.ts'
+import type { WorkerPool } from '../worker/pool.ts'
 
 /** A member of an image archive, spooled to a file of its own. */
 export interface SpooledFile {
@@ -24,7 +24,7 @@ export interface SpooledFile {
 }
 
 export interface SpoolDeps {
-  readonly pool: UnpackPool
+  readonly pool: WorkerPool
   readonly table: Pick<ImageTable, 'hasBlobOfSize'>
 }
 
@@ -194,7 +194,7 @@ export class ArchiveSpool implements TarHandler {
     const isKnown = this.#deps.table.hasBlobOfSize(current.entrySize)
     const directory = isKnown ? undefined : this.#workspace.newDirectory('s')
     const { path, progress } = current.file
-    const tar = this.#deps.pool.run({ path, progress, target: directory, whiteouts: 'overlay' })
+    const tar = this.#deps.pool.unpack({ path, progress, target: directory, whiteouts: 'overlay' })
     // Whoever needs the layer awaits it; if nobody does, its failure means nothing.
     tar.catch(() => {})
     current.file.unpacking = { directory, tar, isTaken: false }

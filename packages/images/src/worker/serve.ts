@@ -1,15 +1,16 @@
 import { parentPort } from 'node:worker_threads'
 import { isEngineError } from '@ctr/errdefs'
-import { runUnpackJob, type UnpackedTar, type UnpackJob } from './job.ts'
+import { type PackedTar, type PackJob, runPackJob } from '../pack/job.ts'
+import { runUnpackJob, type UnpackedTar, type UnpackJob } from '../unpack/job.ts'
 
-export interface UnpackRequest {
-  id: number
-  job: UnpackJob
-}
+export type WorkerRequest = { id: number } & (
+  | { kind: 'unpack'; job: UnpackJob }
+  | { kind: 'pack'; job: PackJob }
+)
 
 /** What a worker answers to one job. Errors are plain data: classes do not survive the way between threads. */
-export type UnpackReply =
-  | { id: number; ok: true; result: UnpackedTar }
+export type WorkerReply =
+  | { id: number; ok: true; result: UnpackedTar | PackedTar }
   | { id: number; ok: false; message: string; isInput: boolean }
 
 const port = parentPort
@@ -21,14 +22,19 @@ const INPUT_CODES =
   /^(?:Z_|ZSTD_|ERR_ZSTD|ENAMETOOLONG|EINVAL|ENOTDIR|ENOENT|EEXIST|ELOOP|EMLINK|EFBIG|EPERM|EISDIR)/
 
 // Several jobs at once: one that waits for its bytes does not keep the others from running.
-port.on('message', ({ id, job }: UnpackRequest) => {
-  void runUnpackJob(job).then(
-    (result) => port.postMessage({ id, ok: true, result } satisfies UnpackReply),
+port.on('message', (request: WorkerRequest) => {
+  const { id } = request
+  void run(request).then(
+    (result) => port.postMessage({ id, ok: true, result } satisfies WorkerReply),
     (error: unknown) => port.postMessage(toReply(id, error)),
   )
 })
 
-function toReply(id: number, error: unknown): UnpackReply {
+async function run(request: WorkerRequest): Promise<UnpackedTar | PackedTar> {
+  return request.kind === 'unpack' ? await runUnpackJob(request.job) : runPackJob(request.job)
+}
+
+function toReply(id: number, error: unknown): WorkerReply {
   if (!(error instanceof Error)) return { id, ok: false, message: String(error), isInput: false }
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
   const isInput =

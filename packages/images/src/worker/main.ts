@@ -2,4 +2,4 @@ import { enableCompileCache } from 'node:module'
 
 // Before anything else is loaded: the cache halves the time to the first job.
 enableCompileCache()
-await import('./serve-jobs.ts')
+await import('./serve.ts')
