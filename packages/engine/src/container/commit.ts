@@ -1,7 +1,10 @@
 import type { ContainerConfig } from '@ctr/api'
 import { EngineError } from '@ctr/errdefs'
+import { applyChanges } from '@ctr/images'
 import { freezeCgroup, thawCgroup } from '@ctr/linux'
+import type { ImageExecConfig } from '@ctr/oci'
 import type { Engine } from '../engine.ts'
+import type { ContainerRecord } from './container.ts'
 import { containerEvent } from './container-event.ts'
 import { containerCgroup } from './leftovers.ts'
 import { noSuchContainer } from './registry.ts'
@@ -42,8 +45,7 @@ export async function commitContainer(engine: Engine, request: CommitRequest): P
     const imageId = await engine.images.commit({
       parentId: container.imageId,
       upperDir: container.upperDir,
-      config: { ...container.config, ...request.config },
-      changes: [...request.changes],
+      config: imageConfig(container, request),
       author: request.author,
       comment: request.comment,
       createdBy: [container.path, ...container.args].join(' '),
@@ -54,4 +56,18 @@ export async function commitContainer(engine: Engine, request: CommitRequest): P
     )
     return imageId
   })
+}
+
+/** What of the container's config an image has. Unset is absent: documents are compared by their digest. */
+function imageConfig(container: ContainerRecord, request: CommitRequest): ImageExecConfig {
+  const config = { ...container.config, ...request.config }
+  const { User, ExposedPorts, Env, Cmd, Volumes, WorkingDir, Labels, StopSignal } = config
+  const { Healthcheck, Shell, OnBuild } = config
+  const Entrypoint = config.Entrypoint?.length === 0 ? undefined : config.Entrypoint
+  const fields = {
+    ...{ User, ExposedPorts, Env, Entrypoint, Cmd, Volumes, WorkingDir, Labels, StopSignal },
+    ...{ Healthcheck, Shell, OnBuild },
+  }
+  const set = Object.entries(fields).filter(([, value]) => value !== undefined && value !== '')
+  return applyChanges(Object.fromEntries(set), request.changes)
 }
