@@ -55,18 +55,9 @@ function parse(text: string): { nameservers: string[]; search: string[]; options
   const result = { nameservers: [] as string[], search: [] as string[], options: [] as string[] }
   for (const line of text.split('\n')) {
     const [keyword, ...values] = line.trim().split(/\s+/)
-    switch (keyword) {
-      case 'nameserver':
-        if (values[0] !== undefined) result.nameservers.push(values[0])
-        break
-      case 'search':
-      case 'domain':
-        result.search = values
-        break
-      case 'options':
-        result.options.push(...values)
-        break
-    }
+    if (keyword === 'nameserver') result.nameservers.push(...values.slice(0, 1))
+    if (keyword === 'search' || keyword === 'domain') result.search = values
+    if (keyword === 'options') result.options.push(...values)
   }
   return result
 }

@@ -15,7 +15,6 @@ const RTM_NEWLINK = 16
 const RTM_DELLINK = 17
 const RTM_NEWADDR = 20
 const RTM_NEWROUTE = 24
-const RTM_DELROUTE = 25
 const NLM_F_REQUEST = 0x1
 const NLM_F_ACK = 0x4
 const NLM_F_REPLACE = 0x100
@@ -155,10 +154,6 @@ export interface RouteOptions {
 
 export function newRoute(o: RouteOptions): NetlinkMessage {
   return build(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, ...routeParts(o))
-}
-
-export function deleteRoute(o: RouteOptions): NetlinkMessage {
-  return build(RTM_DELROUTE, 0, ...routeParts(o))
 }
 
 function routeParts(o: RouteOptions): Buffer[] {

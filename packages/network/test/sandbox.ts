@@ -103,7 +103,7 @@ export class Sandbox {
 
   /** Whatever a failed test has left does not disturb the next one. */
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const container of [...this.#containers]) await container.stop()
+    for (const container of this.#containers.slice()) await container.stop()
     run(
       'nft flush ruleset; for link in $(ls /sys/class/net); do ip link delete $link 2>/dev/null || true; done',
     )

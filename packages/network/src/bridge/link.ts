@@ -97,7 +97,7 @@ export function parseRoutes(text: string): Subnet[] {
       const fields = line.trim().split(/\s+/)
       const [destination, mask] = [fields[1], fields[7]]
       if (destination === undefined || mask === undefined) return []
-      const prefix = [...Number.parseInt(mask, 16).toString(2)].filter((bit) => bit === '1').length
+      const prefix = Number.parseInt(mask, 16).toString(2).replaceAll('0', '').length
       if (prefix === 0) return []
       const address = BigInt(Buffer.from(destination, 'hex').reverse().readUInt32BE())
       return [{ family: 4 as const, address, prefix }]
