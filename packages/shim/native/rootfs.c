@@ -117,6 +117,21 @@ static int op_mkdir(struct shim *s, const struct op *o) {
   return ensure(s, op_str(o, 0), true, &m, &fd);
 }
 
+/* A tmpfs over a directory that was there keeps its mode, unless the data names one; runc does the same. */
+static const char *with_mode(struct shim *s, int target, const char *data) {
+  struct stat st;
+  if (strncmp(data, "mode=", 5) == 0 || strstr(data, ",mode=") || fstat(target, &st) < 0)
+    return data;
+  char octal[] = "mode=0000";
+  for (int i = 0; i < 4; i++)
+    octal[5 + i] = (char)('0' + (st.st_mode >> (9 - 3 * i) & 7));
+  struct text t = text_in((char *)s->scratch, sizeof s->scratch);
+  text_str(&t, octal);
+  text_str(&t, *data ? "," : "");
+  text_str(&t, data);
+  return t.overflow ? data : (char *)s->scratch;
+}
+
 /* Attached at the current directory, so that no path is walked twice. */
 static int op_mount(struct shim *s, const struct op *o) {
   const char *type = op_str(o, 0), *target = op_str(o, 2), *data = op_str(o, 4);
@@ -130,6 +145,8 @@ static int op_mount(struct shim *s, const struct op *o) {
     error = ensure_dir(s, target, &fd);
   else if (fd < 0)
     error = errno;
+  else if (strcmp(type, "tmpfs") == 0)
+    data = with_mode(s, fd, data);
   if (error)
     return error;
   s->step = "mount";

@@ -317,6 +317,19 @@ describe('compiled programs', { skip: needsRoot }, () => {
     assert.equal(outcome.stdout, '/made/for/it\n1777\n1024\n')
   })
 
+  test('a tmpfs keeps the mode of the directory that it covers', async () => {
+    const tmpfs = (destination: string, ...options: string[]) => ({
+      destination,
+      type: 'tmpfs',
+      source: 'tmpfs',
+      options,
+    })
+    const change = withSpec((spec) => {
+      spec.mounts?.push(tmpfs('/etc'), tmpfs('/tmp', 'size=1m', 'mode=700'), tmpfs('/new'))
+    })
+    assert.deepEqual(await lines('stat -c %a /etc /tmp /new', change), ['755', '700', '1777'])
+  })
+
   test('binds are made with what is missing, read-only as asked, and stay inside', async () => {
     const source = join(bench.dir, 'source')
     mkdirSync(source, { recursive: true })

@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict'
+import { copyFile, readdir, readFile, rename, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { attachShim } from '../src/index.ts'
+import { Bench, type MinimalOptions, minimalProgram, parseLog } from './minimal-program.ts'
+
+/** Requires root: namespaces, mounts. `testdata/json-file.golden` is what dockerd 20.10 wrote for `testdata/emit.sh`. */
+describe('the json-file log', { timeout: 60_000 }, () => {
+  let bench: Bench
+  before(async () => {
+    bench = await Bench.make()
+    await copyFile(
+      join(import.meta.dirname, 'testdata/emit.sh'),
+      join(bench.dir, 'image/etc/emit.sh'),
+    )
+  })
+  after(async () => {
+    await bench[Symbol.asyncDispose]()
+  })
+
+  async function run(script: string, log: MinimalOptions['log'] = {}): Promise<string> {
+    const runtimeDir = await bench.runtimeDir()
+    const connection = await bench.spawner.run(
+      minimalProgram(bench, {
+        runtimeDir,
+        args: ['sh', '-c', script],
+        log: { path: join(runtimeDir, 'log'), ...log },
+      }),
+    )
+    await connection.exited
+    return join(runtimeDir, 'log')
+  }
+
+  it('is byte for byte what dockerd writes, times apart', async () => {
+    const text = await readFile(await run('. /etc/emit.sh'), 'utf8')
+    const golden = await readFile(join(import.meta.dirname, 'testdata/json-file.golden'), 'utf8')
+    assert.equal(shorten(text), golden)
+  })
+
+  it('has times in RFC 3339 with nanoseconds, in order and of now', async () => {
+    const before = Date.now()
+    const records = parseLog(
+      await readFile(await run('for i in 1 2 3; do echo $i; sleep 0.01; done'), 'utf8'),
+    )
+    const times = records.map((record) => record.time)
+    for (const time of times)
+      assert.match(time, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{0,8}[1-9])?Z$/)
+    assert.deepEqual([...times].sort(), times)
+    assert.ok(Date.parse(times[0] ?? '') >= before && Date.parse(times[2] ?? '') <= Date.now())
+  })
+
+  it('puts extra attributes between stream and time', async () => {
+    const text = await readFile(
+      await run('echo hi', { extra: ',"attrs":{"a":"1","tag":"T"}' }),
+      'utf8',
+    )
+    assert.match(
+      text,
+      /^\{"log":"hi\\n","stream":"stdout","attrs":\{"a":"1","tag":"T"\},"time":"[^"]+"\}\n$/,
+    )
+  })
+
+  it('keeps the streams apart when their lines interleave in pieces', async () => {
+    const text = await readFile(
+      await run(
+        'printf o; printf e >&2; sleep 0.05; printf u; printf r >&2; sleep 0.05; echo t; echo r >&2',
+      ),
+      'utf8',
+    )
+    const lines = parseLog(text).map((record) => `${record.stream} ${record.log}`)
+    assert.deepEqual(lines.sort(), ['stderr err\n', 'stdout out\n'])
+  })
+
+  it('rotates as dockerd does: a file goes when it has reached the size, the oldest is dropped', async () => {
+    const path = await run('seq 1 200', { max_bytes: 2000n, max_files: 3 })
+    const names = (await readdir(join(path, '..'))).filter((name) => name.startsWith('log')).sort()
+    assert.deepEqual(names, ['log', 'log.1', 'log.2'])
+    const texts = await Promise.all(
+      ['log.2', 'log.1', 'log'].map((name) => readFile(join(path, '..', name), 'utf8')),
+    )
+    for (const text of texts.slice(0, 2)) {
+      const last = text.trimEnd().split('\n').at(-1) ?? ''
+      assert.ok(text.length >= 2000 && text.length - last.length - 1 < 2000, `${text.length}`)
+    }
+    const numbers = texts.flatMap(parseLog).map((record) => Number(record.log))
+    const first = numbers[0] ?? 0
+    assert.deepEqual(
+      numbers,
+      Array.from({ length: 201 - first }, (_, i) => first + i),
+    )
+    assert.equal((await stat(path)).mode & 0o777, 0o640)
+  })
+
+  it('starts over in the same file when it may keep only one', async () => {
+    const path = await run('seq 1 200', { max_bytes: 2000n, max_files: 1 })
+    const names = (await readdir(join(path, '..'))).filter((name) => name.startsWith('log'))
+    assert.deepEqual(names, ['log'])
+    assert.equal(parseLog(await readFile(path, 'utf8')).at(-1)?.log, '200\n')
+    assert.ok((await stat(path)).size < 2100)
+  })
+
+  it('goes on in an existing file, and counts what is in it', async () => {
+    const path = await run('seq 1 20')
+    const before = await readFile(path, 'utf8')
+    await run('echo more', { path })
+    assert.ok((await readFile(path, 'utf8')).startsWith(before))
+    await run('echo x', { path, max_bytes: 500n, max_files: 2 })
+    assert.equal(parseLog(await readFile(path, 'utf8')).length, 1)
+  })
+
+  it('reopens its file on request', async () => {
+    const runtimeDir = await bench.runtimeDir()
+    const path = join(runtimeDir, 'log')
+    const connection = await bench.spawner.run(
+      minimalProgram(bench, { runtimeDir, stdin: true, args: ['cat'], log: { path } }),
+    )
+    const socket = await attachShim(runtimeDir, { stdin: true, stdout: true, stderr: false })
+    socket.write('one\n')
+    await new Promise((resolve) => socket.once('data', resolve))
+    await rename(path, `${path}.moved`)
+    await connection.reopenLog()
+    socket.write('two\n')
+    await new Promise((resolve) => socket.once('data', resolve))
+    await connection.closeStdin()
+    await connection.exited
+    socket.destroy()
+    assert.equal(parseLog(await readFile(path, 'utf8'))[0]?.log, 'two\n')
+    assert.equal(parseLog(await readFile(`${path}.moved`, 'utf8'))[0]?.log, 'one\n')
+  })
+
+  it('refuses a path that is no regular file', async () => {
+    const runtimeDir = await bench.runtimeDir()
+    const program = minimalProgram(bench, {
+      runtimeDir,
+      args: ['true'],
+      log: { path: '/dev/full' },
+    })
+    await assert.rejects(bench.spawner.run(program), { op: 'log_json', code: 'EINVAL' })
+  })
+})
+
+function shorten(text: string): string {
+  return text
+    .replaceAll(/"time":"[^"]*"/g, '"time":"T"')
+    .replaceAll(/(.)\1{99,}/g, (run: string, char: string) => `‹${char}×${run.length}›`)
+}

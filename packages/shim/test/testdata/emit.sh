@@ -1,0 +1,10 @@
+i=0; while [ $i -lt 256 ]; do printf "\\x$(printf %02x $i)"; i=$((i+1)); done
+printf '\n'
+printf 'h\303\251llo \342\202\254 \360\237\230\200 \342\200\250 \342\200\251 \355\240\200 \300\257 \364\220\200\200 <a href="x">&</a>\tTab\r\n'
+printf '\n\n'
+head -c 16383 /dev/zero | tr '\0' a; printf '\n'
+head -c 16384 /dev/zero | tr '\0' b; printf '\n'
+head -c 16385 /dev/zero | tr '\0' c; printf '\n'
+head -c 40000 /dev/zero | tr '\0' d; printf '\n'
+head -c 16383 /dev/zero | tr '\0' e; printf '\342\202\254\n'
+printf 'no newline'
