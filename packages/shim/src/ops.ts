@@ -100,7 +100,7 @@ const ops = {
   root: { code: 36, side: 'child', fields: { path: 'str' } },
   /** mkdir -p in root; only directories made here get mode and owner. */
   mkdir: { code: 37, side: 'child', fields: { path: 'str', mode: 'u32', uid: 'u32', gid: 'u32' } },
-  /** mount(2) of a filesystem type on an in-root target, which is made if missing (directory). */
+  /** mount(2) of a filesystem type on an in-root target, which is made if missing (directory). A tmpfs without `mode=` keeps the mode of a directory that was there. */
   mount: {
     code: 38,
     side: 'child',
