@@ -187,7 +187,7 @@ test('ping says what the daemon speaks', async () => {
     assert.equal(answer.headers['docker-experimental'], 'false')
     assert.equal(answer.headers['builder-version'], '1')
     assert.equal(answer.headers['cache-control'], 'no-cache, no-store, must-revalidate')
-    assert.match(answer.headers.server ?? '', /^ctr\/[0-9.]+ \(linux\)$/)
+    assert.match(String(answer.headers['server']), /^ctr\/[0-9.]+ \(linux\)$/)
     assert.equal(answer.headers['content-type'], 'text/plain; charset=utf-8')
   }
 })

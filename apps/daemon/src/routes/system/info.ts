@@ -1,7 +1,8 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, statfsSync } from 'node:fs'
 import { cpus, hostname } from 'node:os'
 import { SystemInfo } from '@ctr/api'
 import { engineInfo } from '@ctr/engine'
+import { findHierarchy } from '@ctr/linux'
 import type { Context } from '../../context.ts'
 import { route } from '../../http/route.ts'
 import { nowNs, rfc3339 } from '../../time.ts'
@@ -18,18 +19,20 @@ export const infoRoute = route({
 
 function renderInfo({ engine, config }: Context, apiMinor: number): SystemInfo {
   const info = engineInfo(engine)
+  const { host } = engine
   const { name, version } = operatingSystem()
-  const has = (controller: string): boolean => info.controllers.includes(controller)
+  const has = (controller: string): boolean => findHierarchy(host.cgroups, controller) !== undefined
+  const cgroupVersion = info.cgroupMode === 'v2' ? '2' : '1'
   return {
     ID: engine.id,
-    Containers: info.containers.total,
-    ContainersRunning: info.containers.running,
-    ContainersPaused: info.containers.paused,
-    ContainersStopped: info.containers.stopped,
+    Containers: info.containers,
+    ContainersRunning: info.running,
+    ContainersPaused: info.paused,
+    ContainersStopped: info.stopped,
     Images: info.images,
     Driver: 'overlay2',
     DriverStatus: [
-      ['Backing Filesystem', info.backingFilesystem],
+      ['Backing Filesystem', backingFilesystem(info.dataRoot)],
       ['Supports d_type', 'true'],
       ['Using metacopy', 'false'],
       ['Native Overlay Diff', 'true'],
@@ -42,7 +45,7 @@ function renderInfo({ engine, config }: Context, apiMinor: number): SystemInfo {
       Log: ['json-file', 'none'],
     },
     MemoryLimit: has('memory'),
-    SwapLimit: has('memory'),
+    SwapLimit: info.hasSwapAccounting,
     ...(apiMinor < 42 ? { KernelMemory: false, KernelMemoryTCP: false } : {}),
     CpuCfsPeriod: has('cpu'),
     CpuCfsQuota: has('cpu'),
@@ -53,13 +56,13 @@ function renderInfo({ engine, config }: Context, apiMinor: number): SystemInfo {
     ...(apiMinor < 50 ? { BridgeNfIptables: false, BridgeNfIp6tables: false } : {}),
     Debug: config.logLevel === 'debug',
     NFd: readdirSync('/proc/self/fd').length,
-    OomKillDisable: info.cgroupVersion === '1',
+    OomKillDisable: cgroupVersion === '1',
     NGoroutines: 0,
     SystemTime: rfc3339(nowNs()),
     LoggingDriver: 'json-file',
     CgroupDriver: 'cgroupfs',
-    CgroupVersion: info.cgroupVersion,
-    NEventsListener: info.eventListeners,
+    CgroupVersion: cgroupVersion,
+    NEventsListener: 0,
     KernelVersion: kernelVersion(),
     OperatingSystem: name,
     OSVersion: version,
@@ -108,16 +111,26 @@ function renderInfo({ engine, config }: Context, apiMinor: number): SystemInfo {
     ContainerdCommit: { ID: '' },
     RuncCommit: { ID: '' },
     InitCommit: { ID: '' },
-    SecurityOptions: securityOptions(info.hasSeccomp, info.cgroupVersion),
+    SecurityOptions: securityOptions(cgroupVersion),
     Warnings: null,
   }
 }
 
-function securityOptions(hasSeccomp: boolean, cgroupVersion: string): string[] {
-  return [
-    ...(hasSeccomp ? ['name=seccomp,profile=builtin'] : []),
-    ...(cgroupVersion === '2' ? ['name=cgroupns'] : []),
-  ]
+function securityOptions(cgroupVersion: string): string[] {
+  return ['name=seccomp,profile=builtin', ...(cgroupVersion === '2' ? ['name=cgroupns'] : [])]
+}
+
+/** statfs(2), by the names that Docker uses. */
+function backingFilesystem(path: string): string {
+  const names: Readonly<Record<number, string>> = {
+    0xef53: 'extfs',
+    0x58465342: 'xfs',
+    0x9123683e: 'btrfs',
+    0x01021994: 'tmpfs',
+    0x794c7630: 'overlayfs',
+    0x2fc12fc1: 'zfs',
+  }
+  return names[statfsSync(path).type] ?? 'unknown'
 }
 
 function isForwarding(): boolean {

@@ -1,0 +1,164 @@
+import assert from 'node:assert/strict'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { requires, startDaemon, waitFor } from '@ctr/testkit'
+
+const root = { skip: requires({ root: true }) }
+const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
+
+interface Outcome {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** A ctrd that is expected to end by itself. */
+function ctrd(...args: string[]): Outcome {
+  const result = spawnSync(process.execPath, [main, ...args], { encoding: 'utf8', timeout: 20_000 })
+  return { code: result.status, stdout: result.stdout, stderr: result.stderr }
+}
+
+test('--version and --help answer on stdout', () => {
+  const version = ctrd('--version')
+  assert.match(version.stdout, /^ctrd version \d+\.\d+\.\d+\n$/)
+  assert.equal(version.code, 0)
+  const help = ctrd('--help')
+  assert.match(help.stdout, /^Usage: {2}ctrd \[OPTIONS\]/)
+  assert.match(help.stdout, /Examples:/)
+  assert.equal(help.code, 0)
+})
+
+test('a wrong flag or configuration ends with 1 and says why', () => {
+  const flag = ctrd('--nosuch')
+  assert.equal(flag.code, 1)
+  assert.match(flag.stderr, /^ctrd: Unknown option '--nosuch'/)
+  const directory = mkdtempSync('/tmp/ctr-daemon-process-')
+  try {
+    const file = join(directory, 'c.json')
+    writeFileSync(file, '{"debug": true, "debgu": false}')
+    const validated = ctrd('--config-file', file, '--validate')
+    assert.equal(validated.code, 1)
+    assert.match(validated.stderr, /don't match any configuration option: debgu/)
+    writeFileSync(file, '{"debug": true, "live-restore": true}')
+    const good = ctrd('--config-file', file, '--validate')
+    assert.equal(good.stdout, 'configuration OK\n')
+    assert.equal(good.code, 0)
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
+})
+
+test('SIGTERM ends it in under a second and leaves no socket and no pid file', root, async () => {
+  await using daemon = await startDaemon({ bridge: false })
+  assert.equal(statSync(daemon.socketPath).mode & 0o777, 0o660)
+  const pidFile = join(daemon.root, 'ctrd.pid')
+  assert.equal(readFileSync(pidFile, 'utf8'), `${daemon.pid}\n`)
+  const begin = performance.now()
+  assert.equal(await daemon.stop(), 0)
+  assert.ok(performance.now() - begin < 1000)
+  assert.equal(existsSync(daemon.socketPath), false)
+  assert.equal(existsSync(pidFile), false)
+})
+
+test('what a killed daemon left behind does not stop the next one', root, async () => {
+  await using daemon = await startDaemon({ bridge: false })
+  await daemon.kill9()
+  assert.equal(existsSync(daemon.socketPath), true)
+  await daemon.restart()
+  const ping = await daemon.request('GET', '/_ping')
+  assert.equal(ping.text, 'OK')
+})
+
+test('a second daemon on the same directories is refused and harms nothing', root, async () => {
+  await using daemon = await startDaemon({ bridge: false })
+  const same = ['--bridge', 'none', '--exec-root', daemon.execRoot, '--data-root', daemon.dataRoot]
+  const second = ctrd(
+    ...same,
+    '-H',
+    `unix://${daemon.root}/b.sock`,
+    '--pidfile',
+    join(daemon.root, 'b.pid'),
+  )
+  assert.equal(second.code, 1)
+  assert.match(second.stderr, /is in use by another ctrd/)
+  const sameSocket = ctrd(
+    '--bridge',
+    'none',
+    '-H',
+    `unix://${daemon.socketPath}`,
+    '--pidfile',
+    join(daemon.root, 'b.pid'),
+    '--data-root',
+    join(daemon.root, 'b.data'),
+    '--exec-root',
+    join(daemon.root, 'b.run'),
+  )
+  assert.equal(sameSocket.code, 1)
+  assert.match(sameSocket.stderr, /another daemon listens on/)
+  const samePid = ctrd(
+    ...same,
+    '-H',
+    `unix://${daemon.root}/b.sock`,
+    '--pidfile',
+    join(daemon.root, 'ctrd.pid'),
+  )
+  assert.equal(samePid.code, 1)
+  assert.match(samePid.stderr, /process with PID \d+ is still running/)
+  assert.equal((await daemon.request('GET', '/_ping')).status, 200)
+  assert.equal(readFileSync(join(daemon.root, 'ctrd.pid'), 'utf8'), `${daemon.pid}\n`)
+})
+
+test('a pid file that names another program is replaced', root, async () => {
+  await using daemon = await startDaemon({ bridge: false })
+  await daemon.stop()
+  writeFileSync(join(daemon.root, 'ctrd.pid'), `${process.ppid}\n`)
+  await daemon.restart()
+  assert.equal(readFileSync(join(daemon.root, 'ctrd.pid'), 'utf8'), `${daemon.pid}\n`)
+})
+
+test('a file in the place of the socket is not removed', root, async () => {
+  await using daemon = await startDaemon({ bridge: false })
+  await daemon.stop()
+  writeFileSync(daemon.socketPath, 'precious')
+  await assert.rejects(daemon.restart(), /is not a socket/)
+  assert.equal(readFileSync(daemon.socketPath, 'utf8'), 'precious')
+  rmSync(daemon.socketPath)
+})
+
+test('SIGHUP reads the log level again; a broken file changes nothing', root, async () => {
+  const directory = mkdtempSync('/tmp/ctr-daemon-process-')
+  const file = join(directory, 'c.json')
+  writeFileSync(file, '{}')
+  try {
+    await using daemon = await startDaemon({ bridge: false, args: ['--config-file', file] })
+    writeFileSync(file, '{"debug": true}')
+    process.kill(daemon.pid, 'SIGHUP')
+    await waitFor('debug messages', async () => {
+      await daemon.request('GET', '/_ping')
+      return daemon.log.includes('"level":"debug"')
+    })
+    writeFileSync(file, '{"debug": tru')
+    process.kill(daemon.pid, 'SIGHUP')
+    await waitFor('the complaint', async () =>
+      daemon.log.includes('the configuration is not valid'),
+    )
+    assert.equal((await daemon.request('GET', '/_ping')).status, 200)
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
+})
+
+test('it is ready in half a second', root, async () => {
+  // The first start fills the compile cache.
+  await using daemon = await startDaemon({ bridge: false })
+  await daemon.stop()
+  const begin = performance.now()
+  await daemon.restart()
+  const elapsedMs = performance.now() - begin
+  assert.ok(elapsedMs < 1000, `${Math.round(elapsedMs)} ms on this machine`)
+})
