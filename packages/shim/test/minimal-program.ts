@@ -1,6 +1,6 @@
 /** A hand-written program: busybox in a directory, six namespaces, /proc and /dev, and nothing of OCI. */
 import { existsSync } from 'node:fs'
-import { copyFile, mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises'
+import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Spawner } from '../src/index.ts'
@@ -37,6 +37,7 @@ export class Bench implements AsyncDisposable {
 
   static async make(): Promise<Bench> {
     const dir = await mkdtemp(join(tmpdir(), 'ctr-shim-'))
+    await chmod(dir, 0o711) // a mapped root must reach the image
     await makeRoot(join(dir, 'image'))
     await mkdir(join(dir, 'rootfs'))
     const binary = process.env['CTR_SHIM_BINARY']
