@@ -11,7 +11,7 @@ const MARK = 'CTR_TEST_OWN_NETNS'
 
 /**
  * Runs the test file once more in a network namespace of its own, where bridges, rules and sysctls are nobody else's and
- * vanish with the process. Returns true inside. Needs root.
+ * vanish with the process, and a pid namespace, so that containers end with a test that is killed. Returns true inside. Needs root.
  */
 export function isInOwnNetns(file: string): boolean {
   if (process.env[MARK] === '1') return true
@@ -19,7 +19,19 @@ export function isInOwnNetns(file: string): boolean {
   delete env['NODE_TEST_CONTEXT']
   // /sys shows the network namespace of who mounted it.
   const script = 'mount -t sysfs sysfs /sys && ip link set lo up && exec "$0" "$1"'
-  const args = ['--net', '--mount', 'sh', '-c', script, process.execPath, file]
+  const args = [
+    '--net',
+    '--mount',
+    '--pid',
+    '--fork',
+    '--kill-child',
+    '--mount-proc',
+    'sh',
+    '-c',
+    script,
+    process.execPath,
+    file,
+  ]
   const { status } = spawnSync('unshare', args, { env, stdio: 'inherit' })
   if (status !== 0) process.exitCode = 1
   return false
