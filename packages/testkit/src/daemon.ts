@@ -8,6 +8,7 @@ import {
   mkdtempSync,
   openSync,
   readFileSync,
+  rmdirSync,
   rmSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -16,7 +17,7 @@ import type { ApiRequestOptions, ApiResponse } from './api.ts'
 import { apiRequest } from './api.ts'
 import { busyboxArchive } from './image.ts'
 import type { LeakMarks } from './leaks.ts'
-import { findLeaks } from './leaks.ts'
+import { cgroupDirectories, findLeaks } from './leaks.ts'
 import type { RunOptions, RunResult } from './run.ts'
 import { cleanEnvironment, run } from './run.ts'
 import type { SessionOptions } from './session.ts'
@@ -90,7 +91,7 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<TestDaem
   const daemon = new DaemonProcess(options)
   try {
     await daemon.start()
-    await daemon.prepareReference()
+    await daemon.hasDefaultImage()
   } catch (error) {
     await daemon.discard()
     throw error
@@ -182,9 +183,15 @@ class DaemonProcess implements TestDaemon {
     })
   }
 
-  /** dockerd has no image of its own to begin with. */
-  async prepareReference(): Promise<void> {
+  /** dockerd has no image of its own to begin with; ctrd makes one while it already answers. */
+  async hasDefaultImage(): Promise<void> {
     if (this.#isReference) await this.ok(['load'], { input: busyboxArchive('busybox:latest') })
+    await waitFor('the default image', async () => {
+      const { status } = await this.request('GET', '/images/busybox:latest/json')
+      return status === 200
+    }).catch((error: unknown) => {
+      throw new Error(`${String(error)}\n${this.log.slice(-3000)}`)
+    })
   }
 
   #arguments(): string[] {
@@ -289,6 +296,7 @@ class DaemonProcess implements TestDaemon {
       if (code !== 0)
         throw new Error(`ctrd ended with ${code} after SIGTERM:\n${this.log.slice(-3000)}`)
       if (this.#isReference) return
+      this.#removeParentCgroups()
       // The kernel takes a network namespace and its devices down some time after the last process has gone.
       let left: string[] = []
       await waitFor(
@@ -303,6 +311,17 @@ class DaemonProcess implements TestDaemon {
       })
     } finally {
       await this.discard()
+    }
+  }
+
+  /** The empty parent stays for the next start of a daemon, as /docker does. One with a container's cgroup in it is a leak. */
+  #removeParentCgroups(): void {
+    for (const path of cgroupDirectories(this.cgroup)) {
+      try {
+        rmdirSync(path)
+      } catch {
+        // not empty: findLeaks will say so
+      }
     }
   }
 

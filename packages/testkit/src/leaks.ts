@@ -19,7 +19,7 @@ export async function findLeaks(marks: LeakMarks): Promise<string[]> {
   return [
     ...markedProcesses(marks),
     ...mounts(marks.root),
-    ...cgroups(marks.cgroup),
+    ...cgroupDirectories(marks.cgroup).map((path) => `cgroup ${path}`),
     ...links(marks.bridge),
     ...(await firewallTables(marks.bridge)),
   ]
@@ -51,15 +51,14 @@ function mounts(root: string): string[] {
     .map((line) => `mount ${line}`)
 }
 
-function cgroups(name: string): string[] {
+/** Directories in every cgroup hierarchy whose name begins with `name`. */
+export function cgroupDirectories(name: string): string[] {
   const found: string[] = []
   for (const line of read('/proc/self/mountinfo').split('\n')) {
     // proc_pid_mountinfo(5): the type comes after the " - " separator.
     const [left = '', right = ''] = line.split(' - ')
     if (!/^cgroup2? /.test(right)) continue
-    found.push(
-      ...namedDirectories(left.split(' ')[4] ?? '', name, 3).map((path) => `cgroup ${path}`),
-    )
+    found.push(...namedDirectories(left.split(' ')[4] ?? '', name, 3))
   }
   return [...new Set(found)]
 }
