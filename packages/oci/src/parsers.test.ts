@@ -94,7 +94,7 @@ test('rlimits have the numbers of the kernel', () => {
   assert.equal(rlimitNumber('rttime'), 15)
   assert.equal(rlimitNumber('RLIMIT_BOGUS'), undefined)
   assert.equal(rlimitValue(-1), RLIM_INFINITY)
-  assert.equal(rlimitValue(18446744073709551615), RLIM_INFINITY)
+  assert.equal(rlimitValue(JSON.parse('18446744073709551615')), RLIM_INFINITY)
   assert.equal(rlimitValue(1024), 1024n)
 })
 

@@ -21,7 +21,7 @@ interface Request {
 function run(program: Uint8Array, { type, major, minor, access }: Request): number {
   const view = new DataView(program.buffer, program.byteOffset, program.byteLength)
   const context = [(access << 16) | (type === 'b' ? 1 : 2), major, minor]
-  const r = new Array<number>(11).fill(0)
+  const r = Array.from({ length: 11 }, () => 0)
   for (let pc = 0; pc * 8 < program.length; pc++) {
     const code = view.getUint8(pc * 8)
     const dst = view.getUint8(pc * 8 + 1) & 15

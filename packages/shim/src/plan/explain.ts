@@ -4,6 +4,7 @@ import {
   BIND_RECURSIVE,
   OPS,
   type Op,
+  type OpName,
   type Program,
 } from '../ops.ts'
 import { CLONE, MOUNT_ATTR, MS, S_IF } from './constants.ts'
@@ -29,56 +30,49 @@ function sideOf(op: Op): string {
   return side === 'any' ? (op.side ?? 'child') : side
 }
 
-/** In the order of the system call, where there is one. */
+type Explain = { readonly [N in OpName]?: (op: Op & { readonly op: N }) => string[] }
+
+/** Operations that read better than their fields in the order of the table: as the system call, where there is one. */
+const EXPLAIN: Explain = {
+  mount: (op) => [
+    text(op.source),
+    text(op.target),
+    text(op.type),
+    names(op.flags, MS),
+    text(op.data),
+  ],
+  overlay: (op) => [text('overlay'), text(op.target), text(op.data), `in ${text(op.base)}`],
+  bind: (op) => [
+    text(op.source),
+    text(op.target),
+    names(BigInt(op.flags), BIND),
+    names(op.attr, MOUNT_ATTR),
+    names(op.propagation, MS),
+  ],
+  propagation: (op) => [text(op.path), names(op.flags, MS)],
+  clone: (op) => [names(op.flags, CLONE), text(op.cgroup)],
+  unshare: (op) => [names(op.flags, CLONE)],
+  enter: (op) => [names(op.flags, CLONE)],
+  setns: (op) => [`slot ${op.slot}`, names(op.type, CLONE)],
+  mknod: (op) => [text(op.path), nodeMode(op), `makedev(${op.major}, ${op.minor})`, owner(op)],
+  mkdir: (op) => [text(op.path), octal(op.mode), owner(op)],
+  umask: (op) => [octal(op.mask)],
+  user: (op) => [`uid ${op.uid}`, `gid ${op.gid}`, `groups [${groupIds(op.groups).join(', ')}]`],
+  bounding: (op) => [hex(op.mask)],
+  capabilities: (op) => [
+    `effective ${hex(op.effective)}`,
+    `permitted ${hex(op.permitted)}`,
+    `inheritable ${hex(op.inheritable)}`,
+    `ambient ${hex(op.ambient)}`,
+  ],
+  seccomp: (op) => [`${op.filter.length / 8} instructions`, hex(op.flags)],
+  device_bpf: (op) => [text(op.path), `${op.insns.length / 8} instructions`],
+  netlink: (op) => [`${op.message.length} bytes`, `pid at ${op.pid_offset}`],
+}
+
 function argumentsOf(op: Op): string[] {
-  switch (op.op) {
-    case 'mount':
-      return [text(op.source), text(op.target), text(op.type), names(op.flags, MS), text(op.data)]
-    case 'overlay':
-      return [text('overlay'), text(op.target), text(op.data), `in ${text(op.base)}`]
-    case 'bind':
-      return [
-        text(op.source),
-        text(op.target),
-        names(BigInt(op.flags), BIND),
-        names(op.attr, MOUNT_ATTR),
-        names(op.propagation, MS),
-      ]
-    case 'propagation':
-      return [text(op.path), names(op.flags, MS)]
-    case 'clone':
-      return [names(op.flags, CLONE), text(op.cgroup)]
-    case 'unshare':
-    case 'enter':
-      return [names(op.flags, CLONE)]
-    case 'setns':
-      return [`slot ${op.slot}`, names(op.type, CLONE)]
-    case 'mknod':
-      return [text(op.path), nodeMode(op), `makedev(${op.major}, ${op.minor})`, owner(op)]
-    case 'mkdir':
-      return [text(op.path), octal(op.mode), owner(op)]
-    case 'umask':
-      return [octal(op.mask)]
-    case 'user':
-      return [`uid ${op.uid}`, `gid ${op.gid}`, `groups [${groupIds(op.groups).join(', ')}]`]
-    case 'bounding':
-      return [hex(op.mask)]
-    case 'capabilities':
-      return [
-        `effective ${hex(op.effective)}`,
-        `permitted ${hex(op.permitted)}`,
-        `inheritable ${hex(op.inheritable)}`,
-        `ambient ${hex(op.ambient)}`,
-      ]
-    case 'seccomp':
-      return [`${op.filter.length / 8} instructions`, hex(op.flags)]
-    case 'device_bpf':
-      return [text(op.path), `${op.insns.length / 8} instructions`]
-    case 'netlink':
-      return [`${op.message.length} bytes`, `pid at ${op.pid_offset}`]
-    default:
-      return fieldsOf(op)
-  }
+  const explain = EXPLAIN[op.op] as ((op: Op) => string[]) | undefined
+  return explain === undefined ? fieldsOf(op) : explain(op)
 }
 
 const BIND = { BIND_RECURSIVE, BIND_ATTR_RECURSIVE, BIND_NO_CREATE }

@@ -196,7 +196,9 @@ test('the parent is left alone when its cpuset is given', () => {
   const program = compileStart(input({ cpuset: { cpus: '2', mems: '0' } }), v1)
   const cpusets = only(program, 'write')
     .filter((op) => op.path.includes('cpuset.'))
-    .map((op) => `${op.path.replace('/sys/fs/cgroup/cpuset', '')} ${Buffer.from(op.data)}`)
+    .map(
+      (op) => `${op.path.replace('/sys/fs/cgroup/cpuset', '')} ${Buffer.from(op.data).toString()}`,
+    )
   assert.deepEqual(cpusets, ['/ctr/abc/cpuset.cpus 2', '/ctr/abc/cpuset.mems 0'])
 })
 
