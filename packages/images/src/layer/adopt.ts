@@ -58,13 +58,13 @@ export function missingLayers(table: ImageTable, config: ImageConfig): string[] 
 
 /**
  * Makes an image and its layers part of the store: everything or nothing. `staged` holds unpacked
- * layers by chain id. Data is on disk before the transaction; what is renamed here and then lost by a crash has no row and
+ * layers by chain id; those that move into the store are taken out of it. Data is on disk before the transaction; what is renamed here and then lost by a crash has no row and
  * is removed by reconcile. Returns undefined when a layer that was in the store has been removed meanwhile: stage it too.
  */
 export async function adoptImage(
   deps: AdoptDeps,
   image: NewImage,
-  staged: ReadonlyMap<string, StagedLayer>,
+  staged: Map<string, StagedLayer>,
 ): Promise<{ id: string; layers: StagedLayer[] } | undefined> {
   const { table, paths } = deps
   const diffIds = image.parsed.rootfs.diff_ids
@@ -92,6 +92,7 @@ export async function adoptImage(
     for (const [offset, { layer }] of moved.entries()) moveOut(deps, layer, firstId + offset)
     throw error
   }
+  for (const { chainId } of moved) staged.delete(chainId)
   return { id, layers: moved.map(({ layer }) => layer) }
 
   function insertRows(): void {
@@ -177,7 +178,12 @@ function copyImpliedDirectories(
   for (const chainId of chain) {
     const row = table.layerByChain(chainId)
     const layer = staged.get(chainId)
-    if (layer !== undefined && layer.layer.impliedDirectories.length > 0 && below.length > 0) {
+    if (
+      row === undefined &&
+      layer !== undefined &&
+      layer.layer.impliedDirectories.length > 0 &&
+      below.length > 0
+    ) {
       copyAttributes(below, layer)
     }
     const directory = row === undefined ? layer?.directory : snapshotPath(paths, row.id)

@@ -22,12 +22,14 @@ export async function stageStream(
     target: directory,
     whiteouts: 'overlay',
   })
-  // Awaited below, after the source; until then a failure must not count as unhandled.
-  unpacking.catch(() => {})
-  const received = await receive(source, blob, progress).catch(async (error: unknown) => {
-    await unpacking.catch(() => {})
-    throw error
-  })
+  const failed = new AbortController()
+  unpacking.catch((error: unknown) => failed.abort(error))
+  const received = await receive(source, blob, progress, failed.signal).catch(
+    async (error: unknown) => {
+      await unpacking.catch(() => {})
+      throw error
+    },
+  )
   const unpacked = await unpacking
   return {
     layer: {
@@ -86,12 +88,14 @@ async function receive(
   source: AsyncIterable<Buffer>,
   path: string,
   progress: Progress,
+  failed: AbortSignal,
 ): Promise<{ digest: string; size: number }> {
   const hash = createHash('sha256')
   let size = 0
   await using file = await open(path, 'r+')
   try {
     for await (const chunk of source) {
+      failed.throwIfAborted()
       hash.update(chunk)
       await writeAll(file, chunk, size)
       size += chunk.length
