@@ -216,6 +216,7 @@ test('an unknown path or method is not found', async () => {
     const answer = await ask(method, path)
     assert.equal(answer.status, 404, path)
     assert.equal(answer.text, '{"message":"page not found"}')
+    assert.equal(answer.headers['content-type'], 'application/json')
   }
 })
 
@@ -245,6 +246,7 @@ test('a bug is a 500 with its message, and the daemon goes on', async () => {
   const answer = await ask('GET', '/crash')
   assert.equal(answer.status, 500)
   assert.equal(answer.message, 'a bug')
+  assert.equal(answer.headers['content-type'], 'application/json')
   assert.equal((await ask('GET', '/_ping')).status, 200)
 })
 

@@ -89,7 +89,7 @@ export async function buildApiServer(o: {
       'request',
     )
   })
-  app.setNotFoundHandler((_request, reply) => reply.code(404).send({ message: 'page not found' }))
+  app.setNotFoundHandler((_request, reply) => sendMessage(reply, 404, 'page not found'))
   app.setErrorHandler(answerError)
 
   function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
@@ -98,7 +98,7 @@ export async function buildApiServer(o: {
     if (answer.status === 304) return reply.code(304).send()
     // The rest of a body that was refused is not read.
     if (answer.status === 413) reply.header('Connection', 'close')
-    return reply.code(answer.status).send({ message: answer.message })
+    return sendMessage(reply, answer.status, answer.message)
   }
 
   for (const route of o.routes) {
@@ -148,6 +148,14 @@ export async function buildApiServer(o: {
       return server
     },
   }
+}
+
+function sendMessage(reply: FastifyReply, status: number, message: string): FastifyReply {
+  // The docker CLI shows `message` only if the type says JSON.
+  return reply
+    .code(status)
+    .header('Content-Type', 'application/json')
+    .send(Buffer.from(JSON.stringify({ message })))
 }
 
 function newCall(

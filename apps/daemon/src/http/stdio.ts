@@ -33,8 +33,11 @@ export async function serveStdio(
     await pipeline(past, client, { end: false })
   }
   const process = await session.stream
-  if (process === undefined) {
-    await tellFailure(session, client, hasTty || unframe)
+  // The shim may have taken the attachment before the process could not be run.
+  const failure = 'failure' in session ? await session.failure : undefined
+  if (process === undefined || failure !== undefined) {
+    process?.destroy()
+    tellFailure(client, failure, hasTty || unframe)
     return 'ended'
   }
   return await pump({
@@ -47,12 +50,7 @@ export async function serveStdio(
 }
 
 /** The status is long sent: Docker writes the reason where output would be. */
-async function tellFailure(
-  session: AttachSession | ExecSession,
-  client: Duplex,
-  isRaw: boolean,
-): Promise<void> {
-  const failure = 'failure' in session ? await session.failure : undefined
+function tellFailure(client: Duplex, failure: Error | undefined, isRaw: boolean): void {
   if (failure !== undefined) {
     const text = Buffer.from(`${failure.message}\r\n`)
     client.write(isRaw ? text : encodeFrame(STDOUT, text))

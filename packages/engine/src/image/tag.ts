@@ -1,3 +1,4 @@
+import { familiarReference, parseReference, withDefaultTag } from '@ctr/oci'
 import type { Engine } from '../engine.ts'
 import { imageEvent } from './image-event.ts'
 
@@ -9,5 +10,7 @@ export function tagImage(
 ): void {
   const { id } = engine.images.get(reference)
   engine.images.tag(id, target)
-  engine.events.emit(imageEvent(engine, id, 'tag', target))
+  // It was accepted, so it can be parsed.
+  const shown = familiarReference(withDefaultTag(parseReference(target)))
+  engine.events.emit(imageEvent(engine, id, 'tag', shown))
 }

@@ -74,6 +74,12 @@ function renderEvent(event: EngineEvent, apiMinor: number): EventMessage {
     Actor: { ID: event.actorId, Attributes: { ...event.attributes } },
     scope: 'local',
     time: unixSeconds(event.timeNs),
-    timeNano: Number(event.timeNs),
+    // Above 2^53: as a JSON number it is written digit by digit.
+    timeNano: exactInteger(event.timeNs),
   }
+}
+
+/** ECMA-262 JSON.rawJSON: the value that JSON.stringify writes as it is. */
+function exactInteger(value: bigint): number {
+  return JSON.rawJSON(String(value)) as unknown as number
 }
