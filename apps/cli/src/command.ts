@@ -36,6 +36,11 @@ export interface Context {
   readonly environment: Readonly<Record<string, string | undefined>>
 }
 
+/** Options that do not fit together or cannot be read: printed with the command's name and a hint, status 125. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError'
+}
+
 /** Ends the command with this status; `message` is printed as it is, unless empty. */
 export class ExitError extends Error {
   override readonly name = 'ExitError'

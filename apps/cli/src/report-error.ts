@@ -1,6 +1,6 @@
 import { ConnectError, ResponseError } from '@ctr/client'
 import { EngineError } from '@ctr/errdefs'
-import { type Command, ExitError } from './command.ts'
+import { type Command, ExitError, UsageError } from './command.ts'
 import { usageLines } from './flags/help.ts'
 import { FlagError } from './flags/parse.ts'
 import { printError } from './output/write.ts'
@@ -27,14 +27,20 @@ export function reportError(
     if (error.message !== '') printError(error.message)
     return error.status
   }
+  if (error instanceof UsageError) return printRunError(error.message, commandPath, EXIT_USAGE)
   if (isDebug && error instanceof Error && error.stack !== undefined) printError(error.stack)
   const message = errorText(error)
   if (command?.isRun !== true) {
     printError(message)
     return error instanceof EngineError && error.code === 'CANCELLED' ? EXIT_CANCELLED : 1
   }
+  const status = error instanceof ResponseError ? startErrorStatus(error.message) : EXIT_USAGE
+  return printRunError(message, commandPath, status)
+}
+
+function printRunError(message: string, commandPath: string, status: number): number {
   printError(`ctr: ${message}\n\nRun '${commandPath} --help' for more information`)
-  return error instanceof ResponseError ? startErrorStatus(error.message) : EXIT_USAGE
+  return status
 }
 
 export function errorText(error: unknown): string {

@@ -61,9 +61,11 @@ export const command: Command = {
 }
 
 function checkState(state: ContainerState): void {
-  if (!state.Running) throw new ExitError(1, 'cannot attach to a stopped container, start it first')
-  if (state.Paused) throw new ExitError(1, 'cannot attach to a paused container, unpause it first')
+  if (!state.Running)
+    throw new ExitError(1, 'You cannot attach to a stopped container, start it first')
+  if (state.Paused)
+    throw new ExitError(1, 'You cannot attach to a paused container, unpause it first')
   if (state.Restarting) {
-    throw new ExitError(1, 'cannot attach to a restarting container, wait until it is running')
+    throw new ExitError(1, 'You cannot attach to a restarting container, wait until it is running')
   }
 }

@@ -214,7 +214,7 @@ function targetPlace(
   }
   if (target.kind === 'file' && isDirectory) throw new ExitError(1, 'cannot copy directory')
   if (target.kind === 'missing' && !isDirectory && path.endsWith('/')) {
-    throw new ExitError(1, 'destination directory must exist')
+    throw new ExitError(1, 'no such directory')
   }
   const absolute = join('/', target.path)
   return { directory: dirname(absolute), name: basename(absolute) }

@@ -32,8 +32,8 @@ export const command: Command = {
     const since = flags.optional('since')
     const until = flags.optional('until')
     const stream = events(client, {
-      since: since === undefined ? undefined : parseTime(since, 'since'),
-      until: until === undefined ? undefined : parseTime(until, 'until'),
+      since: since === undefined ? undefined : parseTime(since),
+      until: until === undefined ? undefined : parseTime(until),
       filters: parseFilters(flags.list('filter')),
     })
     for await (const { message, text, timeNs } of stream) {

@@ -1,4 +1,4 @@
-import { Client, path, ResponseError } from '@ctr/client'
+import { type Client, ResponseError } from '@ctr/client'
 import { type Command, ExitError } from '../command.ts'
 import { INSPECT_FORMAT_FLAG, inspectEach } from '../format/inspect.ts'
 import { inspectSource } from '../inspect-source.ts'
@@ -36,9 +36,7 @@ export const command: Command = {
       flags.string('format'),
       (ref) => firstMatch(client, ref, types, size),
       (error, ref) =>
-        isMissing(error)
-          ? `Error: No such ${types.length > 1 ? 'object' : types[0]}: ${ref}`
-          : errorText(error),
+        isMissing(error) && types.length > 1 ? `Error: No such object: ${ref}` : errorText(error),
     )
   },
 }
@@ -86,4 +84,3 @@ async function firstMatch(
 function isMissing(error: unknown): boolean {
   return error instanceof ResponseError && error.status === 404
 }
-void path

@@ -30,10 +30,14 @@ export const command: Command = {
     const server = args[0] ?? HUB
     let username = flags.string('username')
     let password = flags.string('password')
+    if (flags.isSet('password') && flags.bool('password-stdin')) {
+      throw new ExitError(
+        1,
+        'conflicting options: cannot specify both --password and --password-stdin',
+      )
+    }
     if (flags.isSet('password')) {
       printError('WARNING! Using --password via the CLI is insecure. Use --password-stdin.')
-      if (flags.bool('password-stdin'))
-        throw new ExitError(1, '--password and --password-stdin are mutually exclusive')
     }
     if (flags.bool('password-stdin')) {
       if (username === '') throw new ExitError(1, 'Must provide --username with --password-stdin')

@@ -11,10 +11,8 @@ export const command: Command = {
   args: { min: 0, max: 1 },
   async run({ config }, { args }) {
     const server = args[0] ?? HUB
-    if (!(await eraseCredentials(config, server))) {
-      printLine(`Not logged in to ${server}`)
-      return
-    }
+    // Said even when there were none, as docker.
     printLine(`Removing login credentials for ${server}`)
+    await eraseCredentials(config, server)
   },
 }

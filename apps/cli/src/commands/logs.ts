@@ -33,8 +33,6 @@ export const command: Command = {
   args: { min: 1, max: 1 },
   async run({ client }, { flags, args }) {
     const container = await inspectContainer(client, args[0] as string)
-    const since = flags.optional('since')
-    const until = flags.optional('until')
     const body = await containerLogs(client, container.Id, {
       stdout: true,
       stderr: true,
@@ -42,10 +40,21 @@ export const command: Command = {
       timestamps: flags.bool('timestamps'),
       details: flags.bool('details'),
       tail: flags.string('tail') || 'all',
-      since: since === undefined ? undefined : parseTime(since, 'since'),
-      until: until === undefined ? undefined : parseTime(until, 'until'),
+      since: time('since', flags.optional('since')),
+      until: time('until', flags.optional('until')),
     })
     const write = container.Config.Tty === true ? writeOut : demultiplexedWriter()
     for await (const chunk of body) write(chunk)
   },
+}
+
+function time(flag: string, text: string | undefined): string | undefined {
+  if (text === undefined) return undefined
+  try {
+    return parseTime(text)
+  } catch (error) {
+    throw new Error(
+      `invalid value for "${flag}": ${error instanceof Error ? error.message : error}`,
+    )
+  }
 }

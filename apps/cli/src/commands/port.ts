@@ -26,7 +26,8 @@ export const command: Command = {
     }
     const port = wanted.includes('/') ? wanted : `${wanted}/tcp`
     const found = bindings.find((binding) => binding.port === port)?.hosts ?? []
-    if (found.length === 0) throw new Error(`no public port '${port}' published for ${ref}`)
+    if (found.length === 0)
+      throw new Error(`Error: No public port '${wanted}' published for ${ref}`)
     for (const host of found) printLine(host)
   },
 }

@@ -52,7 +52,8 @@ export const command: Command = {
   async run({ client, config }, { flags }) {
     const format = flags.optional('format') ?? config.values.psFormat ?? ''
     const last = flags.bool('latest') ? 1 : (flags.int('last') ?? -1)
-    const size = flags.bool('size') || (!flags.bool('quiet') && /\.Size\b/.test(format))
+    const size =
+      flags.bool('size') || (!flags.bool('quiet') && /\.Size\b|json \.(?!\w)/.test(format))
     const containers = await listContainers(client, {
       all: flags.bool('all'),
       limit: last > 0 ? last : undefined,

@@ -1,9 +1,8 @@
 import { closeSync, existsSync, openSync, rmSync, writeSync } from 'node:fs'
 import type { ContainerCreated } from '@ctr/api'
 import { createContainer, explainContainer, ResponseError } from '@ctr/client'
-import type { Context } from '../command.ts'
+import { type Context, UsageError } from '../command.ts'
 import type { Parsed } from '../flags/parse.ts'
-import { pullWithProgress } from '../image-pull.ts'
 import { type ContainerRequest, containerRequest } from '../options/container-request.ts'
 import { fileError } from '../options/open-file.ts'
 import { familiarReference, parseReference } from '../options/reference.ts'
@@ -26,16 +25,8 @@ export async function createFromFlags(
   },
 ): Promise<CreatedContainer | undefined> {
   const { flags } = input
-  const pull = pullPolicy(flags.string('pull'))
-  const image = input.args[0] ?? ''
-  const request = containerRequest({
-    flags,
-    args: input.args,
-    environment: context.environment,
-    consoleSize: flags.bool('tty') ? consoleSize() : undefined,
-    isDetached: options.isDetached,
-  })
-  checkImage(image)
+  const { pull, request } = understand(context, input, options.isDetached)
+  checkImage(input.args[0] ?? '')
   if (flags.bool('explain')) {
     writeOut(await explainContainer(context.client, request))
     return undefined
@@ -49,6 +40,24 @@ export async function createFromFlags(
     return { id: created.Id, body: request.body }
   } finally {
     idFile?.close()
+  }
+}
+
+function understand(
+  context: Context,
+  { flags, args }: Parsed,
+  isDetached: boolean,
+): { pull: PullPolicy; request: ContainerRequest } {
+  try {
+    const pull = pullPolicy(flags.string('pull'))
+    const size = flags.bool('tty') ? consoleSize() : undefined
+    const { environment } = context
+    return {
+      pull,
+      request: containerRequest({ flags, args, environment, consoleSize: size, isDetached }),
+    }
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error })
   }
 }
 
@@ -76,8 +85,8 @@ async function createOrPull(
   options: { readonly pull: PullPolicy; readonly isQuiet: boolean },
 ): Promise<ContainerCreated> {
   const image = request.body.Image ?? ''
-  const pull = (): Promise<void> =>
-    pullWithProgress(context, image, {
+  const pull = async (): Promise<void> =>
+    (await import('../image-pull.ts')).pullWithProgress(context, image, {
       platform: request.platform,
       write: options.isQuiet ? () => {} : writeErr,
       fd: 2,

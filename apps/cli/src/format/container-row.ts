@@ -58,7 +58,7 @@ export function containerRow(
     Size: sizeText(container),
     State: container.State,
     Status: container.Status,
-    HealthStatus: healthOf(container.Status),
+    HealthStatus: () => healthOf(container.Status),
     Label: (name: unknown) => container.Labels[String(name)] ?? '',
   }
 }

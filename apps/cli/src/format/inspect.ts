@@ -88,6 +88,8 @@ function execute(template: Template, text: string): string {
   try {
     return template.execute(JSON.parse(text))
   } catch (error) {
+    // What was printed so far ends with a line, as in docker.
+    printLine('')
     throw new ExitError(
       1,
       `template parsing error: ${error instanceof Error ? error.message : error}`,

@@ -41,7 +41,15 @@ export function printList(
 }
 
 function printJson(rows: readonly Row[]): void {
-  for (const row of rows) printLine(rowJson(row))
+  for (const row of rows) printLine(escapeHtml(rowJson(row)))
+}
+
+/** Go's json.Marshal; the template function `json` leaves them as they are. */
+function escapeHtml(json: string): string {
+  return json.replace(
+    /[<>&\u2028\u2029]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
 }
 
 /** Docker marshals its rows' methods sorted by name. */
@@ -66,7 +74,11 @@ function printTable(rows: readonly Row[], text: string, list: ListFormat): void 
 function headerRow(headers: Readonly<Record<string, string>>, row: Row | undefined): Row {
   const methods = Object.entries(row ?? {})
     .filter(([, value]) => typeof value === 'function')
-    .map(([name]) => [name, (argument: unknown) => String(argument).split('.').at(-1) ?? ''])
+    .map(([name]) => [
+      name,
+      (argument: unknown) =>
+        argument === undefined ? headers[name] : String(argument).split('.').at(-1),
+    ])
   return { ...headers, ...Object.fromEntries(methods) }
 }
 

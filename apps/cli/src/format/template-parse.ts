@@ -302,7 +302,7 @@ class Parser {
     switch (token.kind) {
       case 'field': {
         const names = [token.text.slice(1), ...this.#fields()]
-        return { kind: 'field', names, at: this.#position(start) }
+        return { kind: 'field', names, at: this.#fieldPosition(start, names.length) }
       }
       case 'variable': {
         if (!this.#scopes.some((scope) => scope.includes(token.text))) {
@@ -393,6 +393,14 @@ class Parser {
       .join('')
       .trim()
     return { line: token?.line ?? this.#line, column: token?.column ?? 0, source }
+  }
+
+  /** Go reports a chain at its second field. */
+  #fieldPosition(start: number, count: number): Position {
+    const position = this.#position(start)
+    return count > 1
+      ? { ...position, column: this.#tokens[start + 1]?.column ?? position.column }
+      : position
   }
 
   #source(from: Position): string {

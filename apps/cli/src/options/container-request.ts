@@ -147,7 +147,8 @@ function hostConfigOf(input: RequestInput, binds: string[]): HostConfig {
     StorageOpt: storageOptions(flags.list('storage-opt')),
     Tmpfs: tmpfs(flags.list('tmpfs')),
     UTSMode: mode('uts', 'UTS', flags, /^(host)?$/),
-    UsernsMode: flags.string('userns'),
+    // Docker knows `host`; the others are Podman's.
+    UsernsMode: mode('userns', 'USER', flags, /^((host|auto|keep-id|nomap)(:.*)?)?$/),
     ShmSize: bytes(flags, 'shm-size'),
     Sysctls: keyValueMap(flags.list('sysctl')),
     Runtime: flags.string('runtime'),

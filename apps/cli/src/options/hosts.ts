@@ -1,4 +1,4 @@
-import { isIP } from 'node:net'
+import { ipVersion } from './ip.ts'
 
 /** `--add-host`, `--dns`, `--dns-search`, `--link`, `--mac-address`. Docker's texts. */
 
@@ -12,13 +12,14 @@ export function parseExtraHost(text: string): string {
   const value = text.slice(at + 1)
   if (value === 'host-gateway') return `${name}:${value}`
   const address = value.length > 2 ? value.replace(/^\[(.*)\]$/, '$1') : value
-  if (isIP(address) === 0)
+  if (ipVersion(address) === 0)
     throw new Error(`invalid IP address in add-host: ${JSON.stringify(address)}`)
   return `${name}:${address}`
 }
 
 export function checkIpAddress(text: string): void {
-  if (isIP(text.trim()) === 0) throw new Error(`IP address is not correctly formatted: ${text}`)
+  if (ipVersion(text.trim()) === 0)
+    throw new Error(`IP address is not correctly formatted: ${text}`)
 }
 
 export function checkDnsSearch(text: string): void {

@@ -9,7 +9,7 @@ export interface NetworkAttachment {
 
 /** `NAME`, or `name=NAME,alias=a,ip=1.2.3.4,ip6=…,mac-address=…,driver-opt=k=v,link-local-ip=…,gw-priority=1`. */
 export function parseNetwork(text: string): NetworkAttachment {
-  if (!/\w=/.test(text)) return { target: text, endpoint: {} }
+  if (!/\w+=\w+/.test(text)) return { target: text, endpoint: {} }
   const endpoint: { -readonly [K in keyof EndpointConfig]: EndpointConfig[K] } = {}
   let target = ''
   for (const field of parseCsv(text)) {

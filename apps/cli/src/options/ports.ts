@@ -1,5 +1,5 @@
-import { isIP } from 'node:net'
 import type { PortMap } from '@ctr/api'
+import { ipVersion } from './ip.ts'
 
 /** `-p` and `--expose` (docker/go-connections nat.ParsePortSpecs). Throws an Error with Docker's text. */
 export interface PublishedPorts {
@@ -36,7 +36,10 @@ export function parsePublish(text: string): PublishedPort[] {
   const { ip, host, container } = splitParts(spec)
   const { protocol, port } = splitProtocol(container)
   const hostIp = ip.replace(/^\[(.*)\]$/, '$1')
-  if (ip !== '' && isIP(hostIp) === 0) throw new Error(`invalid IP address: ${hostIp}`)
+  if (ip.startsWith('[') && !ip.endsWith(']')) {
+    throw new Error(`invalid IP address ${ip}: address ${ip}:: missing ']' in address`)
+  }
+  if (ip !== '' && ipVersion(hostIp) === 0) throw new Error(`invalid IP address: ${hostIp}`)
   if (port === '') throw new Error(`no port specified: ${spec}<empty>`)
   const inside = portRange(port, () => `invalid containerPort: ${port}`)
   const outside = host === '' ? undefined : portRange(host, () => `invalid hostPort: ${host}`)

@@ -3,8 +3,9 @@ import type { RestartPolicy } from '@ctr/api'
 /** `no`, `always`, `unless-stopped`, `on-failure[:max]`; the daemon judges the name. */
 export function parseRestartPolicy(text: string): RestartPolicy {
   if (text === '') return { Name: 'no', MaximumRetryCount: 0 }
-  const [name = '', count, ...rest] = text.split(':')
-  if (rest.length > 0) throw new Error('invalid restart policy format')
+  const colon = text.indexOf(':')
+  const name = colon < 0 ? text : text.slice(0, colon)
+  const count = colon < 0 ? undefined : text.slice(colon + 1)
   if (name === '') throw new Error('invalid restart policy format: no policy provided before colon')
   if (count !== undefined && !/^-?\d+$/.test(count)) {
     throw new Error('invalid restart policy format: maximum retry count must be an integer')

@@ -4,7 +4,7 @@ import { parseDuration } from './duration.ts'
  * `--since`, `--until`: RFC 3339, `2013-01-02T13:23:37[.n]`, a date, unix seconds with a fraction, or a Go duration before
  * now (moby api/types/time GetTimestamp). Returns unix seconds with up to nine digits of fraction.
  */
-export function parseTime(text: string, flag: string, nowMs = Date.now()): string {
+export function parseTime(text: string, nowMs = Date.now()): string {
   const durationNs = durationOf(text)
   if (durationNs !== undefined)
     return unixText(BigInt(Math.trunc(nowMs)) * 1_000_000n - BigInt(durationNs))
@@ -19,9 +19,7 @@ export function parseTime(text: string, flag: string, nowMs = Date.now()): strin
       return unixText(BigInt(ms) * 1_000_000n + BigInt(fraction.padEnd(9, '0') || 0))
   }
   if (/^-?\d+(\.\d{1,9})?$/.test(text)) return text
-  throw new Error(
-    `invalid value for "${flag}": failed to parse value as time or duration: ${JSON.stringify(text)}`,
-  )
+  throw new Error(`failed to parse value as time or duration: ${JSON.stringify(text)}`)
 }
 
 function durationOf(text: string): number | undefined {

@@ -33,17 +33,12 @@ export async function writeStream(source: AsyncIterable<Uint8Array>, path: strin
 /** Docker's checks before it asks the daemon (docker/cli command.ValidateOutputPath). */
 export function checkOutputPath(path: string, verb: string): void {
   if (path === '') return
-  if (!isDirectory(dirname(path))) {
-    throw new ExitError(
-      1,
-      `failed to ${verb}: invalid output path: directory ${JSON.stringify(dirname(path))} does not exist`,
-    )
+  const fail = (reason: string): ExitError =>
+    new ExitError(1, `failed to ${verb}: invalid output path: ${reason}`)
+  if (statSync(dirname(path), { throwIfNoEntry: false }) === undefined) {
+    throw fail(`stat ${dirname(path)}: no such file or directory`)
   }
-  if (isDirectory(path))
-    throw new ExitError(
-      1,
-      `failed to ${verb}: invalid output path: ${JSON.stringify(path)} is a directory`,
-    )
+  if (isDirectory(path)) throw fail(`${JSON.stringify(path)} must be a regular file`)
 }
 
 function isDirectory(path: string): boolean {

@@ -1,7 +1,3 @@
-import { spawnSync } from 'node:child_process'
-import { createRequire } from 'node:module'
-import { isatty } from 'node:tty'
-
 /**
  * Raw mode as cfmakeraw(3) defines it: bytes pass unchanged in both directions. Node's own raw mode leaves output
  * processing on (libuv sets ONLCR), which breaks full-screen programs in the container.
@@ -21,7 +17,7 @@ export function enterRawMode(): () => void {
 }
 
 export function stdinIsTerminal(): boolean {
-  return isatty(STDIN_FD)
+  return process.getBuiltinModule('node:tty').isatty(STDIN_FD)
 }
 
 const STDIN_FD = 0
@@ -38,7 +34,7 @@ interface Termios {
 
 /** Bun can call libc: 0.1 ms, no process. */
 function rawByTermios(): () => void {
-  const ffi = createRequire(import.meta.url)('bun:ffi') as {
+  const ffi = process.getBuiltinModule('node:module').createRequire(import.meta.url)('bun:ffi') as {
     dlopen(library: string, symbols: object): { symbols: Termios }
   }
   const { symbols: libc } = ffi.dlopen('libc.so.6', {
@@ -56,6 +52,7 @@ function rawByTermios(): () => void {
 
 function rawByNode(): () => void {
   process.stdin.setRawMode(true)
+  const { spawnSync } = process.getBuiltinModule('node:child_process')
   spawnSync('stty', ['-opost'], { stdio: ['inherit', 'ignore', 'ignore'] })
   // Gives back what libuv saved, output processing included.
   return () => void process.stdin.setRawMode(false)

@@ -1,5 +1,3 @@
-import { constants } from 'node:os'
-
 /** What `--sig-proxy` forwards: Docker forwards all but SIGCHLD, SIGPIPE and SIGURG (docker/cli container/signals.go). */
 const FORWARDED = [
   'SIGHUP',
@@ -39,7 +37,8 @@ const FATAL = [
 
 /** Ends the client in an orderly way on a signal, so that the terminal is given back as it was. */
 export function exitOnSignals(): () => void {
-  const listener = (signal: NodeJS.Signals): void => process.exit(128 + constants.signals[signal])
+  const listener = (signal: NodeJS.Signals): void =>
+    process.exit(128 + process.getBuiltinModule('node:os').constants.signals[signal])
   for (const signal of FATAL) process.on(signal, listener)
   return () => {
     for (const signal of FATAL) process.off(signal, listener)
