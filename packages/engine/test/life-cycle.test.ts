@@ -145,7 +145,11 @@ describe('life cycle of a container', () => {
   })
 
   test('a trap on the stop signal ends it with its own code, and stop of a stopped one is not modified', async () => {
-    const id = await t.create(['sh', '-c', 'trap "exit 3" TERM; echo up; while :; do sleep 0.1; done'])
+    const id = await t.create([
+      'sh',
+      '-c',
+      'trap "exit 3" TERM; echo up; while :; do sleep 0.1; done',
+    ])
     const session = await attachContainer(t.engine, id, {
       stdin: false,
       stdout: true,
@@ -186,7 +190,10 @@ describe('life cycle of a container', () => {
     await removeContainer(t.engine, id, { force: true, volumes: false })
     assert.equal((await removed).exitCode, 137)
     assert.ok(!existsSync(upperDir))
-    assert.throws(() => getContainer(t.engine, id), (e) => isEngineError(e, 'NOT_FOUND'))
+    assert.throws(
+      () => getContainer(t.engine, id),
+      (e) => isEngineError(e, 'NOT_FOUND'),
+    )
   })
 
   test('of many that stop and remove one container all end well or with a clear error', async () => {
@@ -203,7 +210,10 @@ describe('life cycle of a container', () => {
       assert.ok(isEngineError(result.reason), String(result.reason))
       assert.notEqual(result.reason.code, 'INTERNAL', result.reason.message)
     }
-    assert.throws(() => getContainer(t.engine, id), (e) => isEngineError(e, 'NOT_FOUND'))
+    assert.throws(
+      () => getContainer(t.engine, id),
+      (e) => isEngineError(e, 'NOT_FOUND'),
+    )
   })
 
   test('--rm removes it after its end, after a failed start too', async () => {
@@ -294,7 +304,9 @@ describe('life cycle of a container', () => {
   })
 
   test('limits act and update changes them live', async () => {
-    const id = await t.create(['sleep', '60'], { hostConfig: { Memory: 64 * 2 ** 20, NanoCpus: 5e8 } })
+    const id = await t.create(['sleep', '60'], {
+      hostConfig: { Memory: 64 * 2 ** 20, NanoCpus: 5e8 },
+    })
     await startContainer(t.engine, id)
     const read = (controller: string, file: string): string => {
       const directory = `/sys/fs/cgroup/${controller}${t.config.cgroupParent}/${id}`
@@ -334,7 +346,10 @@ describe('life cycle of a container', () => {
     assert.deepEqual(ids([['label', ['k=v']]]), [a])
     assert.deepEqual(ids([['name', ['^named-']]]), [b])
     assert.ok(ids([['status', ['exited']]]).length > 0)
-    assert.throws(() => ids([['status', ['bogus']]]), (e) => isEngineError(e, 'INVALID_ARGUMENT'))
+    assert.throws(
+      () => ids([['status', ['bogus']]]),
+      (e) => isEngineError(e, 'INVALID_ARGUMENT'),
+    )
     for (const id of [a, b]) await removeContainer(t.engine, id, { force: true, volumes: false })
   })
 
@@ -345,7 +360,10 @@ describe('life cycle of a container', () => {
     await assert.rejects(attempt({ config: { Image: 'nosuch' } }), /No such image: nosuch:latest/)
     await assert.rejects(attempt({ name: 'a/b' }), /Invalid container name \(a\/b\)/)
     await assert.rejects(attempt({ hostConfig: { Memory: 4 * 2 ** 20 } }), /minimum|Minimum/)
-    await assert.rejects(attempt({ hostConfig: { Binds: ['/a:'] } }), /invalid volume specification/)
+    await assert.rejects(
+      attempt({ hostConfig: { Binds: ['/a:'] } }),
+      /invalid volume specification/,
+    )
     await assert.rejects(
       attempt({ hostConfig: { NetworkMode: 'container:nope' } }),
       /No such container: nope/,

@@ -9,8 +9,8 @@ import type { PendingAttachment } from './pending-attachments.ts'
 const RETRY_MS = 1
 
 /**
- * Runs a supervised program and connects the clients that wait for it, before its process runs: they miss nothing. All
- * attachments are resolved in any case. Throws ShimError when the start failed; then everything was undone.
+ * Runs a supervised program and connects the clients that wait for it, before its process runs: they miss nothing. They
+ * get their streams when it runs, or undefined. Throws ShimError when the start failed; then everything was undone.
  */
 export async function launch(
   engine: Pick<Engine, 'spawner' | 'log'>,
@@ -22,13 +22,18 @@ export async function launch(
   const running = engine.spawner.run(program)
   // A failed start ends the tries to connect; the error itself is the caller's.
   running.catch(() => ended.abort())
-  const attaching = attachments.map(async (attachment) => {
-    attachment.resolve(await attachWhenReady(engine, runtimeDir, attachment, ended.signal))
-  })
+  const connecting = Promise.all(
+    attachments.map((attachment) => attachWhenReady(engine, runtimeDir, attachment, ended.signal)),
+  )
   try {
-    return await running
-  } finally {
-    await Promise.all(attaching)
+    const connection = await running
+    const sockets = await connecting
+    for (const [index, { resolve }] of attachments.entries()) resolve(sockets[index])
+    return connection
+  } catch (error) {
+    for (const socket of await connecting) socket?.destroy()
+    for (const { resolve } of attachments) resolve(undefined)
+    throw error
   }
 }
 

@@ -3,7 +3,7 @@ import { closeSync, fstatSync } from 'node:fs'
 import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { EngineError, isErrno } from '@ctr/errdefs'
-import { O_PATH, openInRoot } from '@ctr/linux'
+import { O_PATH, openat2, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS } from '@ctr/linux'
 import type { ContainerRecord, MountPoint } from '../container/container.ts'
 import { mountRootfs } from '../container/rootfs.ts'
 import type { Engine } from '../engine.ts'
@@ -50,7 +50,8 @@ async function copyUpOne(engine: Deps, rootfs: string, mount: MountPoint): Promi
 function openDirectory(rootfs: string, path: string): number | undefined {
   let fd: number
   try {
-    fd = openInRoot(rootfs, path, O_PATH)
+    const resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS
+    fd = openat2(rootfs, path, { flags: O_PATH, resolve })
   } catch (error) {
     if (isErrno(error, 'ENOENT', 'ENOTDIR')) return undefined
     throw error
