@@ -126,5 +126,7 @@ export const DiskUsage = Type.Object({
   Containers: Nullable(Type.Array(ContainerSummary)),
   Volumes: Nullable(Type.Array(Volume)),
   BuildCache: Nullable(Type.Array(Type.Object({}))),
+  /** Until v1.41. */
+  BuilderSize: Type.Optional(Type.Integer()),
 })
 export type DiskUsage = Static<typeof DiskUsage>

@@ -1,7 +1,11 @@
 import type { ContainerConfig } from '@ctr/api'
 
-/** A container's or image's config as dockerd shows it: every field but those of Go's omitempty. */
-export function renderConfig(given: ContainerConfig, apiMinor: number): ContainerConfig {
+/** A container's or image's config as dockerd shows it: every field but those of Go's omitempty. An image without labels has null. */
+export function renderConfig(
+  given: ContainerConfig,
+  apiMinor: number,
+  noLabels: {} | null = {},
+): ContainerConfig {
   const shown: Record<string, unknown> = {
     Hostname: given.Hostname ?? '',
     Domainname: given.Domainname ?? '',
@@ -20,12 +24,13 @@ export function renderConfig(given: ContainerConfig, apiMinor: number): Containe
     Image: given.Image ?? '',
     Volumes: given.Volumes ?? null,
     WorkingDir: given.WorkingDir ?? '',
-    Entrypoint: given.Entrypoint ?? null,
+    // Go's nil and empty lists: a reset entrypoint is shown as none.
+    Entrypoint: given.Entrypoint?.length ? given.Entrypoint : null,
     ...present('NetworkDisabled', given.NetworkDisabled === true ? true : undefined),
     // Moved to the endpoint in v1.44.
     ...present('MacAddress', apiMinor < 44 && given.MacAddress ? given.MacAddress : undefined),
     OnBuild: given.OnBuild ?? null,
-    Labels: given.Labels ?? {},
+    Labels: given.Labels ?? noLabels,
     ...present('StopSignal', given.StopSignal || undefined),
     ...present('StopTimeout', given.StopTimeout),
     ...present('Shell', given.Shell),

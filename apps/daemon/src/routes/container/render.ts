@@ -27,6 +27,8 @@ export function renderInspect(
   o: { dataRoot: string; sizes?: ContainerSizes | undefined },
 ): ContainerInspect {
   const absolute = (path: string): string => (path.startsWith('/') ? path : `${o.dataRoot}/${path}`)
+  // Made by the first start.
+  const hasFiles = container.state.startedAtNs !== 0n
   return {
     Id: container.id,
     Created: rfc3339(container.createdAtNs),
@@ -34,10 +36,10 @@ export function renderInspect(
     Args: [...container.args],
     State: renderState(container),
     Image: container.imageId,
-    ResolvConfPath: container.resolvConfPath,
-    HostnamePath: container.hostnamePath,
-    HostsPath: container.hostsPath,
-    LogPath: container.logPath,
+    ResolvConfPath: hasFiles ? container.resolvConfPath : '',
+    HostnamePath: hasFiles ? container.hostnamePath : '',
+    HostsPath: hasFiles ? container.hostsPath : '',
+    LogPath: hasFiles ? container.logPath : '',
     Name: `/${container.name}`,
     RestartCount: container.restartCount,
     Driver: container.driver,
@@ -49,7 +51,7 @@ export function renderInspect(
     HostConfig: renderHostConfig(container.hostConfig, apiMinor),
     GraphDriver: {
       Data: {
-        ID: container.id,
+        ...(apiMinor >= 48 ? { ID: container.id } : {}),
         LowerDir: container.layers.map(absolute).join(':'),
         MergedDir: container.mergedDir,
         UpperDir: container.upperDir,
@@ -222,7 +224,12 @@ export function renderSummary(
     Command: [container.path, ...container.args.map(quoted)].join(' '),
     Created: unixSeconds(container.createdAtNs),
     Ports: renderPorts(container),
-    ...(sizes === undefined ? {} : { SizeRw: sizes.sizeRw, SizeRootFs: sizes.sizeRootFs }),
+    ...(sizes === undefined
+      ? {}
+      : {
+          ...(sizes.sizeRw === 0 ? {} : { SizeRw: sizes.sizeRw }),
+          SizeRootFs: sizes.sizeRootFs,
+        }),
     Labels: container.config.Labels ?? {},
     State: container.state.status,
     Status: statusText(container, nowNs()),

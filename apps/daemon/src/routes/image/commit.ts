@@ -23,7 +23,7 @@ export const commitContainerRoute = route({
   handle: async ({ engine }, { query, body }) => {
     const { container, repo, tag, comment = '', author = '', pause, changes } = query
     if (container === undefined) {
-      throw new EngineError('INVALID_ARGUMENT', 'container name or ID must be given')
+      throw new EngineError('INVALID_ARGUMENT', 'invalid name or ID supplied: ""')
     }
     const id = await commitContainer(engine, {
       container,

@@ -49,10 +49,10 @@ export function renderImage(
     Comment: image.comment,
     // Before v1.44 an image without a date has the zero time.
     ...(image.createdAtNs === 0n && apiMinor >= 44 ? {} : { Created: rfc3339(image.createdAtNs) }),
-    ...(apiMinor < 45 ? { Container: '', ContainerConfig: renderConfig({}, apiMinor) } : {}),
+    ...(apiMinor < 45 ? { Container: '', ContainerConfig: renderConfig({}, apiMinor, null) } : {}),
     DockerVersion: '',
     Author: config.author ?? '',
-    Config: renderConfig((config.config ?? {}) as ContainerConfig, apiMinor),
+    Config: renderConfig((config.config ?? {}) as ContainerConfig, apiMinor, null),
     Architecture: config.architecture,
     ...(config.variant ? { Variant: config.variant } : {}),
     Os: config.os,

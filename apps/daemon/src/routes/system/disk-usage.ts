@@ -33,6 +33,7 @@ export const diskUsageRoute = route({
           }))
         : null,
       BuildCache: wants('build-cache') ? [] : null,
+      ...(apiMinor < 42 ? { BuilderSize: 0 } : {}),
     }
   },
 })

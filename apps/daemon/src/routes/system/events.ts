@@ -81,5 +81,6 @@ function renderEvent(event: EngineEvent, apiMinor: number): EventMessage {
 
 /** ECMA-262 JSON.rawJSON: the value that JSON.stringify writes as it is. */
 function exactInteger(value: bigint): number {
-  return JSON.rawJSON(String(value)) as unknown as number
+  const { rawJSON } = JSON as unknown as { rawJSON(text: string): number }
+  return rawJSON(String(value))
 }

@@ -23,6 +23,8 @@ function renderInfo({ engine, config }: Context, apiMinor: number): SystemInfo {
   const { name, version } = operatingSystem()
   const has = (controller: string): boolean => findHierarchy(host.cgroups, controller) !== undefined
   const cgroupVersion = info.cgroupMode === 'v2' ? '2' : '1'
+  // `Expected` went in v1.49.
+  const noCommit = { ID: '', ...(apiMinor < 49 ? { Expected: '' } : {}) }
   return {
     ID: engine.id,
     Containers: info.containers,
@@ -94,8 +96,8 @@ function renderInfo({ engine, config }: Context, apiMinor: number): SystemInfo {
     Labels: [...engine.config.labels],
     ExperimentalBuild: false,
     ServerVersion: VERSION,
-    Runtimes: { 'ctr-shim': { path: 'ctr-shim' } },
-    DefaultRuntime: 'ctr-shim',
+    Runtimes: { ctr: { path: 'ctr-shim' } },
+    DefaultRuntime: 'ctr',
     Swarm: {
       NodeID: '',
       NodeAddr: '',
@@ -108,9 +110,9 @@ function renderInfo({ engine, config }: Context, apiMinor: number): SystemInfo {
     LiveRestoreEnabled: true,
     Isolation: '',
     InitBinary: 'ctr-init',
-    ContainerdCommit: { ID: '' },
-    RuncCommit: { ID: '' },
-    InitCommit: { ID: '' },
+    ContainerdCommit: noCommit,
+    RuncCommit: noCommit,
+    InitCommit: noCommit,
     SecurityOptions: securityOptions(cgroupVersion),
     Warnings: null,
   }
