@@ -41,8 +41,7 @@ static int bind_here(struct shim *s) {
     return error;
   /* Under its name only when it listens: ECONNREFUSED then always means a dead shim. */
   for (int i = 0;; i++) {
-    s->owns_names =
-        renameat2(AT_FDCWD, fresh_name.sun_path, AT_FDCWD, socket_name.sun_path, RENAME_NOREPLACE) == 0;
+    s->owns_names = renameat2(AT_FDCWD, fresh_name.sun_path, AT_FDCWD, socket_name.sun_path, RENAME_NOREPLACE) == 0;
     if (s->owns_names)
       return 0;
     if (errno != EEXIST || i > 0)

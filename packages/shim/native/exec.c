@@ -65,22 +65,22 @@ int op_console(struct shim *s) {
   return error ? error : send_console(s, master, slave);
 }
 
-/* A process without stdin gets the container's /dev/null, not the host's: another inode, another device policy. */
-static void use_own_null(void) {
+/* What is not connected gets the container's /dev/null, not the host's: another inode, another device policy. */
+static void use_own_null(int target) {
   struct stat st;
   scoped_fd null = open("/dev/null", O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK);
   if (null >= 0 && fstat(null, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3))
-    dup2(null, STDIN_FILENO);
+    dup2(null, target);
 }
 
 static int install_stdio(struct shim *s) {
   for (int i = 0; i < 3; i++) {
     int fd = s->pty_slave >= 0 ? s->pty_slave : s->child_stdio[i];
-    if (fd >= 0 && dup2(fd, i) < 0)
+    if (fd < 0)
+      use_own_null(i);
+    else if (dup2(fd, i) < 0)
       return errno;
   }
-  if (s->pty_slave < 0 && s->child_stdio[0] < 0)
-    use_own_null();
   return 0;
 }
 
@@ -131,23 +131,6 @@ static const char *path_of(const struct op *o) {
   return found;
 }
 
-/* Everything before execve. May run before `seccomp`, so that the filter need not allow it; the second call is free. */
-int prepare_exec(struct shim *s, const struct op *o) {
-  if (s->prepared)
-    return 0;
-  s->step = "dup2";
-  int error = install_stdio(s);
-  if (error)
-    return error;
-  error = look_up(s, op_first(o, 0), path_of(o));
-  if (error)
-    return error;
-  /* All are close-on-exec already; this is the second lock. The sync socket must live until execve. */
-  close_range(3, UINT_MAX, CLOSE_RANGE_CLOEXEC);
-  s->prepared = true;
-  return 0;
-}
-
 static char **vector(const struct field *f) {
   char **v = map_pages((f->number + 1) * sizeof *v);
   const uint8_t *at = f->bytes;
@@ -156,16 +139,37 @@ static char **vector(const struct field *f) {
   return v;
 }
 
+/*
+ * Everything before execve. May run before `seccomp`, so that the filter need not allow it; the second call is free.
+ * The shim is told here: if a filter kills the process at its execve, that is the process's end, not a failed start.
+ */
+int prepare_exec(struct shim *s, const struct op *o) {
+  if (s->args)
+    return 0;
+  s->step = "dup2";
+  int error = install_stdio(s);
+  if (error)
+    return error;
+  error = look_up(s, op_first(o, 0), path_of(o));
+  if (error)
+    return error;
+  s->step = "mmap";
+  char **args = vector(&o->f[0]);
+  s->env = vector(&o->f[1]);
+  if (!args || !s->env)
+    return ENOMEM;
+  /* All are close-on-exec already; this is the second lock. The sync socket must live until execve. */
+  close_range(3, UINT_MAX, CLOSE_RANGE_CLOEXEC);
+  s->args = args;
+  announce_exec(s);
+  return 0;
+}
+
 int op_exec(struct shim *s, const struct op *o) {
   int error = prepare_exec(s, o);
   if (error)
     return error;
-  s->step = "mmap";
-  char **args = vector(&o->f[0]), **env = vector(&o->f[1]);
-  if (!args || !env)
-    return ENOMEM;
-  announce_exec(s);
   s->step = "execve";
-  execve((const char *)s->scratch, args, env);
+  execve((const char *)s->scratch, s->args, s->env);
   return errno;
 }

@@ -104,7 +104,7 @@ static void put_escaped(struct shim *s, const uint8_t *p, size_t length) {
 
 /* One record: `data`, in full or a piece of a line. */
 static void put_record(struct shim *s, int stream, const uint8_t *data, size_t length, bool newline, const char *time) {
-  if (s->log.max_bytes && s->log.size + s->log.used >= s->log.max_bytes) {
+  if (s->log.max_bytes && s->log.gzip <= 0 && s->log.size + s->log.used >= s->log.max_bytes) {
     flush(s);
     log_rotate(&s->log);
   }

@@ -12,5 +12,7 @@ size_t utf8_length(const uint8_t *p, size_t left);
 void log_time(char *out, size_t size, uint64_t ns);
 /* LOG to LOG.1, LOG.1 to LOG.2 and so on; opens a new LOG. With one file it is truncated. */
 void log_rotate(struct log *log);
+/* Starts to make PATH.gz out of PATH; the pid of the process that does it, or -1. */
+pid_t gzip_in_background(const char *path);
 
 #endif

@@ -1,4 +1,7 @@
-/* Rotation by size, with Docker's names: LOG, LOG.1, … LOG.(max_files - 1), the highest is the oldest. */
+/*
+ * Rotation by size, with Docker's names: LOG, LOG.1, … LOG.(max_files - 1), the highest is the oldest. With
+ * LOG_COMPRESS they are LOG.1.gz and so on; LOG.1 exists beside until LOG.1.gz is complete.
+ */
 #include "log.h"
 
 #include <fcntl.h>
@@ -22,13 +25,17 @@ static void move(const char *path, uint32_t from, uint32_t to, const char *suffi
     rename(a, b); /* ENOENT: there are not that many yet */
 }
 
+/* The caller does not rotate while LOG.1 is being compressed: the log grows past its size for that long. */
 void log_rotate(struct log *log) {
+  char first[PATH_MAX];
   int flags = LOG_OPEN_FLAGS;
   if (log->max_files < 2)
     flags |= O_TRUNC;
   else {
-    for (uint32_t i = log->max_files - 1; i > 1; i--)
+    for (uint32_t i = log->max_files - 1; i > 1; i--) {
       move(log->path, i - 1, i, "");
+      move(log->path, i - 1, i, ".gz");
+    }
     move(log->path, 0, 1, "");
   }
   int fd = open(log->path, flags, 0640);
@@ -37,4 +44,6 @@ void log_rotate(struct log *log) {
   close(log->fd);
   log->fd = fd;
   log->size = 0;
+  if (log->flags & LOG_COMPRESS && log->max_files > 1 && name_of(first, log->path, 1, ""))
+    log->gzip = gzip_in_background(first);
 }

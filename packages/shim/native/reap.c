@@ -24,6 +24,8 @@ void reap(struct shim *s) {
   int status;
   pid_t pid;
   while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+    if (pid == s->log.gzip)
+      s->log.gzip = 0;
     if (pid != s->child || s->child_reaped)
       continue;
     s->child_reaped = true;

@@ -85,8 +85,11 @@ static void child_closed(struct shim *s) {
   struct text t = text_in(detail, sizeof detail);
   if (!s->child_reaped && waitpid(s->child, &status, 0) == s->child)
     s->child_reaped = true;
-  text_str(&t, "killed by signal ");
-  text_number(&t, (uint64_t)(WIFSIGNALED(status) ? WTERMSIG(status) : 0));
+  text_str(&t, WIFSIGNALED(status) ? "killed by signal " : "exited with ");
+  text_number(&t, (uint64_t)(WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status)));
+  oom_check(s);
+  if (s->oom_killed)
+    text_str(&t, ", out of memory");
   fail(s, s->next, ECHILD, detail);
 }
 
@@ -161,8 +164,9 @@ static void undo(struct shim *s) {
 _Noreturn void fail(struct shim *s, uint32_t index, uint32_t error, const char *detail) {
   undo(s);
   for (struct conn *c = s->conns; c; c = c->next)
-    if (!c->is_attached)
-      send_problem(s, c, FRAME_FAILED, index, error, detail);
+    send_problem(s, c, FRAME_FAILED, index, error, detail);
+  for (struct conn *c = s->conns; c; c = c->next)
+    close_gently(c->src.fd);
   _exit(1);
 }
 

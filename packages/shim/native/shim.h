@@ -58,6 +58,7 @@ struct log {
   const char *path, *extra;
   uint64_t size, max_bytes;
   uint32_t max_files, flags;
+  pid_t gzip;          /* compresses LOG.1; 0: nobody does */
   uint32_t carried[2]; /* bytes in carry: the unfinished line of each stream */
   bool cut[2];         /* the line has had a piece written already */
   char time[2][40];    /* of the line's first piece, which all its pieces get */
@@ -123,8 +124,9 @@ struct shim {
   /* Child side only. */
   int child_sync; /* sync.h */
   int root;       /* root of the `in root` paths */
-  bool entered, prepared;
-  uint8_t scratch[SCRATCH_SIZE];
+  bool entered;
+  char **args, **env; /* for execve; set once everything before it is done */
+  _Alignas(16) uint8_t scratch[SCRATCH_SIZE];
 };
 
 /* main.c: epoll loop */

@@ -85,6 +85,13 @@ static int listen_at(const char *path) {
   return fd;
 }
 
+/* Whoever stops the daemon's whole service with SIGTERM does not mean the containers. SIGKILL does. */
+static void ignore_signals(void) {
+  static const int ignored[] = {SIGPIPE, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
+  for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
+    signal(ignored[i], SIG_IGN);
+}
+
 /* The process that a connection becomes: own session, no descriptor or directory of the daemon's. */
 static _Noreturn void become_shim(struct shim *s, int connection) {
   int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -99,7 +106,7 @@ static _Noreturn void become_shim(struct shim *s, int connection) {
   close_range(4, UINT_MAX, 0);
   setsid();
   prctl(PR_SET_NAME, "ctr-shim");
-  signal(SIGPIPE, SIG_IGN);
+  ignore_signals();
   serve(s, 3);
 }
 

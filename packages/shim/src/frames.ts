@@ -1,4 +1,4 @@
-import { getSystemErrorName } from 'node:util'
+import { constants } from 'node:os'
 import { OPS, type OpName } from './ops.ts'
 
 /** Frame types (PROTOCOL.md §2). A test compares them with `ctr-shim --print-protocol`. */
@@ -118,10 +118,12 @@ function opName(code: number): OpName {
   return 'exec'
 }
 
+const ERRNO_NAMES: ReadonlyMap<number, string> = new Map(
+  Object.entries(constants.errno)
+    .map(([name, number]): [number, string] => [number, name])
+    .reverse(), // EAGAIN before EWOULDBLOCK
+)
+
 export function errnoName(errno: number): string {
-  try {
-    return getSystemErrorName(-errno)
-  } catch {
-    return `errno ${errno}`
-  }
+  return ERRNO_NAMES.get(errno) ?? `errno ${errno}`
 }

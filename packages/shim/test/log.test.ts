@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { copyFile, readdir, readFile, rename, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { attachShim } from '../src/index.ts'
+import { gunzipSync } from 'node:zlib'
+import { attachShim, LOG_COMPRESS } from '../src/index.ts'
 import { Bench, type MinimalOptions, minimalProgram, parseLog } from './minimal-program.ts'
 
 /** Requires root: namespaces, mounts. `testdata/json-file.golden` is what dockerd 20.10 wrote for `testdata/emit.sh`. */
@@ -90,6 +91,31 @@ describe('the json-file log', { timeout: 60_000 }, () => {
       Array.from({ length: 201 - first }, (_, i) => first + i),
     )
     assert.equal((await stat(path)).mode & 0o777, 0o640)
+  })
+
+  it('compresses rotated files, complete or not there', async () => {
+    const path = await run('seq 1 3000; sleep 0.3; seq 3001 3100; sleep 0.3; seq 3101 3200', {
+      max_bytes: 60_000n,
+      max_files: 4,
+      flags: LOG_COMPRESS,
+    })
+    const dir = join(path, '..')
+    const names = (await readdir(dir)).filter((name) => name.startsWith('log')).sort()
+    const rotated = names.filter((name) => name !== 'log')
+    assert.ok(rotated.length > 0)
+    for (const name of rotated) assert.match(name, /^log\.\d\.gz$/)
+    const texts = await Promise.all(rotated.reverse().map((name) => readFile(join(dir, name))))
+    const packed = texts.reduce((sum, bytes) => sum + bytes.length, 0)
+    const all = [
+      ...texts.map((bytes) => gunzipSync(bytes).toString()),
+      await readFile(path, 'utf8'),
+    ]
+    assert.ok(packed * 4 < all.join('').length, `${packed} of ${all.join('').length}`)
+    const numbers = all.flatMap(parseLog).map((record) => Number(record.log))
+    assert.deepEqual(
+      numbers,
+      Array.from({ length: 3200 }, (_, i) => i + 1),
+    )
   })
 
   it('starts over in the same file when it may keep only one', async () => {
