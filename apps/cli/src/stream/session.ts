@@ -48,8 +48,10 @@ export function openSession(options: SessionOptions): Session {
     })
   }
   if (hasTty && resize !== undefined) releases.push(onResize(sendSize))
-  const detached = options.stdin ? pumpInput(options) : new Promise<never>(() => {})
-  const finished = Promise.race([pumpOutput(options), detached]).finally(release)
+  // Closing the connection ends the output too: the end that came first is the one that counts.
+  const detached = Promise.withResolvers<SessionEnd>()
+  if (options.stdin) void pumpInput(options, () => detached.resolve('detached'))
+  const finished = Promise.race([detached.promise, pumpOutput(options)]).finally(release)
   finished.catch(() => {
     // Reported to whoever awaits it.
   })
@@ -81,20 +83,23 @@ export function demultiplexedWriter(): (chunk: Uint8Array) => void {
   return (chunk) => demultiplexer.push(chunk)
 }
 
-/** Resolves only when the user detached; end-of-file closes the process's stdin. */
-async function pumpInput({ stream, hasTty, detachKeys }: SessionOptions): Promise<SessionEnd> {
+/** End-of-file closes the process's stdin; the detach keys end the session. Never rejects. */
+async function pumpInput(
+  { stream, hasTty, detachKeys }: SessionOptions,
+  onDetach: () => void,
+): Promise<void> {
   const filter = new DetachKeyFilter(hasTty ? detachKeys : new Uint8Array(0))
   try {
     for await (const chunk of readStdin()) {
       const { bytes, isDetached } = filter.push(chunk)
       if (bytes.length > 0) await stream.write(bytes)
       if (!isDetached) continue
+      onDetach()
       stream.destroy()
-      return 'detached'
+      return
     }
   } catch {
     // A terminal that hung up reads as an error: end of input all the same.
   }
   stream.end()
-  return new Promise<never>(() => {})
 }
