@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { isErrno } from '@ctr/errdefs'
 import type { Engine } from '../engine.ts'
 import type { ContainerRecord } from './container.ts'
 import { type ResolvedUser, resolveUser } from './user.ts'
@@ -31,8 +32,8 @@ function readAccounts(
   container: ContainerRecord,
 ): Accounts {
   const lower = container.layers.map((layer) => join(engine.config.dataRoot, layer))
-  // Before the first start nothing can differ from the image.
-  const isFresh = readdirSync(container.upperDir).length === 0
+  // Before the first start nothing can differ from the image; for `explain` there is no container layer at all.
+  const isFresh = isEmptyOrMissing(container.upperDir)
   const key = container.imageId
   const cached = isFresh ? imageAccounts.get(key) : undefined
   if (cached !== undefined) return cached
@@ -48,6 +49,15 @@ function readAccounts(
     imageAccounts.set(key, accounts)
   }
   return accounts
+}
+
+function isEmptyOrMissing(directory: string): boolean {
+  try {
+    return readdirSync(directory).length === 0
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return true
+    throw error
+  }
 }
 
 function readText(engine: Pick<Engine, 'images'>, layers: readonly string[], path: string): string {
