@@ -4,12 +4,15 @@
  */
 import { createInterface } from 'node:readline'
 import {
+  type CreateRequest,
   createContainer,
   createExec,
   type EngineConfig,
   openEngine,
+  type RemoveOptions,
   removeContainer,
   SILENT,
+  type StopOptions,
   startContainer,
   startExec,
   stopContainer,
@@ -19,17 +22,27 @@ import { loadBusybox } from './support.ts'
 const engine = await openEngine(JSON.parse(process.argv[2] ?? '') as EngineConfig, SILENT)
 if (engine.images.find('busybox') === undefined) await loadBusybox(engine)
 
-// biome-ignore lint: the callers are the tests beside this file
-const calls: Record<string, (...args: any[]) => Promise<unknown>> = {
-  create: (request) => createContainer(engine, request),
-  start: (id) => startContainer(engine, id),
-  stop: (id, options) => stopContainer(engine, id, options),
-  remove: (id, options) => removeContainer(engine, id, options),
-  execDetached: async (id, config) => {
-    const exec = await createExec(engine, id, config)
-    await startExec(engine, exec, { detach: true, tty: false })
-    return exec
-  },
+/** `args` are those of the engine's function, without the engine: the callers are the tests beside this file. */
+async function run(call: string, args: unknown[]): Promise<unknown> {
+  const [first, second] = args
+  const id = first as string
+  switch (call) {
+    case 'create':
+      return await createContainer(engine, first as CreateRequest)
+    case 'start':
+      return await startContainer(engine, id)
+    case 'stop':
+      return await stopContainer(engine, id, second as StopOptions)
+    case 'remove':
+      return await removeContainer(engine, id, second as RemoveOptions)
+    case 'execDetached': {
+      const exec = await createExec(engine, id, second as Parameters<typeof createExec>[2])
+      await startExec(engine, exec, { detach: true, tty: false })
+      return exec
+    }
+    default:
+      throw new Error(`no call ${call}`)
+  }
 }
 
 process.stdout.write('ready\n')
@@ -38,7 +51,7 @@ createInterface({ input: process.stdin }).on('line', (line) => {
   const answer = (body: object): void => {
     process.stdout.write(`${JSON.stringify({ id, ...body })}\n`)
   }
-  Promise.resolve(calls[call]?.(...args)).then(
+  run(call, args).then(
     (result) => answer({ result: result ?? null }),
     (error: unknown) => answer({ error: String(error) }),
   )

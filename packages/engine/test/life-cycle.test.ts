@@ -334,10 +334,8 @@ describe('life cycle of a container', () => {
   })
 
   test('ps shows what runs, newest first; filters restrict', async () => {
-    const [a = '', b = ''] = [
-      await t.create(['sleep', '60'], { config: { Labels: { k: 'v' } } }),
-      await t.create(['sleep', '60'], { name: 'named-one' }),
-    ]
+    const a = await t.create(['sleep', '60'], { config: { Labels: { k: 'v' } } })
+    const b = await t.create(['sleep', '60'], { name: 'named-one' })
     await startContainer(t.engine, a)
     await startContainer(t.engine, b)
     const ids = (filters: [string, string[]][] = [], all = false): string[] =>

@@ -61,12 +61,19 @@ export async function commitContainer(engine: Engine, request: CommitRequest): P
 /** What of the container's config an image has. Unset is absent: documents are compared by their digest. */
 function imageConfig(container: ContainerRecord, request: CommitRequest): ImageExecConfig {
   const config = { ...container.config, ...request.config }
-  const { User, ExposedPorts, Env, Cmd, Volumes, WorkingDir, Labels, StopSignal } = config
-  const { Healthcheck, Shell, OnBuild } = config
-  const Entrypoint = config.Entrypoint?.length === 0 ? undefined : config.Entrypoint
-  const fields = {
-    ...{ User, ExposedPorts, Env, Entrypoint, Cmd, Volumes, WorkingDir, Labels, StopSignal },
-    ...{ Healthcheck, Shell, OnBuild },
+  const fields: ImageExecConfig = {
+    User: config.User,
+    ExposedPorts: config.ExposedPorts,
+    Env: config.Env,
+    Entrypoint: config.Entrypoint?.length === 0 ? undefined : config.Entrypoint,
+    Cmd: config.Cmd,
+    Volumes: config.Volumes,
+    WorkingDir: config.WorkingDir,
+    Labels: config.Labels,
+    StopSignal: config.StopSignal,
+    Healthcheck: config.Healthcheck,
+    Shell: config.Shell,
+    OnBuild: config.OnBuild,
   }
   const set = Object.entries(fields).filter(([, value]) => value !== undefined && value !== '')
   return applyChanges(Object.fromEntries(set), request.changes)

@@ -1,4 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises'
+import { pipeline, Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { isErrno } from '@ctr/errdefs'
 
@@ -90,25 +91,36 @@ export class LogFile implements AsyncDisposable {
 
   async *#blocks(offset: number): AsyncGenerator<Buffer> {
     if (!this.#isCompressed) {
-      const buffer = Buffer.allocUnsafe(BLOCK_BYTES)
-      for (let position = offset; ; ) {
-        const { bytesRead } = await this.#handle.read(buffer, 0, BLOCK_BYTES, position)
-        if (bytesRead === 0) return
-        position += bytesRead
-        yield buffer.subarray(0, bytesRead)
-      }
+      yield* this.#fileBlocks(offset, Buffer.allocUnsafe(BLOCK_BYTES))
+      return
     }
-    const text = this.#handle
-      .createReadStream({ start: 0, autoClose: false })
-      .pipe(createGunzip({ chunkSize: BLOCK_BYTES }))
     let skip = offset
-    for await (const block of text as AsyncIterable<Buffer>) {
-      if (skip >= block.length) {
-        skip -= block.length
-        continue
+    try {
+      for await (const block of this.#unpacked()) {
+        if (skip < block.length) yield block.subarray(skip)
+        skip = Math.max(0, skip - block.length)
       }
-      yield block.subarray(skip)
-      skip = 0
+    } catch (error) {
+      // The shim is still writing it, or was killed while it did.
+      if (!isErrno(error, 'Z_BUF_ERROR', 'Z_DATA_ERROR')) throw error
+    }
+  }
+
+  #unpacked(): AsyncIterable<Buffer> {
+    const packed = Readable.from(this.#fileBlocks(0), { objectMode: false })
+    const gunzip = createGunzip({ chunkSize: BLOCK_BYTES })
+    pipeline(packed, gunzip, () => undefined) // an error comes out of the iteration, too
+    return gunzip
+  }
+
+  /** `shared`: the same buffer again and again, for a caller that is done with a block before it asks for the next. */
+  async *#fileBlocks(offset: number, shared?: Buffer): AsyncGenerator<Buffer> {
+    for (let position = offset; ; ) {
+      const buffer = shared ?? Buffer.allocUnsafe(BLOCK_BYTES)
+      const { bytesRead } = await this.#handle.read(buffer, 0, BLOCK_BYTES, position)
+      if (bytesRead === 0) return
+      position += bytesRead
+      yield buffer.subarray(0, bytesRead)
     }
   }
 

@@ -74,14 +74,8 @@ export function startsWithEngine(
 export function parseRestartPolicy(
   policy: { Name?: string; MaximumRetryCount?: number } | null | undefined,
 ): RestartPolicy {
-  switch (policy?.Name) {
-    case 'always':
-      return { kind: 'always' }
-    case 'unless-stopped':
-      return { kind: 'unless-stopped' }
-    case 'on-failure':
-      return { kind: 'on-failure', maximumRetries: policy.MaximumRetryCount ?? 0 }
-    default:
-      return { kind: 'no' } // '' and 'no'; anything else was refused at creation
-  }
+  const kind = policy?.Name
+  if (kind === 'always' || kind === 'unless-stopped') return { kind }
+  if (kind === 'on-failure') return { kind, maximumRetries: policy?.MaximumRetryCount ?? 0 }
+  return { kind: 'no' } // '' and 'no'; anything else was refused at creation
 }

@@ -1,5 +1,5 @@
 import { EngineError } from '@ctr/errdefs'
-import type { ShimError } from '@ctr/shim'
+import type { OpName, ShimError } from '@ctr/shim'
 
 /** Why a process could not be started: what the caller is told, and what the container's state keeps. */
 export interface StartFailure {
@@ -36,26 +36,22 @@ interface Explanation {
 
 export const UNKNOWN_FAILURE = 128
 
+const MOUNT_OPS: readonly OpName[] = ['bind', 'mount', 'mkdir']
+
 function explain(cause: ShimError, command: string): Explanation {
-  switch (cause.op) {
-    case 'exec':
-      return explainExec(cause, command)
-    case 'chdir':
-      return {
-        reason: `chdir to cwd ("${cause.detail}") set in config.json failed: ${errnoText(cause.code)}`,
-        exitCode: cause.code === 'EACCES' ? 126 : 127,
-        isInvalid: true,
-      }
-    case 'bind':
-    case 'mount':
-    case 'mkdir':
-      return explainMount(cause)
-    default:
-      return {
-        reason: `error during container init: ${cause.message}`,
-        exitCode: UNKNOWN_FAILURE,
-        isInvalid: false,
-      }
+  if (cause.op === 'exec') return explainExec(cause, command)
+  if (MOUNT_OPS.includes(cause.op)) return explainMount(cause)
+  if (cause.op === 'chdir') {
+    return {
+      reason: `chdir to cwd ("${cause.detail}") set in config.json failed: ${errnoText(cause.code)}`,
+      exitCode: cause.code === 'EACCES' ? 126 : 127,
+      isInvalid: true,
+    }
+  }
+  return {
+    reason: `error during container init: ${cause.message}`,
+    exitCode: UNKNOWN_FAILURE,
+    isInvalid: false,
   }
 }
 

@@ -182,7 +182,7 @@ export function compileProgram(
   options: ProgramOptions,
 ): Program {
   const { config, hostConfig } = container
-  const { rows = 0, columns = 0 } = options.consoleSize ?? sizeOf(hostConfig.ConsoleSize)
+  const { rows, columns } = options.consoleSize ?? sizeOf(hostConfig.ConsoleSize)
   const spec = compileContainerSpec(engine, container, options.hostname, { rows, columns })
   const input: StartInput = {
     spec,

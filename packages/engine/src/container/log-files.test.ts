@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict'
+import { appendFileSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, test } from 'node:test'
+import { gzipSync } from 'node:zlib'
+import { LogFile } from './log-files.ts'
+import { formatRecords, formatTime, type RecordFormat } from './log-records.ts'
+
+let directory: string
+beforeEach(() => {
+  directory = mkdtempSync('/tmp/ctr-engine-log-')
+})
+afterEach(() => rmSync(directory, { recursive: true }))
+
+async function readAll(file: LogFile, offset = 0): Promise<{ lines: string[]; next: number }> {
+  const lines: string[] = []
+  let next = offset
+  for await (const block of file.lines(offset, (position) => (next = position))) {
+    lines.push(...block.map(String))
+  }
+  return { lines, next }
+}
+
+describe('files of a log', () => {
+  test('a line without its end waits for the rest', async () => {
+    const path = join(directory, 'log')
+    writeFileSync(path, 'one\ntw')
+    await using file = await LogFile.open(path)
+    assert.ok(file)
+    const first = await readAll(file)
+    assert.deepEqual(first, { lines: ['one'], next: 4 })
+    appendFileSync(path, 'o\n')
+    assert.deepEqual(await readAll(file, first.next), { lines: ['two'], next: 8 })
+  })
+
+  test('lines across blocks are whole, a line beyond the limit is left out', async () => {
+    const path = join(directory, 'log')
+    const long = 'x'.repeat(300_000)
+    writeFileSync(path, `a\n${long}\n${'y'.repeat(2_000_000)}\nb\n`)
+    await using file = await LogFile.open(path)
+    assert.ok(file)
+    const { lines } = await readAll(file)
+    assert.deepEqual(lines, ['a', long, 'b'])
+  })
+
+  test('tail finds the last lines, also in compressed files', async () => {
+    const lines = Array.from({ length: 50_000 }, (_, index) => `line ${index}`)
+    const text = `${lines.join('\n')}\n`
+    writeFileSync(join(directory, 'log'), text)
+    writeFileSync(join(directory, 'log.1.gz'), gzipSync(text))
+    for (const file of await LogFile.openAll(join(directory, 'log'))) {
+      for (const count of [0, 1, 20_000, 49_999]) {
+        const { offset, lines: found } = await file.tail(count)
+        assert.equal(found, count)
+        assert.deepEqual((await readAll(file, offset)).lines, lines.slice(lines.length - count))
+      }
+      assert.deepEqual(await file.tail(60_000), { offset: 0, lines: 50_000 })
+      await file[Symbol.asyncDispose]()
+    }
+  })
+
+  test('the oldest file comes first, and an open one survives its rotation', async () => {
+    const path = join(directory, 'log')
+    writeFileSync(`${path}.2.gz`, gzipSync('1\n'))
+    writeFileSync(`${path}.1`, '2\n')
+    writeFileSync(path, '3\n')
+    const files = await LogFile.openAll(path)
+    renameSync(path, `${path}.1`)
+    const texts = []
+    for (const file of files) {
+      texts.push(...(await readAll(file)).lines)
+      await file[Symbol.asyncDispose]()
+    }
+    assert.deepEqual(texts, ['1', '2', '3'])
+  })
+})
+
+describe('records', () => {
+  const FORMAT: RecordFormat = {
+    stdout: true,
+    stderr: true,
+    timestamps: false,
+    details: false,
+    isRaw: true,
+    since: '',
+    until: '',
+  }
+  const record = (log: string, stream: string, second: number, attrs = {}): Buffer =>
+    Buffer.from(JSON.stringify({ log, stream, time: `2026-01-01T00:00:0${second}.5Z`, ...attrs }))
+  const lines = [
+    record('a\n', 'stdout', 1),
+    record('ü\n', 'stderr', 2, { attrs: { b: '2', a: 'x y' } }),
+    Buffer.from('{"log":"cut'),
+    record('c\n', 'stdout', 3),
+  ]
+  const format = (o: Partial<RecordFormat>): string =>
+    formatRecords(lines, { ...FORMAT, ...o }).output.toString()
+
+  test('streams, times and attributes', () => {
+    assert.equal(format({}), 'a\nü\nc\n')
+    assert.equal(format({ stdout: false }), 'ü\n')
+    assert.equal(
+      format({ timestamps: true, stderr: false }),
+      '2026-01-01T00:00:01.500000000Z a\n2026-01-01T00:00:03.500000000Z c\n',
+    )
+    assert.equal(format({ details: true, stdout: false }), 'a=x%20y,b=2 ü\n')
+  })
+
+  test('since and until are inclusive', () => {
+    const time = (second: number): string =>
+      formatTime(BigInt(Date.UTC(2026, 0, 1, 0, 0, second, 500)) * 1_000_000n)
+    assert.equal(format({ since: time(2) }), 'ü\nc\n')
+    assert.equal(format({ until: time(2) }), 'a\nü\n')
+    assert.equal(formatRecords(lines, { ...FORMAT, until: time(2) }).isOver, true)
+  })
+
+  test('frames have the stream and the length in bytes', () => {
+    const { output } = formatRecords(lines.slice(1, 2), { ...FORMAT, isRaw: false })
+    assert.deepEqual([...output], [2, 0, 0, 0, 0, 0, 0, 3, 0xc3, 0xbc, 10])
+  })
+})

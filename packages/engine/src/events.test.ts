@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict'
+import { beforeEach, describe, test } from 'node:test'
+import { EventTable, openStore, type Store } from '@ctr/store'
+import { systemClock } from './clock.ts'
+import { EventLog, type NewEvent } from './events.ts'
+import { compileEventFilter, subscribeEvents } from './subscribe.ts'
+
+const event = (action: string, attributes: Record<string, string> = {}): NewEvent => ({
+  type: 'container',
+  action,
+  actorId: 'c1',
+  attributes,
+})
+
+describe('events', () => {
+  let store: Store
+  let events: EventLog
+  beforeEach(() => {
+    store = openStore(':memory:')
+    events = new EventLog(store, new EventTable(store), systemClock)
+  })
+
+  test('are rows in order, with times that only grow, and published after the commit', () => {
+    const seen: string[] = []
+    using _listener = events.listen(({ action }) => seen.push(action))
+    events.commit('durable', () => {
+      events.add(event('create'))
+      events.add(event('start'))
+      assert.deepEqual(seen, [])
+    })
+    assert.deepEqual(seen, ['create', 'start'])
+    const [a, b] = events.history(0n, 2n ** 62n, 0n, 10)
+    assert.ok(a && b && a.timeNs < b.timeNs)
+  })
+
+  test('of a transaction that fails nothing is seen and memory is taken back', () => {
+    const seen: string[] = []
+    using _listener = events.listen(({ action }) => seen.push(action))
+    const undone: number[] = []
+    assert.throws(() =>
+      events.commit('durable', () => {
+        events.add(event('create'))
+        events.onRollback(() => undone.push(1))
+        events.onRollback(() => undone.push(2))
+        throw new Error('no')
+      }),
+    )
+    assert.deepEqual([seen, undone, events.history(0n, 2n ** 62n, 0n, 10)], [[], [2, 1], []])
+  })
+
+  test('a subscriber gets history, then live events, each once, until it leaves', async () => {
+    const engine = { events, clock: systemClock }
+    events.emit(event('old'))
+    const controller = new AbortController()
+    const subscription = subscribeEvents(
+      engine,
+      { sinceNs: 0n, filters: new Map() },
+      controller.signal,
+    )
+    assert.equal((await subscription.next()).value?.action, 'old')
+    const next = subscription.next()
+    events.emit(event('new'))
+    assert.equal((await next).value?.action, 'new')
+    const last = subscription.next()
+    controller.abort()
+    assert.equal((await last).done, true)
+    assert.equal(events.listenerCount, 0)
+  })
+
+  test('with until in the past it ends after the history', async () => {
+    events.emit(event('old'))
+    const found: string[] = []
+    const untilNs = systemClock.nowNs()
+    const engine = { events, clock: systemClock }
+    for await (const one of subscribeEvents(
+      engine,
+      { sinceNs: 0n, untilNs, filters: new Map() },
+      new AbortController().signal,
+    )) {
+      found.push(one.action)
+    }
+    assert.deepEqual(found, ['old'])
+  })
+
+  test('filters', () => {
+    const matches = (filters: [string, string[]][], one: NewEvent): boolean =>
+      compileEventFilter(new Map(filters))({ ...one, sequence: 1n, timeNs: 1n })
+    const start = event('exec_start: sh', { image: 'busybox:1', name: 'n', k: 'v' })
+    assert.ok(matches([['event', ['exec_start']]], start))
+    assert.ok(!matches([['event', ['exec']]], start))
+    assert.ok(matches([['image', ['busybox']]], start))
+    assert.ok(matches([['container', ['n']]], start))
+    assert.ok(
+      matches(
+        [
+          ['container', ['c1']],
+          ['type', ['container', 'volume']],
+        ],
+        start,
+      ),
+    )
+    assert.ok(matches([['label', ['k=v']]], start))
+    assert.ok(!matches([['label', ['k=w']]], start))
+    assert.ok(!matches([['volume', ['n']]], start))
+  })
+
+  test('prune keeps the newest', () => {
+    for (let index = 0; index < 10; index++) events.emit(event(`e${index}`))
+    events.prune(3, 1)
+    assert.deepEqual(
+      events.history(0n, 2n ** 62n, 0n, 10).map(({ action }) => action),
+      ['e7', 'e8', 'e9'],
+    )
+  })
+})
