@@ -154,10 +154,9 @@ void attach_ready(struct shim *s, struct conn *c, uint32_t events) {
 void attach_begin(struct shim *s, struct conn *c, uint32_t flags) {
   c->is_attached = true;
   c->attach = flags;
-  if (s->expect_attach)
-    s->expect_attach--;
   attach_update(s, c);
-  update_streams(s);
+  if (s->expect_attach && --s->expect_attach == 0)
+    end_expectation(s);
 }
 
 bool is_serving(const struct shim *s) {

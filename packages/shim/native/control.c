@@ -262,8 +262,7 @@ void close_conn(struct shim *s, struct conn *c) {
   s->starter = NULL;
   if (!s->supervised)
     abandon_task(s);
-  s->expect_attach = 0;
-  update_streams(s);
+  end_expectation(s);
 }
 
 void update_conns(struct shim *s) {

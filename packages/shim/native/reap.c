@@ -103,6 +103,15 @@ void finish_if_drained(struct shim *s) {
     finish(s);
 }
 
+/* The process has exited and nobody is expected to attach any more: end-of-file of its output is due. */
+void begin_draining(struct shim *s) {
+  if (s->phase != PHASE_EXITED || s->finished)
+    return;
+  s->deadline_ms = now_ms() + (s->cgroup_count ? DRAIN_CONTAINER_MS : DRAIN_EXEC_MS);
+  update_streams(s);
+  finish_if_drained(s);
+}
+
 static void process_ended(struct shim *s) {
   if (s->phase == PHASE_STARTING)
     on_sync(s, &s->sync, 0); /* what the child said last: a failure, or that it executed the program */
@@ -116,9 +125,8 @@ static void process_ended(struct shim *s) {
   /* In a pid namespace of its own, all that belonged to the process has died with it. */
   if (!(s->clone_flags & CLONE_NEWPID))
     kill_cgroups(s);
-  set_deadline(s, s->exited_ms + (s->cgroup_count ? DRAIN_CONTAINER_MS : DRAIN_EXEC_MS));
-  update_streams(s);
-  finish_if_drained(s);
+  if (!s->expect_attach)
+    begin_draining(s);
 }
 
 void on_children(struct shim *s, struct source *src, uint32_t events) {
@@ -133,12 +141,11 @@ void on_children(struct shim *s, struct source *src, uint32_t events) {
 /* Time is up for draining: what is in the pipes now is taken, what comes later is lost, as with Docker. */
 static void end_draining(struct shim *s) {
   uint64_t now = now_ms();
-  s->expect_attach = 0;
   drain_streams(s);
   bool stuck = attach_room(s, OUT) == 0 || attach_room(s, ERR) == 0;
   if (stuck && now < s->exited_ms + STUCK_MS) {
     update_streams(s);
-    set_deadline(s, s->exited_ms + STUCK_MS);
+    s->deadline_ms = s->exited_ms + STUCK_MS;
     return;
   }
   if (stuck) {
@@ -146,6 +153,13 @@ static void end_draining(struct shim *s) {
     drain_streams(s);
   }
   finish(s);
+}
+
+/* Output is read from now on, whoever has attached. */
+void end_expectation(struct shim *s) {
+  s->expect_attach = 0;
+  update_streams(s);
+  begin_draining(s);
 }
 
 void on_deadline(struct shim *s) {
@@ -156,12 +170,8 @@ void on_deadline(struct shim *s) {
   s->deadline_ms = 0;
   if (s->finished)
     leave(s);
-  if (s->phase == PHASE_EXITED) {
+  if (s->expect_attach)
+    end_expectation(s);
+  else if (s->phase == PHASE_EXITED)
     end_draining(s);
-    return;
-  }
-  if (s->expect_attach) {
-    s->expect_attach = 0;
-    update_streams(s);
-  }
 }

@@ -202,6 +202,8 @@ void close_gently(int fd);
 void on_children(struct shim *s, struct source *src, uint32_t events);
 void reap(struct shim *s);
 void started(struct shim *s);
+void begin_draining(struct shim *s);
+void end_expectation(struct shim *s);
 void finish_if_drained(struct shim *s);
 void on_deadline(struct shim *s);
 

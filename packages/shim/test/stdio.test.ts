@@ -160,6 +160,7 @@ describe('stdio of a process', { timeout: 60_000 }, () => {
       isOver = true
     })
     await gone(connection.pid)
+    await new Promise((resolve) => setTimeout(resolve, 300)) // longer than an exec's output is waited for
     assert.equal(isOver, false)
     const socket = await attachShim(runtimeDir, ALL)
     assert.equal(demultiplex(await readAll(socket)).stdout.toString(), 'early\n')
