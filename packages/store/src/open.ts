@@ -29,7 +29,7 @@ export function transaction<T>(store: Store, body: () => T): T {
 
 /**
  * A transaction that survives a kill of the engine but, for the last moments, not a power cut: for what a reboot voids
- * anyway (a container runs, an exec has ended). It saves the fsync; see docs/decisions/0003-durability-of-transitions.md.
+ * anyway (a container runs, an exec has ended). It saves the fsync; see docs/decisions/0009-durability-of-transitions.md.
  */
 export function volatileTransaction<T>(store: Store, body: () => T): T {
   store.db.pragma('synchronous = NORMAL')

@@ -9,6 +9,7 @@ import { validateContainer } from './validate.ts'
 const FACTS: HostFacts = {
   cgroups: { mode: 'hybrid', hierarchies: [] },
   lastCapability: 40,
+  heldCapabilities: 2n ** 41n - 1n,
   kernel: { major: 6, minor: 18 },
   arch: 'x64',
   hasSwapAccounting: true,
@@ -16,8 +17,9 @@ const FACTS: HostFacts = {
   onlineMems: '0',
   appArmor: false,
   seLinux: false,
+  hasKcore: true,
   rootIsRamfs: false,
-} as HostFacts
+}
 const MiB = 1024 * 1024
 
 const check = (hostConfig: HostConfig, config: ContainerConfig = {}): string[] =>
