@@ -193,7 +193,7 @@ const refused: CommandCase[] = [
   {
     name: 'more processors than the host has',
     args: ['--cpus', String(cpus().length + 1)],
-    stderr: /Range of CPUs is from 0\.01 to/,
+    stderr: /[Rr]ange of CPUs is from 0\.01 to/,
   },
   {
     name: 'processors that are no number',

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -8,8 +9,12 @@ import { test } from 'node:test'
 import { requires, run, waitFor } from '@ctr/testkit'
 import { checkResult, field, inBusybox, useDaemon } from './daemon-fixture.ts'
 
-const skip = requires({ root: true, commands: ['nft', 'ip'] })
-const ctrd = useDaemon()
+const skip = requires({ root: true, commands: ['nft', 'ip', 'gcc'] })
+const ctrd = useDaemon({}, async ({ root }) => {
+  const source = `${import.meta.dirname}/echo-server.c`
+  const { code, stderr } = await run(['gcc', '-static', '-o', `${root}/echo-server`, source])
+  assert.equal(code, 0, stderr)
+})
 // Away from the ephemeral range of the kernel, so that no client of this machine has them by chance.
 let nextPort = 20_000 + (process.pid % 5_000)
 const freePort = (): number => nextPort++
@@ -67,65 +72,49 @@ test('a published port answers on loopback, from the bridge and through the addr
   assert.match(await ctrd().ok(['ps']), new RegExp(`0\\.0\\.0\\.0:${port}->80/tcp`))
 })
 
-test('the program sees who calls from outside, not the bridge', { skip }, async () => {
-  // From a network namespace of its own, as another machine would.
+async function echoServer(
+  name: string,
+  protocol: 'tcp' | 'udp',
+  ...flags: string[]
+): Promise<void> {
+  const program = ['-v', `${ctrd().root}/echo-server:/echo-server:ro`, 'busybox', '/echo-server']
+  await ctrd().ok(['run', '-d', '--name', name, ...flags, ...program, protocol, '7'])
+  await waitFor('the server', async () => (await ctrd().ok(['logs', name])) === 'ready')
+}
+
+test('a caller from outside is answered, and seen with its own address', { skip }, async () => {
+  // From a network namespace of its own, as another machine would call.
   const port = freePort()
   const space = `ctt${process.pid}`
-  await ctrd().ok([
-    'run',
-    '-d',
-    '--name',
-    'src',
-    '-p',
-    `${port}:80`,
-    'busybox',
-    'nc',
-    '-lk',
-    '-p',
-    '80',
-    '-e',
-    'sh',
-    '-c',
-    'echo "$NCREMOTE_IP"; env',
-  ])
+  const [near, far] = ['10.127.255.1', '10.127.255.2']
+  await echoServer('src', 'tcp', '-p', `${port}:7`)
   try {
-    await run(['ip', 'netns', 'add', space])
-    await run([
+    for (const command of [
+      `ip netns add ${space}`,
+      `ip link add ${space}h type veth peer name eth0 netns ${space}`,
+      `ip addr add ${near}/30 dev ${space}h`,
+      `ip link set ${space}h up`,
+      `ip -n ${space} addr add ${far}/30 dev eth0`,
+      `ip -n ${space} link set eth0 up`,
+    ]) {
+      const { code, stderr } = await run(command.split(' '))
+      assert.equal(code, 0, `${command}: ${stderr}`)
+    }
+    const call = [
       'ip',
-      'link',
-      'add',
-      `${space}h`,
-      'type',
-      'veth',
-      'peer',
-      'name',
-      'eth0',
       'netns',
+      'exec',
       space,
-    ])
-    await run(['ip', 'addr', 'add', '10.127.255.1/30', 'dev', `${space}h`])
-    await run(['ip', 'link', 'set', `${space}h`, 'up'])
-    await run(['ip', '-n', space, 'addr', 'add', '10.127.255.2/30', 'dev', 'eth0'])
-    await run(['ip', '-n', space, 'link', 'set', 'eth0', 'up'])
-    await waitFor('an answer from outside', async () => {
-      const { stdout } = await run(
-        [
-          'ip',
-          'netns',
-          'exec',
-          space,
-          'busybox',
-          'timeout',
-          '2',
-          'busybox',
-          'nc',
-          '10.127.255.1',
-          String(port),
-        ],
-        { input: '' },
-      )
-      return stdout.includes('PATH=')
-    })
+      'busybox',
+      'timeout',
+      '3',
+      'busybox',
+      'nc',
+      near,
+      String(port),
+    ]
+    const { stdout } = await run(call, { input: '' })
+    assert.equal(stdout, `from ${far}\n`)
   } finally {
     await run(['ip', 'netns', 'delete', space])
     await run(['ip', 'link', 'delete', `${space}h`])
@@ -134,35 +123,12 @@ test('the program sees who calls from outside, not the bridge', { skip }, async 
 
 test('a published UDP port answers', { skip }, async () => {
   const port = freePort()
-  await ctrd().ok([
-    'run',
-    '-d',
-    '--name',
-    'udp',
-    '-p',
-    `${port}:9000/udp`,
-    'busybox',
-    'nc',
-    '-u',
-    '-lk',
-    '-p',
-    '9000',
-    '-e',
-    'cat',
-  ])
+  await echoServer('udp', 'udp', '-p', `${port}:7/udp`)
   const socket = createSocket('udp4')
-  const answer = new Promise<string>((resolve) =>
-    socket.on('message', (data) => resolve(data.toString())),
-  )
   try {
-    const text = await waitFor('an echo', async () => {
-      socket.send('ping', port, '127.0.0.1')
-      return await Promise.race([
-        answer,
-        new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), 200)),
-      ])
-    })
-    assert.equal(text, 'ping')
+    const answer = once(socket, 'message', { signal: AbortSignal.timeout(5000) })
+    socket.send('ping', port, '127.0.0.1')
+    assert.equal(String((await answer)[0]), 'ping')
   } finally {
     socket.close()
   }
@@ -248,21 +214,7 @@ test('ten containers up and down leave no device behind', { skip }, async () => 
 
 test('a connection through a published port survives the daemon', { skip }, async () => {
   const port = freePort()
-  await ctrd().ok([
-    'run',
-    '-d',
-    '--name',
-    'long',
-    '-p',
-    `${port}:80`,
-    'busybox',
-    'nc',
-    '-lk',
-    '-p',
-    '80',
-    '-e',
-    'cat',
-  ])
+  await echoServer('long', 'tcp', '-p', `${port}:7`)
   const socket = connect(port, '127.0.0.1')
   let received = ''
   socket.on('data', (data: Buffer) => {
@@ -279,4 +231,14 @@ test('a connection through a published port survives the daemon', { skip }, asyn
     socket.destroy()
     await ctrd().restart()
   }
+  assert.match(await fetchEcho(port), /^from /)
 })
+
+async function fetchEcho(port: number): Promise<string> {
+  const socket = connect(port, '127.0.0.1')
+  try {
+    return String((await once(socket, 'data', { signal: AbortSignal.timeout(5000) }))[0])
+  } finally {
+    socket.destroy()
+  }
+}
