@@ -8,6 +8,7 @@ import { buildApiServer } from './http/server.ts'
 import { listen } from './listen.ts'
 import type { RootLog } from './log.ts'
 import { writePidFile } from './pid-file.ts'
+import { lockRoot } from './root-lock.ts'
 import { routes } from './routes/index.ts'
 
 /** A running ctrd. Disposal stops listening and leaves containers running. */
@@ -15,9 +16,11 @@ export interface Daemon extends AsyncDisposable {
   readonly engine: Engine
 }
 
-/** The composition root: pid file, engine (which locks its directories), API, sockets; undone in reverse. */
+/** The composition root: locks, pid file, engine, API, sockets, in this order; undone in reverse. */
 export async function startDaemon(config: DaemonConfig, log: RootLog): Promise<Daemon> {
   await using cleanup = new AsyncDisposableStack()
+  cleanup.use(lockRoot(config.engine.dataRoot))
+  cleanup.use(lockRoot(config.engine.execRoot))
   cleanup.use(writePidFile(config.pidFile))
 
   const engine = cleanup.use(await openEngine(config.engine, log))
