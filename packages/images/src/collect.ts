@@ -1,4 +1,4 @@
-import { readdirSync, unlinkSync } from 'node:fs'
+import { readdirSync, statSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { isErrno } from '@ctr/errdefs'
 import { digestHex } from '@ctr/oci'
@@ -23,6 +23,9 @@ export function removeFiles(deps: ImageDeps, { layers, blobs }: Removed): void {
   for (const layer of layers) deps.graveyard.bury(snapshotPath(deps.paths, layer.id))
 }
 
+/** A partial download is worth keeping for a pull that is tried again, not for ever. */
+const INGEST_MAX_AGE_MS = 7 * 24 * 3600 * 1000
+
 /** Removes what a crash has left: temporary files, and snapshots and blobs that have no row. Call before anything else. */
 export function reconcileFiles(deps: ImageDeps): void {
   const { paths, table } = deps
@@ -32,6 +35,10 @@ export function reconcileFiles(deps: ImageDeps): void {
   const blobs = new Set(table.blobs().map((blob) => digestHex(blob.digest)))
   removeStrangers(deps, paths.snapshots, layers)
   removeStrangers(deps, paths.blobs, blobs)
+  for (const name of readdirSync(paths.ingest)) {
+    const path = join(paths.ingest, name)
+    if (Date.now() - statSync(path).mtimeMs > INGEST_MAX_AGE_MS) deps.graveyard.bury(path)
+  }
 }
 
 function removeStrangers(

@@ -1,6 +1,8 @@
 import type { ImageTable, Store } from '@ctr/store'
 import type { Graveyard } from './graveyard.ts'
 import type { ImagePaths } from './paths.ts'
+import type { BlobLocks } from './registry/download.ts'
+import type { RegistrySettings } from './registry/endpoint.ts'
 import type { WorkerPool } from './worker/pool.ts'
 
 /** pino's shape, what is used of it. */
@@ -19,4 +21,6 @@ export interface ImageDeps {
   readonly pool: WorkerPool
   readonly graveyard: Graveyard
   readonly log: Logger
+  readonly registries: RegistrySettings
+  readonly blobLocks: BlobLocks
 }

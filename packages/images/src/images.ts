@@ -17,6 +17,10 @@ import { type ListOptions, listImages } from './list.ts'
 import { findImageRow, getImageRow } from './lookup.ts'
 import { makeImagePaths } from './paths.ts'
 import { pruneImages } from './prune.ts'
+import { type PullOptions, pullImage } from './pull.ts'
+import { type PushOptions, pushImage } from './push.ts'
+import { BlobLocks } from './registry/download.ts'
+import type { RegistrySettings } from './registry/endpoint.ts'
 import { type RemoveOptions, removeImage } from './remove.ts'
 import { tagImage } from './tag.ts'
 import { WorkerPool } from './worker/pool.ts'
@@ -25,6 +29,8 @@ export interface ImagesOptions {
   dataRoot: string
   store: Store
   log: Logger
+  /** Of daemon.json: insecure-registries, registry-mirrors. */
+  registries?: Partial<RegistrySettings>
 }
 
 /** The local image store. One process at a time may have it open for a data root. */
@@ -38,6 +44,10 @@ export interface Images {
   graphDriverData(image: Image): Record<string, string>
   history(ref: string): HistoryItem[]
   load(tar: Readable, options: LoadOptions): Promise<{ loaded: string[] }>
+  /** From a registry. Throws with Docker's texts: denied, unknown, unreachable. */
+  pull(ref: string, options: PullOptions): Promise<Image>
+  /** One tag, or without a tag all of the repository. */
+  push(ref: string, options: PushOptions): Promise<void>
   /** docker save's format and an OCI layout at once. Throws for an unknown image before anything is written. */
   save(refs: readonly string[]): Readable
   /** A root filesystem's tar as an image of one layer. Returns the image's id. */
@@ -67,7 +77,7 @@ export interface Images {
   [Symbol.asyncDispose](): Promise<void>
 }
 
-export function openImages({ dataRoot, store, log }: ImagesOptions): Images {
+export function openImages({ dataRoot, store, log, registries }: ImagesOptions): Images {
   const paths = makeImagePaths(dataRoot)
   const deps: ImageDeps = {
     store,
@@ -76,6 +86,8 @@ export function openImages({ dataRoot, store, log }: ImagesOptions): Images {
     pool: new WorkerPool(),
     graveyard: new Graveyard(paths, log),
     log,
+    registries: { insecure: [], mirrors: [], ...registries },
+    blobLocks: new BlobLocks(),
   }
   const { table } = deps
   return {
@@ -88,6 +100,8 @@ export function openImages({ dataRoot, store, log }: ImagesOptions): Images {
     graphDriverData: (image) => graphDriverData(image),
     history: (ref) => imageHistory(deps, ref),
     load: (tar, options) => loadImages(deps, tar as AsyncIterable<Buffer>, options),
+    pull: (ref, options) => pullImage(deps, ref, options),
+    push: (ref, options) => pushImage(deps, ref, options),
     save: (refs) => saveImages(deps, refs),
     import: (tar, options) => importImage(deps, tar as AsyncIterable<Buffer>, options),
     commit: (options) => commitImage(deps, options),

@@ -10,6 +10,8 @@ export interface ImagePaths {
   readonly dataRoot: string
   readonly tmp: string
   readonly blobs: string
+  /** Blobs that are being downloaded, or were when a pull broke off. */
+  readonly ingest: string
   readonly snapshots: string
   readonly containers: string
 }
@@ -22,11 +24,12 @@ export function makeImagePaths(dataRoot: string): ImagePaths {
     dataRoot,
     tmp: join(dataRoot, 'tmp'),
     blobs: join(dataRoot, 'content', 'blobs', 'sha256'),
+    ingest: join(dataRoot, 'content', 'ingest'),
     snapshots: join(dataRoot, 'snapshots'),
     containers: join(dataRoot, 'containers'),
   }
   mkdirSync(dataRoot, { recursive: true, mode: 0o711 })
-  for (const path of [paths.tmp, paths.blobs, paths.snapshots, paths.containers]) {
+  for (const path of [paths.tmp, paths.blobs, paths.ingest, paths.snapshots, paths.containers]) {
     mkdirSync(path, { recursive: true, mode: PRIVATE })
   }
   return paths
@@ -34,6 +37,10 @@ export function makeImagePaths(dataRoot: string): ImagePaths {
 
 export function blobPath(paths: ImagePaths, digest: string): string {
   return join(paths.blobs, digestHex(digest))
+}
+
+export function ingestPath(paths: ImagePaths, digest: string): string {
+  return join(paths.ingest, digestHex(digest))
 }
 
 export function snapshotPath(paths: ImagePaths, layerId: number): string {

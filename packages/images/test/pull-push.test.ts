@@ -1,0 +1,367 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, it } from 'node:test'
+import { gzipSync } from 'node:zlib'
+import type { ProgressMessage } from '@ctr/api'
+import { digestOf } from '@ctr/oci'
+import { dockerArchive, openTestImages, streamOf, tarOf } from './fixture.ts'
+import { freePort, hasRegistry, startProxy, startRegistry } from './registry.ts'
+
+const BASE = tarOf([
+  { path: 'bin', type: 'directory', mode: 0o755 },
+  { path: 'bin/sh', type: 'file', mode: 0o755, data: randomBytes(3_000_000) },
+])
+const TOP = tarOf([{ path: 'etc/motd', type: 'file', data: 'hello' }])
+/** bcrypt of "secret". */
+const SECRET_HASH = '$2y$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a'
+
+const skip =
+  process.getuid?.() !== 0 ? 'needs root' : hasRegistry() ? false : 'needs docker-registry'
+
+/** Pushes an image of BASE and TOP as `<host>/team/app:v1`. Returns its id. */
+async function pushApp(
+  host: string,
+  auth?: { username: string; password: string },
+): Promise<string> {
+  await using test = openTestImages()
+  const name = `${host}/team/app:v1`
+  await test.images.load(streamOf(dockerArchive([BASE, TOP], { tags: [name] })), {})
+  await test.images.push(name, auth === undefined ? {} : { auth })
+  return test.images.get(name).id
+}
+
+function recorder(): { lines: string[]; onProgress: (message: ProgressMessage) => void } {
+  const lines: string[] = []
+  return {
+    lines,
+    onProgress: ({ status = '', id }) => {
+      const line = id === undefined ? status : `${id}: ${status}`
+      if (line !== lines.at(-1)) lines.push(line)
+    },
+  }
+}
+
+describe('pull', { skip }, () => {
+  it('brings the image that was pushed, with the messages of Docker', async () => {
+    await using registry = await startRegistry()
+    const id = await pushApp(registry.host)
+    await using test = openTestImages()
+    const ref = `${registry.host}/team/app:v1`
+    const first = recorder()
+    const image = await test.images.pull(ref, first)
+    assert.equal(image.id, id)
+    assert.deepEqual(image.repoTags, [ref])
+    const digest = image.repoDigests[0]?.split('@')[1] ?? ''
+    assert.match(digest, /^sha256:/)
+    assert.deepEqual(first.lines.slice(0, 1), ['v1: Pulling from team/app'])
+    for (const status of [
+      'Pulling fs layer',
+      'Verifying Checksum',
+      'Download complete',
+      'Extracting',
+      'Pull complete',
+    ]) {
+      assert.equal(first.lines.filter((line) => line.endsWith(`: ${status}`)).length, 2, status)
+    }
+    assert.deepEqual(first.lines.slice(-2), [
+      `Digest: ${digest}`,
+      `Status: Downloaded newer image for ${ref}`,
+    ])
+    assert.equal(String(test.images.readRootFile(image.layerDirectories, '/etc/motd', 9)), 'hello')
+    assert.deepEqual(readdirSync(join(test.root, 'content/ingest')), [])
+
+    const second = recorder()
+    await test.images.pull(ref, second)
+    assert.deepEqual(
+      second.lines.map((line) => line.replace(/^[0-9a-f]{12}/, 'layer')),
+      [
+        'v1: Pulling from team/app',
+        'layer: Already exists',
+        'layer: Already exists',
+        `Digest: ${digest}`,
+        `Status: Image is up to date for ${ref}`,
+      ],
+    )
+    const byDigest = await test.images.pull(`${registry.host}/team/app@${digest}`, {})
+    assert.equal(byDigest.id, id)
+    assert.equal(test.images.get(`${registry.host}/team/app@${digest}`).id, id)
+    assert.deepEqual(
+      test.images.remove(ref, { force: false, prune: true, usedBy: () => [] }).slice(0, 3),
+      [{ Untagged: ref }, { Untagged: `${registry.host}/team/app@${digest}` }, { Deleted: id }],
+    )
+  })
+
+  it('fetches only layers that are not here', async () => {
+    await using registry = await startRegistry()
+    await pushApp(registry.host)
+    await using proxy = await startProxy(registry.host, {})
+    await using test = openTestImages()
+    await test.images.load(streamOf(dockerArchive([BASE], { tags: ['base:1'] })), {})
+    await test.images.pull(`${proxy.host}/team/app:v1`, {})
+    assert.ok(proxy.blobBytes < 10_000, `${proxy.blobBytes} bytes fetched`)
+  })
+
+  it('goes on where a connection broke off, in the same pull', async () => {
+    await using registry = await startRegistry()
+    const id = await pushApp(registry.host)
+    const rules = { cutBlobAfter: (count: number) => (count <= 3 ? 1_000_000 : undefined) }
+    await using proxy = await startProxy(registry.host, rules)
+    await using test = openTestImages()
+    const image = await test.images.pull(`${proxy.host}/team/app:v1`, {})
+    assert.equal(image.id, id)
+    assert.ok(proxy.blobBytes < BASE.length * 1.05, `${proxy.blobBytes} bytes fetched`)
+  })
+
+  it('goes on where a cancelled pull has stopped, after a restart', async () => {
+    await using registry = await startRegistry()
+    const id = await pushApp(registry.host)
+    const cancel = new AbortController()
+    let isFirst = true
+    const rules = {
+      cutBlobAfter: (): number | undefined => {
+        if (!isFirst) return undefined
+        return 2_000_000
+      },
+    }
+    await using proxy = await startProxy(registry.host, rules)
+    await using test = openTestImages()
+    const ref = `${proxy.host}/team/app:v1`
+    const pulling = test.images.pull(ref, {
+      signal: cancel.signal,
+      onProgress: ({ status }) => {
+        if (status === 'Downloading') setTimeout(() => cancel.abort(new Error('cancelled')), 50)
+      },
+    })
+    await assert.rejects(pulling)
+    isFirst = false
+    assert.deepEqual(test.images.list(), [])
+    assert.deepEqual(
+      test.files().filter((file) => !file.includes('removed')),
+      [],
+    )
+    const before = proxy.blobBytes
+    assert.ok(before > 500_000)
+    test.images.reconcile()
+    const image = await test.images.pull(ref, {})
+    assert.equal(image.id, id)
+    assert.ok(
+      proxy.blobBytes < BASE.length * 1.1,
+      `${before} and ${proxy.blobBytes - before} bytes`,
+    )
+  })
+
+  it('two pulls of one image at the same time fetch it once', async () => {
+    await using registry = await startRegistry()
+    await pushApp(registry.host)
+    await using proxy = await startProxy(registry.host, {})
+    await using test = openTestImages()
+    const ref = `${proxy.host}/team/app:v1`
+    const [one, two] = await Promise.all([test.images.pull(ref, {}), test.images.pull(ref, {})])
+    assert.equal(one?.id, two?.id)
+    assert.ok(proxy.blobBytes < BASE.length * 1.05, `${proxy.blobBytes} bytes fetched`)
+    assert.equal(readdirSync(join(test.root, 'snapshots')).length, 2)
+  })
+
+  it('a blob that does not match its digest is refused and leaves nothing', async () => {
+    await using registry = await startRegistry()
+    await pushApp(registry.host)
+    await using proxy = await startProxy(registry.host, {
+      answer: (request, response) => {
+        const isBlob = request.method === 'GET' && /\/blobs\//.test(request.url ?? '')
+        if (!isBlob) return false
+        // Of the right length it would have to be: the manifest's sizes are not known here, so answer short.
+        response.end(Buffer.from('not the blob'))
+        return true
+      },
+    })
+    await using test = openTestImages()
+    await assert.rejects(test.images.pull(`${proxy.host}/team/app:v1`, {}), /verification failed/)
+    assert.deepEqual(test.images.list(), [])
+    assert.deepEqual(test.files(), [])
+  })
+
+  it('takes the manifest for this machine from an index', async () => {
+    await using registry = await startRegistry()
+    const id = await pushApp(registry.host)
+    const base = `http://${registry.host}/v2/team/app/manifests`
+    const accept = 'application/vnd.docker.distribution.manifest.v2+json'
+    const manifest = Buffer.from(
+      await (await fetch(`${base}/v1`, { headers: { Accept: accept } })).arrayBuffer(),
+    )
+    const index = JSON.stringify({
+      schemaVersion: 2,
+      mediaType: 'application/vnd.oci.image.index.v1+json',
+      manifests: [
+        {
+          mediaType: accept,
+          digest: digestOf(manifest),
+          size: manifest.length,
+          platform: { os: 'linux', architecture: process.arch === 'x64' ? 'amd64' : process.arch },
+        },
+      ],
+    })
+    const put = await fetch(`${base}/multi`, {
+      method: 'PUT',
+      headers: { 'Content-Type': 'application/vnd.oci.image.index.v1+json' },
+      body: index,
+    })
+    assert.equal(put.status, 201)
+    await using test = openTestImages()
+    const ref = `${registry.host}/team/app:multi`
+    const image = await test.images.pull(ref, {})
+    assert.equal(image.id, id)
+    assert.deepEqual(image.repoDigests, [`${registry.host}/team/app@${digestOf(index)}`])
+    await assert.rejects(test.images.pull(ref, { platform: 'linux/s390x' }), {
+      code: 'NOT_FOUND',
+      message: 'no matching manifest for linux/s390x in the manifest list entries',
+    })
+  })
+
+  it('an unknown tag and an unknown repository are not found', async () => {
+    await using registry = await startRegistry()
+    await pushApp(registry.host)
+    await using test = openTestImages()
+    const { host } = registry
+    await assert.rejects(test.images.pull(`${host}/team/app:nope`, {}), {
+      code: 'NOT_FOUND',
+      message: `manifest for ${host}/team/app:nope not found: manifest unknown: manifest unknown`,
+    })
+    await assert.rejects(test.images.pull(`${host}/other`, {}), { code: 'NOT_FOUND' })
+    assert.deepEqual(test.files(), [])
+  })
+
+  it('a registry that nobody serves is named with the reason', async () => {
+    const port = await freePort()
+    await using test = openTestImages()
+    await assert.rejects(test.images.pull(`127.0.0.1:${port}/x`, {}), {
+      code: 'UNAVAILABLE',
+      message: `Get "http://127.0.0.1:${port}/v2/": dial tcp 127.0.0.1:${port}: connect: connection refused`,
+    })
+  })
+
+  it('basic credentials are asked for, and used', async () => {
+    await using registry = await startRegistry({ user: 'me', passwordHash: SECRET_HASH })
+    const id = await pushApp(registry.host, { username: 'me', password: 'secret' })
+    await using test = openTestImages()
+    const ref = `${registry.host}/team/app:v1`
+    await assert.rejects(test.images.pull(ref, {}), {
+      code: 'UNAUTHENTICATED',
+      message: `Get "http://${registry.host}/v2/": no basic auth credentials`,
+    })
+    await assert.rejects(test.images.pull(ref, { auth: { username: 'me', password: 'wrong' } }), {
+      code: 'UNAUTHENTICATED',
+    })
+    const auth = { auth: Buffer.from('me:secret').toString('base64') }
+    assert.equal((await test.images.pull(ref, { auth })).id, id)
+  })
+
+  it('a token is fetched where the registry says, for the right scope, and never sent elsewhere', async () => {
+    await using registry = await startRegistry()
+    const id = await pushApp(registry.host)
+    const tokens: string[] = []
+    const seen: (string | undefined)[] = []
+    await using blobs = await startProxy(registry.host, {
+      answer: (request) => {
+        seen.push(request.headers.authorization)
+        return false
+      },
+    })
+    let host = ''
+    await using proxy = await startProxy(registry.host, {
+      answer: (request, response) => {
+        if (request.url?.startsWith('/token') === true) {
+          tokens.push(`${request.headers.authorization} ${request.url}`)
+          response.end(JSON.stringify({ token: 'T1' }))
+          return true
+        }
+        if (request.headers.authorization !== 'Bearer T1') {
+          const realm = `http://${host}/token`
+          response.setHeader('WWW-Authenticate', `Bearer realm="${realm}",service="reg"`)
+          response.statusCode = 401
+          response.end()
+          return true
+        }
+        if (/\/blobs\//.test(request.url ?? '')) {
+          response.writeHead(307, { Location: `http://${blobs.host}${request.url}` })
+          response.end()
+          return true
+        }
+        return false
+      },
+    })
+    host = proxy.host
+    await using test = openTestImages()
+    const auth = { username: 'me', password: 'pw' }
+    const image = await test.images.pull(`${proxy.host}/team/app:v1`, { auth })
+    assert.equal(image.id, id)
+    const basic = `Basic ${Buffer.from('me:pw').toString('base64')}`
+    assert.deepEqual(tokens, [`${basic} /token?service=reg&scope=repository%3Ateam%2Fapp%3Apull`])
+    assert.equal(seen.length, 3)
+    assert.ok(seen.every((authorization) => authorization === undefined))
+  })
+
+  it('what a registry refuses is said as Docker says it', async () => {
+    await using proxy = await startProxy('127.0.0.1:1', {
+      answer: (request, response) => {
+        response.statusCode = request.url === '/v2/' ? 200 : 403
+        const errors = [{ code: 'DENIED', message: 'requested access to the resource is denied' }]
+        response.end(JSON.stringify({ errors }))
+        return true
+      },
+    })
+    await using test = openTestImages()
+    await assert.rejects(test.images.pull(`${proxy.host}/x`, {}), {
+      code: 'NOT_FOUND',
+      message: `pull access denied for ${proxy.host}/x, repository does not exist or may require 'docker login': denied: requested access to the resource is denied`,
+    })
+  })
+})
+
+describe('push', { skip }, () => {
+  it('sends each layer once, and says what it does', async () => {
+    await using registry = await startRegistry()
+    await using proxy = await startProxy(registry.host, {})
+    await using test = openTestImages()
+    const name = `${proxy.host}/team/app`
+    const tags = [`${name}:v1`, `${name}:v2`]
+    await test.images.load(streamOf(dockerArchive([BASE, TOP], { tags })), {})
+    const { lines, onProgress } = recorder()
+    await test.images.push(name, { onProgress })
+    const puts = proxy.requests.filter(
+      (request) => request.startsWith('PUT') && /\/blobs\//.test(request),
+    )
+    assert.equal(puts.length, 3)
+    assert.equal(lines[0], `The push refers to repository [${name}]`)
+    assert.equal(lines.filter((line) => line.endsWith(': Pushed')).length, 2)
+    assert.equal(lines.filter((line) => line.endsWith(': Layer already exists')).length, 2)
+    assert.match(
+      lines.find((line) => line.startsWith('v1: digest')) ?? '',
+      /^v1: digest: sha256:[0-9a-f]{64} size: \d+$/,
+    )
+    assert.equal(test.images.get(`${name}:v1`).repoDigests.length, 1)
+  })
+
+  it('keeps compressed layers as they came, so that their digests stay', async () => {
+    await using registry = await startRegistry()
+    await using from = openTestImages()
+    const id = await from.images.import(streamOf(gzipSync(TOP)), {
+      reference: `${registry.host}/c:1`,
+      changes: [],
+    })
+    await from.images.push(`${registry.host}/c:1`, {})
+    await using to = openTestImages()
+    assert.equal((await to.images.pull(`${registry.host}/c:1`, {})).id, id)
+    const blob = digestOf(gzipSync(TOP)).slice(7)
+    assert.ok(to.files().includes(`content/blobs/sha256/${blob}`))
+  })
+
+  it('of what is not here is not found', async () => {
+    await using test = openTestImages()
+    await assert.rejects(test.images.push('127.0.0.1:1/nope', {}), {
+      code: 'NOT_FOUND',
+      message: 'An image does not exist locally with the tag: 127.0.0.1:1/nope',
+    })
+  })
+})
