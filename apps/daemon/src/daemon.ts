@@ -28,12 +28,13 @@ export async function startDaemon(config: DaemonConfig, log: RootLog): Promise<D
   for (const path of config.sockets) {
     const server = api.newListener()
     const connections = trackConnections(server)
-    cleanup.defer(async () => {
+    await listen(server, path, config.socketGroup, log)
+    // Only now is the path ours to remove.
+    cleanup.defer(() => {
       server.close()
       for (const connection of connections) connection.destroy()
       rmSync(path, { force: true })
     })
-    await listen(server, path, config.socketGroup, log)
   }
   const loading = loadDefaultImage(engine, log)
   cleanup.defer(() => loading)

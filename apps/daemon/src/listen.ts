@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, chownSync, lstatSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import type { Server } from 'node:http'
 import { connect } from 'node:net'
 import { dirname } from 'node:path'
@@ -16,6 +16,9 @@ export async function listen(
   log: Log,
 ): Promise<void> {
   mkdirSync(dirname(path), { recursive: true })
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() === false) {
+    throw new EngineError('CONFLICT', `${path} exists and is not a socket`)
+  }
   if (await isAnswering(path)) {
     throw new EngineError('CONFLICT', `another daemon listens on ${path}`)
   }
@@ -45,14 +48,9 @@ function isAnswering(path: string): Promise<boolean> {
     })
     socket.once('error', (error) => {
       if (isErrno(error, 'ENOENT', 'ECONNREFUSED')) resolve(false)
-      else if (isErrno(error, 'ENOTSOCK')) reject(notASocket(path))
       else reject(error)
     })
   })
-}
-
-function notASocket(path: string): EngineError {
-  return new EngineError('CONFLICT', `${path} exists and is not a socket`)
 }
 
 function findGroup(name: string): number | undefined {
