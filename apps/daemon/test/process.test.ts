@@ -101,11 +101,16 @@ test('a second daemon on the same directories is refused and harms nothing', roo
   assert.equal(sameSocket.code, 1)
   assert.match(sameSocket.stderr, /another daemon listens on/)
   const samePid = ctrd(
-    ...same,
+    '--bridge',
+    'none',
     '-H',
     `unix://${daemon.root}/b.sock`,
     '--pidfile',
     join(daemon.root, 'ctrd.pid'),
+    '--data-root',
+    join(daemon.root, 'b.data'),
+    '--exec-root',
+    join(daemon.root, 'b.run'),
   )
   assert.equal(samePid.code, 1)
   assert.match(samePid.stderr, /process with PID \d+ is still running/)
