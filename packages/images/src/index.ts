@@ -3,6 +3,8 @@ export type { LoadOptions } from './archive/load.ts'
 export { type BusyboxOptions, buildBusyboxImage } from './busybox.ts'
 export { applyChanges } from './changes.ts'
 export type { CommitOptions } from './commit.ts'
+/** Archives for those who read and write trees that are no layers: a container's filesystem. */
+export { decompressSniffed } from './content/compression.ts'
 export type { Logger } from './deps.ts'
 export type { HistoryItem } from './history.ts'
 export type { Image, ImageSummary } from './image.ts'
@@ -12,3 +14,13 @@ export type { PullOptions } from './pull.ts'
 export type { PushOptions } from './push.ts'
 export type { RegistrySettings } from './registry/endpoint.ts'
 export type { RemoveOptions } from './remove.ts'
+export {
+  fromText,
+  type TarEntry,
+  TarError,
+  toPathBytes,
+  toText,
+} from './tar/format.ts'
+export { type TarHandler, TarParser } from './tar/parser.ts'
+export { encodeHeader, type NewEntry, paddingOf, TAR_END } from './tar/write.ts'
+export { cleanPath, parentOf } from './unpack/clean-path.ts'

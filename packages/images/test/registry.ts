@@ -66,10 +66,12 @@ export async function startProxy(
   const requests: string[] = []
   const state = { blobBytes: 0, blobs: 0 }
   const server = http.createServer((request, response) => {
-    requests.push(`${request.method} ${request.url}`)
+    const { range = '' } = request.headers
+    requests.push(`${request.method} ${request.url} ${range}`.trim())
     if (rules.answer?.(request, response) === true) return
     const [hostname, port] = upstream.split(':')
-    const { host: _, ...headers } = request.headers
+    // With the client's Host, so that upload locations lead back here.
+    const { headers } = request
     const passed = http.request({
       hostname,
       port,
