@@ -30,6 +30,8 @@ export interface EngineConfig {
   /** Events: rows and age kept. */
   readonly eventRows: number
   readonly eventDays: number
+  /** insecure-registries, registry-mirrors. */
+  readonly registries: { readonly insecure: readonly string[]; readonly mirrors: readonly string[] }
   /** A file with a seccomp profile instead of the built-in one; or `unconfined`. */
   readonly seccompProfile: string
 }
@@ -53,5 +55,6 @@ export const DEFAULT_ENGINE_CONFIG: EngineConfig = {
   noNewPrivileges: false,
   eventRows: 100_000,
   eventDays: 30,
+  registries: { insecure: [], mirrors: [] },
   seccompProfile: '',
 }

@@ -60,7 +60,9 @@ export async function openEngine(
       log: (line) => log.warn({ line }, 'spawner'),
     }),
   )
-  const images = stack.use(openImages({ dataRoot: config.dataRoot, store, log }))
+  const images = stack.use(
+    openImages({ dataRoot: config.dataRoot, store, log, registries: config.registries }),
+  )
   images.reconcile()
   const networks = await openNetworks({
     store,

@@ -66,7 +66,7 @@ test('the file has the keys of daemon.json', () => {
   assert.equal(config.engine.defaultLog.maxFiles, 7)
   assert.equal(config.engine.defaultShmSizeBytes, 1024 ** 3)
   assert.deepEqual(config.engine.defaultUlimits, [{ Name: 'nofile', Soft: 32, Hard: 64 }])
-  assert.deepEqual(config.ignoredKeys, ['live-restore', 'runtimes', 'registry-mirrors'])
+  assert.deepEqual(config.ignoredKeys, ['live-restore', 'runtimes'])
 })
 
 test('an unknown key is refused', () => {

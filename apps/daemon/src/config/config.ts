@@ -83,6 +83,10 @@ function daemonConfig(values: OptionValues): DaemonConfig {
       labels: list('labels').map(label),
       initByDefault: values.get('init') === true,
       noNewPrivileges: values.get('no-new-privileges') === true,
+      registries: {
+        insecure: list('insecure-registries'),
+        mirrors: list('registry-mirrors').map(mirror),
+      },
       seccompProfile: text('seccomp-profile') ?? defaults.seccompProfile,
     },
     ignoredKeys: OPTIONS.filter(({ key, help }) => help === undefined && values.has(key)).map(
@@ -190,6 +194,12 @@ function ulimits(map: Readonly<Record<string, unknown>>): EngineConfig['defaultU
     }
     return { Name: name, Soft: Soft ?? Hard, Hard }
   })
+}
+
+function mirror(text: string): string {
+  const url = URL.parse(text)
+  if (url !== null && ['http:', 'https:'].includes(url.protocol) && url.username === '') return text
+  throw invalid('registry-mirrors', text, 'must be an http or https URL')
 }
 
 function label(text: string): string {

@@ -119,6 +119,18 @@ export const OPTIONS: readonly Option[] = [
     kind: 'string',
     help: "Path of a seccomp profile, or 'unconfined'",
   },
+  {
+    key: 'registry-mirrors',
+    flag: 'registry-mirror',
+    kind: 'list',
+    help: 'URL of a mirror of Docker Hub (repeatable)',
+  },
+  {
+    key: 'insecure-registries',
+    flag: 'insecure-registry',
+    kind: 'list',
+    help: 'Registry host[:port] or network without TLS checks (repeatable)',
+  },
   // What follows is Docker's, and has no effect (yet): some of it is always so here (live-restore), some has no meaning (containerd).
   { key: 'live-restore', flag: 'live-restore', kind: 'boolean' },
   { key: 'storage-driver', flag: 'storage-driver', short: 's', kind: 'string' },
@@ -167,8 +179,6 @@ export const OPTIONS: readonly Option[] = [
   { key: 'containerd-namespace', flag: 'containerd-namespace', kind: 'string' },
   { key: 'containerd-plugin-namespace', flag: 'containerd-plugins-namespace', kind: 'string' },
   { key: 'cri-containerd', flag: 'cri-containerd', kind: 'boolean' },
-  { key: 'registry-mirrors', flag: 'registry-mirror', kind: 'list' },
-  { key: 'insecure-registries', flag: 'insecure-registry', kind: 'list' },
   {
     key: 'allow-nondistributable-artifacts',
     flag: 'allow-nondistributable-artifacts',

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream'
-import { importImage } from '@ctr/engine'
+import { importImage, pullImage } from '@ctr/engine'
 import { EngineError } from '@ctr/errdefs'
 import { serveProgress } from '../../http/progress.ts'
 import { route } from '../../http/route.ts'
@@ -23,11 +23,16 @@ export const createImageRoute = route({
   handle: async ({ engine }, call) => {
     const { fromImage, fromSrc, repo, tag, message, changes, platform } = call.query
     if (fromImage !== undefined) {
-      parseRegistryAuth(call.headers['x-registry-auth'])
-      throw new EngineError(
-        'NOT_IMPLEMENTED',
-        `pull of ${withTag(fromImage, tag)} is not implemented yet`,
-      )
+      const auth = parseRegistryAuth(call.headers['x-registry-auth'])
+      await serveProgress(call, async (send) => {
+        await pullImage(engine, withTag(fromImage, tag), {
+          ...(platform === undefined ? {} : { platform }),
+          ...(auth === undefined ? {} : { auth }),
+          onProgress: send,
+          signal: call.signal,
+        })
+      })
+      return undefined
     }
     await serveProgress(call, async (send) => {
       const id = await importImage(engine, await source(fromSrc, call.input), {

@@ -1,14 +1,26 @@
-import { EngineError } from '@ctr/errdefs'
+import { pushImage } from '@ctr/engine'
+import { serveProgress } from '../../http/progress.ts'
 import { route } from '../../http/route.ts'
+import { parseRegistryAuth } from './registry-auth.ts'
 
 export const pushImageRoute = route({
   method: 'POST',
   path: '/images/:id/push',
-  summary: 'Push an image to its registry',
+  summary: 'Push one tag of an image, or all of a repository, to its registry',
   query: { tag: 'string', platform: 'string' },
+  takesStream: true,
   status: 200,
-  handle: async ({ engine }, { id, query }) => {
-    engine.images.get(query.tag === undefined ? id : `${id}:${query.tag}`)
-    throw new EngineError('NOT_IMPLEMENTED', 'push is not implemented yet')
+  handle: async ({ engine }, call) => {
+    const { tag } = call.query
+    const reference = tag === undefined ? call.id : `${call.id}:${tag}`
+    const auth = parseRegistryAuth(call.headers['x-registry-auth'])
+    await serveProgress(call, async (send) => {
+      await pushImage(engine, reference, {
+        ...(auth === undefined ? {} : { auth }),
+        onProgress: send,
+        signal: call.signal,
+      })
+    })
+    return undefined
   },
 })

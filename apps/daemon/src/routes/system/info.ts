@@ -23,6 +23,10 @@ function renderInfo({ engine, config }: Context, apiMinor: number): SystemInfo {
   const { name, version } = operatingSystem()
   const has = (controller: string): boolean => findHierarchy(host.cgroups, controller) !== undefined
   const cgroupVersion = info.cgroupMode === 'v2' ? '2' : '1'
+  const { insecure, mirrors } = engine.config.registries
+  const insecureHosts = insecure
+    .filter((entry) => !isNetwork(entry))
+    .map((host) => [host, { Name: host, Mirrors: [], Secure: false, Official: false }] as const)
   // `Expected` went in v1.49.
   const noCommit = { ID: '', ...(apiMinor < 49 ? { Expected: '' } : {}) }
   return {
@@ -79,11 +83,12 @@ function renderInfo({ engine, config }: Context, apiMinor: number): SystemInfo {
             AllowNondistributableArtifactsHostnames: [],
           }
         : {}),
-      InsecureRegistryCIDRs: ['::1/128', '127.0.0.0/8'],
+      InsecureRegistryCIDRs: ['::1/128', '127.0.0.0/8', ...insecure.filter(isNetwork)],
       IndexConfigs: {
-        'docker.io': { Name: 'docker.io', Mirrors: [], Secure: true, Official: true },
+        'docker.io': { Name: 'docker.io', Mirrors: [...mirrors], Secure: true, Official: true },
+        ...Object.fromEntries(insecureHosts),
       },
-      Mirrors: [],
+      Mirrors: [...mirrors],
     },
     NCPU: cpus().length,
     MemTotal: totalMemoryBytes(),
@@ -133,6 +138,11 @@ function backingFilesystem(path: string): string {
     0x2fc12fc1: 'zfs',
   }
   return names[statfsSync(path).type] ?? 'unknown'
+}
+
+/** `10.0.0.0/8`, not a host name. */
+function isNetwork(entry: string): boolean {
+  return entry.includes('/')
 }
 
 function isForwarding(): boolean {
