@@ -1,11 +1,12 @@
 // needs: root, busybox-static, the native shim
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, readlinkSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
 import {
   attachContainer,
   containerLogs,
   createContainer,
+  explainContainer,
   getContainer,
   killContainer,
   listContainers,
@@ -234,10 +235,8 @@ describe('life cycle of a container', () => {
     await pauseContainer(t.engine, id)
     assert.equal(t.status(id), 'paused')
     await assert.rejects(pauseContainer(t.engine, id), (e) => isEngineError(e, 'CONFLICT'))
-    const { logPath } = getContainer(t.engine, id)
-    const before = readFileSync(logPath).length
-    await new Promise((resolve) => setTimeout(resolve, 100)) // five ticks' time, in which none may come
-    assert.equal(readFileSync(logPath).length, before)
+    const freezer = `/sys/fs/cgroup/freezer${t.config.cgroupParent}/${id}/freezer.state`
+    assert.equal(readFileSync(freezer, 'utf8').trim(), 'FROZEN')
     await unpauseContainer(t.engine, id)
     await assert.rejects(unpauseContainer(t.engine, id), (e) => isEngineError(e, 'CONFLICT'))
     const { stream } = await containerLogs(
@@ -367,6 +366,96 @@ describe('life cycle of a container', () => {
       /No such container: nope/,
     )
     assert.equal(t.engine.containers.all().length, count)
+  })
+
+  test('--explain shows the program and makes nothing', async () => {
+    const count = t.engine.containers.all().length
+    const program = await explainContainer(t.engine, {
+      config: { Image: 'busybox', Cmd: ['echo', 'hi'] },
+      hostConfig: { NetworkMode: 'none', Binds: ['/tmp:/host:ro', 'explained:/v'] },
+    })
+    for (const part of ['clone', 'overlay', 'pivot_root', '/host', 'seccomp', '"echo"']) {
+      assert.ok(program.includes(part), part)
+    }
+    assert.equal(t.engine.containers.all().length, count)
+    assert.equal(t.engine.volumes.find('explained'), undefined)
+  })
+
+  test('a container shares the network, IPC and PID namespaces of another', async () => {
+    const donor = await t.create(['sleep', '60'], {
+      hostConfig: { IpcMode: 'shareable' },
+      name: 'ns-donor',
+    })
+    await assert.rejects(
+      startContainer(
+        t.engine,
+        await t.create(['true'], { hostConfig: { NetworkMode: 'container:ns-donor' } }),
+      ),
+      /cannot join network of a non running container/,
+    )
+    await startContainer(t.engine, donor)
+    const { state } = getContainer(t.engine, donor)
+    assert.ok(state.status === 'running')
+    for (const [mode, kind] of [
+      ['NetworkMode', 'net'],
+      ['IpcMode', 'ipc'],
+      ['PidMode', 'pid'],
+    ] as const) {
+      const { stdout } = await runToEnd(['readlink', `/proc/self/ns/${kind}`], {
+        hostConfig: { [mode]: 'container:ns-donor' },
+      })
+      assert.equal(stdout.trim(), readlinkSync(`/proc/${state.pid}/ns/${kind}`), mode)
+    }
+    await removeContainer(t.engine, donor, { force: true, volumes: false })
+  })
+
+  test('the working directory is made, a relative one refused', async () => {
+    const { stdout } = await runToEnd(['pwd'], { config: { WorkingDir: '/no/such/dir' } })
+    assert.equal(stdout, '/no/such/dir\n')
+    await assert.rejects(
+      t.create(['pwd'], { config: { WorkingDir: 'rel' } }),
+      /is invalid, it needs/,
+    )
+  })
+
+  test('hosts, hostname and resolv.conf are the container’s own', async () => {
+    const { stdout } = await runToEnd(['cat', '/etc/hostname', '/etc/resolv.conf', '/etc/hosts'], {
+      config: { Hostname: 'hh' },
+      hostConfig: { Dns: ['9.9.9.9'], ExtraHosts: ['db:10.1.2.3'] },
+    })
+    assert.match(stdout, /^hh\n/)
+    assert.match(stdout, /^nameserver 9\.9\.9\.9$/m)
+    assert.match(stdout, /^10\.1\.2\.3\s+db$/m)
+  })
+
+  test('logs -f ends with the run and has the last line; rotation loses nothing', async () => {
+    const id = await t.create(
+      ['sh', '-c', 'read go; i=0; while [ $i -lt 3000 ]; do echo line $i; i=$((i+1)); done'],
+      {
+        config: { OpenStdin: true, StdinOnce: true },
+        hostConfig: {
+          LogConfig: { Type: 'json-file', Config: { 'max-size': '20k', 'max-file': '50' } },
+        },
+      },
+    )
+    const session = await attachContainer(t.engine, id, {
+      stdin: true,
+      stdout: false,
+      stderr: false,
+      logs: false,
+      stream: true,
+    })
+    await startContainer(t.engine, id)
+    const options = { stdout: true, stderr: true, follow: true, timestamps: false, details: false }
+    const { stream } = await containerLogs(t.engine, id, options, NEVER)
+    const followed = demultiplex(stream)
+    ;(await session.stream)?.end('go\n')
+    const expected = Array.from({ length: 3000 }, (_, index) => `line ${index}\n`).join('')
+    assert.equal((await followed).stdout, expected)
+    const again = await containerLogs(t.engine, id, { ...options, follow: false }, NEVER)
+    assert.equal((await demultiplex(again.stream)).stdout, expected)
+    const tail = await containerLogs(t.engine, id, { ...options, follow: false, tail: 400 }, NEVER)
+    assert.equal((await demultiplex(tail.stream)).stdout.split('\n').length, 401)
   })
 
   test('stdin reaches the process and its end too', async () => {

@@ -3,7 +3,7 @@ import { rename, rm } from 'node:fs/promises'
 import { arch, hostname } from 'node:os'
 import { join } from 'node:path'
 import type { ContainerConfig, HostConfig, NetworkingConfig } from '@ctr/api'
-import { EngineError, isErrno } from '@ctr/errdefs'
+import { EngineError, isEngineError, isErrno } from '@ctr/errdefs'
 import { newId, shortId } from '@ctr/oci'
 import type { Engine } from '../engine.ts'
 import { generateName } from '../names.ts'
@@ -118,9 +118,11 @@ export function planContainer(engine: Engine, request: CreateRequest): Container
   )
   parseSecurityOptions(hostConfig.SecurityOpt ?? [], engine.config)
   parseLogSettings(config, hostConfig, engine.config.defaultLog)
-  assertSharedContainersExist(engine, hostConfig)
-  assertNetworksExist(engine, hostConfig, request.networkingConfig)
-  const mounts = planMounts(config, hostConfig, (other) => engine.containers.get(other))
+  const mounts = askedFor(() => {
+    assertSharedContainersExist(engine, hostConfig)
+    assertNetworksExist(engine, hostConfig, request.networkingConfig)
+    return planMounts(config, hostConfig, (other) => engine.containers.get(other))
+  })
   for (const { mount } of mounts) assertBindSourceExists(mount)
 
   const id = newId()
@@ -146,6 +148,16 @@ export function planContainer(engine: Engine, request: CreateRequest): Container
     ...containerPaths(engine.config.dataRoot, id, hostConfig),
   }
   return { container, mounts, warnings }
+}
+
+/** What else than the image is missing makes the request invalid: to NOT_FOUND clients answer with a pull. */
+function askedFor<T>(check: () => T): T {
+  try {
+    return check()
+  } catch (cause) {
+    if (!isEngineError(cause, 'NOT_FOUND')) throw cause
+    throw new EngineError('INVALID_ARGUMENT', cause.message, { cause })
+  }
 }
 
 /** NetworkMode as the user wrote it: `default` and `` have no conflicts. */

@@ -25,7 +25,7 @@ describe('files of a log', () => {
   test('a line without its end waits for the rest', async () => {
     const path = join(directory, 'log')
     writeFileSync(path, 'one\ntw')
-    await using file = await LogFile.open(path)
+    using file = LogFile.open(path)
     assert.ok(file)
     const first = await readAll(file)
     assert.deepEqual(first, { lines: ['one'], next: 4 })
@@ -37,7 +37,7 @@ describe('files of a log', () => {
     const path = join(directory, 'log')
     const long = 'x'.repeat(300_000)
     writeFileSync(path, `a\n${long}\n${'y'.repeat(2_000_000)}\nb\n`)
-    await using file = await LogFile.open(path)
+    using file = LogFile.open(path)
     assert.ok(file)
     const { lines } = await readAll(file)
     assert.deepEqual(lines, ['a', long, 'b'])
@@ -48,14 +48,14 @@ describe('files of a log', () => {
     const text = `${lines.join('\n')}\n`
     writeFileSync(join(directory, 'log'), text)
     writeFileSync(join(directory, 'log.1.gz'), gzipSync(text))
-    for (const file of await LogFile.openAll(join(directory, 'log'))) {
+    for (const file of LogFile.openAll(join(directory, 'log'))) {
       for (const count of [0, 1, 20_000, 49_999]) {
         const { offset, lines: found } = await file.tail(count)
         assert.equal(found, count)
         assert.deepEqual((await readAll(file, offset)).lines, lines.slice(lines.length - count))
       }
       assert.deepEqual(await file.tail(60_000), { offset: 0, lines: 50_000 })
-      await file[Symbol.asyncDispose]()
+      file[Symbol.dispose]()
     }
   })
 
@@ -64,12 +64,12 @@ describe('files of a log', () => {
     writeFileSync(`${path}.2.gz`, gzipSync('1\n'))
     writeFileSync(`${path}.1`, '2\n')
     writeFileSync(path, '3\n')
-    const files = await LogFile.openAll(path)
+    const files = LogFile.openAll(path)
     renameSync(path, `${path}.1`)
     const texts = []
     for (const file of files) {
       texts.push(...(await readAll(file)).lines)
-      await file[Symbol.asyncDispose]()
+      file[Symbol.dispose]()
     }
     assert.deepEqual(texts, ['1', '2', '3'])
   })

@@ -1,4 +1,4 @@
-import { type FileHandle, open } from 'node:fs/promises'
+import { closeSync, fstatSync, openSync, read, statSync } from 'node:fs'
 import { pipeline, Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { isErrno } from '@ctr/errdefs'
@@ -7,47 +7,56 @@ const NEWLINE = 10
 const BLOCK_BYTES = 256 * 1024
 /** A record longer than this is damage (the shim splits output at 16 KiB) and is skipped. */
 const MAX_LINE_BYTES = 1024 * 1024
+const OPEN_ATTEMPTS = 10
 
 /**
  * The files of one log: `path`, and older ones as `path.1`, `path.2.gz`, … An open file stays readable when the shim
  * rotates it away meanwhile.
  */
-export class LogFile implements AsyncDisposable {
+export class LogFile implements Disposable {
   readonly inode: number
-  readonly #handle: FileHandle
+  readonly #fd: number
   readonly #isCompressed: boolean
 
-  private constructor(handle: FileHandle, inode: number, isCompressed: boolean) {
-    this.#handle = handle
-    this.inode = inode
+  private constructor(fd: number, isCompressed: boolean) {
+    this.#fd = fd
+    this.inode = fstatSync(fd).ino
     this.#isCompressed = isCompressed
   }
 
   /** Undefined: there is none. */
-  static async open(path: string): Promise<LogFile | undefined> {
+  static open(path: string): LogFile | undefined {
     try {
-      const handle = await open(path, 'r')
-      return new LogFile(handle, (await handle.stat()).ino, path.endsWith('.gz'))
+      return new LogFile(openSync(path, 'r'), path.endsWith('.gz'))
     } catch (error) {
       if (isErrno(error, 'ENOENT')) return undefined
       throw error
     }
   }
 
-  /** All files of a log, oldest first. */
-  static async openAll(path: string): Promise<LogFile[]> {
-    const files: LogFile[] = []
-    const newest = await LogFile.open(path)
-    if (newest !== undefined) files.push(newest)
-    for (let index = 1; ; index++) {
-      const file =
-        (await LogFile.open(`${path}.${index}`)) ?? (await LogFile.open(`${path}.${index}.gz`))
-      if (file === undefined) break
-      // Rotated between two of our looks: we have it already.
-      if (files.some((other) => other.inode === file.inode)) await file[Symbol.asyncDispose]()
-      else files.push(file)
+  /** All files of a log, oldest first. When it is rotated meanwhile, once more: the order would be wrong. */
+  static openAll(path: string): LogFile[] {
+    for (let attempt = 1; ; attempt++) {
+      const opened = LogFile.#openOnce(path)
+      const isStable = opened.every(([name, file]) => inodeOf(name) === file.inode)
+      const files = opened.map(([, file]) => file).reverse()
+      if (isStable || attempt === OPEN_ATTEMPTS) return files
+      for (const file of files) file[Symbol.dispose]()
     }
-    return files.reverse()
+  }
+
+  /** Newest first. In a rotation, which renames from the oldest on, one of the names is missing. */
+  static #openOnce(path: string): [name: string, file: LogFile][] {
+    const opened: [string, LogFile][] = []
+    for (let index = 0, missing = 0; missing < 2; index++) {
+      const name = index === 0 ? path : `${path}.${index}`
+      const file = LogFile.open(name)
+      const packed = file === undefined && index > 0 ? LogFile.open(`${name}.gz`) : undefined
+      if (file !== undefined) opened.push([name, file])
+      if (packed !== undefined) opened.push([`${name}.gz`, packed])
+      missing = file === undefined && packed === undefined ? missing + 1 : 0
+    }
+    return opened
   }
 
   /**
@@ -85,8 +94,8 @@ export class LogFile implements AsyncDisposable {
     return this.#isCompressed ? await this.#tailForward(count) : await this.#tailBackward(count)
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#handle.close()
+  [Symbol.dispose](): void {
+    closeSync(this.#fd)
   }
 
   async *#blocks(offset: number): AsyncGenerator<Buffer> {
@@ -117,7 +126,7 @@ export class LogFile implements AsyncDisposable {
   async *#fileBlocks(offset: number, shared?: Buffer): AsyncGenerator<Buffer> {
     for (let position = offset; ; ) {
       const buffer = shared ?? Buffer.allocUnsafe(BLOCK_BYTES)
-      const { bytesRead } = await this.#handle.read(buffer, 0, BLOCK_BYTES, position)
+      const bytesRead = await readAt(this.#fd, buffer, BLOCK_BYTES, position)
       if (bytesRead === 0) return
       position += bytesRead
       yield buffer.subarray(0, bytesRead)
@@ -126,11 +135,11 @@ export class LogFile implements AsyncDisposable {
 
   async #tailBackward(count: number): Promise<{ offset: number; lines: number }> {
     const buffer = Buffer.allocUnsafe(BLOCK_BYTES)
-    const { size } = await this.#handle.stat()
+    const { size } = fstatSync(this.#fd)
     let newlines = 0
     for (let end = size; end > 0; ) {
       const start = Math.max(0, end - BLOCK_BYTES)
-      const { bytesRead } = await this.#handle.read(buffer, 0, end - start, start)
+      const bytesRead = await readAt(this.#fd, buffer, end - start, start)
       let index = bytesRead
       for (;;) {
         index = index === 0 ? -1 : buffer.lastIndexOf(NEWLINE, index - 1)
@@ -164,4 +173,18 @@ export class LogFile implements AsyncDisposable {
     }
     return { offset: position, lines: 0 }
   }
+}
+
+/** Undefined: there is no such file. */
+export function inodeOf(path: string): number | undefined {
+  return statSync(path, { throwIfNoEntry: false })?.ino
+}
+
+function readAt(fd: number, buffer: Buffer, length: number, position: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    read(fd, buffer, 0, length, position, (error, bytesRead) => {
+      if (error === null) resolve(bytesRead)
+      else reject(error)
+    })
+  })
 }

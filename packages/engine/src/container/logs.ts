@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 import { Readable } from 'node:stream'
 import { EngineError } from '@ctr/errdefs'
 import type { Engine } from '../engine.ts'
-import { LogFile } from './log-files.ts'
+import { inodeOf, LogFile } from './log-files.ts'
 import { formatRecords, formatTime, type RecordFormat, recordTime } from './log-records.ts'
 import { logDriver } from './registry.ts'
 import { isAlive } from './state.ts'
@@ -71,7 +71,7 @@ async function* readLog(
   format: RecordFormat,
   follower: Follower | undefined,
 ): AsyncGenerator<Buffer> {
-  await using files = new OpenFiles(await LogFile.openAll(path))
+  using files = new OpenFiles(LogFile.openAll(path))
   const starts = await tailOffsets(files.all, tail)
   const reader = new Reader(format)
   for (const [index, file] of files.all.entries()) {
@@ -79,45 +79,46 @@ async function* readLog(
     if (reader.isOver) return
   }
   if (follower === undefined) return
-  let current = files.all.at(-1)
-  let offset = reader.offset
   for (;;) {
     // Before the read: what comes after the read wakes us up, what came before is read.
     const isLast = follower.isRunOver
-    const next = await LogFile.open(path)
-    if (current !== undefined) {
-      yield* reader.read(current, offset)
-      offset = reader.offset
-    }
-    if (next !== undefined && next.inode !== current?.inode) {
-      files.all.push(next)
-      yield* readMissed(path, current, next, reader)
-      await files.close(current)
-      current = next
-      yield* reader.read(next, 0)
-      offset = reader.offset
-    } else {
-      await next?.[Symbol.asyncDispose]()
+    const current = files.all.at(-1)
+    // A file that has been rotated away gets nothing more, so its end is its end. No file: a rotation is under way.
+    const inode = inodeOf(path)
+    const isRotated = inode !== undefined && inode !== current?.inode
+    if (current !== undefined) yield* reader.read(current, reader.offset)
+    if (isRotated) {
+      const newer = await filesAfter(current, reader.lastTime, LogFile.openAll(path))
+      if (newer.length > 0) files.replace(newer)
+      for (const file of newer) yield* reader.read(file, 0)
+      continue
     }
     if (isLast || reader.isOver) return
     await follower.changed()
   }
 }
 
-/** Files that came and were rotated away between two looks: newer than `last`, older than `next`. */
-async function* readMissed(
-  path: string,
+/** Of all files those that are newer than `last`, of which the newest record is of `lastTime`. The others are closed. */
+async function filesAfter(
   last: LogFile | undefined,
-  next: LogFile,
-  reader: Reader,
-): AsyncGenerator<Buffer> {
-  await using files = new OpenFiles(await LogFile.openAll(path))
-  for (const file of files.all) {
-    if (file.inode === next.inode || file.inode === last?.inode) continue
-    const first = await firstLine(file)
-    const time = first === undefined ? undefined : recordTime(first)
-    if (time !== undefined && time > reader.lastTime) yield* reader.read(file, 0)
+  lastTime: string,
+  all: readonly LogFile[],
+): Promise<LogFile[]> {
+  const index = all.findIndex((file) => file.inode === last?.inode)
+  const newer: LogFile[] = []
+  for (const [at, file] of all.entries()) {
+    // Compressed or removed meanwhile it has no place any more: then times tell.
+    const isNewer = index === -1 ? (await firstTime(file)) > lastTime : at > index
+    if (isNewer || (index === -1 && file === all.at(-1))) newer.push(file)
+    else file[Symbol.dispose]()
   }
+  return newer
+}
+
+/** Time of the first record; the empty text sorts before all. */
+async function firstTime(file: LogFile): Promise<string> {
+  const line = await firstLine(file)
+  return line === undefined ? '' : (recordTime(line) ?? '')
 }
 
 async function firstLine(file: LogFile): Promise<Buffer | undefined> {
@@ -139,20 +140,20 @@ async function tailOffsets(files: readonly LogFile[], tail: number | undefined):
   return offsets
 }
 
-class OpenFiles implements AsyncDisposable {
-  all: LogFile[]
+class OpenFiles implements Disposable {
+  all: readonly LogFile[]
 
-  constructor(files: LogFile[]) {
+  constructor(files: readonly LogFile[]) {
     this.all = files
   }
 
-  async close(file: LogFile | undefined): Promise<void> {
-    this.all = this.all.filter((other) => other !== file)
-    await file?.[Symbol.asyncDispose]()
+  replace(files: readonly LogFile[]): void {
+    this[Symbol.dispose]()
+    this.all = files
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.all.map((file) => file[Symbol.asyncDispose]()))
+  [Symbol.dispose](): void {
+    for (const file of this.all) file[Symbol.dispose]()
   }
 }
 

@@ -58,7 +58,7 @@ export function assertCanExec(container: ContainerRecord): void {
     case 'paused':
       throw new EngineError(
         'CONFLICT',
-        `container ${container.name} is paused, unpause the container before exec`,
+        `Container ${id} is paused, unpause the container before exec`,
       )
     case 'restarting':
       throw new EngineError(
