@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { imageArchive, requires, run, tarArchive } from '@ctr/testkit'
+import { imageArchive, requires, run, tarArchive, waitFor } from '@ctr/testkit'
 import { checkResult, field, inBusybox, useDaemon } from './daemon-fixture.ts'
 
 const skip = requires({ root: true })
@@ -207,9 +207,11 @@ test('an image’s config is obeyed: entry point, command, user, directory, envi
 test('after rmi of everything only the database is left in the store', { skip }, async () => {
   await ctrd().ok(['rmi', '-f', 'busybox'])
   assert.equal(await images(), '')
-  const left = ['content/blobs/sha256', 'snapshots', 'tmp']
-    .map((name) => `${ctrd().dataRoot}/${name}`)
-    .filter((path) => existsSync(path))
-    .flatMap((path) => readdirSync(path).map((name) => `${path}/${name}`))
-  assert.deepEqual(left, [])
+  const left = (): string[] =>
+    ['content/blobs/sha256', 'snapshots', 'tmp']
+      .map((name) => `${ctrd().dataRoot}/${name}`)
+      .filter((path) => existsSync(path))
+      .flatMap((path) => readdirSync(path).map((name) => `${path}/${name}`))
+  await waitFor('an empty store', () => left().length === 0, 5000).catch(() => undefined)
+  assert.deepEqual(left(), [])
 })

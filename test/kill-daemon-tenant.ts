@@ -166,6 +166,8 @@ export class Tenant {
         continue
       }
       one.created = 'yes'
+      // A removal that was cut short has killed the process, or not.
+      if (one.removed === 'unknown' && one.stopped === 'no') one.stopped = 'unknown'
       one.removed = 'no'
       await this.#compareState(one, result)
       kept.push(one)

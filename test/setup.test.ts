@@ -62,7 +62,11 @@ test('without root set-up says what it needs and changes nothing', {
 test('on a system without apt set-up names the packages', { skip }, async () => {
   const tools = mkdtempSync('/tmp/ctr-tools-')
   try {
-    const { stdout } = await run(['sh', '-c', 'command -v dirname uname id sed npm'])
+    const { stdout } = await run([
+      'sh',
+      '-c',
+      'for name in dirname uname id sed npm; do command -v $name; done',
+    ])
     for (const path of stdout.trim().split('\n')) symlinkSync(path, `${tools}/${basename(path)}`)
     symlinkSync(process.execPath, `${tools}/node`)
     const result = await run(['/bin/sh', `${root}/scripts/setup.sh`], {
