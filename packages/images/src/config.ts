@@ -80,18 +80,21 @@ export function parseImageConfig(bytes: Buffer): ImageConfig {
     throw invalid('rootfs.diff_ids must be a list of digests')
   }
   if (diffIds.length > MAX_LAYERS) throw new EngineError('INVALID_ARGUMENT', 'max depth exceeded')
-  const os =
-    document['os'] === undefined || document['os'] === '' ? 'linux' : String(document['os'])
+  const os = textOf(document['os']) || 'linux'
   if (os !== 'linux') {
     throw new EngineError('INVALID_ARGUMENT', `cannot load ${os} image on linux`)
   }
   return {
     ...document,
     os,
-    architecture: String(document['architecture'] ?? ''),
+    architecture: textOf(document['architecture']),
     config: isObject(exec) ? withoutNulls(exec) : {},
     rootfs: { type: 'layers', diff_ids: diffIds },
   }
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : ''
 }
 
 export function parseJson(bytes: Buffer, what: string): unknown {

@@ -110,9 +110,7 @@ export function parseTimeNs(text: string | undefined): bigint {
 /** Time now as image documents have it: nine digits. */
 export function timeNow(): { text: string; ns: bigint } {
   const ms = Date.now()
-  const ns = BigInt(ms) * 1_000_000n + (process.hrtime.bigint() % 1_000_000n)
-  const fraction = String(ns % 1_000_000_000n).padStart(9, '0')
-  return { text: `${new Date(ms).toISOString().slice(0, 19)}.${fraction}Z`, ns }
+  return { text: new Date(ms).toISOString().replace('Z', '000000Z'), ns: BigInt(ms) * 1_000_000n }
 }
 
 function group(rows: ImageNameRow[], format: (row: ImageNameRow) => string): Map<string, string[]> {

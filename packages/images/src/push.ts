@@ -54,13 +54,11 @@ function tagsToPush({ table }: ImageDeps, reference: Reference): { tag: string; 
     .tags()
     .filter((name) => name.repository === repository)
     .filter((name) => reference.tag === undefined || name.value === reference.tag)
-  const name = familiarName(reference)
   if (names.length === 0) {
-    const text =
-      reference.tag === undefined
-        ? `An image does not exist locally with the tag: ${name}`
-        : `tag does not exist: ${name}:${reference.tag}`
-    throw new EngineError('NOT_FOUND', text)
+    throw new EngineError(
+      'NOT_FOUND',
+      `An image does not exist locally with the tag: ${familiarName(reference)}`,
+    )
   }
   return names.flatMap(({ value, imageId }) => {
     const row = table.image(imageId)

@@ -122,7 +122,7 @@ export class ArchiveSpool implements TarHandler {
 
   /** Waits for all unpacking: after that the workspace may go. */
   async settle(): Promise<void> {
-    await Promise.allSettled([...this.#files.values()].map((file) => file.unpacking?.tar))
+    await Promise.allSettled([...this.#files.values()].flatMap((file) => file.unpacking?.tar ?? []))
   }
 
   entry(entry: TarEntry): void {

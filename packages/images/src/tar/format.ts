@@ -43,19 +43,26 @@ export class TarError extends Error {
   override readonly name = 'TarError'
 }
 
-const NON_ASCII = /[^\u0001-\u007f]/
+/** Only bytes of ASCII, so that text and bytes are the same. NUL counts as none: no path holds it. */
+export function isAscii(path: string): boolean {
+  for (let index = 0; index < path.length; index++) {
+    const code = path.charCodeAt(index)
+    if (code === 0 || code > 0x7f) return false
+  }
+  return true
+}
 
 /** A latin1 path as an argument of a system call: text if it is ASCII, else its bytes. */
 export function toPathBytes(path: string): string | Buffer {
-  return NON_ASCII.test(path) ? Buffer.from(path, 'latin1') : path
+  return isAscii(path) ? path : Buffer.from(path, 'latin1')
 }
 
 /** A path of the host (or of JavaScript text) as latin1 bytes. */
 export function fromText(text: string): string {
-  return NON_ASCII.test(text) ? Buffer.from(text, 'utf8').toString('latin1') : text
+  return isAscii(text) ? text : Buffer.from(text, 'utf8').toString('latin1')
 }
 
 /** The text that latin1 bytes mean. */
 export function toText(path: string): string {
-  return NON_ASCII.test(path) ? Buffer.from(path, 'latin1').toString('utf8') : path
+  return isAscii(path) ? path : Buffer.from(path, 'latin1').toString('utf8')
 }

@@ -1,4 +1,4 @@
-import { BLOCK_BYTES, type EntryType, type TarEntry } from './format.ts'
+import { BLOCK_BYTES, type EntryType, isAscii, type TarEntry } from './format.ts'
 
 /** A member to write; what is left out is zero or empty. Paths are latin1 bytes as in TarEntry. */
 export type NewEntry = Pick<TarEntry, 'path' | 'type'> & Partial<TarEntry>
@@ -92,7 +92,7 @@ function paxRecords(entry: NewEntry): Buffer[] {
 }
 
 function needsRecord(path: string): boolean {
-  return path.length > NAME_BYTES || /[^\u0001-\u007f]/.test(path)
+  return path.length > NAME_BYTES || !isAscii(path)
 }
 
 /** Before 1970 the fraction counts down: -1 s and 250 ms is "-0.75". */
