@@ -80,7 +80,7 @@ test('attach before start: input, both outputs, end of input, exit', { skip }, a
   const input = Buffer.alloc(300_000, 'line of text\n')
   socket.end(input)
   const { stdout, stderr } = split(await readAll(socket))
-  assert.equal(stdout, `${input}done\n`)
+  assert.equal(stdout, `${input.toString()}done\n`)
   assert.equal(stderr, 'bad\n')
   assert.equal(JSON.parse((await waiting).text).StatusCode, 4)
 })

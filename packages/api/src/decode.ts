@@ -41,6 +41,7 @@ function decodeNode(node: JsonSchema, value: unknown, path: string): unknown {
         )
       }
       return value
+    case undefined:
     default:
       return value
   }
@@ -97,6 +98,7 @@ function zeroValue(node: JsonSchema): unknown {
       return false
     case 'integer':
       return 0
+    case undefined:
     default:
       return null
   }

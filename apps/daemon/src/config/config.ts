@@ -48,7 +48,7 @@ function refuseConflicts(flags: OptionValues, file: OptionValues): void {
 }
 
 function show(value: unknown): string {
-  return typeof value === 'object' ? JSON.stringify(value) : String(value)
+  return typeof value === 'string' ? value : JSON.stringify(value)
 }
 
 function daemonConfig(values: OptionValues): DaemonConfig {

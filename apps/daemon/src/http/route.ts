@@ -38,17 +38,17 @@ export interface Call<Q extends QuerySpec = QuerySpec, B = unknown> {
   readonly signal: AbortSignal
   readonly input: Readable
   /** Headers of the answer beside the usual ones. */
-  setHeader(name: string, value: string): void
+  readonly setHeader: (name: string, value: string) => void
   /**
    * Begins an answer of bytes whose length is not known: a chunked response, or binary messages of a WebSocket.
    * Headers are sent at once. The handler ends it.
    */
-  openOutput(contentType: string): Promise<Writable>
+  readonly openOutput: (contentType: string) => Promise<Writable>
   /**
    * Takes the connection over for bytes in both directions: 101 after `Upgrade: tcp`, binary messages of a
    * WebSocket, or for clients that asked for neither, 200 and the bare connection.
    */
-  takeOver(contentType: string): Promise<Duplex>
+  readonly takeOver: (contentType: string) => Promise<Duplex>
 }
 
 /** A route as the server keeps it, its types checked and forgotten. */

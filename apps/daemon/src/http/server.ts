@@ -59,7 +59,9 @@ export async function buildApiServer(o: {
       if (version !== undefined) versions.set(request, version)
       return url
     },
-    frameworkErrors: (error, request, reply) => answerError(error, request, reply),
+    frameworkErrors: (error, request, reply) => {
+      answerError(error, request, reply)
+    },
   })
 
   app.removeAllContentTypeParsers()
@@ -127,6 +129,7 @@ export async function buildApiServer(o: {
     })
   }
   await app.ready()
+  const routing: typeof app.routing = (request, response) => app.routing(request, response)
 
   return {
     app,
@@ -139,11 +142,9 @@ export async function buildApiServer(o: {
           keepAliveTimeout: 60_000,
           shouldUpgradeCallback: shouldUpgrade,
         },
-        app.routing,
+        routing,
       )
-      server.on('upgrade', (request, socket, head) =>
-        handleUpgrade(app.routing, request, socket, head),
-      )
+      server.on('upgrade', (request, socket, head) => handleUpgrade(routing, request, socket, head))
       server.on('clientError', answerBrokenRequest)
       return server
     },
@@ -256,15 +257,12 @@ function answerBrokenRequest(error: Error & { code?: string }, socket: Socket): 
 }
 
 function brokenRequest(code: string | undefined): readonly [status: string, message: string] {
-  switch (code) {
-    case 'HPE_HEADER_OVERFLOW':
-      return [
-        '431 Request Header Fields Too Large',
-        `the headers are larger than ${MAX_HEADER_BYTES} bytes`,
-      ]
-    case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return ['408 Request Timeout', 'the request did not arrive in time']
-    default:
-      return ['400 Bad Request', `malformed HTTP request${code === undefined ? '' : ` (${code})`}`]
+  if (code === 'HPE_HEADER_OVERFLOW') {
+    const message = `the headers are larger than ${MAX_HEADER_BYTES} bytes`
+    return ['431 Request Header Fields Too Large', message]
   }
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
+    return ['408 Request Timeout', 'the request did not arrive in time']
+  }
+  return ['400 Bad Request', `malformed HTTP request${code === undefined ? '' : ` (${code})`}`]
 }

@@ -25,7 +25,10 @@ export async function serveStdio(
   o: { stdin: boolean; detachKeys: readonly number[] },
 ): Promise<'ended' | 'detached'> {
   const { hasTty, logs } = session
-  const client = await call.takeOver(streamType(hasTty, call.apiMinor))
+  const client = await call.takeOver(
+    // Without Upgrade there is one type, as in moby.
+    call.headers.upgrade === undefined ? RAW_STREAM : streamType(hasTty, call.apiMinor),
+  )
   client.once('close', () => session.close())
   const unframe = isWebSocket(call.headers) && !hasTty
   if (logs !== undefined) {

@@ -10,7 +10,7 @@ export const pruneImagesRoute = route({
   response: ImagesPruned,
   handle: async ({ engine }, { query }) => {
     const filters = parseFilters(query.filters, ['dangling', 'label', 'label!', 'until'])
-    const { deleted, spaceReclaimed } = await pruneImages(engine, filters)
+    const { deleted, spaceReclaimed } = pruneImages(engine, filters)
     return { ImagesDeleted: deleted.length === 0 ? null : deleted, SpaceReclaimed: spaceReclaimed }
   },
 })

@@ -10,7 +10,7 @@ export const tagImageRoute = route({
   status: 201,
   handle: async ({ engine }, { id, query: { repo, tag } }) => {
     if (repo === undefined) throw new EngineError('INVALID_ARGUMENT', 'invalid reference format')
-    await tagImage(engine, id, tag === undefined ? repo : `${repo}:${tag}`)
+    tagImage(engine, id, tag === undefined ? repo : `${repo}:${tag}`)
     return undefined
   },
 })

@@ -81,6 +81,6 @@ function renderEvent(event: EngineEvent, apiMinor: number): EventMessage {
 
 /** ECMA-262 JSON.rawJSON: the value that JSON.stringify writes as it is. */
 function exactInteger(value: bigint): number {
-  const { rawJSON } = JSON as unknown as { rawJSON(text: string): number }
-  return rawJSON(String(value))
+  const json = JSON as unknown as { rawJSON(text: string): number }
+  return json.rawJSON(String(value))
 }

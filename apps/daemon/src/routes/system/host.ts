@@ -3,14 +3,8 @@ import { arch, release } from 'node:os'
 
 /** Go's names of architectures. */
 export function goArchitecture(): string {
-  switch (arch()) {
-    case 'x64':
-      return 'amd64'
-    case 'ia32':
-      return '386'
-    default:
-      return arch()
-  }
+  const names: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386', mipsel: 'mipsle' }
+  return names[arch()] ?? arch()
 }
 
 export function kernelVersion(): string {
