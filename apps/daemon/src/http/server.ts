@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http'
 import type { Socket } from 'node:net'
 import { Readable, type Writable } from 'node:stream'
+import { EngineError } from '@ctr/errdefs'
 import fastify, {
   type FastifyInstance,
   type FastifyReply,
@@ -122,7 +123,7 @@ export async function buildApiServer(o: {
           return reply.code(route.status ?? 200).send(Buffer.from(`${JSON.stringify(answer)}\n`))
         } catch (error) {
           if (!reply.sent) throw error
-          endBrokenStream(request, opened(), error, o.log)
+          endBrokenStream(request, opened(), asCancelled(error, call.signal), o.log)
           return reply
         }
       },
@@ -230,6 +231,12 @@ function endBrokenStream(
   if (stream === undefined) request.raw.socket.destroy()
   // What has ended may still be on its way out.
   else if (!stream.writableEnded) stream.destroy(error as Error)
+}
+
+/** Whatever fails because the client has gone is not our failure. */
+function asCancelled(error: unknown, signal: AbortSignal): unknown {
+  if (!signal.aborted) return error
+  return new EngineError('CANCELLED', 'the client went away', { cause: error })
 }
 
 function logError(log: Log, status: number, fields: Record<string, unknown>): void {

@@ -1,7 +1,10 @@
 import type { AnyRoute } from '../../http/route.ts'
+import { extractArchiveRoute, readArchiveRoute, statArchiveRoute } from './archive.ts'
 import { attachContainerRoute, attachWebSocketRoute } from './attach.ts'
+import { containerChangesRoute } from './changes.ts'
 import { createContainerRoute } from './create.ts'
 import { explainContainerRoute } from './explain.ts'
+import { exportContainerRoute } from './export.ts'
 import { inspectContainerRoute } from './inspect.ts'
 import { killContainerRoute } from './kill.ts'
 import { listContainersRoute } from './list.ts'
@@ -27,6 +30,8 @@ export const containerRoutes: readonly AnyRoute[] = [
   inspectContainerRoute,
   topContainerRoute,
   containerLogsRoute,
+  containerChangesRoute,
+  exportContainerRoute,
   containerStatsRoute,
   resizeContainerRoute,
   startContainerRoute,
@@ -41,6 +46,9 @@ export const containerRoutes: readonly AnyRoute[] = [
   attachWebSocketRoute,
   waitContainerRoute,
   removeContainerRoute,
+  statArchiveRoute,
+  readArchiveRoute,
+  extractArchiveRoute,
   pruneContainersRoute,
   explainContainerRoute,
 ]

@@ -1,0 +1,15 @@
+import { pipeline } from 'node:stream/promises'
+import { exportContainer } from '@ctr/engine'
+import { route } from '../../http/route.ts'
+
+export const exportContainerRoute = route({
+  method: 'GET',
+  path: '/containers/:id/export',
+  summary: 'Get the root filesystem of a container as a tar archive',
+  status: 200,
+  handle: async ({ engine }, { id, openOutput }) => {
+    const stream = await exportContainer(engine, id)
+    await pipeline(stream, await openOutput('application/x-tar'))
+    return undefined
+  },
+})
