@@ -1,6 +1,7 @@
 import { ConnectError, ResponseError } from '@ctr/client'
 import { EngineError } from '@ctr/errdefs'
 import { type Command, ExitError, UsageError } from './command.ts'
+import { messageOf } from './error-message.ts'
 import { usageLines } from './flags/help.ts'
 import { FlagError } from './flags/parse.ts'
 import { printError } from './output/write.ts'
@@ -46,7 +47,7 @@ function printRunError(message: string, commandPath: string, status: number): nu
 export function errorText(error: unknown): string {
   if (error instanceof ConnectError) return connectErrorText(error)
   if (error instanceof ResponseError) return `Error response from daemon: ${error.message}`
-  return error instanceof Error ? error.message : String(error)
+  return messageOf(error)
 }
 
 function connectErrorText(error: ConnectError): string {

@@ -122,7 +122,9 @@ export async function unpackInto(
         await setOwnerAndTime(path, header, options)
         await chmod(path, (header.mode ?? 0o644) & 0o7777)
         break
-      default:
+      case 'block-device':
+      case 'character-device':
+      case 'fifo':
         // Device nodes and FIFOs of a container have no meaning here.
         item.resume()
     }

@@ -1,6 +1,7 @@
 import type { EventMessage } from '@ctr/api'
 import { events } from '@ctr/client'
 import { type Command, ExitError } from '../command.ts'
+import { messageOf } from '../error-message.ts'
 import { INSPECT_FORMAT_FLAG } from '../format/inspect.ts'
 import { localRfc3339Nano } from '../format/nano-time.ts'
 import { Template } from '../format/template.ts'
@@ -47,10 +48,7 @@ function compile(format: string): Template {
   try {
     return new Template(format.replaceAll('\\t', '\t').replaceAll('\\n', '\n'))
   } catch (error) {
-    throw new ExitError(
-      64,
-      `Error parsing format: ${error instanceof Error ? error.message : error}`,
-    )
+    throw new ExitError(64, `Error parsing format: ${messageOf(error)}`)
   }
 }
 

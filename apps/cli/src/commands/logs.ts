@@ -1,5 +1,6 @@
 import { containerLogs, inspectContainer } from '@ctr/client'
 import type { Command } from '../command.ts'
+import { messageOf } from '../error-message.ts'
 import { parseTime } from '../options/time.ts'
 import { writeOut } from '../output/write.ts'
 import { demultiplexedWriter } from '../stream/session.ts'
@@ -53,8 +54,6 @@ function time(flag: string, text: string | undefined): string | undefined {
   try {
     return parseTime(text)
   } catch (error) {
-    throw new Error(
-      `invalid value for "${flag}": ${error instanceof Error ? error.message : error}`,
-    )
+    throw new Error(`invalid value for "${flag}": ${messageOf(error)}`)
   }
 }

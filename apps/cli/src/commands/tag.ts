@@ -1,5 +1,6 @@
 import { tagImage } from '@ctr/client'
 import type { Command } from '../command.ts'
+import { messageOf } from '../error-message.ts'
 import { parseReference } from '../options/reference.ts'
 
 export const command: Command = {
@@ -20,7 +21,7 @@ function parseTarget(target: string): ReturnType<typeof parseReference> {
   try {
     return parseReference(target)
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = messageOf(error)
     throw new Error(
       `Error parsing reference: ${JSON.stringify(target)} is not a valid repository/tag: ${reason}`,
     )

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ExitError } from '../command.ts'
+import { messageOf } from '../error-message.ts'
 
 /** `~/.docker/config.json`: shared with the docker CLI, so that logins and formats keep working. */
 export interface ConfigFile {
@@ -45,7 +46,7 @@ export function readConfigFile(directory: string): ConfigFile {
     if (typeof values === 'object' && values !== null) return { path, values }
     throw new Error('not an object')
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = messageOf(error)
     throw new ExitError(1, `${path}: ${reason}`)
   }
 }

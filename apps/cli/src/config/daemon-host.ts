@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Host, parseHost, type TlsFiles } from '@ctr/client'
 import { ExitError } from '../command.ts'
+import { messageOf } from '../error-message.ts'
 import type { FlagValues } from '../flags/flag.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -16,7 +17,7 @@ export function daemonHost(flags: FlagValues, environment: Environment, director
   try {
     return parseHost(text, tlsFiles(flags, environment, directory))
   } catch (error) {
-    throw new ExitError(1, error instanceof Error ? error.message : String(error))
+    throw new ExitError(1, messageOf(error))
   }
 }
 

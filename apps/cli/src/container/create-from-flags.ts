@@ -2,6 +2,7 @@ import { closeSync, existsSync, openSync, rmSync, writeSync } from 'node:fs'
 import type { ContainerCreated } from '@ctr/api'
 import { createContainer, explainContainer, ResponseError } from '@ctr/client'
 import { type Context, UsageError } from '../command.ts'
+import { messageOf } from '../error-message.ts'
 import type { Parsed } from '../flags/parse.ts'
 import { type ContainerRequest, containerRequest } from '../options/container-request.ts'
 import { fileError } from '../options/open-file.ts'
@@ -57,7 +58,7 @@ function understand(
       request: containerRequest({ flags, args, environment, consoleSize: size, isDetached }),
     }
   } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error })
+    throw new UsageError(messageOf(error), { cause: error })
   }
 }
 

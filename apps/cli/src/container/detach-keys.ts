@@ -1,4 +1,5 @@
 import type { Context } from '../command.ts'
+import { messageOf } from '../error-message.ts'
 import { printError } from '../output/write.ts'
 import { DEFAULT_DETACH_KEYS, parseDetachKeys } from '../terminal/detach-keys.ts'
 
@@ -8,9 +9,7 @@ export function detachKeys(context: Context, flag: string | undefined): Uint8Arr
   try {
     return parseDetachKeys(text)
   } catch (error) {
-    printError(
-      `invalid detach escape keys, using default: ${error instanceof Error ? error.message : error}`,
-    )
+    printError(`invalid detach escape keys, using default: ${messageOf(error)}`)
     return parseDetachKeys(DEFAULT_DETACH_KEYS)
   }
 }

@@ -1,3 +1,4 @@
+import { messageOf } from '../error-message.ts'
 import { parseBytes } from '../options/bytes.ts'
 import { parseCpus } from '../options/cpus.ts'
 import { parseDuration } from '../options/duration.ts'
@@ -107,7 +108,7 @@ class FlagParser {
     } catch (error) {
       const spelling =
         flag.short === undefined ? `--${flag.name}` : `-${flag.short}, --${flag.name}`
-      const reason = error instanceof Error ? error.message : String(error)
+      const reason = messageOf(error)
       throw new FlagError(
         `invalid argument ${JSON.stringify(value)} for "${spelling}" flag: ${reason}`,
       )

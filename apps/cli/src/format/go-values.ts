@@ -14,7 +14,10 @@ export function goString(value: unknown): string {
   if (value === null) return '<nil>'
   if (typeof value === 'string') return value
   if (Array.isArray(value)) return `[${value.map(goString).join(' ')}]`
-  if (typeof value !== 'object') return String(value)
+  if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') {
+    return String(value)
+  }
+  if (typeof value !== 'object') return `<${typeof value}>`
   const entries = Object.entries(value)
   if (isStruct(value)) return `{${entries.map(([, item]) => goString(item)).join(' ')}}`
   return `map[${entries

@@ -1,4 +1,5 @@
 import { ExitError } from '../command.ts'
+import { messageOf } from '../error-message.ts'
 import type { Flag } from '../flags/flag.ts'
 import { printError, printLine, writeOut } from '../output/write.ts'
 import { indentJson } from './indent-json.ts'
@@ -77,10 +78,7 @@ function compile(format: string): Template {
   try {
     return new Template(format, { optionalFields: OPTIONAL_FIELDS })
   } catch (error) {
-    throw new ExitError(
-      64,
-      `template parsing error: ${error instanceof Error ? error.message : error}`,
-    )
+    throw new ExitError(64, `template parsing error: ${messageOf(error)}`)
   }
 }
 
@@ -90,9 +88,6 @@ function execute(template: Template, text: string): string {
   } catch (error) {
     // What was printed so far ends with a line, as in docker.
     printLine('')
-    throw new ExitError(
-      1,
-      `template parsing error: ${error instanceof Error ? error.message : error}`,
-    )
+    throw new ExitError(1, `template parsing error: ${messageOf(error)}`)
   }
 }

@@ -1,6 +1,8 @@
 import { ExitError } from '../command.ts'
+import { messageOf } from '../error-message.ts'
 import type { Flag } from '../flags/flag.ts'
 import { printLine, writeOut } from '../output/write.ts'
+import { goString } from './go-values.ts'
 import { alignColumns } from './tabwriter.ts'
 import { Template } from './template.ts'
 import { TemplateSyntaxError } from './template-parse.ts'
@@ -77,7 +79,7 @@ function headerRow(headers: Readonly<Record<string, string>>, row: Row | undefin
     .map(([name]) => [
       name,
       (argument: unknown) =>
-        argument === undefined ? headers[name] : String(argument).split('.').at(-1),
+        argument === undefined ? headers[name] : goString(argument).split('.').at(-1),
     ])
   return { ...headers, ...Object.fromEntries(methods) }
 }
@@ -105,10 +107,7 @@ function execute(template: Template, row: Row): string {
   try {
     return template.execute(row)
   } catch (error) {
-    throw new ExitError(
-      1,
-      `failed to execute template: ${error instanceof Error ? error.message : error}`,
-    )
+    throw new ExitError(1, `failed to execute template: ${messageOf(error)}`)
   }
 }
 

@@ -1,4 +1,5 @@
 import { ExitError } from '../command.ts'
+import { messageOf } from '../error-message.ts'
 import { printLine } from '../output/write.ts'
 import { Template } from './template.ts'
 
@@ -12,14 +13,11 @@ export function printObject(format: string, value: unknown): void {
   try {
     template = new Template(format.replaceAll('\\t', '\t').replaceAll('\\n', '\n'))
   } catch (error) {
-    throw new ExitError(
-      64,
-      `template parsing error: ${error instanceof Error ? error.message : error}`,
-    )
+    throw new ExitError(64, `template parsing error: ${messageOf(error)}`)
   }
   try {
     printLine(template.execute(value))
   } catch (error) {
-    throw new ExitError(1, error instanceof Error ? error.message : String(error))
+    throw new ExitError(1, messageOf(error))
   }
 }

@@ -53,7 +53,7 @@ function formatVerb(
     case 's':
       return precision === undefined
         ? goString(value)
-        : [...goString(value)].slice(0, precision).join('')
+        : Array.from(goString(value)).slice(0, precision).join('')
     case 'q':
       return JSON.stringify(goString(value))
     case 't':

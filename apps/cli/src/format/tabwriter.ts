@@ -36,5 +36,5 @@ function padCell(cell: string, width: number): string {
 }
 
 function length(text: string): number {
-  return [...text].length
+  return Array.from(text).length
 }

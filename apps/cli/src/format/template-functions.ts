@@ -20,7 +20,7 @@ export const FUNCTIONS: Readonly<Record<string, TemplateFunction>> = {
     const value = goString(text)
     return value === '' ? value : ' '.repeat(Number(before)) + value + ' '.repeat(Number(after))
   },
-  truncate: (text, length) => [...goString(text)].slice(0, Number(length)).join(''),
+  truncate: (text, length) => Array.from(goString(text)).slice(0, Number(length)).join(''),
   // Go's. `and` and `or` are evaluated lazily by the executor; these serve pipelines.
   and: (...args) => args.find((value) => !isTrue(value)) ?? args.at(-1),
   or: (...args) => args.find(isTrue) ?? args.at(-1),
@@ -70,7 +70,7 @@ const HTML: Readonly<Record<string, string>> = {
 
 /** Go's strings.Split: an empty separator splits into characters. */
 function splitText(text: string, separator: string): string[] {
-  return separator === '' ? [...text] : text.split(separator)
+  return separator === '' ? Array.from(text) : text.split(separator)
 }
 
 function listOf(value: unknown): unknown[] {

@@ -1,3 +1,4 @@
+import { messageOf } from '../error-message.ts'
 import { goString, isTrue, typeName } from './go-values.ts'
 import { FUNCTIONS, type TemplateFunction } from './template-functions.ts'
 import {
@@ -266,7 +267,7 @@ class Execution {
       return callee(...args)
     } catch (error) {
       if (error instanceof TemplateExecutionError) throw error
-      const message = error instanceof Error ? error.message : String(error)
+      const message = messageOf(error)
       throw this.#error(
         at,
         message.startsWith('error calling') ? message : `error calling ${name}: ${message}`,

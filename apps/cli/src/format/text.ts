@@ -1,6 +1,6 @@
 /** Cuts to a width and says so with `…` (docker/cli formatter.Ellipsis). */
 export function ellipsis(text: string, width: number): string {
-  const characters = [...text]
+  const characters = Array.from(text)
   if (characters.length <= width) return text
   return width <= 1
     ? characters.slice(0, width).join('')

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { messageOf } from '../error-message.ts'
 
 /** Reads a file that the user named. Throws with Go's text: `open /nope: no such file or directory`. */
 export function readUserFile(path: string): Buffer {
@@ -11,7 +12,7 @@ export function readUserFile(path: string): Buffer {
 
 export function fileError(operation: string, path: string, error: unknown): Error {
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-  const reason = REASONS[code] ?? (error instanceof Error ? error.message : String(error))
+  const reason = REASONS[code] ?? messageOf(error)
   return new Error(`${operation} ${path}: ${reason}`, { cause: error })
 }
 

@@ -1,3 +1,4 @@
+import { messageOf } from '../error-message.ts'
 import { readUserFile } from './open-file.ts'
 
 /** `--security-opt`: what the client resolves. Throws an Error with Docker's text. */
@@ -31,15 +32,11 @@ function readProfile(path: string): string {
   try {
     text = readUserFile(path).toString()
   } catch (error) {
-    throw new Error(
-      `opening seccomp profile (${path}) failed: ${error instanceof Error ? error.message : error}`,
-    )
+    throw new Error(`opening seccomp profile (${path}) failed: ${messageOf(error)}`)
   }
   try {
     return JSON.stringify(JSON.parse(text))
   } catch (error) {
-    throw new Error(
-      `compacting json for seccomp profile (${path}) failed: ${error instanceof Error ? error.message : error}`,
-    )
+    throw new Error(`compacting json for seccomp profile (${path}) failed: ${messageOf(error)}`)
   }
 }
