@@ -1,5 +1,5 @@
 import { EngineError, isErrno } from '@ctr/errdefs'
-import { thawCgroup } from '@ctr/linux'
+import { signalProcess, thawCgroup } from '@ctr/linux'
 import { parseSignal, signalName } from '@ctr/oci'
 import type { Engine } from '../engine.ts'
 import type { ContainerRecord } from './container.ts'
@@ -62,10 +62,6 @@ export async function sendSignal(
   intent: { readonly endsPolicy: boolean; readonly killAtNs: bigint },
 ): Promise<void> {
   const { id, state } = container
-  const connection = engine.shims.get(id)
-  if (connection === undefined) {
-    throw new EngineError('INTERNAL', `container ${id} has no shim`)
-  }
   const bookkeeping = {
     ...container.bookkeeping,
     isManuallyStopped: true,
@@ -77,7 +73,7 @@ export async function sendSignal(
     engine.events.add(containerEvent(container, 'kill', { signal: String(signal) }))
   })
   try {
-    await connection.signal(signal)
+    await deliver(engine, container, signal)
   } catch (error) {
     // It has ended by itself meanwhile; the exit is on its way.
     if (!isErrno(error, 'ESRCH', 'EPIPE', 'ECONNRESET')) {
@@ -92,6 +88,17 @@ export async function sendSignal(
       engine.containers.change(id, { state: { ...state, status: 'running' } })
     })
   }
+}
+
+/** By the shim; if that does not answer (see recover.ts), to the process itself. */
+async function deliver(engine: Engine, container: ContainerRecord, signal: number): Promise<void> {
+  const connection = engine.shims.get(container.id)
+  if (connection !== undefined) {
+    await connection.signal(signal)
+    return
+  }
+  const { state } = container
+  if (isAlive(state)) signalProcess(state.pid, state.startTime, signal)
 }
 
 /** Between two runs there is nothing to signal: the next one does not come. */

@@ -111,6 +111,8 @@ async function settleContainer(engine: Engine, id: string, probe: Probe): Promis
       adopt(engine, container, probe.connection)
       return
     case 'ended':
+      // The killed engine may have recorded the exit and not have come to remove the directory.
+      if (container.state.finishedAtNs === probe.record.finishedAtNs) break
       if (!isAlive(container.state)) recordLateStart(engine, container, probe.record.finishedAtNs)
       await recordExit(engine, engine.containers.get(id), probe.record)
       break
@@ -164,8 +166,11 @@ function recordLateStart(
 
 async function recoverExec(engine: Engine, id: string): Promise<void> {
   const exec = engine.execs.get(id)
-  if (exec.state.status === 'exited') return
   const runtimeDir = execRuntimeDir(engine.config, id)
+  if (exec.state.status === 'exited') {
+    await removeRuntimeDir(runtimeDir)
+    return
+  }
   await withDeadline(engine, id, runtimeDir, async (probe) => {
     if (engine.execs.find(id) === undefined) return
     if (probe.kind === 'running') {

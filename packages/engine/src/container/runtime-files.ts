@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import { hostsFile, pointsToSystemdStub, resolvConf, SYSTEMD_RESOLVED_FILE } from '@ctr/network'
 import type { Engine } from '../engine.ts'
 import type { ContainerRecord } from './container.ts'
@@ -17,8 +17,8 @@ export function writeRuntimeFiles(
   const { config, hostConfig } = container
   const isHost = mode.kind === 'host'
   const gateway = engine.networks.hostGateway
-  writeFileSync(container.hostnamePath, `${o.hostname}\n`)
-  writeFileSync(
+  writePublic(container.hostnamePath, `${o.hostname}\n`)
+  writePublic(
     container.hostsPath,
     hostsFile({
       hostname: o.hostname,
@@ -29,7 +29,7 @@ export function writeRuntimeFiles(
       ...(isHost ? { hostFile: readHostFile('/etc/hosts') } : {}),
     }),
   )
-  writeFileSync(
+  writePublic(
     container.resolvConfPath,
     resolvConf({
       hostFile: readHostResolvConf(),
@@ -40,6 +40,12 @@ export function writeRuntimeFiles(
       hasIpv6: o.addresses.some((address) => address.includes(':')),
     }),
   )
+}
+
+/** Every user of the container reads them, whatever the engine's umask is. */
+function writePublic(path: string, text: string): void {
+  writeFileSync(path, text)
+  chmodSync(path, 0o644)
 }
 
 function nonEmpty(

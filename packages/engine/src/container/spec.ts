@@ -31,6 +31,8 @@ export interface SpecInput {
   readonly user: ResolvedUser
   readonly devices: ContainerDevices
   readonly blockIO: RuntimeBlockIO | undefined
+  /** Of the driver `local`, by name of the volume: type, device, o. Empty for a plain directory. */
+  readonly volumeOptions: (name: string) => Readonly<Record<string, string>>
   /** PIDs of the containers whose namespaces are shared, by kind (`--network container:X`, …). */
   readonly joined: Readonly<Partial<Record<NamespaceType, number>>>
   /** Name that the process sees: the own one, or that of the container whose network is shared. */
@@ -167,7 +169,9 @@ function compileMounts(input: SpecInput): RuntimeMount[] {
   const { container } = input
   const { hostConfig } = container
   const own = [
-    ...container.mounts.map((mount) => runtimeMount(mount, input.host)),
+    ...container.mounts.map(
+      (mount) => deviceVolume(mount, input.volumeOptions) ?? runtimeMount(mount, input.host),
+    ),
     ...Object.entries(hostConfig.Tmpfs ?? {}).map(([path, options]) => tmpfs(path, options, false)),
   ]
   const destinations = new Set(own.map((mount) => mount.destination))
@@ -224,6 +228,23 @@ function runtimeMount(mount: MountPoint, host: HostFacts): RuntimeMount {
       const options = [bind, propagation, access(mount, host)]
       return { destination, type: 'bind', source, options }
     }
+  }
+}
+
+/** A volume with options is mounted for each container by itself: what mount(8) would do, no directory of ours. */
+function deviceVolume(
+  mount: MountPoint,
+  optionsOf: SpecInput['volumeOptions'],
+): RuntimeMount | undefined {
+  const { device, type = 'none', o = '' } = optionsOf(mount.name ?? '')
+  if (mount.type !== 'volume' || device === undefined) return undefined
+  const words = o.split(',').filter((word) => word !== '')
+  const isBind = words.includes('bind') || words.includes('rbind')
+  return {
+    destination: mount.destination,
+    type: isBind ? 'bind' : type,
+    source: device,
+    options: [...words, ...(isBind ? ['rprivate'] : []), ...(mount.readOnly ? ['ro'] : [])],
   }
 }
 

@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs'
-import { mkdir, rm } from 'node:fs/promises'
+import { chmod, mkdir, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { EngineError, isErrno } from '@ctr/errdefs'
 import { compileSeccomp } from '@ctr/linux'
 import { type EndpointPlan, portConflictError } from '@ctr/network'
@@ -60,6 +61,7 @@ export async function startInQueue(
   id: string,
   options: QueuedStart,
 ): Promise<void> {
+  if (engine.isClosing()) throw new EngineError('UNAVAILABLE', 'the engine is ending')
   const container = engine.containers.get(id)
   assertCanStart(container, options.cause)
   const attachments = engine.pendingAttachments.take(id)
@@ -228,6 +230,7 @@ export function compileContainerSpec(
     user: resolveContainerUser(engine, container, container.config.User ?? ''),
     devices: resolveDevices(container.hostConfig),
     blockIO: resolveBlockIo(container.hostConfig),
+    volumeOptions: (name) => engine.volumes.find(name)?.options ?? {},
     joined: joinedPids(engine, container),
     hostname,
     noNewPrivileges: engine.config.noNewPrivileges,
@@ -303,7 +306,8 @@ async function makeBindSources(container: ContainerRecord): Promise<void> {
   for (const mount of container.mounts) {
     if (mount.type !== 'bind' || !mount.createSource) continue
     try {
-      await mkdir(mount.source, { recursive: true, mode: 0o755 })
+      const first = await mkdir(mount.source, { recursive: true })
+      if (first !== undefined) await makePublic(first, mount.source)
     } catch (cause) {
       // EEXIST: a file, which is as good a source.
       if (isErrno(cause, 'EEXIST')) continue
@@ -314,6 +318,11 @@ async function makeBindSources(container: ContainerRecord): Promise<void> {
       )
     }
   }
+}
+
+/** The directories from `first` down to `last` were made here: 0755, whatever the engine's umask is. */
+async function makePublic(first: string, last: string): Promise<void> {
+  for (let path = last; path.length >= first.length; path = dirname(path)) await chmod(path, 0o755)
 }
 
 const EADDRINUSE = 'EADDRINUSE'

@@ -374,6 +374,10 @@ function validateModes(hostConfig: HostConfig): void {
   if (score < -1000 || score > 1000) {
     throw invalid(`Invalid value ${score}, range for oom score adj is [-1000, 1000]`)
   }
+  const parent = hostConfig.CgroupParent ?? ''
+  if (parent.split('/').includes('..') || parent.includes('\0')) {
+    throw invalid(`invalid cgroup parent: ${parent}`)
+  }
   const cgroupns = hostConfig.CgroupnsMode ?? ''
   if (!['', 'host', 'private'].includes(cgroupns)) {
     throw invalid(`invalid cgroup namespace mode: ${cgroupns}`)

@@ -41,9 +41,7 @@ export async function startExec(
   const exec = engine.execs.get(reference)
   const container = engine.containers.get(exec.containerId)
   assertCanExec(container)
-  if (exec.state.status !== 'created' || engine.startingExecs.has(exec.id)) {
-    throw new EngineError('CONFLICT', `exec command ${exec.id} has already been started`)
-  }
+  assertNotStarted(engine, exec)
   engine.startingExecs.add(exec.id)
   if (options.detach) {
     await runExec(engine, exec, options, [])
@@ -69,6 +67,15 @@ export async function startExec(
     stream: promise,
     failure,
     close: () => undefined,
+  }
+}
+
+function assertNotStarted(engine: Engine, exec: Exec): void {
+  if (exec.state.status === 'exited') {
+    throw new EngineError('CONFLICT', `Error: Exec command ${exec.id} has already run`)
+  }
+  if (exec.state.status === 'running' || engine.startingExecs.has(exec.id)) {
+    throw new EngineError('CONFLICT', `Error: Exec command ${exec.id} is already running`)
   }
 }
 

@@ -9,7 +9,7 @@ import { mountRootfs } from '../container/rootfs.ts'
 import type { Engine } from '../engine.ts'
 import { copyTree, isEmptyDirectory } from './copy-tree.ts'
 
-type Deps = Pick<Engine, 'config' | 'spawner' | 'containers'>
+type Deps = Pick<Engine, 'config' | 'spawner' | 'containers' | 'volumes'>
 
 /**
  * Fills the empty volumes of a new container with what its image has at their mount points, as Docker does at creation.
@@ -23,6 +23,8 @@ export async function copyUp(
   const empty: MountPoint[] = []
   for (const mount of container.mounts) {
     if (mount.type !== 'volume' || !mount.copyUp) continue
+    // Not a directory of ours: see deviceVolume in container/spec.ts.
+    if (engine.volumes.find(mount.name ?? '')?.options['device'] !== undefined) continue
     if (await isEmptyDirectory(mount.source)) empty.push(mount)
   }
   if (empty.length === 0) return

@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto'
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { randomBytes, randomUUID } from 'node:crypto'
+import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { EngineError } from '@ctr/errdefs'
 import type { Engine } from '../engine.ts'
@@ -19,7 +19,7 @@ export const PENDING_MARK = '.pending'
 
 /** Idempotent: an existing volume is given back; CONFLICT when the driver options differ. */
 export async function createVolume(
-  engine: Pick<Engine, 'volumes' | 'events' | 'clock' | 'queues'>,
+  engine: Pick<Engine, 'volumes' | 'events' | 'clock' | 'queues' | 'config'>,
   request: VolumeRequest,
 ): Promise<Volume> {
   const volume = newVolume(engine, request)
@@ -101,19 +101,24 @@ function sorted(options: Readonly<Record<string, string>>): [string, string][] {
   return Object.entries(options).sort(([a], [b]) => (a < b ? -1 : 1))
 }
 
-/** Before the row; a crash in between leaves a marked directory. */
+/** Before the row. It appears with its mark, by a rename: a crash leaves it marked, or in tmp/. */
 export async function makeVolumeDirectory(
-  engine: Pick<Engine, 'volumes'>,
+  engine: Pick<Engine, 'volumes' | 'config'>,
   volume: Volume,
 ): Promise<void> {
   const directory = engine.volumes.directory(volume.name)
+  const staging = join(engine.config.dataRoot, 'tmp', `volume-${randomUUID()}`)
   try {
-    await mkdir(directory, { mode: 0o701 })
+    await mkdir(join(staging, '_data'), { recursive: true })
+    // Whatever the engine's umask is.
+    await chmod(join(staging, '_data'), 0o755)
+    await chmod(staging, 0o701)
+    await writeFile(join(staging, PENDING_MARK), '')
+    await rename(staging, directory)
   } catch (cause) {
+    await rm(staging, { recursive: true, force: true })
     throw new EngineError('INTERNAL', `create ${volume.name}: cannot make ${directory}`, { cause })
   }
-  await writeFile(join(directory, PENDING_MARK), '')
-  await mkdir(volume.mountpoint, { mode: 0o755 })
 }
 
 /** After the row. */
