@@ -10,6 +10,7 @@ import type { ContainerRegistry } from './container/registry.ts'
 import type { Waiters } from './container/waiters.ts'
 import type { EventLog } from './events.ts'
 import type { ExecRegistry } from './exec/registry.ts'
+import type { FilesystemAccess } from './filesystem/access.ts'
 import type { Logger } from './logger.ts'
 import type { SerialQueues } from './queue.ts'
 import type { VolumeRegistry } from './volume/registry.ts'
@@ -39,6 +40,7 @@ export interface Engine extends AsyncDisposable {
   readonly volumes: VolumeRegistry
   readonly queues: SerialQueues
   readonly waiters: Waiters
+  readonly filesystem: FilesystemAccess
   readonly pendingAttachments: PendingAttachments
   /** Control connections of the shims of running containers and execs, by id. */
   readonly shims: Map<string, ShimConnection>

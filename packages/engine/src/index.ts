@@ -43,6 +43,14 @@ export { getExec, resizeExec, signalExec } from './exec/control.ts'
 export { createExec } from './exec/create.ts'
 export type { Exec, ExecState } from './exec/registry.ts'
 export { type ExecSession, type ExecStartOptions, startExec } from './exec/start.ts'
+export {
+  type ExtractOptions,
+  extractArchive,
+  readArchive,
+  statPath,
+} from './filesystem/archive.ts'
+export { type Change, containerChanges } from './filesystem/changes.ts'
+export { exportContainer } from './filesystem/export.ts'
 export { type ImportRequest, importImage } from './image/import.ts'
 export { loadImages } from './image/load.ts'
 export { pruneImages } from './image/prune.ts'

@@ -26,6 +26,7 @@ import { BackgroundWork, type Engine } from './engine.ts'
 import { EventLog } from './events.ts'
 import { ExecRegistry } from './exec/registry.ts'
 import type { Logger } from './logger.ts'
+import { FilesystemAccess } from './filesystem/access.ts'
 import { SerialQueues } from './queue.ts'
 import { VolumeRegistry } from './volume/registry.ts'
 
@@ -63,6 +64,7 @@ export async function openEngine(
   const images = stack.use(
     openImages({ dataRoot: config.dataRoot, store, log, registries: config.registries }),
   )
+  const filesystem = stack.use(new FilesystemAccess())
   images.reconcile()
   const networks = await openNetworks({
     store,
@@ -101,6 +103,7 @@ export async function openEngine(
     pendingAttachments: new PendingAttachments(),
     shims: new Map(),
     timers: new Map(),
+    filesystem,
     restarting: new Set(),
     startingExecs: new Set(),
     background,

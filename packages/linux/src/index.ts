@@ -65,4 +65,4 @@ export {
   tryLock,
   umount,
 } from './syscalls.ts'
-export { lgetxattr, llistxattr, lsetxattr, type PathBytes } from './xattr.ts'
+export { fsetxattr, lgetxattr, llistxattr, lsetxattr, type PathBytes } from './xattr.ts'

@@ -8,6 +8,9 @@ const lgetxattrC = libc.func(
 const lsetxattrC = libc.func(
   'int lsetxattr(const char *path, const char *name, const void *value, size_t size, int flags)',
 )
+const fsetxattrC = libc.func(
+  'int fsetxattr(int fd, const char *name, const void *value, size_t size, int flags)',
+)
 
 const ERANGE = 34
 const ENODATA = 61
@@ -56,6 +59,11 @@ export function lsetxattr(path: PathBytes, name: string, value: Uint8Array): voi
   if (lsetxattrC(cString(path), name, value, value.length, 0) !== 0) {
     throw lastError('lsetxattr', `${String(path)} ${name}`)
   }
+}
+
+/** Sets one attribute of an open file. fsetxattr(2) */
+export function fsetxattr(fd: number, name: string, value: Uint8Array): void {
+  if (fsetxattrC(fd, name, value, value.length, 0) !== 0) throw lastError('fsetxattr', name)
 }
 
 /** koffi passes a string as UTF-8 and a buffer as it is: the latter needs its NUL. */

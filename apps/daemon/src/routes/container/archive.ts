@@ -46,9 +46,10 @@ export const extractArchiveRoute = route({
   },
 })
 
+/** Docker's text, without its space. */
 function required(path: string | undefined): string {
   if (path !== undefined) return path
-  throw new EngineError('INVALID_ARGUMENT', 'missing required parameter: "path"')
+  throw new EngineError('INVALID_ARGUMENT', 'bad parameter: pathcannot be empty')
 }
 
 function setStatHeader(setHeader: Call['setHeader'], stat: PathStat): void {

@@ -1,6 +1,10 @@
 import { FilesystemChange, Type } from '@ctr/api'
-import { containerChanges } from '@ctr/engine'
+import { type Change, containerChanges } from '@ctr/engine'
 import { route } from '../../http/route.ts'
+
+const KIND_NUMBER: Readonly<Record<Change['kind'], number>> = { modified: 0, added: 1, deleted: 2 }
+
+const KINDS: Readonly<Record<Change['kind'], number>> = { modified: 0, added: 1, deleted: 2 }
 
 export const containerChangesRoute = route({
   method: 'GET',
@@ -9,6 +13,6 @@ export const containerChangesRoute = route({
   response: Type.Array(FilesystemChange),
   handle: async ({ engine }, { id }) => {
     const changes = await containerChanges(engine, id)
-    return changes.map(({ path, kind }) => ({ Path: path, Kind: kind }))
+    return changes.map(({ path, kind }) => ({ Path: path, Kind: KIND_NUMBER[kind] }))
   },
 })

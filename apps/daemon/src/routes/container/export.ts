@@ -9,7 +9,7 @@ export const exportContainerRoute = route({
   status: 200,
   handle: async ({ engine }, { id, openOutput }) => {
     const stream = await exportContainer(engine, id)
-    await pipeline(stream, await openOutput('application/x-tar'))
+    await pipeline(stream, await openOutput('application/octet-stream'))
     return undefined
   },
 })

@@ -1,0 +1,45 @@
+import type { BigIntStats } from 'node:fs'
+import { isErrno } from '@ctr/errdefs'
+import type { NewEntry } from '@ctr/images'
+import { lgetxattr, llistxattr } from '@ctr/linux'
+
+/** Labels and measurements of this host, and what overlay keeps for itself, mean nothing elsewhere. */
+const LOCAL_XATTR = /^(?:trusted\.overlay\.|security\.(?:selinux|ima|evm)$)/
+
+export function isLocalXattr(name: string): boolean {
+  return LOCAL_XATTR.test(name)
+}
+
+/** Owner, mode and time of a member of an archive. */
+export function toEntry(path: string, type: NewEntry['type'], stats: BigIntStats): NewEntry {
+  const nanoseconds = ((stats.mtimeNs % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n
+  return {
+    path,
+    type,
+    mode: Number(stats.mode & 0o7777n),
+    uid: Number(stats.uid),
+    gid: Number(stats.gid),
+    mtimeSeconds: Number((stats.mtimeNs - nanoseconds) / 1_000_000_000n),
+    mtimeNanoseconds: Number(nanoseconds),
+  }
+}
+
+/** Extended attributes of `path`, a symlink itself, that make sense elsewhere. */
+export function xattrsOf(path: string | Buffer): Map<string, Buffer> | undefined {
+  try {
+    const names = llistxattr(path).filter((name) => !LOCAL_XATTR.test(name))
+    if (names.length === 0) return undefined
+    const xattrs = new Map<string, Buffer>()
+    for (const name of names) {
+      const value = lgetxattr(path, name)
+      if (value !== undefined) xattrs.set(name, value)
+    }
+    return xattrs
+  } catch (error) {
+    // Filesystems of the kernel (proc, sysfs) and changes between the calls.
+    if (isErrno(error, 'ENOENT', 'ERANGE', 'ENODATA', 'EACCES', 'EPERM', 'ENOTSUP', 'EOPNOTSUPP')) {
+      return undefined
+    }
+    throw error
+  }
+}

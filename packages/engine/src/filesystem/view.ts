@@ -1,0 +1,309 @@
+import { join } from 'node:path'
+import { EngineError, isErrno } from '@ctr/errdefs'
+import { isProcess, type MountFact, readMountInfo } from '@ctr/linux'
+import { BIND_RECURSIVE, type Op, type Program, ShimError, type ShimTask } from '@ctr/shim'
+import type { ContainerRecord } from '../container/container.ts'
+import { noSuchContainer } from '../container/registry.ts'
+import { relativeTo, rootfsMountpoint } from '../container/rootfs.ts'
+import { isAlive } from '../container/state.ts'
+import { waitContainer } from '../container/wait.ts'
+import type { Engine } from '../engine.ts'
+
+/**
+ * A container's filesystem, held for a while by a task process in the right mount namespace. `mounted`: with its
+ * volumes, and of a running container everything that it sees. `layers`: its root filesystem alone.
+ */
+export interface View extends AsyncDisposable {
+  readonly container: ContainerRecord
+  /**
+   * The root directory, through /proc/PID/root. What is below belongs to the container, which may change it at any
+   * time: open paths with openInRoot only.
+   */
+  readonly rootPath: string
+  /** Whose /proc/PID/mountinfo describes it. */
+  readonly pid: number
+}
+
+export type ViewKind = 'mounted' | 'layers'
+
+/** linux/sched.h, linux/mount.h, sys/mount.h */
+const CLONE_NEWNS = 0x00020000n
+const MS_PRIVATE = 1n << 18n
+const MS_REC = 1n << 14n
+const MNT_DETACH = 2
+const MOUNT_ATTR_RDONLY = 1n
+/** Each is one operation of a program, which has at most 16384. */
+const MAX_MOUNTS = 10_000
+const EXIT_DEADLINE_MS = 10_000
+
+/** CONFLICT while it is being removed. Dispose the view when everything opened below it is closed. */
+export async function openView(
+  engine: Engine,
+  reference: string,
+  kind: ViewKind,
+  purpose: string,
+): Promise<View> {
+  const { id } = engine.containers.get(reference)
+  for (;;) {
+    try {
+      return await tryOpenView(engine, id, kind, purpose)
+    } catch (error) {
+      if (!(error instanceof ProcessGone)) throw error
+      // It has just exited: the engine will hear of it, and then it is a stopped container.
+      await waitContainer(engine, id, 'not-running', AbortSignal.timeout(EXIT_DEADLINE_MS))
+    }
+  }
+}
+
+async function tryOpenView(
+  engine: Engine,
+  id: string,
+  kind: ViewKind,
+  purpose: string,
+): Promise<View> {
+  await using stack = new AsyncDisposableStack()
+  const base = stack.use(await acquireBase(engine, id, purpose))
+  const { container } = base
+  if (base.kind === 'stopped') {
+    const mountpoint = rootfsMountpoint(engine)
+    const pid =
+      kind === 'layers'
+        ? base.pid
+        : stack.use(await engine.spawner.task(mountVolumes(engine, container, base.pid))).pid
+    return view(container, pid, mountpoint, stack.move())
+  }
+  const program = kind === 'layers' ? bareRoot(base.pid) : enterMounts(base.pid)
+  const task = stack.use(await taskOn(engine, base, program))
+  return view(container, task.pid, '', stack.move())
+}
+
+function view(
+  container: ContainerRecord,
+  pid: number,
+  mountpoint: string,
+  stack: AsyncDisposableStack,
+): View {
+  return {
+    container,
+    pid,
+    rootPath: `/proc/${pid}/root${mountpoint}`,
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  }
+}
+
+class ProcessGone extends Error {}
+
+/** The pid is checked after the namespace was joined: if the process is still that one, so was it then. */
+async function taskOn(
+  engine: Engine,
+  base: Extract<Base, { kind: 'running' }>,
+  program: Program,
+): Promise<ShimTask> {
+  let task: ShimTask
+  try {
+    task = await engine.spawner.task(program)
+  } catch (error) {
+    if (error instanceof ShimError && !isProcess(base.pid, base.startTime)) throw new ProcessGone()
+    throw error
+  }
+  if (isProcess(base.pid, base.startTime)) return task
+  await task[Symbol.asyncDispose]()
+  throw new ProcessGone()
+}
+
+const SLOT = 0
+
+function joinMountNamespace(pid: number): Op[] {
+  return [
+    { op: 'open', slot: SLOT, path: `/proc/${pid}/ns/mnt` },
+    { op: 'clone', flags: 0n, cgroup: '' },
+    { op: 'setns', slot: SLOT, type: CLONE_NEWNS },
+  ]
+}
+
+/** A process beside the container's, which also keeps its mounts together when it exits meanwhile. */
+function enterMounts(pid: number): Program {
+  return [...joinMountNamespace(pid), { op: 'hold', side: 'child' }]
+}
+
+/** A copy of the container's mounts, of which only the root stays. */
+function bareRoot(pid: number): Program {
+  return [
+    ...joinMountNamespace(pid),
+    { op: 'unshare', flags: CLONE_NEWNS },
+    { op: 'propagation', path: '/', flags: MS_PRIVATE | MS_REC },
+    ...mountsOnRoot(pid).map(
+      (mount): Op => ({
+        op: 'umount',
+        side: 'child',
+        optional: true,
+        path: mount.mountpoint,
+        flags: MNT_DETACH,
+      }),
+    ),
+    { op: 'hold', side: 'child' },
+  ]
+}
+
+function mountsOnRoot(pid: number): MountFact[] {
+  let mounts: MountFact[]
+  try {
+    mounts = readMountInfo(pid)
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ESRCH', 'EINVAL')) throw new ProcessGone()
+    throw error
+  }
+  const root = mounts.findLast((mount) => mount.mountpoint === '/')
+  const own = mounts.filter((mount) => mount.parentId === root?.id && mount !== root)
+  if (own.length > MAX_MOUNTS)
+    throw new EngineError('CONFLICT', 'the container has too many mounts')
+  return own
+}
+
+/** A copy of the base's mounts with the container's binds and volumes in their places. */
+function mountVolumes(engine: Engine, container: ContainerRecord, basePid: number): Program {
+  const readOnlyRoot = container.hostConfig.ReadonlyRootfs === true
+  const binds = [
+    ...container.mounts
+      .filter((mount) => mount.type !== 'tmpfs')
+      .map((mount) => ({
+        source: mount.subpath === '' ? mount.source : `${mount.source}/${mount.subpath}`,
+        target: mount.destination,
+        readOnly: mount.readOnly,
+        flags: mount.isRecursive ? BIND_RECURSIVE : 0,
+      })),
+    ...[
+      { source: container.resolvConfPath, target: '/etc/resolv.conf' },
+      { source: container.hostnamePath, target: '/etc/hostname' },
+      { source: container.hostsPath, target: '/etc/hosts' },
+    ].map((file) => ({ ...file, readOnly: readOnlyRoot, flags: 0 })),
+  ].sort((a, b) => a.target.split('/').length - b.target.split('/').length)
+  return [
+    ...joinMountNamespace(basePid),
+    { op: 'unshare', flags: CLONE_NEWNS },
+    { op: 'root', path: rootfsMountpoint(engine) },
+    ...binds.map(
+      (bind): Op => ({
+        op: 'bind',
+        // A host directory may have gone since the container ran: then its mount point is seen.
+        optional: true,
+        source: bind.source,
+        target: bind.target,
+        flags: bind.flags,
+        attr: bind.readOnly ? MOUNT_ATTR_RDONLY : 0n,
+        propagation: MS_PRIVATE,
+      }),
+    ),
+    { op: 'hold', side: 'child' },
+  ]
+}
+
+/** Where a view begins: the namespace of the running container, or one with the mounted overlay of a stopped one. */
+type Base = AsyncDisposable & { readonly container: ContainerRecord } & (
+    | { readonly kind: 'running'; readonly pid: number; readonly startTime: bigint }
+    | { readonly kind: 'stopped'; readonly pid: number }
+  )
+
+interface Hold {
+  users: number
+  readonly ready: Promise<Base>
+  readonly release: () => void
+}
+
+/** Overlays of stopped containers that are mounted now (or about to be), by container id. */
+export type Holds = Map<string, Hold>
+
+/**
+ * An overlay must not be mounted twice, so while a stopped container is looked at its queue is kept: it starts when the
+ * last user has gone. Those who come meanwhile share the mount; otherwise `cp c:/a - | cp - c:/b` would wait for itself.
+ */
+async function acquireBase(engine: Engine, id: string, purpose: string): Promise<Base> {
+  const hold = engine.filesystem.holds.get(id) ?? newHold(engine, id, purpose)
+  hold.users += 1
+  const release = async (): Promise<void> => {
+    hold.users -= 1
+    if (hold.users === 0) hold.release()
+  }
+  try {
+    return { ...(await hold.ready), [Symbol.asyncDispose]: release }
+  } catch (error) {
+    await release()
+    throw error
+  }
+}
+
+function newHold(engine: Engine, id: string, purpose: string): Hold {
+  const { holds } = engine.filesystem
+  const ready = Promise.withResolvers<Base>()
+  const released = Promise.withResolvers<void>()
+  const forget = (): void => {
+    if (holds.get(id) === hold) holds.delete(id)
+  }
+  const hold: Hold = {
+    users: 0,
+    ready: ready.promise,
+    release: () => {
+      forget()
+      released.resolve()
+    },
+  }
+  holds.set(id, hold)
+  const job = engine.queues.run(id, async () => {
+    const container = accessibleContainer(engine, id, purpose)
+    const { state } = container
+    const noop = async (): Promise<void> => undefined
+    if (isAlive(state)) {
+      forget()
+      const { pid, startTime } = state
+      ready.resolve({ kind: 'running', container, pid, startTime, [Symbol.asyncDispose]: noop })
+      return
+    }
+    await using task = await engine.spawner.task(mountOverlay(engine, container))
+    ready.resolve({ kind: 'stopped', container, pid: task.pid, [Symbol.asyncDispose]: noop })
+    await released.promise
+  })
+  job.catch((error: unknown) => {
+    forget()
+    ready.reject(error)
+  })
+  return hold
+}
+
+function accessibleContainer(engine: Engine, id: string, purpose: string): ContainerRecord {
+  const container = engine.containers.byId(id)
+  if (container === undefined) throw noSuchContainer(id)
+  switch (container.state.status) {
+    case 'removing':
+      throw new EngineError(
+        'CONFLICT',
+        `You cannot ${purpose} container ${id} which is being removed`,
+      )
+    case 'dead':
+      throw new EngineError('CONFLICT', `You cannot ${purpose} container ${id} which is Dead`)
+    case 'created':
+    case 'running':
+    case 'paused':
+    case 'restarting':
+    case 'exited':
+      return container
+  }
+}
+
+/** With the options of a start: the upper directory is a layer on its own. See planRoot of @ctr/shim. */
+function mountOverlay(engine: Engine, container: ContainerRecord): Program {
+  const { dataRoot } = engine.config
+  const data = [
+    `lowerdir=${container.layers.join(':')}`,
+    `upperdir=${relativeTo(dataRoot, container.upperDir)}`,
+    `workdir=${relativeTo(dataRoot, container.workDir)}`,
+    'index=off',
+    'redirect_dir=nofollow',
+    'metacopy=off',
+  ].join(',')
+  return [
+    { op: 'clone', flags: CLONE_NEWNS, cgroup: '' },
+    { op: 'propagation', path: '/', flags: MS_PRIVATE | MS_REC },
+    { op: 'overlay', base: dataRoot, target: join(rootfsMountpoint(engine)), flags: 0n, data },
+    { op: 'hold', side: 'child' },
+  ]
+}
