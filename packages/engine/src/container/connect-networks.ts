@@ -5,7 +5,7 @@ import type { Engine } from '../engine.ts'
 import type { ContainerRecord } from './container.ts'
 import { type NetworkMode, parseNetworkMode } from './modes.ts'
 
-type Deps = Pick<Engine, 'networks'>
+type Deps = Pick<Engine, 'config' | 'networks'>
 
 /** The mode that holds: with `--bridge none` the default network is none. */
 export function effectiveNetworkMode(engine: Deps, container: ContainerRecord): NetworkMode {
@@ -23,6 +23,7 @@ export async function connectNetworks(
   if (mode.kind === 'container') return []
   const primary = mode.kind === 'network' ? mode.name : mode.kind
   const endpointConfigs = configsByNetwork(engine, container, primary)
+  const names = namesOf(engine, container)
   const plans: EndpointPlan[] = []
   for (const [network, config] of endpointConfigs) {
     plans.push(
@@ -31,6 +32,8 @@ export async function connectNetworks(
         containerName: container.name,
         network,
         aliases: config.Aliases ?? [],
+        links: config.Links ?? [],
+        ...names,
         requestedIp: config.IPAMConfig?.IPv4Address,
         requestedIpv6: config.IPAMConfig?.IPv6Address,
         macAddress: config.MacAddress ?? container.config.MacAddress,
@@ -41,6 +44,15 @@ export async function connectNetworks(
     )
   }
   return plans
+}
+
+/** What the resolver of its networks must know of a container. */
+export function namesOf(
+  engine: Pick<Engine, 'config'>,
+  { config, hostConfig }: ContainerRecord,
+): { hostname: string | undefined; nameservers: readonly string[] } {
+  const nameservers = hostConfig.Dns?.length ? hostConfig.Dns : engine.config.dns
+  return { hostname: config.Hostname, nameservers }
 }
 
 /** The primary network first; the networks that are named by id or alias are the same as by name. */

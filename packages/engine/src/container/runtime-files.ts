@@ -36,6 +36,7 @@ export function writeRuntimeFiles(
       nameservers: nonEmpty(hostConfig.Dns, engine.config.dns),
       search: nonEmpty(hostConfig.DnsSearch, engine.config.dnsSearch),
       options: nonEmpty(hostConfig.DnsOptions, engine.config.dnsOptions),
+      resolver: engine.networks.resolverOf(container.id),
       isHostNetwork: isHost,
       hasIpv6: o.addresses.some((address) => address.includes(':')),
     }),

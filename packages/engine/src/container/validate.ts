@@ -51,6 +51,7 @@ function validateConfig(config: ContainerConfig): void {
       throw invalid(`invalid environment variable: ${variable}`)
     }
   }
+  for (const port of Object.keys(config.ExposedPorts ?? {})) validatePort(port)
   for (const word of [...(config.Entrypoint ?? []), ...(config.Cmd ?? [])]) {
     if (word.includes('\0')) throw invalid('invalid argument: it contains a NUL byte')
   }
@@ -176,11 +177,18 @@ function validateExtraHost(entry: string): void {
   }
 }
 
+/** `80`, `80/udp` */
+function validatePort(port: string): void {
+  const [number = '', protocol = 'tcp', ...more] = port.split('/')
+  if (parsePort(number) === undefined || more.length > 0) {
+    throw invalid(`invalid port specification: "${port}"`)
+  }
+  if (!['tcp', 'udp', 'sctp'].includes(protocol)) throw invalid(`invalid proto: ${protocol}`)
+}
+
 function validatePortBindings(hostConfig: HostConfig): void {
   for (const [port, bindings] of Object.entries(hostConfig.PortBindings ?? {})) {
-    if (parsePort(port.split('/')[0] ?? '') === undefined) {
-      throw invalid(`invalid port specification: "${port}"`)
-    }
+    validatePort(port)
     for (const { HostPort = '', HostIp = '' } of bindings) {
       if (HostPort !== '' && !isPortRange(HostPort)) {
         throw invalid(`invalid port specification: "${HostPort}"`)
@@ -211,7 +219,8 @@ function isIp(text: string): boolean {
 function validateCapabilities(field: string, names: readonly string[]): void {
   for (const name of names) {
     if (/^(CAP_)?ALL$/i.test(name) || parseCapability(name) !== undefined) continue
-    throw invalid(`invalid ${field}: unknown capability: "${name}"`)
+    const shown = `CAP_${name.toUpperCase().replace(/^CAP_/, '')}`
+    throw invalid(`invalid ${field}: unknown capability: "${shown}"`)
   }
 }
 
