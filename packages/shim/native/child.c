@@ -34,6 +34,8 @@ static void await_turn(struct shim *s) {
  * the call, its end of the socket is closed: descriptors go before the death signal is sent (do_exit).
  */
 static void die_with_parent(struct shim *s) {
+  if (s->handover)
+    return; /* it is to outlive us; until it is handed over, it ends when it reads end-of-file */
   prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   struct pollfd p = {.fd = s->child_sync, .events = 0};
   if (poll(&p, 1, 0) > 0)
@@ -67,16 +69,21 @@ static int compare_ints(const void *a, const void *b) {
 
 /* Closes everything but what the child's operations use: the shim's sockets, logs and directories are not for it. */
 static void close_foreign(struct shim *s) {
-  int keepers[4 + 3 + SLOTS], n = 0;
+  int keepers[5 + 3 + SLOTS], n = 0;
   keepers[n++] = s->child_sync;
   keepers[n++] = s->join_pidfd;
   keepers[n++] = s->join_root;
+  keepers[n++] = s->fifo;
   for (int i = 0; i < 3; i++)
     keepers[n++] = s->child_stdio[i];
   for (int i = 0; i < SLOTS; i++)
     keepers[n++] = s->slots[i];
   qsort(keepers, (size_t)n, sizeof keepers[0], compare_ints);
   unsigned from = 3;
+  if (s->preserved) {
+    close(CALLER_FD);
+    from = PRESERVED_FROM + s->preserved;
+  }
   for (int i = 0; i < n; i++) {
     if (keepers[i] < (int)from)
       continue;
@@ -103,6 +110,21 @@ static void become_mapped_root(struct shim *s) {
   die_with_parent(s);
 }
 
+/* Behind the gate nobody listens any more; runc writes the same to the process's stderr. */
+static _Noreturn void die_alone(struct shim *s, int error) {
+  char line[256];
+  struct text t = text_in(line, sizeof line);
+  text_str(&t, "exec user process caused: ");
+  if (strcmp(s->step, "execve") != 0) {
+    text_str(&t, s->step);
+    text_str(&t, ": ");
+  }
+  text_str(&t, strerrordesc_np(error));
+  text_str(&t, "\n");
+  write_all(STDERR_FILENO, line, (size_t)(t.at - line));
+  _exit(1);
+}
+
 static void run_op(struct shim *s, uint32_t i) {
   const struct op *o = &s->program.ops[i];
   s->step = "";
@@ -112,6 +134,13 @@ static void run_op(struct shim *s, uint32_t i) {
     tell(s, SYNC_READY, i, 0, "");
     await_turn(s);
     return;
+  case OP_GATE:
+    error = prepare_exec(s, &s->program.ops[s->program.count - 1]);
+    if (!error) {
+      tell(s, SYNC_READY, i, 0, "");
+      error = op_gate(s);
+    }
+    break;
   case OP_HOLD:
     tell(s, SYNC_HELD, i, 0, "");
     for (;;)
@@ -123,6 +152,8 @@ static void run_op(struct shim *s, uint32_t i) {
     die_with_parent(s);
   if (!error)
     return;
+  if (s->gated)
+    die_alone(s, error);
   tell(s, o->optional ? SYNC_WARNING : SYNC_FAILED, i, (uint32_t)error, s->step);
   if (!o->optional)
     _exit(1);

@@ -164,6 +164,11 @@ static void attach(struct shim *s, struct conn *c, uint32_t flags) {
 }
 
 static void start(struct shim *s, struct conn *c) {
+  bool is_ours_no_more = s->handover && !s->foreground && (s->gated || s->phase == PHASE_RUNNING);
+  if (is_ours_no_more) {
+    result(s, c, 0);
+    release_child();
+  }
   if (s->phase != PHASE_READY) {
     result(s, c, EALREADY);
     return;
@@ -260,6 +265,8 @@ void close_conn(struct shim *s, struct conn *c) {
   if (!was_starter)
     return;
   s->starter = NULL;
+  if (s->handover)
+    caller_left(s);
   if (!s->supervised)
     abandon_task(s);
   end_expectation(s);

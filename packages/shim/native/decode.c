@@ -114,6 +114,8 @@ static bool check_values(const struct op *o) {
     return o->f[0].number > 0 && o->f[0].number % 8 == 0 && o->f[0].number / 8 <= 65535;
   case OP_USER:
     return o->f[2].number % 4 == 0 && o->f[2].number / 4 <= 65536;
+  case OP_HANDOVER:
+    return op_u32(o, 0) <= HANDOVER_FOREGROUND && op_u32(o, 1) <= 1024;
   case OP_LABEL:
     return !path_is_dotted(op_str(o, 0));
   case OP_EXEC:
@@ -132,6 +134,7 @@ static bool check_place(const struct program *p, uint32_t i, bool cloned) {
     return false;
   switch (o->code) {
   case OP_RUNTIME_DIR:
+  case OP_HANDOVER:
     return i == 0 && !o->optional;
   case OP_CLONE:
     return !cloned && !o->optional;
@@ -140,7 +143,13 @@ static bool check_place(const struct program *p, uint32_t i, bool cloned) {
   case OP_HOLD:
     return !supervised && last && !o->optional;
   case OP_WAIT_START:
-    return supervised && !o->optional;
+    return supervised && !is_handover(p) && !o->optional;
+  case OP_PAUSE:
+  case OP_GATE:
+    return is_handover(p) && !o->optional;
+  case OP_CONSOLE_SOCKET:
+  case OP_EXEC_FIFO:
+    return is_handover(p) && !cloned;
   case OP_LOG_JSON:
   case OP_STDIO:
   case OP_EXPECT_ATTACH:
@@ -193,7 +202,11 @@ int decode_program(const uint8_t *data, size_t size, struct program *program, ui
 }
 
 bool is_supervised(const struct program *program) {
-  return program->ops[0].code == OP_RUNTIME_DIR;
+  return program->ops[0].code == OP_RUNTIME_DIR || is_handover(program);
+}
+
+bool is_handover(const struct program *program) {
+  return program->ops[0].code == OP_HANDOVER;
 }
 
 static void print_op(const struct op_spec *spec) {

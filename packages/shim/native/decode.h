@@ -56,6 +56,8 @@ int decode_program(const uint8_t *data, size_t size, struct program *program, ui
 /* Next string of a strs field: *at starts as f.bytes. */
 const char *next_str(const uint8_t **at);
 bool is_supervised(const struct program *program);
+/* The program of `ctr-shim run`: its process is handed over to whoever called. Supervised as well. */
+bool is_handover(const struct program *program);
 const struct op_spec *op_spec(uint16_t code);
 void print_protocol(void);
 

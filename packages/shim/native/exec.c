@@ -74,6 +74,8 @@ static void use_own_null(int target) {
 }
 
 static int install_stdio(struct shim *s) {
+  if (s->stdio_flags & STDIO_INHERIT && s->pty_slave < 0)
+    return 0; /* in place since the caller started us */
   for (int i = 0; i < 3; i++) {
     int fd = s->pty_slave >= 0 ? s->pty_slave : s->child_stdio[i];
     if (fd < 0)
@@ -150,6 +152,10 @@ int prepare_exec(struct shim *s, const struct op *o) {
   int error = install_stdio(s);
   if (error)
     return error;
+  s->step = "preserved descriptors";
+  error = install_preserved(s);
+  if (error)
+    return error;
   error = look_up(s, op_first(o, 0), path_of(o));
   if (error)
     return error;
@@ -159,7 +165,7 @@ int prepare_exec(struct shim *s, const struct op *o) {
   if (!args || !s->env)
     return ENOMEM;
   /* All are close-on-exec already; this is the second lock. The sync socket must live until execve. */
-  close_range(3, UINT_MAX, CLOSE_RANGE_CLOEXEC);
+  close_range(3 + s->preserved, UINT_MAX, CLOSE_RANGE_CLOEXEC);
   s->args = args;
   announce_exec(s);
   return 0;

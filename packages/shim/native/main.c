@@ -1,6 +1,7 @@
 /*
  * ctr-shim: `ctr-shim spawner SOCKET` serves the daemon; each connection becomes a process of its own that runs
- * serve(): read the start message, run the program, supervise. `ctr-shim --print-protocol` prints both tables.
+ * serve(): read the start message, run the program, supervise. `ctr-shim run` serves one caller on descriptor 3.
+ * `ctr-shim --print-protocol` prints both tables.
  */
 #include "shim.h"
 
@@ -77,10 +78,16 @@ static void decode_or_fail(struct shim *s) {
   if (error)
     fail(s, bad, (uint32_t)error, "decode");
   s->supervised = is_supervised(&s->program);
+  s->handover = is_handover(&s->program);
+  if (s->handover) {
+    s->foreground = op_u32(&s->program.ops[0], 0) & HANDOVER_FOREGROUND;
+    s->preserved = op_u32(&s->program.ops[0], 1);
+  }
 }
 
 static void init_shim(struct shim *s) {
   s->dir = s->join_pidfd = s->join_root = s->own_pid_ns = s->pty_slave = s->root = s->oom_counter_fd = -1;
+  s->console_socket = s->fifo = s->relay.master = -1;
   s->listener.fd = s->sync.fd = s->oom.fd = s->input.fd = s->log.fd = -1;
   for (int i = 0; i < 2; i++)
     s->streams[i] = (struct stream){.src.fd = -1, .index = i};
@@ -95,7 +102,12 @@ static int watch_children(struct shim *s) {
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, SIGCHLD);
-  if (sigprocmask(SIG_BLOCK, &set, NULL) < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
+  if (s->foreground)
+    sigaddset(&set, SIGWINCH);
+  if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+    return errno;
+  /* A process that is handed over is the caller's to reap, and so are its orphans. */
+  if ((!s->handover || s->foreground) && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
     return errno;
   s->children = (struct source){.ready = on_children, .fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)};
   if (s->children.fd < 0)
@@ -131,7 +143,12 @@ _Noreturn void serve(struct shim *s, int connection) {
   for (;;) {
     /* One event at a time: a handler may free any other source. */
     struct epoll_event e;
-    int n = epoll_wait(s->epoll, &e, 1, wait_time(s));
+    int timeout = wait_time(s);
+    if (s->relay.master >= 0) {
+      await_event(s, timeout);
+      timeout = 0;
+    }
+    int n = epoll_wait(s->epoll, &e, 1, timeout);
     if (n == 1) {
       struct source *src = e.data.ptr;
       src->ready(s, src, e.events);
@@ -149,7 +166,9 @@ int main(int argc, char **argv) {
   }
   if (argc == 3 && strcmp(argv[1], "spawner") == 0)
     return spawner(argv[2], &shim);
-  static const char usage[] = "usage: ctr-shim spawner SOCKET | ctr-shim --print-protocol\n";
+  if (argc == 2 && strcmp(argv[1], "run") == 0)
+    return run_for_caller(&shim);
+  static const char usage[] = "usage: ctr-shim spawner SOCKET | ctr-shim run | ctr-shim --print-protocol\n";
   write_all(STDERR_FILENO, usage, sizeof usage - 1);
   return 2;
 }

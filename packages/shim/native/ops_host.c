@@ -48,6 +48,7 @@ static void release_child_ends(struct shim *s) {
   if (s->own_pid_ns >= 0)
     setns(s->own_pid_ns, CLONE_NEWPID);
   close_fd(&s->own_pid_ns);
+  close_fd(&s->fifo);
   close_fd(&s->join_pidfd);
   close_fd(&s->join_root);
 }
@@ -196,6 +197,12 @@ int host_op(struct shim *s, const struct op *o) {
     return 0;
   case OP_CGROUP:
     return make_cgroup(s, op_str(o, 0));
+  case OP_HANDOVER:
+    return 0; /* known since it was decoded */
+  case OP_CONSOLE_SOCKET:
+    return connect_console(s, op_str(o, 0));
+  case OP_EXEC_FIFO:
+    return open_fifo(s, op_str(o, 0));
   case OP_OOM_WATCH:
     return oom_watch(s, op_str(o, 0), op_u32(o, 1));
   case OP_DEVICE_BPF:

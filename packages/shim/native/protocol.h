@@ -29,6 +29,10 @@ enum side { SIDE_HOST, SIDE_CHILD, SIDE_ANY };
   X(ID_MAP, 13, HOST, "id_map", "SSS", "uid_map gid_map setgroups")                                                    \
   X(WAIT_START, 14, CHILD, "wait_start", "", "")                                                                       \
   X(HOLD, 15, ANY, "hold", "", "")                                                                                     \
+  X(HANDOVER, 16, HOST, "handover", "II", "flags preserve_fds")                                                        \
+  X(CONSOLE_SOCKET, 17, HOST, "console_socket", "S", "path")                                                           \
+  X(PAUSE, 18, HOST, "pause", "", "")                                                                                  \
+  X(EXEC_FIFO, 19, HOST, "exec_fifo", "S", "path")                                                                     \
   X(WRITE, 20, ANY, "write", "SB", "path data")                                                                        \
   X(NETLINK, 21, ANY, "netlink", "BII", "message pid_offset ignore")                                                   \
   X(UMOUNT, 22, ANY, "umount", "SI", "path flags")                                                                     \
@@ -66,6 +70,7 @@ enum side { SIDE_HOST, SIDE_CHILD, SIDE_ANY };
   X(NO_NEW_PRIVS, 73, CHILD, "no_new_privs", "", "")                                                                   \
   X(SECCOMP, 74, CHILD, "seccomp", "BI", "filter flags")                                                               \
   X(LABEL, 75, CHILD, "label", "SS", "name value")                                                                     \
+  X(GATE, 76, CHILD, "gate", "", "")                                                                                   \
   X(EXEC, 90, CHILD, "exec", "VV", "args env")
 
 #define X(id, code, side, name, kinds, fields) OP_##id = code,
@@ -96,7 +101,8 @@ enum frame_type { FRAMES(X) };
 #undef X
 
 enum { LOG_COMPRESS = 1, LOG_NONE = 2 };
-enum { STDIO_STDIN = 1, STDIO_TTY = 2, STDIO_STDIN_ONCE = 4 };
+enum { STDIO_STDIN = 1, STDIO_TTY = 2, STDIO_STDIN_ONCE = 4, STDIO_INHERIT = 8 };
+enum { HANDOVER_FOREGROUND = 1 };
 enum { BIND_RECURSIVE = 1, BIND_ATTR_RECURSIVE = 2, BIND_NO_CREATE = 4 };
 enum { ATTACH_STDIN = 1, ATTACH_STDOUT = 2, ATTACH_STDERR = 4 };
 

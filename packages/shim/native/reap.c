@@ -23,6 +23,8 @@
 void reap(struct shim *s) {
   int status;
   pid_t pid;
+  if (s->handover && !s->foreground)
+    return; /* the caller's to reap */
   while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
     if (pid == s->log.gzip)
       s->log.gzip = 0;
@@ -113,10 +115,13 @@ void begin_draining(struct shim *s) {
 }
 
 static void process_ended(struct shim *s) {
-  if (s->phase == PHASE_STARTING)
+  bool at_pause = s->handover && !s->gated && s->phase == PHASE_READY;
+  if (s->phase == PHASE_STARTING || at_pause)
     on_sync(s, &s->sync, 0); /* what the child said last: a failure, or that it executed the program */
   if (!s->supervised)
     return;
+  if (s->handover)
+    report_exit(s);
   s->phase = PHASE_EXITED;
   s->exited_ms = now_ms();
   oom_check(s);
@@ -133,6 +138,8 @@ void on_children(struct shim *s, struct source *src, uint32_t events) {
   struct signalfd_siginfo info;
   (void)events;
   (void)!read(src->fd, &info, sizeof info);
+  if (s->foreground)
+    copy_window_size(s);
   reap(s);
   if (s->child_reaped && s->phase != PHASE_EXITED)
     process_ended(s);

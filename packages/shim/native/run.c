@@ -23,6 +23,15 @@ static void give_turn(struct shim *s) {
   send(s->sync.fd, &m, sizeof m, MSG_NOSIGNAL);
 }
 
+static void report_ready(struct shim *s) {
+  uint8_t p[12];
+  s->phase = PHASE_READY;
+  read_start_time(s->child, &s->start_time);
+  put32(p, (uint32_t)s->child);
+  put64(p + 4, s->start_time);
+  send_frame(s, s->starter, FRAME_READY, p, sizeof p);
+}
+
 static void report_done(struct shim *s) {
   uint8_t pid[4];
   put32(pid, (uint32_t)s->child);
@@ -41,6 +50,10 @@ void advance(struct shim *s) {
       report_done(s);
       return;
     }
+    if (o->code == OP_PAUSE) {
+      report_ready(s);
+      return;
+    }
     s->step = "";
     int error = host_op(s, o);
     if (error && !o->optional)
@@ -54,10 +67,17 @@ void advance(struct shim *s) {
   _exit(0);
 }
 
-/* START: the child goes on behind wait_start. */
+/* START: the program goes on behind wait_start or pause; the gate is not ours to open. */
 void resume_start(struct shim *s) {
   s->phase = PHASE_STARTING;
-  give_turn(s);
+  if (s->gated)
+    return;
+  if (s->program.ops[s->next].code != OP_PAUSE) {
+    give_turn(s);
+    return;
+  }
+  s->next++;
+  advance(s);
 }
 
 static void take_console(struct shim *s, struct msghdr *message) {
@@ -66,20 +86,24 @@ static void take_console(struct shim *s, struct msghdr *message) {
     return;
   int fds[2];
   memcpy(fds, CMSG_DATA(c), sizeof fds);
-  adopt_terminal(s, fds[0], fds[1]);
+  if (s->handover)
+    hand_over_terminal(s, fds[0], fds[1]);
+  else
+    adopt_terminal(s, fds[0], fds[1]);
 }
 
 /* The child's end closed: it has executed the program, or died. */
 static void child_closed(struct shim *s) {
   unwatch_close(s, &s->sync);
+  bool at_pause = s->handover && !s->gated;
+  if (s->phase == PHASE_READY && !at_pause)
+    return; /* killed before START: reap() reports it as an exit */
   if (s->executing) {
     started(s);
     return;
   }
   if (!s->supervised && s->next >= s->program.count)
     return;
-  if (s->phase == PHASE_READY)
-    return; /* killed before START: reap() reports it as an exit */
   int status = (int)s->wait_status;
   char detail[64];
   struct text t = text_in(detail, sizeof detail);
@@ -108,15 +132,10 @@ static void on_message(struct shim *s, struct sync_message *m, struct msghdr *he
   case SYNC_CONSOLE:
     take_console(s, header);
     return;
-  case SYNC_READY: {
-    uint8_t p[12];
-    s->phase = PHASE_READY;
-    read_start_time(s->child, &s->start_time);
-    put32(p, (uint32_t)s->child);
-    put64(p + 4, s->start_time);
-    send_frame(s, s->starter, FRAME_READY, p, sizeof p);
+  case SYNC_READY:
+    s->gated = s->handover;
+    report_ready(s);
     return;
-  }
   case SYNC_HELD:
     report_done(s);
     return;
@@ -158,6 +177,7 @@ static void undo(struct shim *s) {
   }
   remove_cgroups(s);
   unlisten(s);
+  restore_terminal(s);
 }
 
 /* Takes back everything that the program made, then reports, then ends. */

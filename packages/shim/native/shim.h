@@ -11,6 +11,7 @@
 #include "util.h"
 
 #include <sys/epoll.h>
+#include <termios.h>
 
 struct shim;
 
@@ -67,6 +68,15 @@ struct log {
   uint8_t out[LOG_OUT_SIZE];
 };
 
+/* The caller's terminal on stdin and stdout, connected to the process's. */
+struct relay {
+  int master; /* -1: there is none */
+  bool input_ended, is_raw;
+  struct termios saved;
+  uint32_t offset, length; /* input that the master has not taken */
+  uint8_t input[4096];
+};
+
 struct shim {
   int epoll;
   enum phase phase;
@@ -121,6 +131,13 @@ struct shim {
   struct pair *pairs;
   uint64_t udp_sweep_ms; /* when the next idle UDP session may end, 0: there is none */
 
+  /* Programs of `ctr-shim run` (handover.c). */
+  bool handover, foreground; /* foreground: stays to the end, relays the terminal */
+  bool gated;                /* the child waits at its gate */
+  uint32_t preserved;        /* descriptors from PRESERVED_FROM on go to the process, from 3 on */
+  int console_socket, fifo;
+  struct relay relay;
+
   /* Child side only. */
   int child_sync; /* sync.h */
   int root;       /* root of the `in root` paths */
@@ -137,6 +154,26 @@ _Noreturn void serve(struct shim *s, int connection);
 
 /* spawner.c */
 int spawner(const char *socket_path, struct shim *s);
+int seal_binary(char **argv);
+void ignore_signals(void);
+int complain(const char *what, int error);
+
+/* handover.c: `ctr-shim run`, the process of an OCI runtime's caller */
+#define CALLER_FD 3      /* connection to the caller */
+#define PRESERVED_FROM 4 /* first of the descriptors that the process gets as 3 and up */
+int run_for_caller(struct shim *s);
+int connect_console(struct shim *s, const char *path);
+int open_fifo(struct shim *s, const char *path);
+int op_gate(struct shim *s);
+void hand_over_terminal(struct shim *s, int master, int slave);
+void give_stdio(const struct shim *s);
+int install_preserved(const struct shim *s);
+void await_event(struct shim *s, int timeout_ms);
+void copy_window_size(const struct shim *s);
+void restore_terminal(struct shim *s);
+_Noreturn void release_child(void);
+_Noreturn void caller_left(struct shim *s);
+_Noreturn void report_exit(struct shim *s);
 
 /* run.c: the program on the host side */
 void advance(struct shim *s);

@@ -18,7 +18,7 @@
 
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
-static int complain(const char *what, int error) {
+int complain(const char *what, int error) {
   char line[256];
   struct text t = text_in(line, sizeof line);
   text_str(&t, "ctr-shim: ");
@@ -34,7 +34,7 @@ static int complain(const char *what, int error) {
  * Executes a sealed copy of this binary: a container that opens /proc/PID/exe of a shim gets a file that nobody can
  * write to (CVE-2019-5736). Returns only on error or if this is the copy.
  */
-static int seal_binary(char **argv) {
+int seal_binary(char **argv) {
   scoped_fd self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
   struct stat st;
   if (self < 0 || fstat(self, &st) < 0)
@@ -86,7 +86,7 @@ static int listen_at(const char *path) {
 }
 
 /* Whoever stops the daemon's whole service with SIGTERM does not mean the containers. SIGKILL does. */
-static void ignore_signals(void) {
+void ignore_signals(void) {
   static const int ignored[] = {SIGPIPE, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
   for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
     signal(ignored[i], SIG_IGN);

@@ -29,6 +29,10 @@ int open_stdio(struct shim *s, const struct op *o) {
   s->has_stdio = true;
   if (s->stdio_flags & STDIO_TTY)
     return 0;
+  if (s->stdio_flags & STDIO_INHERIT) {
+    give_stdio(s);
+    return 0;
+  }
   s->step = "pipe";
   for (int i = 0; i < 2; i++) {
     int fds[2];

@@ -1,16 +1,27 @@
 export { initBinaryPath, shimBinaryPath } from './binary.ts'
 export { attachShim, connectShim, type ShimConnection } from './connection.ts'
 export { describeOp } from './describe.ts'
-export { encodeProgram } from './encode.ts'
+export { encodeProgram, encodeStart } from './encode.ts'
 export { type ExitRecord, exitRecord, readExitRecord } from './exit-record.ts'
-export { ShimError } from './frames.ts'
+export {
+  decodeFault,
+  encodeFrame,
+  errnoName,
+  type Fault,
+  FRAMES,
+  FrameReader,
+  ShimError,
+  u32s,
+} from './frames.ts'
 export type { Op, OpName, Program } from './ops.ts'
 export {
   BIND_ATTR_RECURSIVE,
   BIND_NO_CREATE,
   BIND_RECURSIVE,
+  HANDOVER_FOREGROUND,
   LOG_COMPRESS,
   LOG_NONE,
+  STDIO_INHERIT,
   STDIO_STDIN,
   STDIO_STDIN_ONCE,
   STDIO_TTY,
@@ -19,6 +30,7 @@ export { compileExec } from './plan/exec.ts'
 export { explainProgram } from './plan/explain.ts'
 export type {
   ExecInput,
+  Handover,
   HostFacts,
   LogTarget,
   NetworkPlan,

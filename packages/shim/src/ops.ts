@@ -68,6 +68,16 @@ const ops = {
   /** Unsupervised programs: report DONE and stay until the starter's connection closes. The child keeps its namespaces alive. */
   hold: { code: 15, side: 'any', fields: {} },
 
+  // --- host side: programs of `ctr-shim run`, whose process is handed over to the caller -----------------------------
+  /** First in such a program, instead of runtime_dir. `flags` HANDOVER_*; `preserve_fds` descriptors from 4 on become the process's 3 and up. */
+  handover: { code: 16, side: 'host', fields: { flags: 'u32', preserve_fds: 'u32' } },
+  /** Connect to the Unix socket `path`; the terminal's master is sent there (SCM_RIGHTS). */
+  console_socket: { code: 17, side: 'host', fields: { path: 'str' } },
+  /** Report READY and wait for a START request before going on: the caller runs hooks. */
+  pause: { code: 18, side: 'host', fields: {} },
+  /** Open the FIFO `path` for the child's `gate`. */
+  exec_fifo: { code: 19, side: 'host', fields: { path: 'str' } },
+
   // --- either side -------------------------------------------------------------------------------------------------
   /** Write `data` to `path` with one write(2); O_WRONLY without O_CREAT. */
   write: { code: 20, side: 'any', fields: { path: 'str', data: 'bytes' } },
@@ -169,6 +179,8 @@ const ops = {
   seccomp: { code: 74, side: 'child', fields: { filter: 'bytes', flags: 'u32' } },
   /** Write /proc/self/attr/`name` (exec, apparmor/exec, keycreate). */
   label: { code: 75, side: 'child', fields: { name: 'str', value: 'str' } },
+  /** Look up the program of `exec`, report READY, wait for a byte in the FIFO of `exec_fifo`. After it nothing is reported any more: errors go to stderr. */
+  gate: { code: 76, side: 'child', fields: {} },
   /** sched_setscheduler, ioprio and others may follow with new codes. Last: look `args[0]` up in `env`'s PATH and execve. */
   exec: { code: 90, side: 'child', fields: { args: 'strs', env: 'strs' } },
 } as const satisfies Record<string, OpShape>
@@ -205,6 +217,10 @@ export const STDIO_STDIN = 1
 export const STDIO_TTY = 2
 /** Close the process's stdin when the first attached client that sent stdin goes away. Docker's StdinOnce. */
 export const STDIO_STDIN_ONCE = 4
+/** The process has the stdio of the shim itself (`handover`); nothing is made and nothing is read. */
+export const STDIO_INHERIT = 8
+/** `handover` flags: the shim stays until the process ends, relays the terminal, reports EXIT. */
+export const HANDOVER_FOREGROUND = 1
 /** `bind` flags. */
 export const BIND_RECURSIVE = 1
 export const BIND_ATTR_RECURSIVE = 2

@@ -4,7 +4,7 @@ import { planMembership } from './cgroup.ts'
 import type { ExecInput } from './input.ts'
 import { execNamespaces } from './namespaces.ts'
 import { planOomScore, planProcess, planStdio } from './process.ts'
-import { containerCgroup } from './start.ts'
+import { containerCgroup, planKeyring, planOwner } from './start.ts'
 
 /**
  * The launch program of an additional process in a running container: it enters the namespaces and the cgroup of the
@@ -14,8 +14,8 @@ export function compileExec(input: ExecInput, host: HostFacts): Program {
   const { process, spec, stdio } = input
   const cgroup = planMembership(containerCgroup(input), false, host)
   return [
-    { op: 'runtime_dir', path: input.runtimeDir },
-    planStdio(stdio, process),
+    ...planOwner(input),
+    planStdio(stdio, process, input.handover),
     ...(input.expectAttach > 0
       ? [{ op: 'expect_attach', clients: input.expectAttach } as const]
       : []),
@@ -23,7 +23,7 @@ export function compileExec(input: ExecInput, host: HostFacts): Program {
     { op: 'clone', flags: 0n, cgroup: cgroup.cloneInto },
     ...cgroup.join,
 
-    { op: 'keyring', name: `_ses.${input.containerId}`, optional: true },
+    ...planKeyring(input),
     ...planOomScore(process),
     { op: 'enter', flags: execNamespaces(spec) },
     ...(stdio.tty ? [{ op: 'console' } as const] : []),
@@ -35,6 +35,7 @@ export function compileExec(input: ExecInput, host: HostFacts): Program {
         args: process.args,
         seccompFilter: input.seccompFilter,
         waitForStart: false,
+        isGated: false,
       },
       host,
     ),

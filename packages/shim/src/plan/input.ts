@@ -51,10 +51,27 @@ export interface NetworkPlan {
   readonly forwards: readonly Op[]
 }
 
+/** For `ctr-shim run` instead of a runtime directory: the process belongs to the caller in the end. */
+export interface Handover {
+  /** The shim stays until the process ends. */
+  readonly isForeground: boolean
+  readonly preserveFds: number
+  /** Where the terminal's master goes; undefined in the foreground: to the caller's own terminal. */
+  readonly consoleSocket?: string | undefined
+  /** FIFO that the process waits at before its execve. */
+  readonly execFifo?: string | undefined
+  /** Stop for the caller when everything is mounted, before the root is changed (prestart, createRuntime, createContainer). */
+  readonly pauseForHooks?: boolean | undefined
+  /** Inherit the caller's session keyring. */
+  readonly noNewKeyring?: boolean | undefined
+}
+
 export interface StartInput {
   readonly spec: RuntimeSpec
   readonly containerId: string
   readonly runtimeDir: string
+  /** Then `runtimeDir`, `log`, `expectAttach` and `waitForStart` do not apply. */
+  readonly handover?: Handover | undefined
   readonly rootfs: RootFilesystem
   /** Absent: output is not logged. */
   readonly log: LogTarget | undefined
@@ -81,6 +98,7 @@ export interface ExecInput {
   readonly spec: RuntimeSpec
   readonly process: RuntimeProcess
   readonly runtimeDir: string
+  readonly handover?: Handover | undefined
   readonly stdio: Stdio
   readonly expectAttach: number
   readonly seccompFilter: Uint8Array | undefined

@@ -7,9 +7,9 @@ import {
   rlimitNumber,
   rlimitValue,
 } from '@ctr/oci'
-import { type Op, STDIO_STDIN, STDIO_STDIN_ONCE, STDIO_TTY } from '../ops.ts'
+import { type Op, STDIO_INHERIT, STDIO_STDIN, STDIO_STDIN_ONCE, STDIO_TTY } from '../ops.ts'
 import { PERSONALITY } from './constants.ts'
-import type { Stdio } from './input.ts'
+import type { Handover, Stdio } from './input.ts'
 
 /** The child's last steps, the same for a container's init process and for an exec. */
 export interface ProcessInput {
@@ -18,6 +18,8 @@ export interface ProcessInput {
   readonly args: readonly string[]
   readonly seccompFilter: Uint8Array | undefined
   readonly waitForStart: boolean
+  /** Wait at the FIFO, as late as possible: then a create tells what a start would fail with. */
+  readonly isGated: boolean
 }
 
 const DEFAULT_UMASK = 0o022
@@ -42,6 +44,7 @@ export function planProcess(input: ProcessInput, host: HostFacts): Op[] {
     { op: 'chdir', path: process.cwd },
     ...(isLocked ? [{ op: 'no_new_privs' } as const] : seccomp),
     ...planIdentity(process, host),
+    ...(input.isGated ? [{ op: 'gate' } as const] : []),
     ...(isLocked ? seccomp : []),
     { op: 'exec', args: input.args, env: process.env ?? [] },
   ]
@@ -72,13 +75,14 @@ export function planOomScore(process: RuntimeProcess): Op[] {
   return [{ op: 'oom_score_adj', value: String(oomScoreAdj), optional: true }]
 }
 
-export function planStdio(stdio: Stdio, process: RuntimeProcess): Op {
+export function planStdio(stdio: Stdio, process: RuntimeProcess, handover?: Handover): Op {
   return {
     op: 'stdio',
     flags:
       (stdio.stdin ? STDIO_STDIN : 0) |
       (stdio.tty ? STDIO_TTY : 0) |
-      (stdio.stdinOnce ? STDIO_STDIN_ONCE : 0),
+      (stdio.stdinOnce ? STDIO_STDIN_ONCE : 0) |
+      (handover === undefined ? 0 : STDIO_INHERIT),
     uid: process.user.uid,
     gid: process.user.gid,
     rows: stdio.rows,

@@ -23,6 +23,8 @@ export interface RootfsInput {
   readonly hasCgroupNamespace: boolean
   readonly hasUserNamespace: boolean
   readonly initBinary: string | undefined
+  /** What happens when everything is mounted, and the host's view is still there. */
+  readonly beforePivot: readonly Op[]
 }
 
 /** Where --init's program is in the container; Docker's name. */
@@ -48,6 +50,7 @@ export function planRootfs(input: RootfsInput, host: HostFacts): Op[] {
     ...(input.hasTerminal ? [{ op: 'console' } as const] : []),
     ...mounts.flatMap(({ mount, options }) => planReadonlyDev(mount, options)),
     ...planCwd(spec),
+    ...input.beforePivot,
     ...(spec.root?.readonly === true ? [{ op: 'readonly_root' } as const] : []),
     host.rootIsRamfs ? { op: 'move_root' } : { op: 'pivot_root' },
   ]

@@ -2,9 +2,9 @@ import { posix } from 'node:path'
 import { EngineError } from '@ctr/errdefs'
 import type { HostFacts } from '@ctr/linux'
 import type { RuntimeProcess, RuntimeSpec } from '@ctr/oci'
-import { LOG_COMPRESS, type Op, type Program } from '../ops.ts'
+import { HANDOVER_FOREGROUND, LOG_COMPRESS, type Op, type Program } from '../ops.ts'
 import { planCgroup } from './cgroup.ts'
-import type { LogTarget, StartInput } from './input.ts'
+import type { Handover, LogTarget, StartInput } from './input.ts'
 import { planIdMap, planNamespaces } from './namespaces.ts'
 import { planOomScore, planProcess, planStdio } from './process.ts'
 import { INIT_PATH, planRootfs } from './rootfs.ts'
@@ -29,9 +29,9 @@ export function compileStart(input: StartInput, host: HostFacts): Program {
     host,
   )
   return [
-    { op: 'runtime_dir', path: input.runtimeDir },
+    ...planOwner(input),
     ...planLog(input.log),
-    planStdio(stdio, process),
+    planStdio(stdio, process, input.handover),
     ...network.forwards,
     ...(input.expectAttach > 0
       ? [{ op: 'expect_attach', clients: input.expectAttach } as const]
@@ -45,7 +45,7 @@ export function compileStart(input: StartInput, host: HostFacts): Program {
 
     ...namespaces.enter,
     ...network.childOps,
-    { op: 'keyring', name: `_ses.${input.containerId}`, optional: true },
+    ...planKeyring(input),
     // Still the host's /proc: a bundle need not have one.
     ...planOomScore(process),
     ...planRootfs(
@@ -57,6 +57,7 @@ export function compileStart(input: StartInput, host: HostFacts): Program {
         hasCgroupNamespace: namespaces.isNew('cgroup'),
         hasUserNamespace,
         initBinary: input.initBinary,
+        beforePivot: input.handover?.pauseForHooks === true ? [{ op: 'pause' }] : [],
       },
       host,
     ),
@@ -74,10 +75,41 @@ export function compileStart(input: StartInput, host: HostFacts): Program {
         args: input.initBinary === undefined ? process.args : [INIT_PATH, '--', ...process.args],
         seccompFilter: input.seccompFilter,
         waitForStart: input.waitForStart,
+        isGated: input.handover?.execFifo !== undefined,
       },
       host,
     ),
   ]
+}
+
+/** Who looks after the process: a shim with a runtime directory, or the caller that it is handed over to. */
+export function planOwner(input: {
+  readonly runtimeDir: string
+  readonly handover?: Handover | undefined
+}): Op[] {
+  const { handover } = input
+  if (handover === undefined) return [{ op: 'runtime_dir', path: input.runtimeDir }]
+  const { consoleSocket, execFifo } = handover
+  return [
+    {
+      op: 'handover',
+      flags: handover.isForeground ? HANDOVER_FOREGROUND : 0,
+      preserve_fds: handover.preserveFds,
+    },
+    ...(consoleSocket === undefined
+      ? []
+      : [{ op: 'console_socket', path: consoleSocket } as const]),
+    ...(execFifo === undefined ? [] : [{ op: 'exec_fifo', path: execFifo } as const]),
+  ]
+}
+
+/** A session keyring of the container's own. */
+export function planKeyring(input: {
+  readonly containerId: string
+  readonly handover?: Handover | undefined
+}): Op[] {
+  if (input.handover?.noNewKeyring === true) return []
+  return [{ op: 'keyring', name: `_ses.${input.containerId}`, optional: true }]
 }
 
 /** Path of the container's cgroup in every hierarchy, e.g. `/ctr/<id>`. */
