@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { openImages } from '@ctr/images'
 import { prepareCgroupParent, readHostFacts } from '@ctr/linux'
 import { openNetworks } from '@ctr/network'
@@ -25,10 +26,12 @@ import { Waiters } from './container/waiters.ts'
 import { BackgroundWork, type Engine } from './engine.ts'
 import { EventLog } from './events.ts'
 import { ExecRegistry } from './exec/registry.ts'
-import type { Logger } from './logger.ts'
 import { FilesystemAccess } from './filesystem/access.ts'
+import type { Logger } from './logger.ts'
 import { SerialQueues } from './queue.ts'
 import { VolumeRegistry } from './volume/registry.ts'
+
+const SHUTDOWN_MS = 500
 
 /**
  * Opens the engine of a data root and brings rows and host into agreement. The caller sees to it that no other process
@@ -61,10 +64,10 @@ export async function openEngine(
       log: (line) => log.warn({ line }, 'spawner'),
     }),
   )
+  const filesystem = stack.use(new FilesystemAccess())
   const images = stack.use(
     openImages({ dataRoot: config.dataRoot, store, log, registries: config.registries }),
   )
-  const filesystem = stack.use(new FilesystemAccess())
   images.reconcile()
   const networks = await openNetworks({
     store,
@@ -100,10 +103,10 @@ export async function openEngine(
     volumes: new VolumeRegistry(new VolumeTable(store), config.dataRoot, onRollback),
     queues: new SerialQueues(),
     waiters: new Waiters(),
+    filesystem,
     pendingAttachments: new PendingAttachments(),
     shims: new Map(),
     timers: new Map(),
-    filesystem,
     restarting: new Set(),
     startingExecs: new Set(),
     background,
@@ -114,8 +117,9 @@ export async function openEngine(
       if (isClosing) return
       isClosing = true
       for (const timer of engine.timers.values()) timer[Symbol.dispose]()
-      await engine.queues.idle()
-      await background.idle()
+      // What is not done in time is found by the next engine: it is what a kill would leave.
+      const deadline = delay(SHUTDOWN_MS, undefined, { ref: false })
+      await Promise.race([Promise.all([engine.queues.idle(), background.idle()]), deadline])
       for (const connection of engine.shims.values()) connection.close()
       await disposal.disposeAsync()
     },
