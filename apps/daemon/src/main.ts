@@ -40,6 +40,10 @@ async function main(argv: readonly string[]): Promise<void> {
     } catch (err) {
       log.error({ err }, 'the configuration is not valid and has not changed')
     }
+    daemon.engine.networks.reload().then(
+      () => log.info({}, 'bridges, resolvers and firewall are as they should be'),
+      (err) => log.error({ err }, 'could not put the networks back'),
+    )
   }
 
   let isEnding = false

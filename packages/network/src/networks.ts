@@ -1,9 +1,16 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { EngineError } from '@ctr/errdefs'
 import { interfaceIndex, isPortFree } from '@ctr/linux'
-import { type EndpointRow, EndpointTable, type Store, volatileTransaction } from '@ctr/store'
+import {
+  type EndpointRow,
+  EndpointTable,
+  NameTable,
+  type Store,
+  volatileTransaction,
+} from '@ctr/store'
 import { decideDefaultBridge, isUsableBridge, ownerAlias } from './bridge/default.ts'
 import { deleteLinks, type Exec, ensureBridge, hostSubnets, portsOfBridge } from './bridge/link.ts'
+import { Resolver } from './dns/resolver.ts'
 import { allocateEndpoint, type ConnectOptions } from './endpoint/allocate.ts'
 import { type Endpoint, publicationsOf, toEndpoint } from './endpoint/endpoint.ts'
 import {
@@ -63,10 +70,12 @@ export class Networks {
   readonly #options: NetworksOptions
   readonly #registry: NetworkRegistry
   readonly #endpoints: EndpointTable
+  readonly #names: NameTable
   readonly #ports: PortFacts
   readonly #lowestFree = new LowestFree()
   /** Undefined with `--bridge none`: no bridge networks, no firewall. */
   readonly #firewall: Firewall | undefined
+  readonly #resolver: Resolver
 
   constructor(options: NetworksOptions) {
     if (!/^[A-Za-z0-9-]{1,32}$/.test(options.instance)) {
@@ -76,16 +85,24 @@ export class Networks {
     const hasBridges = options.bridge.kind !== 'none'
     this.#registry = new NetworkRegistry(options.store, { hasBridges, createdAtNs: nowNs() })
     this.#endpoints = new EndpointTable(options.store)
+    this.#names = new NameTable(options.store)
     this.#ports = {
       isTaken: (protocol, hostIp, port) => this.#endpoints.isPortTaken(protocol, hostIp, port),
       isFree: isPortFree,
       hasIpv6: existsSync('/proc/net/if_inet6'),
       nextEphemeral: firstEphemeral(options.instance),
     }
+    this.#resolver = new Resolver({
+      names: this.#names,
+      networkById: (id) => this.#registry.byId(id),
+      hostFile: '/etc/resolv.conf',
+      log: options.log,
+    })
     if (!hasBridges) return
     this.#firewall = new Firewall(`ctr-${options.instance}`, () => ({
       bridges: this.#bridged().map(rulesOf),
       publications: this.#endpoints.all().flatMap(publicationsOf),
+      detours: this.#resolver.detours(),
     }))
   }
 
@@ -125,6 +142,7 @@ export class Networks {
     this.#registry.insert(network)
     try {
       await this.#ensureBridge(network)
+      await this.#resolver.sync(this.#bridged())
       await this.#firewall.apply()
     } catch (error) {
       await this.#destroy(network)
@@ -173,6 +191,11 @@ export class Networks {
       .map((row) => toEndpoint(row, this.get(row.networkId)))
   }
 
+  /** Address of the resolver that answers this container; undefined: it has to ask the host's resolvers. */
+  resolverOf(containerId: string): string | undefined {
+    return this.#resolver.addressFor(containerId)
+  }
+
   renameContainer(containerId: string, name: string): void {
     this.#endpoints.renameContainer(containerId, name)
   }
@@ -182,6 +205,7 @@ export class Networks {
     const network = this.get(o.network)
     const deps = {
       endpoints: this.#endpoints,
+      names: this.#names,
       ports: this.#ports,
       lowestFree: this.#lowestFree,
       nameOf: (id: string) => this.get(id).name,
@@ -252,9 +276,10 @@ export class Networks {
     this.#options.log.info({ containers, links: orphans }, 'network leftovers removed')
   }
 
-  /** Puts bridges and firewall back as they should be, e.g. after `nft flush ruleset`. */
+  /** Puts bridges, resolvers and firewall back as they should be, e.g. after `nft flush ruleset`. */
   async reload(): Promise<void> {
     for (const network of this.#bridged()) await this.#ensureBridge(network)
+    await this.#resolver.sync(this.#bridged())
     await this.#firewall?.apply()
   }
 
@@ -274,6 +299,7 @@ export class Networks {
 
   /** Lets go of the library only; everything on the host stays. */
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#resolver[Symbol.asyncDispose]()
     await this.#firewall?.[Symbol.asyncDispose]()
   }
 
@@ -330,6 +356,7 @@ export class Networks {
 
   async #destroy(network: Network): Promise<void> {
     await this.#registry.delete(network, async () => {
+      await this.#resolver.sync(this.#bridged())
       const links = isBridged(network) && !network.isForeign ? [network.bridge] : []
       await deleteLinks(this.#options.exec, links)
       await this.#firewall?.apply()

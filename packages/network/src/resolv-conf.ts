@@ -7,6 +7,8 @@ export interface ResolvConfOptions {
   readonly nameservers?: readonly string[]
   readonly search?: readonly string[]
   readonly options?: readonly string[]
+  /** Where the resolver of the container's networks answers; it knows `nameservers` and asks them. */
+  readonly resolver?: string | undefined
   /** The container shares the host's network namespace: loopback resolvers work. */
   readonly isHostNetwork?: boolean
   /** The container has IPv6, so IPv6 resolvers are of use. */
@@ -18,6 +20,12 @@ const SYSTEMD_STUB = '127.0.0.53'
 export const SYSTEMD_RESOLVED_FILE = '/run/systemd/resolve/resolv.conf'
 /** Docker's, when nothing of the host's list can be used inside a container. */
 const FALLBACK_NAMESERVERS = ['8.8.8.8', '8.8.4.4']
+
+/** What the resolver asks for a container that has no resolvers of its own. */
+export function nameserversOf(hostFile: string): readonly string[] {
+  const { nameservers } = parse(hostFile)
+  return nameservers.length > 0 ? nameservers : FALLBACK_NAMESERVERS
+}
 
 /** True when the host's file names systemd-resolved's stub only: read SYSTEMD_RESOLVED_FILE instead of it. */
 export function pointsToSystemdStub(hostFile: string): boolean {
@@ -31,9 +39,13 @@ export function resolvConf(o: ResolvConfOptions): string {
   const inherited = o.isHostNetwork
     ? host.nameservers
     : reachable(host.nameservers, o.hasIpv6 === true)
-  const nameservers = o.nameservers?.length ? o.nameservers : inherited
+  const own = o.nameservers?.length ? o.nameservers : inherited
+  const nameservers = o.resolver === undefined ? own : [o.resolver]
   const search = (o.search?.length ? o.search : host.search).filter((domain) => domain !== '.')
-  const options = o.options?.length ? o.options : host.options
+  const given = o.options?.length ? o.options : host.options
+  // As Docker: names without a dot are names of containers before anything else.
+  const hasNdots = given.some((option) => option.startsWith('ndots:'))
+  const options = o.resolver === undefined || hasNdots ? given : [...given, 'ndots:0']
   return [
     ...nameservers.map((address) => `nameserver ${address}\n`),
     ...(search.length > 0 ? [`search ${search.join(' ')}\n`] : []),

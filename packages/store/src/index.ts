@@ -15,6 +15,7 @@ export {
   type LayerRow,
 } from './images.ts'
 export { getOrCreateMeta } from './meta.ts'
+export { type AttachmentRow, type EndpointNamesRow, NameTable } from './names.ts'
 export {
   type EndpointRow,
   EndpointTable,

@@ -3,9 +3,10 @@ import { EngineError } from '@ctr/errdefs'
 import { migration001 } from './migrations/001-containers.ts'
 import { migration002 } from './migrations/002-images.ts'
 import { migration003 } from './migrations/003-networks.ts'
+import { migration004 } from './migrations/004-names.ts'
 
 /** In order; a migration that has landed is never edited, a change is a new file. */
-const MIGRATIONS: readonly string[] = [migration001, migration002, migration003]
+const MIGRATIONS: readonly string[] = [migration001, migration002, migration003, migration004]
 
 /** Brings `db` to the newest schema; `user_version` counts the migrations that have run. */
 export function migrate(db: Database.Database): void {

@@ -26,7 +26,7 @@ ${rows.join('\n')}
 Other flags of dockerd are accepted and have no effect. Flags and file may not both set an option.
 
 Signals:
-  SIGHUP           read the configuration file again (debug, log-level, labels)
+  SIGHUP           read the configuration file again (debug, log-level, labels), restore the firewall
   SIGTERM, SIGINT  end; containers go on, and the next ctrd finds them
 
 Examples:

@@ -1,6 +1,7 @@
 import type { EndpointConfig } from '@ctr/api'
 import { EngineError } from '@ctr/errdefs'
 import type { CreateNetworkOptions, Network } from '@ctr/network'
+import { namesOf } from '../container/connect-networks.ts'
 import { networkEvent } from '../container/container-event.ts'
 import { isAlive } from '../container/state.ts'
 import type { Engine } from '../engine.ts'
@@ -63,6 +64,8 @@ export async function connectNetwork(
           containerName: container.name,
           network: id,
           aliases: endpoint.Aliases ?? [],
+          links: endpoint.Links ?? [],
+          ...namesOf(engine, container),
           requestedIp: endpoint.IPAMConfig?.IPv4Address,
           requestedIpv6: endpoint.IPAMConfig?.IPv6Address,
           macAddress: endpoint.MacAddress,

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { EngineError } from '@ctr/errdefs'
-import type { EndpointRow, EndpointTable } from '@ctr/store'
+import type { EndpointRow, EndpointTable, NameTable } from '@ctr/store'
 import { type Address, formatMac, macOf, parseAddress, parseMac } from '../address.ts'
 import {
   type AddressBook,
@@ -17,6 +17,12 @@ export interface ConnectOptions {
   /** Id, name or unique id prefix. */
   readonly network: string
   readonly aliases: readonly string[]
+  /** Resolves as a name on the network, like the aliases. */
+  readonly hostname?: string | undefined
+  /** Resolvers of the container's own choice. */
+  readonly nameservers?: readonly string[] | undefined
+  /** `container:alias`: names for this container only. */
+  readonly links?: readonly string[] | undefined
   readonly requestedIp?: string | undefined
   readonly requestedIpv6?: string | undefined
   readonly macAddress?: string | undefined
@@ -27,6 +33,7 @@ export interface ConnectOptions {
 
 interface AllocateDeps {
   readonly endpoints: EndpointTable
+  readonly names: NameTable
   readonly ports: PortFacts
   readonly lowestFree: LowestFree
   /** Name of a network by id. */
@@ -71,7 +78,22 @@ export function allocateEndpoint(
         }),
   }
   deps.endpoints.insert(row)
+  deps.names.insert({
+    endpointId: id,
+    networkId: network.id,
+    names: [...o.aliases, o.hostname ?? '']
+      .filter((name) => name !== '')
+      .map((name) => name.toLowerCase()),
+    nameservers: o.nameservers ?? [],
+    links: Object.fromEntries((o.links ?? []).map(parseLink)),
+  })
   return row
+}
+
+/** `container` alone is its own alias. Docker allows a slash in front. */
+function parseLink(link: string): [alias: string, container: string] {
+  const [container = '', alias = container] = link.replace(/^\//, '').split(':')
+  return [alias.replace(/^.*\//, '').toLowerCase(), container.toLowerCase()]
 }
 
 type BridgeParts = Pick<

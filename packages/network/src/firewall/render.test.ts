@@ -11,13 +11,13 @@ import {
 
 test('an empty state has no empty element lists, which nft refuses', () => {
   assert.doesNotMatch(
-    renderTable({ table: 't', bridges: [], publications: [] }),
+    renderTable({ table: 't', bridges: [], publications: [], detours: [] }),
     /elements = \{ \}/,
   )
 })
 
 test('a table replaces itself in one batch', () => {
-  const text = renderTable({ table: 't', bridges: [bridge({})], publications: [] })
+  const text = renderTable({ table: 't', bridges: [bridge({})], publications: [], detours: [] })
   assert.match(text, /^add table inet t\ndelete table inet t\ntable inet t \{/)
 })
 
@@ -27,7 +27,7 @@ test('each bridge is masqueraded on the way out, internal ones are not', () => {
     bridge({ link: 'br1', ipv4Subnet: '10.1.0.0/16', isInternal: true }),
     bridge({ link: 'br2', masquerades: false }),
   ]
-  const text = renderTable({ table: 't', bridges, publications: [] })
+  const text = renderTable({ table: 't', bridges, publications: [], detours: [] })
   assert.equal(text.match(/masquerade/g)?.length, 1)
   assert.match(text, /ip saddr 10\.0\.0\.0\/16 oifname != "br0" masquerade/)
   assert.match(text, /set internal \{ type ifname; elements = \{ "br1" \}/)
@@ -38,6 +38,7 @@ test('without inter-container communication a bridge is no neighbour of itself',
     table: 't',
     bridges: [bridge({ allowsInterContainer: false })],
     publications: [],
+    detours: [],
   })
   assert.doesNotMatch(text, /"br0" \. "br0"/)
 })
@@ -60,7 +61,12 @@ for (const [part, expected] of publications) {
   test(`publication ${JSON.stringify(part)} becomes ${expected.trim() || 'nothing: the listener serves it'}`, () => {
     assert.equal(renderPublish('t', [publication(part)]), expected)
     assert.equal(renderUnpublish('t', [publication(part)]), expected.replace(/^add/, 'delete'))
-    const table = renderTable({ table: 't', bridges: [], publications: [publication(part)] })
+    const table = renderTable({
+      table: 't',
+      bridges: [],
+      publications: [publication(part)],
+      detours: [],
+    })
     assert.equal(table.includes('elements'), expected !== '')
   })
 }

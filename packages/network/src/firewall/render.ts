@@ -1,3 +1,4 @@
+import type { Detour } from '../dns/resolver.ts'
 import type { PublishedPort } from '../endpoint/ports.ts'
 
 /** What the firewall must know of one bridge. */
@@ -23,6 +24,8 @@ export interface FirewallState {
   readonly table: string
   readonly bridges: readonly BridgeRules[]
   readonly publications: readonly Publication[]
+  /** Where queries for names are answered when another program has port 53. */
+  readonly detours: readonly Detour[]
 }
 
 /**
@@ -66,7 +69,7 @@ table inet ${table} {
   chain prerouting {
     type nat hook prerouting priority dstnat; policy accept;
     iifname != @bridges jump translate
-  }
+${state.detours.map(detour).join('')}  }
   chain output {
     type nat hook output priority -100; policy accept;
     jump translate
@@ -146,6 +149,11 @@ function translated(publications: readonly Publication[]): Publication[] {
 
 function isAny(publication: Publication): boolean {
   return publication.hostIp === '0.0.0.0' || publication.hostIp === '::'
+}
+
+function detour({ link, address, port }: Detour): string {
+  const family = address.includes(':') ? 'ip6' : 'ip'
+  return `    iifname ${quote(link)} ${family} daddr ${address} meta l4proto { tcp, udp } th dport 53 redirect to :${port}\n`
 }
 
 function masquerade(bridge: BridgeRules): string[] {

@@ -30,6 +30,10 @@ export class NetworkRegistry {
     return network
   }
 
+  byId(id: string): Network | undefined {
+    return this.#networks.get(id)
+  }
+
   /** By id, then name, then unique id prefix. */
   find(ref: string): Network | undefined {
     const byId = this.#networks.get(ref)

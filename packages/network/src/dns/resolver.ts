@@ -1,0 +1,177 @@
+import type { NameTable } from '@ctr/store'
+import { addressBytes, parseAddress } from '../address.ts'
+import { type BridgedNetwork, isBridged, type Network } from '../network/network.ts'
+import { Forwarder } from './forwarder.ts'
+import { HostServers } from './host-servers.ts'
+import { Listener } from './listener.ts'
+import { type Asker, answerLocally, hasNames, leadsOut } from './local.ts'
+import {
+  encodeAnswer,
+  encodeError,
+  parseQuery,
+  type Query,
+  RCODE,
+  type Rcode,
+  truncate,
+} from './message.ts'
+
+interface ResolverOptions {
+  readonly names: NameTable
+  readonly networkById: (id: string) => Network | undefined
+  /** The host's resolv.conf(5). */
+  readonly hostFile: string
+  readonly log: { warn(fields: object, message: string): void }
+}
+
+/** A listener that had to take another port than 53: the firewall leads the containers' queries there. */
+export interface Detour {
+  readonly link: string
+  readonly address: string
+  readonly port: number
+}
+
+/**
+ * Name resolution for containers: a resolver on each gateway of the user-defined networks. It tells a container the names
+ * on the networks that it is attached to, by its address, and asks other resolvers for all other names. It keeps no
+ * records: each question is answered from the database, so it is never out of date, and a restart needs the listeners only.
+ */
+export class Resolver {
+  readonly #names: NameTable
+  readonly #networkById: (id: string) => Network | undefined
+  readonly #forwarder = new Forwarder()
+  readonly #hostServers: HostServers
+  readonly #log: ResolverOptions['log']
+  /** By gateway address. */
+  readonly #listeners = new Map<string, { listener: Listener; networkId: string; link: string }>()
+  /** Tail of the queue of changes to the listeners. */
+  #last: Promise<void> = Promise.resolve()
+
+  constructor(o: ResolverOptions) {
+    this.#names = o.names
+    this.#networkById = o.networkById
+    this.#hostServers = new HostServers(o.hostFile)
+    this.#log = o.log
+  }
+
+  /** Makes the listeners those of `networks`, whose bridges are there. One that cannot be opened is tried again next time. */
+  sync(networks: readonly BridgedNetwork[]): Promise<void> {
+    this.#last = this.#last.then(() => this.#sync(networks))
+    return this.#last
+  }
+
+  detours(): Detour[] {
+    return [...this.#listeners.values()]
+      .filter(({ listener }) => listener.port !== PORT)
+      .map(({ listener, link }) => ({ link, address: listener.address, port: listener.port }))
+  }
+
+  /** For the container's resolv.conf: the address at which it is answered. Undefined: it has to ask the host's resolvers. */
+  addressFor(containerId: string): string | undefined {
+    return this.#networksOf(containerId)
+      .flatMap((network) => network.pools.map((pool) => pool.gateway))
+      .find((address) => this.#listeners.has(address))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.sync([])
+    this.#forwarder[Symbol.dispose]()
+  }
+
+  async #sync(networks: readonly BridgedNetwork[]): Promise<void> {
+    const wanted = new Map(
+      networks
+        .filter(hasNames)
+        .flatMap((network) => network.pools.map(({ gateway }) => [gateway, network] as const)),
+    )
+    for (const [address, { listener, networkId }] of this.#listeners) {
+      if (wanted.get(address)?.id === networkId) continue
+      listener[Symbol.dispose]()
+      this.#listeners.delete(address)
+    }
+    for (const [address, network] of wanted) {
+      if (this.#listeners.has(address)) continue
+      const listener = await this.#open(address, network)
+      if (listener === undefined) continue
+      this.#listeners.set(address, { listener, networkId: network.id, link: network.bridge })
+    }
+  }
+
+  async #open(address: string, network: Network): Promise<Listener | undefined> {
+    const open = (port: number): Promise<Listener> =>
+      Listener.open(address, port, (bytes, client) => {
+        try {
+          return this.#answer(network.id, bytes, client)
+        } catch (err) {
+          this.#log.warn({ network: network.name, err }, 'cannot resolve a name')
+          return encodeError(bytes, RCODE.SERVFAIL)
+        }
+      })
+    try {
+      return await open(PORT).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'EADDRINUSE') throw error
+        return open(0)
+      })
+    } catch (err) {
+      this.#log.warn(
+        { network: network.name, address, err },
+        'cannot resolve names for the containers of a network',
+      )
+      return undefined
+    }
+  }
+
+  #answer(
+    networkId: string,
+    bytes: Buffer,
+    client: { readonly address: string; readonly isTcp: boolean },
+  ): Buffer | undefined | Promise<Buffer | undefined> {
+    const query = parseQuery(bytes)
+    if (query === undefined) return undefined
+    const asker = this.#askerAt(networkId, client.address)
+    // Not a container of this network: other containers, the host, machines that route to us.
+    if (asker === undefined) return encodeError(bytes, RCODE.REFUSED)
+    if ('error' in query) return encodeError(bytes, query.error)
+    const maxBytes = client.isTcp ? MAX_TCP_BYTES : query.udpBytes
+    const local = answerLocally(this.#names, asker, query)
+    if (local !== undefined) return encodeAnswer(query, local, maxBytes)
+    const empty = (rcode: Rcode): Buffer => encodeAnswer(query, { rcode, records: [] }, maxBytes)
+    // Not SERVFAIL, as Docker: musl would ask for seconds, and there is no such name here.
+    if (!leadsOut(asker)) return empty(RCODE.NXDOMAIN)
+    const servers = asker.nameservers.length > 0 ? asker.nameservers : this.#hostServers.get()
+    return this.#forward(query, { asker, servers, isTcp: client.isTcp }).then(
+      (answer) => answer ?? empty(RCODE.SERVFAIL),
+    )
+  }
+
+  async #forward(
+    query: Query,
+    o: { asker: Asker; servers: readonly string[]; isTcp: boolean },
+  ): Promise<Buffer | undefined> {
+    const { containerId } = o.asker
+    const answer = await this.#forwarder.forward(query, { ...o, containerId })
+    return answer === undefined || o.isTcp ? answer : truncate(answer, query)
+  }
+
+  #askerAt(networkId: string, clientAddress: string): Asker | undefined {
+    const address = parseAddress(clientAddress)
+    if (address === undefined) return undefined
+    const containerId = this.#names.containerAt(networkId, addressBytes(address))
+    if (containerId === undefined) return undefined
+    const rows = this.#names.attachments(containerId)
+    const attachments = rows.flatMap(({ networkId: id, links }) => {
+      const network = this.#networkById(id)
+      return network === undefined ? [] : [{ network, links }]
+    })
+    return { containerId, attachments, nameservers: rows[0]?.nameservers ?? [] }
+  }
+
+  #networksOf(containerId: string): Network[] {
+    return this.#names
+      .attachments(containerId)
+      .flatMap(({ networkId }) => this.#networkById(networkId) ?? [])
+      .filter((network) => hasNames(network) && isBridged(network))
+  }
+}
+
+const PORT = 53
+const MAX_TCP_BYTES = 0xffff

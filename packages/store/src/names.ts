@@ -1,0 +1,100 @@
+import type { Statement } from 'better-sqlite3'
+import type { Store } from './open.ts'
+
+/** What the resolver must know of an endpoint, beyond its row. */
+export interface EndpointNamesRow {
+  readonly endpointId: string
+  readonly networkId: string
+  /** Lower case; without the container's name and short id, which are in its row. */
+  readonly names: readonly string[]
+  /** Resolvers of the container's own choice; empty: the host's. */
+  readonly nameservers: readonly string[]
+  /** Alias in lower case → name or short id of a container on the same network; for this container only. */
+  readonly links: Readonly<Record<string, string>>
+}
+
+/** A network that a container is attached to. */
+export interface AttachmentRow {
+  readonly networkId: string
+  readonly nameservers: readonly string[]
+  readonly links: Readonly<Record<string, string>>
+}
+
+/** Table `endpoint_names`, and questions about names and addresses to `endpoints` and `addresses`. */
+export class NameTable {
+  readonly #insert: Statement
+  readonly #update: Statement
+  readonly #containerAt: Statement
+  readonly #attachments: Statement
+  readonly #find: Statement
+  readonly #nameAt: Statement
+
+  constructor(store: Store) {
+    const { db } = store
+    this.#insert = db.prepare(
+      'INSERT OR IGNORE INTO endpoint_names (network_id, name, endpoint_id) VALUES (?, ?, ?)',
+    )
+    this.#update = db.prepare('UPDATE endpoints SET nameservers = ?, links = ? WHERE id = ?')
+    this.#containerAt = db
+      .prepare(
+        'SELECT container_id FROM addresses JOIN endpoints ON endpoints.id = endpoint_id WHERE addresses.network_id = ? AND family = ? AND address = ?',
+      )
+      .pluck()
+    // The order of Docker: the way out first, then by name.
+    this.#attachments = db.prepare(
+      'SELECT network_id AS networkId, nameservers, endpoints.links AS links FROM endpoints JOIN networks ON networks.id = network_id WHERE container_id = ? ORDER BY is_gateway DESC, networks.name',
+    )
+    this.#find = db.prepare(
+      `SELECT family, address FROM addresses WHERE endpoint_id IN (
+         SELECT endpoint_id FROM endpoint_names WHERE network_id = @networkId AND name = @name
+         UNION SELECT id FROM endpoints WHERE network_id = @networkId AND container_name = @name COLLATE NOCASE
+         UNION SELECT id FROM endpoints WHERE network_id = @networkId AND substr(container_id, 1, 12) = @name
+       ) ORDER BY family, address`,
+    )
+    this.#nameAt = db
+      .prepare(
+        'SELECT container_name FROM addresses JOIN endpoints ON endpoints.id = endpoint_id WHERE addresses.network_id = ? AND family = ? AND address = ?',
+      )
+      .pluck()
+  }
+
+  /** Inside the transaction that inserts the endpoint. Deleted with it. */
+  insert(row: EndpointNamesRow): void {
+    for (const name of row.names) this.#insert.run(row.networkId, name, row.endpointId)
+    if (row.nameservers.length === 0 && Object.keys(row.links).length === 0) return
+    this.#update.run(JSON.stringify(row.nameservers), JSON.stringify(row.links), row.endpointId)
+  }
+
+  /** Id of the container that has the address (4 or 16 bytes) on the network. */
+  containerAt(networkId: string, address: Uint8Array): string | undefined {
+    return this.#containerAt.get(networkId, familyOf(address), address) as string | undefined
+  }
+
+  attachments(containerId: string): AttachmentRow[] {
+    return (this.#attachments.all(containerId) as RawAttachment[]).map((row) => ({
+      networkId: row.networkId,
+      nameservers: JSON.parse(row.nameservers) as string[],
+      links: JSON.parse(row.links) as Record<string, string>,
+    }))
+  }
+
+  /** Addresses (4 or 16 bytes) of the endpoints with this name in lower case; empty when nobody has it. */
+  find(networkId: string, name: string): Buffer[] {
+    return (this.#find.all({ networkId, name }) as { address: Buffer }[]).map((row) => row.address)
+  }
+
+  /** Name of the container that has the address on the network. */
+  nameAt(networkId: string, address: Uint8Array): string | undefined {
+    return this.#nameAt.get(networkId, familyOf(address), address) as string | undefined
+  }
+}
+
+interface RawAttachment {
+  networkId: string
+  nameservers: string
+  links: string
+}
+
+function familyOf(address: Uint8Array): 4 | 6 {
+  return address.length === 4 ? 4 : 6
+}
