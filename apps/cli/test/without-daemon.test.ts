@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { dirname, join } from 'node:path'
+import { describe, it } from 'node:test'
+import { fileURLToPath } from 'node:url'
+
+/** What the CLI answers alone: help, usage errors, nobody there. From source, so without a build. */
+const MAIN = join(dirname(fileURLToPath(import.meta.url)), '../src/main.ts')
+
+function ctr(...args: string[]): { code: number | null; stdout: string; stderr: string } {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], {
+    encoding: 'utf8',
+    env: {
+      PATH: process.env['PATH'],
+      CTR_HOST: 'unix:///nonexistent/ctr.sock',
+      HOME: '/nonexistent',
+    },
+  })
+  return { code: status, stdout, stderr }
+}
+
+describe('ctr without a daemon', () => {
+  it('prints help on stdout and succeeds', () => {
+    for (const args of [
+      [],
+      ['--help'],
+      ['help'],
+      ['run', '--help'],
+      ['help', 'run'],
+      ['container', 'ls', '--help'],
+    ]) {
+      const { code, stdout, stderr } = ctr(...args)
+      assert.deepEqual([code, stderr], [0, ''], args.join(' '))
+      assert.match(stdout, /^Usage: {2}ctr/)
+    }
+  })
+
+  it('lists every command in its help', () => {
+    const { stdout } = ctr()
+    for (const name of ['run', 'exec', 'ps', 'volume', 'network', 'cp', 'login']) {
+      assert.match(stdout, new RegExp(`^ {2}${name} `, 'm'))
+    }
+  })
+
+  it('prints its version', () =>
+    assert.match(ctr('--version').stdout, /^ctr version \d+\.\d+\.\d+\n$/))
+
+  it('says how to start the daemon', () => {
+    assert.deepEqual(ctr('ps'), {
+      code: 1,
+      stdout: '',
+      stderr:
+        'Cannot connect to the ctr daemon at unix:///nonexistent/ctr.sock. Is ctrd running? Start it with: ctrd &\n',
+    })
+    assert.equal(ctr('run', 'busybox').code, 125)
+    assert.match(ctr('version').stdout, /^Client:\n Version: /)
+  })
+
+  for (const [args, code, stderr] of [
+    [['nosuch'], 1, "ctr: unknown command: ctr nosuch\n\nRun 'ctr --help' for more information\n"],
+    [
+      ['run', '--nope', 'x'],
+      125,
+      "unknown flag: --nope\n\nUsage:  ctr run [OPTIONS] IMAGE [COMMAND] [ARG...]\n\nRun 'ctr run --help' for more information\n",
+    ],
+    [
+      ['run'],
+      1,
+      "ctr: 'ctr run' requires at least 1 argument\n\nUsage:  ctr run [OPTIONS] IMAGE [COMMAND] [ARG...]\n\nSee 'ctr run --help' for more information\n",
+    ],
+    [
+      ['tag', 'x'],
+      1,
+      "ctr: 'ctr tag' requires 2 arguments\n\nUsage:  ctr tag SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]\n\nRun 'ctr tag --help' for more information\n",
+    ],
+    [
+      ['run', '--rm', '--restart', 'always', 'busybox'],
+      125,
+      "ctr: conflicting options: cannot specify both --restart and --rm\n\nRun 'ctr run --help' for more information\n",
+    ],
+    [['run', '-it', 'busybox'], 1, 'the input device is not a TTY\n'],
+    [
+      ['run', '-d', '-a', 'stdout', 'busybox'],
+      1,
+      'conflicting options: cannot specify both --attach and --detach\n',
+    ],
+    [
+      ['run', '-p', 'foo', 'busybox'],
+      125,
+      "ctr: invalid containerPort: foo\n\nRun 'ctr run --help' for more information\n",
+    ],
+    [['ps', '--format', '{{'], 1, ''],
+  ] as const) {
+    it(`ctr ${args.join(' ')}: ${code}`, () => {
+      const result = ctr(...args)
+      assert.equal(result.code, code)
+      if (stderr !== '') assert.deepEqual([result.stdout, result.stderr], ['', stderr])
+    })
+  }
+})
