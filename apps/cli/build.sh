@@ -1,6 +1,6 @@
 #!/bin/sh
 # One executable, bin/ctr: byte code beside the source, so that nothing is parsed at start; split, because without it the
-# imports of every command are hoisted to the start (docs/decisions/0012-cli-start-up.md).
+# imports of every command are hoisted to the start (docs/decisions/0013).
 set -eu
 cd "$(dirname "$0")"
 root=../..
