@@ -96,11 +96,6 @@ function compareChild(
   // A directory stands before what is in it, also if only that has changed.
   const position = output.changes.length
   if (isDirectory) compareBelow(output, upper, name, before?.directories ?? [], path, depth)
-  else if (before !== undefined) {
-    for (const child of lowerNames(before.directories).sort()) {
-      push(output, `${path}/${child}`, 'deleted')
-    }
-  }
   const hasChangesInside = output.changes.length > position
   if (before === undefined) insert(output, position, path, 'added')
   else if (
