@@ -21,7 +21,7 @@ export interface Command {
   run(context: Context, input: Parsed): Promise<number | void>
 }
 
-export interface Example {
+interface Example {
   readonly text: string
   readonly command: string
 }

@@ -6,7 +6,7 @@ import type { Command } from '../command.ts'
  */
 export type Entry = Leaf | Group
 
-export interface Leaf {
+interface Leaf {
   readonly kind: 'command'
   readonly summary: string
   readonly isCommon: boolean

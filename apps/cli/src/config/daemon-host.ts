@@ -7,7 +7,7 @@ import type { FlagValues } from '../flags/flag.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-export const DEFAULT_HOST = 'unix:///var/run/ctr.sock'
+const DEFAULT_HOST = 'unix:///var/run/ctr.sock'
 
 /** `-H`, then CTR_HOST, then DOCKER_HOST, then the default: never another engine by accident. */
 export function daemonHost(flags: FlagValues, environment: Environment, directory: string): Host {

@@ -53,7 +53,7 @@ function flagText(flag: Flag): string {
 }
 
 /** Breaks at blanks so that lines fit; a line break in the text stays. */
-export function wrap(text: string, indent: number, columns: number): string {
+function wrap(text: string, indent: number, columns: number): string {
   const room = columns - 1 - indent
   if (room < 24) return text.replaceAll('\n', `\n${' '.repeat(indent)}`)
   const lines: string[] = []

@@ -23,7 +23,7 @@ function format(bytes: number, base: number, units: readonly string[], digits: n
 }
 
 /** C's %.4g, as far as sizes need it: no exponent below 10^digits, no trailing zeros. */
-export function significant(value: number, digits: number): string {
+function significant(value: number, digits: number): string {
   const text = value.toPrecision(digits)
   if (text.includes('e')) return String(Math.round(value))
   return text.includes('.') ? text.replace(/\.?0+$/, '') : text

@@ -3,15 +3,6 @@ const FACTORS: Readonly<Record<string, number>> = { b: 0, k: 1, m: 2, g: 3, t: 4
 
 /** Throws an Error with Docker's text. */
 export function parseBytes(text: string): number {
-  return parseSize(text, 1024)
-}
-
-/** Decimal sizes (go-units FromHumanSize), as `--log-opt max-size` and rates of devices. */
-export function parseDecimalBytes(text: string): number {
-  return parseSize(text, 1000)
-}
-
-function parseSize(text: string, base: number): number {
   const match = /^(-?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?|-?[0-9]+\.) ?([a-zA-Z]*)$/.exec(text)
   if (match === null) throw new Error(`invalid size: '${text}'`)
   const suffix = (match[2] ?? '').toLowerCase()
@@ -23,5 +14,5 @@ function parseSize(text: string, base: number): number {
   const isValid =
     factor !== undefined && (rest === '' || (suffix[0] !== 'b' && (rest === 'b' || rest === 'ib')))
   if (!isValid) throw new Error(`invalid suffix: '${match[2]}'`)
-  return Math.trunc(value * base ** factor)
+  return Math.trunc(value * 1024 ** factor)
 }

@@ -1,5 +1,3 @@
-import type { FilterMap } from '@ctr/client'
-
 /** `--filter name=value`, repeatable. */
 export function checkFilter(text: string): void {
   if (!text.includes('=')) throw new Error('bad format of filter (expected name=value)')
@@ -14,8 +12,4 @@ export function parseFilters(values: readonly string[]): Record<string, string[]
     filters[name] = [...(filters[name] ?? []), text.slice(equals + 1).trim()]
   }
   return filters
-}
-
-export function hasFilters(filters: FilterMap): boolean {
-  return Object.keys(filters).length > 0
 }

@@ -19,7 +19,7 @@ export interface SessionOptions {
   readonly onFirstByte?: () => void
 }
 
-export type SessionEnd = 'ended' | 'detached'
+type SessionEnd = 'ended' | 'detached'
 
 /** Raw mode from the call on, until `finished` settles. */
 export interface Session {
