@@ -26,12 +26,33 @@ ff02::2	ip6-allrouters
 export function hostsFile(o: HostsFileOptions): string {
   // As Docker: with added hosts, the host's file is not used.
   if (o.hostFile !== undefined && o.extraHosts.length === 0) return o.hostFile
-  const own = ownNames(o.domainname ? `${o.hostname}.${o.domainname}` : o.hostname)
   const extra = o.extraHosts.map((entry) => {
     const { name, address } = parseExtraHost(entry, o.hostGateway)
     return `${address}\t${name}\n`
   })
-  return LOCAL + extra.join('') + o.addresses.map((address) => `${address}\t${own}\n`).join('')
+  return LOCAL + extra.join('') + o.addresses.map((address) => ownLine(address, o)).join('')
+}
+
+/** The file of a running container whose addresses have changed. What else was written into it stays. */
+export function moveHostsEntries(
+  text: string,
+  o: Pick<HostsFileOptions, 'hostname' | 'domainname'> & {
+    readonly removed: readonly string[]
+    readonly added: readonly string[]
+  },
+): string {
+  const line = (address: string): string => ownLine(address, o)
+  const removed = new Set(o.removed.map(line))
+  const added = o.added.map(line).join('')
+  // Lines with their ends; a last one without is the container's and gets one, so that ours does not run into it.
+  const kept = (text.match(/[^\n]*\n|[^\n]+$/g) ?? [])
+    .filter((entry) => !removed.has(entry))
+    .join('')
+  return kept + (kept === '' || kept.endsWith('\n') || added === '' ? '' : '\n') + added
+}
+
+function ownLine(address: string, o: Pick<HostsFileOptions, 'hostname' | 'domainname'>): string {
+  return `${address}\t${ownNames(o.domainname ? `${o.hostname}.${o.domainname}` : o.hostname)}\n`
 }
 
 function parseExtraHost(

@@ -1,5 +1,5 @@
 import type { EndpointConfig } from '@ctr/api'
-import type { EndpointPlan, PortBinding } from '@ctr/network'
+import type { Endpoint, EndpointPlan, PortBinding } from '@ctr/network'
 import type { NetworkPlan } from '@ctr/shim'
 import type { Engine } from '../engine.ts'
 import type { ContainerRecord } from './container.ts'
@@ -107,8 +107,8 @@ export function networkPlan(plans: readonly EndpointPlan[]): NetworkPlan {
 }
 
 /** For /etc/hosts. */
-export function addressesOf(plans: readonly EndpointPlan[]): string[] {
-  return plans.flatMap((plan) =>
-    [plan.ipv4, plan.ipv6].flatMap((entry) => (entry === undefined ? [] : [entry.address])),
+export function addressesOf(endpoints: readonly Endpoint[]): string[] {
+  return endpoints.flatMap(({ ipv4, ipv6 }) =>
+    [ipv4, ipv6].flatMap((entry) => (entry === undefined ? [] : [entry.address])),
   )
 }

@@ -1,6 +1,13 @@
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
-import { hostsFile, pointsToSystemdStub, resolvConf, SYSTEMD_RESOLVED_FILE } from '@ctr/network'
+import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import {
+  hostsFile,
+  moveHostsEntries,
+  pointsToSystemdStub,
+  resolvConf,
+  SYSTEMD_RESOLVED_FILE,
+} from '@ctr/network'
 import type { Engine } from '../engine.ts'
+import { addressesOf } from './connect-networks.ts'
 import type { ContainerRecord } from './container.ts'
 import type { NetworkMode } from './modes.ts'
 
@@ -29,19 +36,63 @@ export function writeRuntimeFiles(
       ...(isHost ? { hostFile: readHostFile('/etc/hosts') } : {}),
     }),
   )
-  writePublic(
-    container.resolvConfPath,
-    resolvConf({
-      hostFile: readHostResolvConf(),
-      nameservers: nonEmpty(hostConfig.Dns, engine.config.dns),
-      search: nonEmpty(hostConfig.DnsSearch, engine.config.dnsSearch),
-      options: nonEmpty(hostConfig.DnsOptions, engine.config.dnsOptions),
-      resolver: engine.networks.resolverOf(container.id),
-      isHostNetwork: isHost,
-      hasIpv6: o.addresses.some((address) => address.includes(':')),
+  writePublic(container.resolvConfPath, renderResolvConf(engine, container, isHost, o.addresses))
+}
+
+/**
+ * Runs `change`, which connects or disconnects a running container, and lets its files follow: its own lines of
+ * /etc/hosts, and /etc/resolv.conf unless the container has written it.
+ */
+export async function withRuntimeFiles<T>(
+  engine: Pick<Engine, 'config' | 'networks'>,
+  container: ContainerRecord,
+  change: () => Promise<T>,
+): Promise<T> {
+  const addresses = (): string[] => addressesOf(engine.networks.endpointsOfContainer(container.id))
+  const before = addresses()
+  const resolvConfBefore = renderResolvConf(engine, container, false, before)
+  const result = await change()
+  const after = addresses()
+  rewrite(container.hostsPath, (text) =>
+    moveHostsEntries(text, {
+      hostname: container.config.Hostname ?? '',
+      domainname: container.config.Domainname ?? '',
+      removed: before.filter((address) => !after.includes(address)),
+      added: after.filter((address) => !before.includes(address)),
     }),
   )
+  rewrite(container.resolvConfPath, (text) =>
+    text === resolvConfBefore ? renderResolvConf(engine, container, false, after) : text,
+  )
+  return result
 }
+
+function renderResolvConf(
+  engine: Pick<Engine, 'config' | 'networks'>,
+  { id, hostConfig }: ContainerRecord,
+  isHostNetwork: boolean,
+  addresses: readonly string[],
+): string {
+  return resolvConf({
+    hostFile: readHostResolvConf(),
+    nameservers: nonEmpty(hostConfig.Dns, engine.config.dns),
+    search: nonEmpty(hostConfig.DnsSearch, engine.config.dnsSearch),
+    options: nonEmpty(hostConfig.DnsOptions, engine.config.dnsOptions),
+    resolver: engine.networks.resolverOf(id),
+    isHostNetwork,
+    hasIpv6: addresses.some((address) => address.includes(':')),
+  })
+}
+
+/** In place. The container may have made the file as long as it likes: then it is left alone. */
+function rewrite(path: string, edit: (text: string) => string): void {
+  if (statSync(path).size > MAX_FILE_BYTES) return
+  const text = readFileSync(path, 'utf8')
+  const edited = edit(text)
+  if (edited !== text) writeFileSync(path, edited)
+}
+
+const MAX_FILE_BYTES = 1024 * 1024
 
 /** Every user of the container reads them, whatever the engine's umask is. */
 function writePublic(path: string, text: string): void {

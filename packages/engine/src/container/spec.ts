@@ -35,6 +35,8 @@ export interface SpecInput {
   readonly volumeOptions: (name: string) => Readonly<Record<string, string>>
   /** PIDs of the containers whose namespaces are shared, by kind (`--network container:X`, …). */
   readonly joined: Readonly<Partial<Record<NamespaceType, number>>>
+  /** Whose /etc/hosts, hostname and resolv.conf it gets: its own, or those of the container whose network is shared. */
+  readonly runtimeFiles: Pick<ContainerRecord, 'hostnamePath' | 'hostsPath' | 'resolvConfPath'>
   /** Name that the process sees: the own one, or that of the container whose network is shared. */
   readonly hostname: string
   readonly noNewPrivileges: boolean
@@ -175,7 +177,7 @@ function compileMounts(input: SpecInput): RuntimeMount[] {
     ...Object.entries(hostConfig.Tmpfs ?? {}).map(([path, options]) => tmpfs(path, options, false)),
   ]
   const destinations = new Set(own.map((mount) => mount.destination))
-  own.push(...runtimeFiles(container).filter((mount) => !destinations.has(mount.destination)))
+  own.push(...runtimeFiles(input).filter((mount) => !destinations.has(mount.destination)))
   own.sort((a, b) => depth(a.destination) - depth(b.destination))
   const isHidden = (path: string): boolean =>
     destinations.has(path) || (path.startsWith('/dev/') && destinations.has('/dev'))
@@ -205,12 +207,12 @@ function sharedMemory(mount: RuntimeMount, hostConfig: HostConfig): RuntimeMount
 }
 
 /** The files that the engine writes at each start. */
-function runtimeFiles(container: ContainerRecord): RuntimeMount[] {
+function runtimeFiles({ container, runtimeFiles: files }: SpecInput): RuntimeMount[] {
   const access = container.hostConfig.ReadonlyRootfs === true ? 'ro' : 'rw'
   return [
-    { destination: '/etc/resolv.conf', source: container.resolvConfPath },
-    { destination: '/etc/hostname', source: container.hostnamePath },
-    { destination: '/etc/hosts', source: container.hostsPath },
+    { destination: '/etc/resolv.conf', source: files.resolvConfPath },
+    { destination: '/etc/hostname', source: files.hostnamePath },
+    { destination: '/etc/hosts', source: files.hostsPath },
   ].map((mount) => ({ ...mount, type: 'bind', options: ['bind', 'rprivate', access] }))
 }
 

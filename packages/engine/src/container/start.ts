@@ -232,6 +232,7 @@ export function compileContainerSpec(
     blockIO: resolveBlockIo(container.hostConfig),
     volumeOptions: (name) => engine.volumes.find(name)?.options ?? {},
     joined: joinedPids(engine, container),
+    runtimeFiles: networkOwner(engine, container),
     hostname,
     noNewPrivileges: engine.config.noNewPrivileges,
     defaultUlimits: engine.config.defaultUlimits,
@@ -296,9 +297,13 @@ function pidOf(engine: Engine, mode: string | undefined, what: string): number |
 
 /** A container that shares another's network has its name too. */
 export function visibleHostname(engine: Engine, container: ContainerRecord): string {
+  return networkOwner(engine, container).config.Hostname ?? ''
+}
+
+function networkOwner(engine: Engine, container: ContainerRecord): ContainerRecord {
   const reference = networkModeContainer(container.hostConfig.NetworkMode ?? '')
   const other = reference === undefined ? undefined : engine.containers.find(reference)
-  return (other ?? container).config.Hostname ?? ''
+  return other ?? container
 }
 
 /** `-v` makes missing host directories, `--mount` has refused them at creation. */

@@ -3,6 +3,7 @@ import { EngineError } from '@ctr/errdefs'
 import type { CreateNetworkOptions, Network } from '@ctr/network'
 import { namesOf } from '../container/connect-networks.ts'
 import { networkEvent } from '../container/container-event.ts'
+import { withRuntimeFiles } from '../container/runtime-files.ts'
 import { isAlive } from '../container/state.ts'
 import type { Engine } from '../engine.ts'
 import type { NewEvent } from '../events.ts'
@@ -58,21 +59,23 @@ export async function connectNetwork(
     assertOwnNetwork(container.hostConfig.NetworkMode ?? '')
     const known = networkingConfig.EndpointsConfig ?? {}
     if (isAlive(state)) {
-      const connected = await engine.networks.connectRunning(
-        {
-          containerId,
-          containerName: container.name,
-          network: id,
-          aliases: endpoint.Aliases ?? [],
-          links: endpoint.Links ?? [],
-          ...namesOf(engine, container),
-          requestedIp: endpoint.IPAMConfig?.IPv4Address,
-          requestedIpv6: endpoint.IPAMConfig?.IPv6Address,
-          macAddress: endpoint.MacAddress,
-          ports: [],
-          index: nextIndex(engine, containerId),
-        },
-        { pid: state.pid, startTime: state.startTime },
+      const connected = await withRuntimeFiles(engine, container, () =>
+        engine.networks.connectRunning(
+          {
+            containerId,
+            containerName: container.name,
+            network: id,
+            aliases: endpoint.Aliases ?? [],
+            links: endpoint.Links ?? [],
+            ...namesOf(engine, container),
+            requestedIp: endpoint.IPAMConfig?.IPv4Address,
+            requestedIpv6: endpoint.IPAMConfig?.IPv6Address,
+            macAddress: endpoint.MacAddress,
+            ports: [],
+            index: nextIndex(engine, containerId),
+          },
+          { pid: state.pid, startTime: state.startTime },
+        ),
       )
       engine.events.emit(networkEvent(engine, container, connected, 'connect'))
     }
@@ -115,10 +118,12 @@ export async function disconnectNetwork(
       const endpoint = engine.networks
         .endpointsOfContainer(containerId)
         .find((one) => one.networkId === id)
-      await engine.networks.disconnectRunning(containerId, id, {
-        pid: state.pid,
-        startTime: state.startTime,
-      })
+      await withRuntimeFiles(engine, container, () =>
+        engine.networks.disconnectRunning(containerId, id, {
+          pid: state.pid,
+          startTime: state.startTime,
+        }),
+      )
       if (endpoint !== undefined) {
         engine.events.emit(networkEvent(engine, container, endpoint, 'disconnect'))
       }
