@@ -83,6 +83,9 @@ export async function unpackInto(
 ): Promise<number> {
   const reader = extract()
   const feeding = pipeline(source, reader)
+  feeding.catch(() => {
+    // Awaited below; when an entry is refused, that error is the one to report.
+  })
   const directories: { path: string; header: Header }[] = []
   let bytes = 0
   for await (const item of reader) {
