@@ -62,12 +62,17 @@ const routes = [
     method: 'GET',
     path: '/containers/:id/attach/ws',
     summary: '',
-    handle: async (_context, { takeOver }) => echo(await takeOver('application/x-test'), ''),
+    webSocket: 'only',
+    handle: async (_context, { takeOver, id }) => {
+      if (id === 'none') throw new EngineError('NOT_FOUND', 'No such container: none')
+      await echo(await takeOver('application/x-test'), '')
+    },
   }),
   route({
     method: 'GET',
     path: '/lines',
     summary: '',
+    webSocket: 'also',
     query: { fail: 'boolean' },
     handle: async (_context, { openOutput, query }) => {
       const output = await openOutput('application/json')
@@ -404,6 +409,28 @@ test('output of unknown length ends a WebSocket, or the answer', async () => {
   const answer = await ask('GET', '/lines')
   assert.equal(answer.headers['content-type'], 'application/json')
   assert.equal(answer.text, '{"a":1}\n')
+})
+
+test('an error before the handshake of a WebSocket is an ordinary answer', async () => {
+  const handshake = {
+    connection: 'Upgrade',
+    upgrade: 'websocket',
+    'sec-websocket-version': '13',
+    'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==',
+  }
+  const missing = await ask('GET', '/containers/none/attach/ws', undefined, handshake)
+  assert.equal(missing.status, 404)
+  assert.equal(missing.message, 'No such container: none')
+  const version = await ask('GET', '/v1.99/lines', undefined, handshake)
+  assert.equal(version.status, 400)
+  const notOne = await ask('GET', '/_ping', undefined, handshake)
+  assert.equal(notOne.status, 400)
+  assert.equal(notOne.message, '/_ping cannot be a WebSocket')
+  const plain = await ask('GET', '/containers/a/attach/ws', undefined, {})
+  assert.equal(plain.message, 'this endpoint needs a WebSocket')
+  const noKey = await ask('GET', '/lines', undefined, { ...handshake, 'sec-websocket-key': 'x' })
+  assert.equal(noKey.status, 400)
+  assert.equal((await ask('GET', '/lines')).status, 200)
 })
 
 test('an error after the headers breaks the stream off', async () => {

@@ -19,6 +19,8 @@ export interface Route<Q extends QuerySpec = QuerySpec, B = unknown> {
   readonly isBodyOptional?: boolean
   /** The body is not JSON and is read as it arrives: `call.input`. */
   readonly takesStream?: boolean
+  /** A GET whose stream can be a WebSocket as well (`also`), or can be nothing else (`only`). */
+  readonly webSocket?: 'also' | 'only'
   /** Of a good answer; without it 200, or 204 when there is no value. */
   readonly status?: 200 | 201 | 204
   readonly response?: JsonSchema
@@ -32,6 +34,7 @@ export interface Call<Q extends QuerySpec = QuerySpec, B = unknown> {
   readonly query: QueryOf<Q>
   readonly body: B
   readonly headers: IncomingHttpHeaders
+  readonly isWebSocket: boolean
   /** Minor number of the API version, 24–51. */
   readonly apiMinor: number
   /** Aborted when the client has gone before the answer was complete. */

@@ -19,7 +19,8 @@ import { PlainText } from './plain-text.ts'
 import { parseQuery } from './query.ts'
 import type { AnyRoute, Call } from './route.ts'
 import { openOutput, takeOver } from './stream.ts'
-import { handleUpgrade, shouldUpgrade, upgradeOf } from './upgrade.ts'
+import { handleUpgrade, isWebSocket, shouldUpgrade, upgradeOf } from './upgrade.ts'
+import { useWebSockets, type WebSocketOpening, webSocketRoute } from './websocket.ts'
 
 /** As Go's http.DefaultMaxHeaderBytes; more is answered with 431. */
 const MAX_HEADER_BYTES = 1024 * 1024
@@ -83,6 +84,8 @@ export async function buildApiServer(o: {
       Ostype: 'linux',
       Server: SERVER_HEADER,
     })
+    // An ordinary answer to what should have become a WebSocket is the connection's last.
+    if (isWebSocket(request.headers)) reply.raw.shouldKeepAlive = false
     const version = versions.get(request.raw)
     if (version !== undefined) parseApiVersion(version)
   })
@@ -104,29 +107,21 @@ export async function buildApiServer(o: {
     return sendMessage(reply, answer.status, answer.message)
   }
 
+  await useWebSockets(app)
   for (const route of o.routes) {
+    const serve = (
+      request: FastifyRequest,
+      reply: FastifyReply,
+      opening?: WebSocketOpening,
+    ): Promise<FastifyReply> => {
+      const minor = parseApiVersion(versions.get(request.raw) ?? `1.${MAX_API_MINOR}`)
+      return serveRoute(route, o, newCall(route, request, reply, minor, opening))
+    }
     app.route({
       method: route.method,
       url: route.path,
-      handler: async (request, reply) => {
-        const minor = parseApiVersion(versions.get(request.raw) ?? `1.${MAX_API_MINOR}`)
-        const { call, opened } = newCall(route, request, reply, minor)
-        try {
-          const answer = await route.handle(o.context, call)
-          if (reply.sent) return reply
-          if (answer instanceof PlainText) {
-            reply.header('Content-Type', 'text/plain; charset=utf-8')
-            return reply.code(route.status ?? 200).send(answer.text)
-          }
-          if (answer === undefined) return reply.code(route.status ?? 204).send()
-          reply.header('Content-Type', 'application/json')
-          return reply.code(route.status ?? 200).send(Buffer.from(`${JSON.stringify(answer)}\n`))
-        } catch (error) {
-          if (!reply.sent) throw error
-          endBrokenStream(request, opened(), asCancelled(error, call.signal), o.log)
-          return reply
-        }
-      },
+      handler: (request, reply) => serve(request, reply),
+      ...webSocketRoute(route, serve),
     })
   }
   await app.ready()
@@ -145,7 +140,11 @@ export async function buildApiServer(o: {
         },
         routing,
       )
-      server.on('upgrade', (request, socket, head) => handleUpgrade(routing, request, socket, head))
+      server.on('upgrade', (request, socket, head) => {
+        // The plugin listens on Fastify's own server, which has no address.
+        if (isWebSocket(request.headers)) app.server.emit('upgrade', request, socket, head)
+        else handleUpgrade(routing, request, socket, head)
+      })
       server.on('clientError', answerBrokenRequest)
       return server
     },
@@ -160,23 +159,62 @@ function sendMessage(reply: FastifyReply, status: number, message: string): Fast
     .send(Buffer.from(JSON.stringify({ message })))
 }
 
+/** Runs a handler and answers with its value. */
+async function serveRoute(
+  route: AnyRoute,
+  o: { readonly context: Context; readonly log: Log },
+  { call, opened, request, reply }: ServedCall,
+): Promise<FastifyReply> {
+  try {
+    const answer = await route.handle(o.context, call)
+    if (reply.sent || opened() !== undefined) return reply
+    if (answer instanceof PlainText) {
+      reply.header('Content-Type', 'text/plain; charset=utf-8')
+      return reply.code(route.status ?? 200).send(answer.text)
+    }
+    if (answer === undefined) return reply.code(route.status ?? 204).send()
+    reply.header('Content-Type', 'application/json')
+    return reply.code(route.status ?? 200).send(Buffer.from(`${JSON.stringify(answer)}\n`))
+  } catch (error) {
+    if (!reply.sent) throw error
+    endBrokenStream(request, opened(), asCancelled(error, call.signal), o.log)
+    return reply
+  }
+}
+
+interface ServedCall {
+  readonly call: Call
+  /** What the handler has taken the answer over with. */
+  readonly opened: () => Writable | undefined
+  readonly request: FastifyRequest
+  readonly reply: FastifyReply
+}
+
 function newCall(
   route: AnyRoute,
   request: FastifyRequest,
   reply: FastifyReply,
   apiMinor: number,
-): { call: Call; opened: () => Writable | undefined } {
+  webSocket: WebSocketOpening | undefined,
+): ServedCall {
   const { raw } = request
   const hangUp = new AbortController()
   const onClose = (): void => hangUp.abort()
   reply.raw.on('close', onClose)
   let stream: Writable | undefined
+  const opened = <S extends Writable>(opened: S): S => {
+    if (opened !== (reply.raw as Writable)) reply.raw.off('close', onClose)
+    opened.on('close', onClose)
+    stream = opened
+    return opened
+  }
   const params = request.params as Readonly<Record<string, string>>
   const call: Call = {
     id: params['id'] ?? '',
     query: parseQuery(route.query ?? {}, request.query as Record<string, string>),
     body: parseBody(route, request),
     headers: raw.headers,
+    isWebSocket: webSocket !== undefined,
     apiMinor,
     signal: hangUp.signal,
     input: request.body instanceof Readable ? request.body : Readable.from([]),
@@ -184,25 +222,21 @@ function newCall(
       reply.header(name, value)
     },
     openOutput: async (contentType) => {
+      // What a WebSocket client says is read and dropped.
+      if (webSocket !== undefined) return opened((await webSocket.open()).resume())
       for (const [name, value] of Object.entries(reply.getHeaders())) {
         if (value !== undefined) reply.raw.setHeader(name, value)
       }
       reply.hijack()
-      const output = await openOutput(raw, reply.raw, contentType)
-      output.on('close', onClose)
-      stream = output
-      return output
+      return opened(openOutput(reply.raw, contentType))
     },
     takeOver: async (contentType) => {
+      if (webSocket !== undefined) return opened(await webSocket.open())
       reply.hijack()
-      reply.raw.off('close', onClose)
-      const duplex = await takeOver(raw, reply.raw, contentType)
-      duplex.on('close', onClose)
-      stream = duplex
-      return duplex
+      return opened(takeOver(raw, reply.raw, contentType))
     },
   }
-  return { call, opened: () => stream }
+  return { call, opened: () => stream, request, reply }
 }
 
 function parseBody(route: AnyRoute, request: FastifyRequest): unknown {

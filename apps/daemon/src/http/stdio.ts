@@ -5,7 +5,6 @@ import type { AttachSession, ExecSession } from '@ctr/engine'
 import { pump } from './pump.ts'
 import type { Call } from './route.ts'
 import { unframed } from './unframe.ts'
-import { isWebSocket } from './upgrade.ts'
 
 export const RAW_STREAM = 'application/vnd.docker.raw-stream'
 export const MULTIPLEXED_STREAM = 'application/vnd.docker.multiplexed-stream'
@@ -30,7 +29,7 @@ export async function serveStdio(
     call.headers.upgrade === undefined ? RAW_STREAM : streamType(hasTty, call.apiMinor),
   )
   client.once('close', () => session.close())
-  const unframe = isWebSocket(call.headers) && !hasTty
+  const unframe = call.isWebSocket && !hasTty
   if (logs !== undefined) {
     const past = unframe ? logs.pipe(unframed()) : logs
     await pipeline(past, client, { end: false })

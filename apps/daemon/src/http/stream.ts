@@ -1,23 +1,20 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex, Writable } from 'node:stream'
-import { acceptWebSocket, upgradeOf } from './upgrade.ts'
-import { WebSocketDuplex } from './websocket-duplex.ts'
+import { upgradeOf } from './upgrade.ts'
 
 /**
- * The ways to leave request and answer behind. After that there is no status any more: an error ends the stream, a
- * WebSocket with code 1011 and the reason (`destroy(error)`), a bare connection by closing.
+ * The ways to leave request and answer behind, beside a WebSocket (websocket.ts). After that there is no status any more:
+ * an error ends the stream by closing.
  *
  * Docker's hijack: 101 after `Upgrade: tcp`; for clients that asked for nothing, 200 and the bare connection.
  */
-export async function takeOver(
+export function takeOver(
   request: IncomingMessage,
   response: ServerResponse,
   contentType: string,
-): Promise<Duplex> {
+): Duplex {
   const upgrade = upgradeOf(request)
   if (upgrade === undefined) return bareConnection(request, response, contentType)
-  if (upgrade.kind === 'websocket')
-    return new WebSocketDuplex(await acceptWebSocket(request, upgrade))
   const { socket, head } = upgrade
   response.detachSocket(socket as never)
   socket.write(
@@ -44,16 +41,8 @@ function bareConnection(
   return socket
 }
 
-/** Output only, of unknown length. What a WebSocket client says is read and dropped. */
-export async function openOutput(
-  request: IncomingMessage,
-  response: ServerResponse,
-  contentType: string,
-): Promise<Writable> {
-  const upgrade = upgradeOf(request)
-  if (upgrade?.kind === 'websocket') {
-    return new WebSocketDuplex(await acceptWebSocket(request, upgrade)).resume()
-  }
+/** Output only, of unknown length: a chunked answer. */
+export function openOutput(response: ServerResponse, contentType: string): Writable {
   response.writeHead(200, { 'Content-Type': contentType })
   response.flushHeaders()
   return response

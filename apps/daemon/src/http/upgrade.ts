@@ -1,10 +1,8 @@
 import { type IncomingHttpHeaders, type IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { type WebSocket, WebSocketServer } from 'ws'
 
-/** A connection whose request asked for another protocol; still HTTP until a route switches it. */
+/** A connection whose request asked for `tcp`, Docker's hijack; still HTTP until a route takes it over. */
 export interface Upgrade {
-  readonly kind: 'tcp' | 'websocket'
   readonly socket: Duplex
   /** Bytes after the request (and its body). */
   readonly head: Buffer
@@ -23,8 +21,8 @@ export function upgradeOf(request: IncomingMessage): Upgrade | undefined {
 }
 
 /**
- * For `http.createServer`: which requests arrive at `handleUpgrade`. Others (`h2c` of Java's and curl's clients) are
- * served as if they had not asked. RFC 9110 §7.8: a server may ignore Upgrade.
+ * For `http.createServer`: which requests arrive at the listener of `upgrade`. Others (`h2c` of Java's and curl's
+ * clients) are served as if they had not asked. RFC 9110 §7.8: a server may ignore Upgrade.
  */
 export function shouldUpgrade(request: IncomingMessage): boolean {
   return upgradeKind(request.headers) !== undefined
@@ -34,12 +32,12 @@ export function isWebSocket(headers: IncomingHttpHeaders): boolean {
   return upgradeKind(headers) === 'websocket'
 }
 
-function upgradeKind(headers: IncomingHttpHeaders): Upgrade['kind'] | undefined {
+function upgradeKind(headers: IncomingHttpHeaders): 'tcp' | 'websocket' | undefined {
   const kind = headers.upgrade?.toLowerCase()
   return kind === 'tcp' || kind === 'websocket' ? kind : undefined
 }
 
-/** Listener of `upgrade`: routes the request like any other, with its connection at hand for `takeOver`. */
+/** An upgrade to `tcp`: routes the request like any other, with its connection at hand for `takeOver`. */
 export function handleUpgrade(
   routing: (request: IncomingMessage, response: ServerResponse) => void,
   request: IncomingMessage,
@@ -50,12 +48,7 @@ export function handleUpgrade(
   socket.on('error', () => socket.destroy())
   readBody(request, socket, head).then(
     ({ body, rest }) => {
-      const kind = upgradeKind(request.headers)
-      if (kind === undefined) {
-        socket.destroy()
-        return
-      }
-      upgrades.set(request, { kind, socket, head: rest, body })
+      upgrades.set(request, { socket, head: rest, body })
       const response = new ServerResponse(request)
       response.shouldKeepAlive = false
       response.assignSocket(socket as never)
@@ -98,18 +91,4 @@ function refuse(socket: Duplex, message: string): void {
   socket.end(
     `HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   )
-}
-
-const webSocketServer = new WebSocketServer({
-  noServer: true,
-  clientTracking: false,
-  maxPayload: 16 * 1024 * 1024,
-  perMessageDeflate: false,
-})
-
-/** The opening handshake of RFC 6455 §4; a bad one is answered and never resolves. */
-export function acceptWebSocket(request: IncomingMessage, upgrade: Upgrade): Promise<WebSocket> {
-  return new Promise((resolve) => {
-    webSocketServer.handleUpgrade(request, upgrade.socket, upgrade.head, resolve)
-  })
 }

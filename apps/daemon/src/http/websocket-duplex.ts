@@ -1,5 +1,5 @@
 import { Duplex } from 'node:stream'
-import type { RawData, WebSocket } from 'ws'
+import type { WebSocket } from '@fastify/websocket'
 
 /** RFC 6455 §7.4.1 */
 const NORMAL_CLOSURE = 1000
@@ -17,7 +17,7 @@ export class WebSocketDuplex extends Duplex {
   constructor(webSocket: WebSocket) {
     super({ allowHalfOpen: true })
     this.#webSocket = webSocket
-    webSocket.on('message', (data: RawData) => {
+    webSocket.on('message', (data: Buffer | ArrayBuffer | Buffer[]) => {
       if (!this.push(bytesOf(data))) webSocket.pause()
     })
     webSocket.on('close', () => {
@@ -53,7 +53,7 @@ export class WebSocketDuplex extends Duplex {
   }
 }
 
-function bytesOf(data: RawData): Buffer {
+function bytesOf(data: Buffer | ArrayBuffer | Buffer[]): Buffer {
   if (Array.isArray(data)) return Buffer.concat(data)
   return Buffer.isBuffer(data) ? data : Buffer.from(data)
 }

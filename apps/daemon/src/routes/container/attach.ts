@@ -1,10 +1,8 @@
 import { attachContainer } from '@ctr/engine'
-import { EngineError } from '@ctr/errdefs'
 import type { Context } from '../../context.ts'
 import { parseDetachKeys } from '../../http/detach-keys.ts'
 import { type Call, route } from '../../http/route.ts'
 import { serveStdio } from '../../http/stdio.ts'
-import { isWebSocket } from '../../http/upgrade.ts'
 
 const QUERY = {
   detachKeys: 'string',
@@ -29,13 +27,9 @@ export const attachWebSocketRoute = route({
   path: '/containers/:id/attach/ws',
   summary: 'Join the standard streams of a container over a WebSocket, without frames',
   query: QUERY,
+  webSocket: 'only',
   status: 200,
-  handle: async (context, call) => {
-    if (!isWebSocket(call.headers)) {
-      throw new EngineError('INVALID_ARGUMENT', 'this endpoint needs a WebSocket')
-    }
-    return await attach(context, call)
-  },
+  handle: attach,
 })
 
 async function attach(

@@ -4,7 +4,6 @@ import { EngineError } from '@ctr/errdefs'
 import { route } from '../../http/route.ts'
 import { streamType } from '../../http/stdio.ts'
 import { unframed } from '../../http/unframe.ts'
-import { isWebSocket } from '../../http/upgrade.ts'
 import { nowNs, parseTime } from '../../time.ts'
 
 export const containerLogsRoute = route({
@@ -21,8 +20,9 @@ export const containerLogsRoute = route({
     details: 'boolean',
     tail: 'string',
   },
+  webSocket: 'also',
   status: 200,
-  handle: async ({ engine }, { id, query, apiMinor, signal, openOutput, headers }) => {
+  handle: async ({ engine }, { id, query, apiMinor, signal, openOutput, isWebSocket }) => {
     if (!query.stdout && !query.stderr) {
       throw new EngineError(
         'INVALID_ARGUMENT',
@@ -48,7 +48,7 @@ export const containerLogsRoute = route({
       signal,
     )
     const output = await openOutput(streamType(hasTty, apiMinor))
-    if (isWebSocket(headers) && !hasTty) await pipeline(stream, unframed(), output)
+    if (isWebSocket && !hasTty) await pipeline(stream, unframed(), output)
     else await pipeline(stream, output)
     return undefined
   },

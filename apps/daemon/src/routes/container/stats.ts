@@ -10,6 +10,7 @@ export const containerStatsRoute = route({
   path: '/containers/:id/stats',
   summary: 'Get the resource usage of a container, once or every second; also as a WebSocket',
   query: { stream: 'string', 'one-shot': 'boolean' },
+  webSocket: 'also',
   status: 200,
   handle: async ({ engine }, { id, query, signal, openOutput }) => {
     // The default is true: absent differs from empty here.

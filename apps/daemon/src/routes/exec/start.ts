@@ -1,11 +1,9 @@
 import { ExecStart } from '@ctr/api'
 import { getExec, startExec } from '@ctr/engine'
-import { EngineError } from '@ctr/errdefs'
 import type { Context } from '../../context.ts'
 import { parseDetachKeys } from '../../http/detach-keys.ts'
 import { type Call, route } from '../../http/route.ts'
 import { serveStdio } from '../../http/stdio.ts'
-import { isWebSocket } from '../../http/upgrade.ts'
 
 export const startExecRoute = route({
   method: 'POST',
@@ -27,11 +25,9 @@ export const startExecWebSocketRoute = route({
   path: '/exec/:id/start',
   summary: 'Start an exec and join its streams over a WebSocket, without frames',
   query: { h: 'integer', w: 'integer' },
+  webSocket: 'only',
   status: 200,
   handle: async (context, call) => {
-    if (!isWebSocket(call.headers)) {
-      throw new EngineError('INVALID_ARGUMENT', 'this endpoint needs POST or a WebSocket')
-    }
     const { h, w } = call.query
     const size = h === undefined || w === undefined ? {} : { ConsoleSize: [h, w] }
     const { config } = getExec(context.engine, call.id)

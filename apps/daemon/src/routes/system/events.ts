@@ -27,6 +27,7 @@ export const eventsRoute = route({
   path: '/events',
   summary: 'Get events: those since a time, and those to come; also as a WebSocket',
   query: { since: 'string', until: 'string', filters: 'string' },
+  webSocket: 'also',
   status: 200,
   handle: async ({ engine }, { query, signal, openOutput, apiMinor }) => {
     const sinceNs = timeOf('since', query.since)
