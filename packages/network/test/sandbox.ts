@@ -103,8 +103,8 @@ export class Sandbox {
   }
 
   /** A machine outside, at `192.0.2.9`, in a link with the host, `192.0.2.1`; it has no route to any container. */
-  async startNeighbour(): Promise<Container> {
-    const neighbour = await this.startContainer([], ['sleep', '600'])
+  async startNeighbour(command: readonly string[] = ['sleep', '600']): Promise<Container> {
+    const neighbour = await this.startContainer([], command)
     run(`ip link add out0 type veth peer name eth0 netns ${neighbour.target.pid}
       ip addr add 192.0.2.1/24 dev out0; ip -6 addr add fd00:2::1/64 dev out0 nodad; ip link set out0 up`)
     neighbour.run(

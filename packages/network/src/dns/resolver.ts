@@ -127,14 +127,14 @@ export class Resolver {
   ): Buffer | undefined | Promise<Buffer | undefined> {
     const query = parseQuery(bytes)
     if (query === undefined) return undefined
-    const asker = this.#askerAt(networkId, client.address)
-    // Not a container of this network: other containers, the host, machines that route to us.
-    if (asker === undefined) return encodeError(bytes, RCODE.REFUSED)
     if ('error' in query) return encodeError(bytes, query.error)
     const maxBytes = client.isTcp ? MAX_TCP_BYTES : query.udpBytes
+    const empty = (rcode: Rcode): Buffer => encodeAnswer(query, { rcode, records: [] }, maxBytes)
+    const asker = this.#askerAt(networkId, client.address)
+    // Not a container of this network: other containers, the host, machines that route to us.
+    if (asker === undefined) return empty(RCODE.REFUSED)
     const local = answerLocally(this.#names, asker, query)
     if (local !== undefined) return encodeAnswer(query, local, maxBytes)
-    const empty = (rcode: Rcode): Buffer => encodeAnswer(query, { rcode, records: [] }, maxBytes)
     // Not SERVFAIL, as Docker: musl would ask for seconds, and there is no such name here.
     if (!leadsOut(asker)) return empty(RCODE.NXDOMAIN)
     const servers = asker.nameservers.length > 0 ? asker.nameservers : this.#hostServers.get()
