@@ -12,7 +12,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { Readable } from 'node:stream'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import {
@@ -27,7 +27,8 @@ import {
   stopContainer,
 } from '@ctr/engine'
 import { isEngineError } from '@ctr/errdefs'
-import { membersOf, shell, tar } from './filesystem-support.ts'
+import { encodeHeader, paddingOf, TAR_END } from '@ctr/images'
+import { membersOf, shell, tar, until } from './filesystem-support.ts'
 import { TestEngine } from './support.ts'
 
 const KEEP = { noOverwriteDirNonDir: false, copyUidGid: false }
@@ -48,7 +49,7 @@ describe('a hostile container', () => {
   })
   beforeEach(async () => {
     rmSync(host, { recursive: true })
-    mkdirSync(join(host, 'sub'), { recursive: true })
+    mkdirSync(join(host, 'sub'), { recursive: true, mode: 0o700 })
     writeFileSync(join(host, 'secret'), SECRET, { mode: 0o600 })
     writeFileSync(join(host, 'sub', 'secret'), SECRET, { mode: 0o600 })
     id = await test.create(['sleep', '1000'])
@@ -58,6 +59,10 @@ describe('a hostile container', () => {
   function assertHostUntouched(): void {
     assert.deepEqual(readdirSync(host).sort(), ['secret', 'sub'])
     assert.deepEqual(readdirSync(join(host, 'sub')), ['secret'])
+    for (const directory of [host, join(host, 'sub')]) {
+      const { mode, uid } = statSync(directory)
+      assert.deepEqual([mode & 0o7777, uid], [0o700, 0])
+    }
     for (const file of ['secret', 'sub/secret']) {
       assert.equal(readFileSync(join(host, file), 'utf8'), SECRET)
       const { mode, uid } = statSync(join(host, file))
@@ -123,17 +128,28 @@ describe('a hostile container', () => {
     assertHostUntouched()
   })
 
-  it('cannot lead out by exchanging directories for symlinks while it is read', async () => {
-    await shell(
+  /** A container with a process that exchanges /d/a and /d/b, a directory and a symlink to the host's. */
+  async function swapping(): Promise<void> {
+    id = await test.create(['sleep', '1000'], {
+      hostConfig: { Tmpfs: { '/d': '', '/bin2': 'exec' } },
+    })
+    await startContainer(test.engine, id)
+    const program = compile('swap-attack.c', join(host, '..', `${basename(host)}.swap`))
+    await extractArchive(
       test.engine,
       id,
-      'mkdir -p /d/a/sub; echo mine > /d/a/secret; echo mine > /d/a/sub/secret',
+      '/bin2',
+      Readable.from([tarOfProgram('swap', program)]),
+      KEEP,
     )
-    await background(
-      `cd /d; while :; do mv a b; ln -s ${host} a; rm a; mv b a; ln -s ${host} b; rm b; done`,
-    )
+    await background(`exec /bin2/swap /d ${host}`)
+    await until('first round', async () => (await shell(test.engine, id, 'ls /d')).includes('b'))
+  }
+
+  it('cannot lead out by exchanging directories for symlinks while it is read', async () => {
+    await swapping()
     let seen = 0
-    const deadline = Date.now() + 5000
+    const deadline = Date.now() + 4000
     while (Date.now() < deadline) {
       for (const path of ['/d', '/d/a/', '/d/a/sub', '/d/a/secret', '/d/a/sub/secret']) {
         try {
@@ -150,42 +166,38 @@ describe('a hostile container', () => {
   })
 
   it('cannot lead out by exchanging directories for symlinks while it is written to', async () => {
-    await shell(test.engine, id, 'mkdir -p /d/a/sub')
-    await background(
-      `cd /d; while :; do mv a b 2>/dev/null; ln -s ${host} a; rm -f a; mv b a 2>/dev/null; mkdir -p a/sub/x; ln -s ${host} a/sub/l; rm -rf a/sub; ln -s ${host}/sub a/sub; rm -f a/sub; done`,
+    await swapping()
+    const writing = tar(
+      Array.from({ length: 100 }, () => [
+        { path: 'a', type: 'directory' as const, mode: 0o777, uid: 1, gid: 1 },
+        { path: 'a/sub', type: 'directory' as const, mode: 0o777, uid: 1, gid: 1 },
+        { path: 'a/secret', type: 'file' as const, mode: 0o666, uid: 1, text: 'overwritten' },
+        { path: 'a/sub/secret', type: 'file' as const, mode: 0o666, uid: 1, text: 'overwritten' },
+        { path: 'a/more', type: 'hardlink' as const, linkTarget: 'a/secret' },
+      ]).flat(),
     )
-    const archive = tar([
-      { path: 'a', type: 'directory', mode: 0o777, uid: 1, gid: 1 },
-      { path: 'a/sub', type: 'directory', mode: 0o777, uid: 1, gid: 1 },
-      ...Array.from({ length: 50 }, (_, at) => ({
-        path: `a/sub/secret${at % 5 === 0 ? '' : at}`,
-        type: 'file' as const,
-        mode: 0o666,
-        uid: 1,
-        text: 'overwritten',
-      })),
-      { path: 'a/sub', type: 'file', mode: 0o777, uid: 1, text: 'no directory any more' },
-      { path: 'a/sub', type: 'fifo', mode: 0o777, uid: 1 },
-      { path: 'a/sub', type: 'symlink', linkTarget: host, uid: 1 },
-      { path: 'a/sub', type: 'character', mode: 0o777, uid: 1, major: 1, minor: 3 },
-      { path: 'a', type: 'file', text: 'replaces a tree' },
-    ])
-    let done = 0
-    let failed = 0
+    // The last name is exchanged while it is removed, and after it was made.
+    const replacing = tar(
+      Array.from({ length: 100 }, () => [
+        { path: 'a', type: 'fifo' as const, mode: 0o777, uid: 1 },
+        { path: 'a', type: 'file' as const, mode: 0o777, uid: 1, text: 'replaces a tree' },
+        { path: 'a', type: 'symlink' as const, linkTarget: 'b', uid: 1 },
+      ]).flat(),
+    )
+    let rounds = 0
     const deadline = Date.now() + 6000
     while (Date.now() < deadline) {
-      for (const path of ['/d', '/d/a']) {
+      for (const archive of [writing, replacing]) {
         try {
-          await put(path, archive)
-          done += 1
+          await put('/d', archive)
         } catch (error) {
           if (!isEngineError(error)) throw error
-          failed += 1
         }
+        rounds += 1
       }
       assertHostUntouched()
     }
-    assert.ok(done + failed > 20, `${done} done, ${failed} failed`)
+    assert.ok(rounds > 20, `${rounds} rounds`)
   })
 
   it('cannot make us wait at a FIFO, a socket, a device or a terminal', async () => {
@@ -288,3 +300,17 @@ describe('a hostile container', () => {
     assert.equal(lstatSync(host).isDirectory(), true)
   })
 })
+
+function compile(source: string, output: string): Buffer {
+  const path = join(import.meta.dirname, source)
+  const { status, stderr } = spawnSync('cc', ['-static', '-O2', '-o', output, path])
+  assert.equal(status, 0, String(stderr))
+  const program = readFileSync(output)
+  rmSync(output)
+  return program
+}
+
+function tarOfProgram(path: string, data: Buffer): Buffer {
+  const header = encodeHeader({ path, type: 'file', mode: 0o755, size: data.length })
+  return Buffer.concat([header, data, Buffer.alloc(paddingOf(data.length)), TAR_END])
+}
