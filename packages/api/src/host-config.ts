@@ -1,3 +1,4 @@
+import { hostExtensions, restartExtensions } from './extensions.ts'
 import { type Static, StringMap, StringOrStrings, Strings, Type } from './schema.ts'
 
 export const PortBinding = Type.Partial({
@@ -15,6 +16,7 @@ export const RestartPolicy = Type.Partial({
   /** `''` and `no`, `always`, `unless-stopped`, `on-failure`. */
   Name: Type.String(),
   MaximumRetryCount: Type.Integer(),
+  ...restartExtensions,
 })
 export type RestartPolicy = Static<typeof RestartPolicy>
 
@@ -174,6 +176,7 @@ export const HostConfig = Type.Partial({
   /** Absent: Docker's defaults. `[]`: none. */
   MaskedPaths: Strings(),
   ReadonlyPaths: Strings(),
+  ...hostExtensions,
 })
 export type HostConfig = Static<typeof HostConfig>
 

@@ -11,6 +11,7 @@ import type { Waiters } from './container/waiters.ts'
 import type { EventLog } from './events.ts'
 import type { ExecRegistry } from './exec/registry.ts'
 import type { FilesystemAccess } from './filesystem/access.ts'
+import type { HealthMonitor } from './health/monitor.ts'
 import type { Logger } from './logger.ts'
 import type { SerialQueues } from './queue.ts'
 import type { VolumeRegistry } from './volume/registry.ts'
@@ -41,6 +42,7 @@ export interface Engine extends AsyncDisposable {
   readonly queues: SerialQueues
   readonly waiters: Waiters
   readonly filesystem: FilesystemAccess
+  readonly health: HealthMonitor
   readonly pendingAttachments: PendingAttachments
   /** Control connections of the shims of running containers and execs, by id. */
   readonly shims: Map<string, ShimConnection>

@@ -12,6 +12,7 @@ import {
   EventTable,
   ExecTable,
   getOrCreateMeta,
+  HealthTable,
   openStore,
   VolumeTable,
 } from '@ctr/store'
@@ -27,6 +28,7 @@ import { BackgroundWork, type Engine } from './engine.ts'
 import { EventLog } from './events.ts'
 import { ExecRegistry } from './exec/registry.ts'
 import { FilesystemAccess } from './filesystem/access.ts'
+import { HealthMonitor } from './health/monitor.ts'
 import type { Logger } from './logger.ts'
 import { SerialQueues } from './queue.ts'
 import { VolumeRegistry } from './volume/registry.ts'
@@ -104,6 +106,7 @@ export async function openEngine(
     queues: new SerialQueues(),
     waiters: new Waiters(),
     filesystem,
+    health: new HealthMonitor(new HealthTable(store)),
     pendingAttachments: new PendingAttachments(),
     shims: new Map(),
     timers: new Map(),
@@ -116,6 +119,7 @@ export async function openEngine(
     async [Symbol.asyncDispose]() {
       if (isClosing) return
       isClosing = true
+      engine.health[Symbol.dispose]()
       for (const timer of engine.timers.values()) timer[Symbol.dispose]()
       // What is not done in time is found by the next engine: it is what a kill would leave.
       const deadline = delay(SHUTDOWN_MS, undefined, { ref: false })
@@ -125,7 +129,9 @@ export async function openEngine(
     },
   }
   try {
+    engine.health.begin(engine)
     await recover(engine)
+    engine.health.resume()
   } catch (error) {
     await engine[Symbol.asyncDispose]()
     throw error

@@ -7,6 +7,7 @@ export {
 } from './containers.ts'
 export { type EventRow, EventTable } from './events.ts'
 export { type ExecRow, ExecTable } from './execs.ts'
+export { type HealthRow, HealthTable } from './health.ts'
 export {
   type BlobRow,
   type ImageNameRow,

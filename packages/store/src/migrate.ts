@@ -1,12 +1,19 @@
-import type Database from 'better-sqlite3'
 import { EngineError } from '@ctr/errdefs'
+import type Database from 'better-sqlite3'
 import { migration001 } from './migrations/001-containers.ts'
 import { migration002 } from './migrations/002-images.ts'
 import { migration003 } from './migrations/003-networks.ts'
 import { migration004 } from './migrations/004-names.ts'
+import { migration005 } from './migrations/005-health.ts'
 
 /** In order; a migration that has landed is never edited, a change is a new file. */
-const MIGRATIONS: readonly string[] = [migration001, migration002, migration003, migration004]
+const MIGRATIONS: readonly string[] = [
+  migration001,
+  migration002,
+  migration003,
+  migration004,
+  migration005,
+]
 
 /** Brings `db` to the newest schema; `user_version` counts the migrations that have run. */
 export function migrate(db: Database.Database): void {

@@ -1,5 +1,6 @@
 import type { ContainerConfig, HostConfig, NetworkingConfig } from '@ctr/api'
 import type { Endpoint } from '@ctr/network'
+import type { Health } from '../health/health.ts'
 import type { ContainerState } from './state.ts'
 
 /** A mount as decided at creation; `source` is a host path (for a volume its `_data` directory). */
@@ -40,6 +41,8 @@ export interface Container extends ContainerRecord {
   readonly endpoints: readonly Endpoint[]
   /** Execs that have been created or run. */
   readonly execIds: readonly string[]
+  /** Undefined without a health check, and before the first start. */
+  readonly health: Health | undefined
 }
 
 /** Config + state + snapshot. An immutable value; the engine replaces it as a whole. */

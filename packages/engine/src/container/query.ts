@@ -5,7 +5,7 @@ import type { Container, ContainerRecord } from './container.ts'
 import { parseNetworkMode } from './modes.ts'
 import { type ContainerStatus, isRunningForUser } from './state.ts'
 
-type Deps = Pick<Engine, 'containers' | 'networks' | 'execs' | 'images'>
+type Deps = Pick<Engine, 'containers' | 'networks' | 'execs' | 'images' | 'health'>
 
 /** By id, name or unique id prefix. NOT_FOUND, INVALID_ARGUMENT (ambiguous). Waits for nobody. */
 export function getContainer(engine: Deps, reference: string): Container {
@@ -60,6 +60,7 @@ export function view(engine: Deps, container: ContainerRecord): Container {
       .ofContainer(container.id)
       .filter((exec) => exec.state.status !== 'exited')
       .map((exec) => exec.id),
+    health: engine.health.of(container.id),
   }
 }
 
@@ -72,6 +73,8 @@ const STATUSES: readonly string[] = [
   'exited',
   'dead',
 ] satisfies ContainerStatus[]
+
+const HEALTHS: readonly string[] = ['none', 'starting', 'healthy', 'unhealthy']
 
 type Predicate = (container: ContainerRecord) => boolean
 
@@ -135,7 +138,11 @@ function compileFilter(
     case 'expose':
       return (container) => values.some((value) => hasPort(container, key, value))
     case 'health':
-      return ({ config }) => values.includes('none') && config.Healthcheck === undefined
+      for (const value of values) {
+        if (HEALTHS.includes(value)) continue
+        throw new EngineError('INVALID_ARGUMENT', `Unrecognised filter value for health: ${value}`)
+      }
+      return ({ id }) => values.includes(engine.health.of(id)?.status ?? 'none')
     case 'is-task':
       return () => booleanFilter(filters, key) !== true
     case 'isolation':

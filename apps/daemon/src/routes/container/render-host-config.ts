@@ -68,7 +68,21 @@ const DEFAULTS = {
 } as const
 
 /** Go's omitempty: shown only when there is something. */
-const SHOWN_IF_GIVEN = ['Mounts', 'Annotations', 'StorageOpt', 'Tmpfs', 'Sysctls', 'Init'] as const
+const SHOWN_IF_GIVEN = [
+  'Mounts',
+  'Annotations',
+  'StorageOpt',
+  'Tmpfs',
+  'Sysctls',
+  'Init',
+  // Not in Docker.
+  'HealthOnFailure',
+  'Requires',
+  'RunTimeout',
+  'Rootfs',
+  'CgroupConf',
+  'Secrets',
+] as const
 
 export function renderHostConfig(given: HostConfig, apiMinor: number): HostConfig {
   const shown: Record<string, unknown> = { ...DEFAULTS }

@@ -87,8 +87,21 @@ function renderState(container: Container): ContainerState {
 }
 
 /** Absent without a health check. */
-function renderHealth(_container: Container): Health | undefined {
-  return undefined
+function renderHealth({ health }: Container): Health | undefined {
+  if (health === undefined) return undefined
+  return {
+    Status: health.status,
+    FailingStreak: health.failingStreak,
+    Log:
+      health.log.length === 0
+        ? null
+        : health.log.map(({ startNs, endNs, exitCode, output }) => ({
+            Start: rfc3339(startNs),
+            End: rfc3339(endNs),
+            ExitCode: exitCode,
+            Output: output,
+          })),
+  }
 }
 
 function isUp({ state: { status } }: Container): boolean {
@@ -262,14 +275,23 @@ function renderPorts(container: Container): Port[] {
   })
 }
 
+/** moby container/health.go String() */
+function healthText(health: Container['health']): string {
+  if (health === undefined) return ''
+  return health.status === 'starting' ? ' (health: starting)' : ` (${health.status})`
+}
+
 /** The STATUS column of `docker ps`. moby container/state.go String() */
-export function statusText({ state }: Pick<Container, 'state'>, now: bigint): string {
+export function statusText(
+  { state, health }: Pick<Container, 'state' | 'health'>,
+  now: bigint,
+): string {
   const since = (ns: bigint): string => humanDuration(now - ns)
   switch (state.status) {
     case 'created':
       return 'Created'
     case 'running':
-      return `Up ${since(state.startedAtNs)}`
+      return `Up ${since(state.startedAtNs)}${healthText(health)}`
     case 'paused':
       return `Up ${since(state.startedAtNs)} (Paused)`
     case 'restarting':

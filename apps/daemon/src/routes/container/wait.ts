@@ -1,9 +1,10 @@
 import { WaitResponse } from '@ctr/api'
-import { getContainer, waitContainer } from '@ctr/engine'
+import { getContainer, waitContainer, waitForHealth } from '@ctr/engine'
 import { EngineError } from '@ctr/errdefs'
 import { route } from '../../http/route.ts'
 
-const CONDITIONS = ['not-running', 'next-exit', 'removed'] as const
+/** The last two are ours. */
+const CONDITIONS = ['not-running', 'next-exit', 'removed', 'healthy', 'unhealthy'] as const
 
 export const waitContainerRoute = route({
   method: 'POST',
@@ -19,7 +20,10 @@ export const waitContainerRoute = route({
       throw new EngineError('INVALID_ARGUMENT', `invalid condition: "${text}"`)
     }
     getContainer(engine, id)
-    const waiting = waitContainer(engine, id, condition, signal)
+    const waiting =
+      condition === 'healthy' || condition === 'unhealthy'
+        ? waitForHealth(engine, id, condition, signal)
+        : waitContainer(engine, id, condition, signal)
     waiting.catch(() => undefined)
     // A client starts the container when it sees our headers: by then the wait must be registered.
     const output = await openOutput('application/json')
