@@ -39,9 +39,12 @@ int connect_console(struct shim *s, const char *path) {
   return connect(s->console_socket, (struct sockaddr *)&address, sizeof address) < 0 ? errno : 0;
 }
 
-/* Open for both ways: the gate sees no end-of-file, and who opens it for writing finds a reader exactly while it waits. */
+/* Made here; what was there would be another's. Open for both ways: the gate sees no end-of-file, and who opens it for writing finds a reader exactly while it waits. */
 int open_fifo(struct shim *s, const char *path) {
   struct stat st;
+  s->step = "mkfifo";
+  if (mkfifo(path, 0600) < 0)
+    return errno;
   s->step = "open";
   s->fifo = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
   if (s->fifo < 0 || fstat(s->fifo, &st) < 0)

@@ -75,7 +75,7 @@ const ops = {
   console_socket: { code: 17, side: 'host', fields: { path: 'str' } },
   /** Report READY and wait for a START request before going on: the caller runs hooks. */
   pause: { code: 18, side: 'host', fields: {} },
-  /** Open the FIFO `path` for the child's `gate`. */
+  /** Make the FIFO `path` (0600) and open it for the child's `gate`. */
   exec_fifo: { code: 19, side: 'host', fields: { path: 'str' } },
 
   // --- either side -------------------------------------------------------------------------------------------------

@@ -1,0 +1,15 @@
+import type { Command } from '../command.ts'
+
+/** Loaded when used: a command pays for nothing but itself. */
+export const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command: Command }>>> = {
+  create: () => import('./create.ts'),
+  delete: () => import('./delete.ts'),
+  kill: () => import('./kill.ts'),
+  list: () => import('./list.ts'),
+  pause: () => import('./pause.ts'),
+  ps: () => import('./ps.ts'),
+  resume: () => import('./resume.ts'),
+  run: () => import('./run.ts'),
+  start: () => import('./start.ts'),
+  state: () => import('./state.ts'),
+}

@@ -1,0 +1,286 @@
+import { renameSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join, posix, resolve } from 'node:path'
+import { cgroupPids, type HostFacts, prepareCgroupParent, readHostFacts } from '@ctr/linux'
+import type { RuntimeProcess, RuntimeSpec } from '@ctr/oci'
+import { compileStart, type Op, type Program } from '@ctr/shim'
+import { type Bundle, readBundle } from './bundle.ts'
+import type { Context, Input } from './command.ts'
+import { invalidArgument, wrongState } from './errors.ts'
+import { explainFailure } from './failure.ts'
+import type { Flag } from './flags.ts'
+import { runContainerHooks, runHostHooks } from './hooks.ts'
+import { Launch } from './launch.ts'
+import {
+  type ContainerRecord,
+  checkId,
+  claimId,
+  fifoPath,
+  removeRecord,
+  writeRecord,
+} from './record.ts'
+import { cachedSeccomp } from './seccomp-cache.ts'
+import { ociState } from './status.ts'
+
+export const CREATE_FLAGS: readonly Flag[] = [
+  {
+    names: ['bundle', 'b'],
+    kind: 'text',
+    help: 'path to the root of the bundle directory, defaults to the current directory',
+  },
+  {
+    names: ['console-socket'],
+    kind: 'text',
+    help: 'path to an AF_UNIX socket which will receive a file descriptor referencing the master end of the console',
+  },
+  { names: ['pid-file'], kind: 'text', help: 'specify the file to write the process id to' },
+  {
+    names: ['no-pivot'],
+    kind: 'bool',
+    help: 'do not use pivot root to jail process inside rootfs',
+  },
+  {
+    names: ['no-new-keyring'],
+    kind: 'bool',
+    help: 'do not create a new session keyring for the container',
+  },
+  {
+    names: ['preserve-fds'],
+    kind: 'number',
+    help: 'pass N additional file descriptors to the container (stdio + $LISTEN_FDS + N in total)',
+  },
+]
+
+export interface CreatedContainer {
+  readonly record: ContainerRecord
+  /** The shim, when it stays in the foreground. */
+  readonly launch: Launch
+}
+
+/** Everything up to, and without, the user's program. A create that fails or is killed leaves nothing behind. */
+export async function createContainer(
+  context: Context,
+  id: string,
+  { flags }: Input,
+  isForeground: boolean,
+): Promise<CreatedContainer> {
+  if (context.hasSystemdCgroup) {
+    throw invalidArgument(
+      'systemd cgroup flag passed, but systemd support for managing cgroups is not available',
+    )
+  }
+  checkId(id)
+  const bundle = readBundle(flags.text('bundle') ?? '.', id)
+  const process = needProcess(bundle.spec)
+  const consoleSocket = checkTerminal(
+    process.terminal === true,
+    !isForeground,
+    flags.text('console-socket'),
+  )
+  const fds = inheritedFds(flags.number('preserve-fds'))
+  const spec = { ...bundle.spec, process: withListenFds(process, fds.listening) }
+  claimId(context.root, id)
+  try {
+    const host = hostFacts(flags.bool('no-pivot'))
+    const plan: Plan = {
+      id,
+      spec,
+      bundle,
+      host,
+      isForeground,
+      consoleSocket,
+      preserveFds: fds.total,
+      noNewKeyring: flags.bool('no-new-keyring'),
+    }
+    return await launchInit(context, plan, flags.text('pid-file'))
+  } catch (error) {
+    removeRecord(context.root, id)
+    throw explainFailure(error, process.args[0] ?? '')
+  }
+}
+
+interface Plan {
+  readonly id: string
+  readonly spec: RuntimeSpec
+  readonly bundle: Bundle
+  readonly host: HostFacts
+  readonly isForeground: boolean
+  readonly consoleSocket: string | undefined
+  readonly preserveFds: number
+  readonly noNewKeyring: boolean
+}
+
+async function launchInit(
+  context: Context,
+  plan: Plan,
+  pidFile: string | undefined,
+): Promise<CreatedContainer> {
+  const launch = new Launch(compile(context, plan), {
+    preserveFds: plan.preserveFds,
+    warn: (message) => context.log.warn(message),
+  })
+  try {
+    if (hasCreateHooks(plan.spec)) {
+      const paused = await launch.next('ready')
+      await runCreateHooks(context, recordOf(plan, paused))
+      await launch.proceed()
+    }
+    const record = recordOf(plan, await launch.next('ready'))
+    writeRecord(context.root, record)
+    if (pidFile !== undefined) writePidFile(pidFile, record.pid)
+    await launch.proceed()
+    return { record, launch }
+  } catch (error) {
+    await launch.abandon()
+    throw error
+  }
+}
+
+function compile(context: Context, plan: Plan): Program {
+  const { spec, host, bundle } = plan
+  const cgroupPath = spec.linux?.cgroupsPath ?? ''
+  const found = cgroupPids(host.cgroups, cgroupPath).length
+  if (found > 0) throw wrongState(`container's cgroup is not empty: ${found} process(es) found`)
+  const cpuset = prepareCgroupParent(host.cgroups, posix.dirname(cgroupPath))
+  return compileStart(
+    {
+      spec,
+      containerId: plan.id,
+      runtimeDir: '',
+      handover: {
+        isForeground: plan.isForeground,
+        preserveFds: plan.preserveFds,
+        consoleSocket: plan.consoleSocket,
+        execFifo: fifoPath(context.root, plan.id),
+        pauseForHooks: hasCreateHooks(spec),
+        noNewKeyring: plan.noNewKeyring,
+      },
+      rootfs: { kind: 'directory', path: bundle.rootfs, mountpoint: bundle.rootfs },
+      log: undefined,
+      stdio: {
+        stdin: true,
+        tty: spec.process?.terminal === true,
+        stdinOnce: false,
+        rows: spec.process?.consoleSize?.height ?? 0,
+        columns: spec.process?.consoleSize?.width ?? 0,
+      },
+      expectAttach: 0,
+      waitForStart: false,
+      seccompFilter: cachedSeccomp(context.root, spec.linux?.seccomp),
+      network: { hostOps: [], childOps: loopbackUp(spec), forwards: [] },
+      cgroupParent: '/',
+      cpuset,
+    },
+    host,
+  )
+}
+
+function recordOf(plan: Plan, init: { pid: number; startTime: bigint }): ContainerRecord {
+  return {
+    version: 1,
+    id: plan.id,
+    bundle: plan.bundle.path,
+    rootfs: plan.bundle.rootfs,
+    created: new Date().toISOString(),
+    pid: init.pid,
+    startTime: String(init.startTime),
+    cgroupPath: plan.spec.linux?.cgroupsPath ?? '',
+    cgroups: plan.host.cgroups,
+    spec: plan.spec,
+  }
+}
+
+function hasCreateHooks({ hooks }: RuntimeSpec): boolean {
+  return [hooks?.prestart, hooks?.createRuntime, hooks?.createContainer].some(
+    (list) => (list ?? []).length > 0,
+  )
+}
+
+async function runCreateHooks(context: Context, record: ContainerRecord): Promise<void> {
+  const state = ociState(record, 'creating')
+  const { hooks } = record.spec
+  try {
+    await runHostHooks(hooks?.prestart, state)
+    await runHostHooks(hooks?.createRuntime, state)
+    await runContainerHooks(hooks?.createContainer, {
+      root: context.root,
+      record,
+      state,
+      isBeforePivot: true,
+      log: context.log,
+    })
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error)
+    throw invalidArgument(
+      `unable to start container process: error during container init: ${message}`,
+    )
+  }
+}
+
+function needProcess(spec: RuntimeSpec): RuntimeProcess {
+  if (spec.process !== undefined) return spec.process
+  throw invalidArgument('process property must not be empty')
+}
+
+/** Who is to have the terminal's master must be clear. Answers the console socket to use. */
+export function checkTerminal(
+  hasTerminal: boolean,
+  isDetached: boolean,
+  consoleSocket: string | undefined,
+): string | undefined {
+  const socket = consoleSocket === '' ? undefined : consoleSocket
+  if (hasTerminal && isDetached && socket === undefined) {
+    throw invalidArgument('cannot allocate tty if runc will detach without setting console socket')
+  }
+  if (socket !== undefined && (!hasTerminal || !isDetached)) {
+    throw invalidArgument('cannot use console socket if runc will not detach or allocate tty')
+  }
+  return socket === undefined ? undefined : resolve(socket)
+}
+
+const FDS_MAX = 1024
+
+/** systemd's socket activation first, then --preserve-fds. sd_listen_fds(3) */
+export function inheritedFds(preserve: number): { listening: number; total: number } {
+  const listening = Number(process.env['LISTEN_FDS'] ?? 0)
+  const total = listening + preserve
+  if (!Number.isInteger(total) || listening < 0 || preserve < 0 || total > FDS_MAX) {
+    throw invalidArgument(`cannot pass ${total} file descriptors`)
+  }
+  return { listening, total }
+}
+
+export function withListenFds(process: RuntimeProcess, listening: number): RuntimeProcess {
+  if (listening === 0) return process
+  return {
+    ...process,
+    env: [...(process.env ?? []), `LISTEN_FDS=${listening}`, 'LISTEN_PID=1'],
+  }
+}
+
+export function hostFacts(noPivot = false): HostFacts {
+  const facts = readHostFacts()
+  return noPivot ? { ...facts, rootIsRamfs: true } : facts
+}
+
+/** Readers never see half a number. */
+export function writePidFile(path: string, pid: number): void {
+  const temporary = join(dirname(path), `.${basename(path)}`)
+  writeFileSync(temporary, String(pid), { mode: 0o666 })
+  renameSync(temporary, path)
+}
+
+const RTM_NEWLINK = 16
+const IFF_UP = 1
+
+/** A new network namespace has its loopback device up, as runc's. rtnetlink(7): nlmsghdr, ifinfomsg of device 1. */
+function loopbackUp(spec: RuntimeSpec): Op[] {
+  const isNew = spec.linux?.namespaces?.some((one) => one.type === 'network' && !one.path)
+  if (isNew !== true) return []
+  const message = Buffer.alloc(32)
+  message.writeUInt32LE(message.length, 0)
+  message.writeUInt16LE(RTM_NEWLINK, 4)
+  message.writeInt32LE(1, 20)
+  message.writeUInt32LE(IFF_UP, 24)
+  message.writeUInt32LE(IFF_UP, 28)
+  return [{ op: 'netlink', side: 'child', message, pid_offset: 0, ignore: 0 }]
+}

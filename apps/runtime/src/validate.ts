@@ -1,0 +1,122 @@
+import type { NamespaceType, RuntimeProcess, RuntimeSpec } from '@ctr/oci'
+import { rlimitNumber } from '@ctr/oci'
+import { invalidArgument } from './errors.ts'
+
+/** What must hold of a config.json before a plan is made of it. The texts are those of runc's specconv and validator. */
+export function checkSpec(spec: RuntimeSpec): void {
+  if (typeof spec !== 'object' || spec === null) throw invalidArgument('config.json: not an object')
+  if (spec.process === undefined || spec.process === null) {
+    throw invalidArgument('process property must not be empty')
+  }
+  checkShape(spec)
+  checkProcess(spec.process)
+  checkNamespaces(spec)
+  for (const key of Object.keys(spec.linux?.sysctl ?? {})) checkSysctl(spec, key)
+  const { intelRdt, timeOffsets } = spec.linux ?? {}
+  if (intelRdt !== undefined && intelRdt !== null) {
+    throw invalidArgument('intelRdt is specified in config, but is not supported')
+  }
+  if (timeOffsets !== undefined && Object.keys(timeOffsets).length > 0) {
+    throw invalidArgument('timeOffsets are not supported')
+  }
+}
+
+/** The arrays and objects that the plan walks over: JSON may hold anything. */
+function checkShape(spec: RuntimeSpec): void {
+  const lists: readonly (readonly [string, unknown])[] = [
+    ['process.args', spec.process?.args],
+    ['process.env', spec.process?.env],
+    ['process.rlimits', spec.process?.rlimits],
+    ['mounts', spec.mounts],
+    ['linux.namespaces', spec.linux?.namespaces],
+    ['linux.devices', spec.linux?.devices],
+    ['linux.maskedPaths', spec.linux?.maskedPaths],
+    ['linux.readonlyPaths', spec.linux?.readonlyPaths],
+    ['linux.resources.devices', spec.linux?.resources?.devices],
+  ]
+  const bad = lists.find(([, value]) => !isAbsent(value) && !Array.isArray(value))
+  if (bad !== undefined) throw invalidArgument(`config.json: ${bad[0]} is not a list`)
+  const texts = [...(spec.process?.args ?? []), ...(spec.process?.env ?? [])]
+  if (texts.some((one) => typeof one !== 'string' || one.includes('\0'))) {
+    throw invalidArgument('config.json: process.args and process.env must be strings')
+  }
+  if ((spec.mounts ?? []).some((mount) => typeof mount?.destination !== 'string')) {
+    throw invalidArgument('config.json: a mount without a destination')
+  }
+}
+
+function isAbsent(value: unknown): boolean {
+  return value === undefined || value === null
+}
+
+export function checkProcess(process: RuntimeProcess): void {
+  if (!process.cwd) throw invalidArgument('Cwd property must not be empty')
+  if (!process.cwd.startsWith('/')) throw invalidArgument('Cwd must be an absolute path')
+  if ((process.args ?? []).length === 0) throw invalidArgument('args must not be empty')
+  if (process.user === undefined || process.user === null) {
+    throw invalidArgument('config.json: process.user is missing')
+  }
+  const wrong = (process.rlimits ?? []).find((limit) => rlimitNumber(limit.type) === undefined)
+  if (wrong !== undefined) throw invalidArgument(`wrong rlimit value: ${wrong.type}`)
+}
+
+function has(spec: RuntimeSpec, type: NamespaceType): boolean {
+  return (spec.linux?.namespaces ?? []).some((one) => one.type === type)
+}
+
+/** What would otherwise change the host. */
+function checkNamespaces(spec: RuntimeSpec): void {
+  const { hostname, domainname, linux } = spec
+  if (hostname !== undefined && hostname !== '' && !has(spec, 'uts')) {
+    throw invalidArgument('unable to set hostname without a private UTS namespace')
+  }
+  if (domainname !== undefined && domainname !== '' && !has(spec, 'uts')) {
+    throw invalidArgument('unable to set domainname without a private UTS namespace')
+  }
+  const isRestricted = [linux?.maskedPaths, linux?.readonlyPaths].some((list) => list?.length)
+  if (isRestricted && !has(spec, 'mount')) {
+    throw invalidArgument('unable to restrict sys entries without a private MNT namespace')
+  }
+  const isMapped = [linux?.uidMappings, linux?.gidMappings].some((list) => list?.length)
+  if (isMapped && !has(spec, 'user')) {
+    throw invalidArgument(
+      "user namespace mappings specified, but USER namespace isn't enabled in the config",
+    )
+  }
+}
+
+const IPC_SYSCTLS = new Set([
+  'kernel.msgmax',
+  'kernel.msgmnb',
+  'kernel.msgmni',
+  'kernel.sem',
+  'kernel.shmall',
+  'kernel.shmmax',
+  'kernel.shmmni',
+  'kernel.shm_rmid_forced',
+])
+
+function checkSysctl(spec: RuntimeSpec, key: string): void {
+  const name = dotted(key)
+  const quoted = JSON.stringify(key)
+  if (IPC_SYSCTLS.has(name) || name.startsWith('fs.mqueue.')) {
+    if (has(spec, 'ipc')) return
+    throw invalidArgument(`sysctl ${quoted} is not allowed in the hosts ipc namespace`)
+  }
+  if (name.startsWith('net.')) {
+    if (has(spec, 'network')) return
+    throw invalidArgument(`sysctl ${quoted} not allowed in host network namespace`)
+  }
+  if (has(spec, 'uts') && name === 'kernel.domainname') return
+  if (has(spec, 'uts') && name === 'kernel.hostname') {
+    throw invalidArgument(`sysctl ${quoted} conflicts with the OCI spec hostname field`)
+  }
+  throw invalidArgument(`sysctl ${quoted} is not in a separate kernel namespace`)
+}
+
+/** sysctl.d(5): with a slash first, slashes separate and dots belong to names. */
+function dotted(key: string): string {
+  const first = /[./]/.exec(key)?.[0]
+  if (first !== '/') return key
+  return key.replace(/[./]/g, (mark) => (mark === '/' ? '.' : '/'))
+}
