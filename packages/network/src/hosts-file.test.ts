@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { hostsFile } from './hosts-file.ts'
+import { hostsFile, moveHostsEntries } from './hosts-file.ts'
 
 const LOCAL = `127.0.0.1	localhost
 ::1	localhost ip6-localhost ip6-loopback
@@ -63,5 +63,34 @@ for (const entry of [
     assert.throws(() => hostsFile({ hostname: 'c', addresses: [], extraHosts: [entry] }), {
       code: 'INVALID_ARGUMENT',
     })
+  })
+}
+
+const moves: [string, string, { removed?: string[]; added?: string[] }, string][] = [
+  [
+    'an address comes',
+    '10.0.0.2\tweb\n',
+    { added: ['10.1.0.2'] },
+    '10.0.0.2\tweb\n10.1.0.2\tweb\n',
+  ],
+  [
+    'an address goes',
+    '10.0.0.2\tweb\n10.1.0.2\tweb\n',
+    { removed: ['10.0.0.2'] },
+    '10.1.0.2\tweb\n',
+  ],
+  [
+    'what others wrote stays',
+    '10.0.0.2 web\n1.1.1.1 x',
+    { removed: ['10.0.0.2'] },
+    '10.0.0.2 web\n1.1.1.1 x',
+  ],
+  ['a last line without end', '1.1.1.1 x', { added: ['10.0.0.2'] }, '1.1.1.1 x\n10.0.0.2\tweb\n'],
+  ['an empty file', '', { added: ['10.0.0.2'] }, '10.0.0.2\tweb\n'],
+]
+for (const [what, text, change, expected] of moves) {
+  test(`of a running container: ${what}`, () => {
+    const moved = moveHostsEntries(text, { hostname: 'web', removed: [], added: [], ...change })
+    assert.equal(moved, expected)
   })
 }

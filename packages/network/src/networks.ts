@@ -309,10 +309,20 @@ export class Networks {
     await this.#restoreDefaultBridge()
     switchOn('/proc/sys/net/ipv4/ip_forward')
     await this.reload()
-    const chains = await this.#firewall.findDroppingChains()
-    if (chains.length === 0) return
-    const hint = 'let it accept our bridges, e.g. in the chain DOCKER-USER'
-    this.#options.log.warn({ chains, hint }, 'a firewall drops forwarded packets by default')
+    const forward = await this.#firewall.findDroppingChains('forward')
+    if (forward.length > 0) {
+      const hint = 'let it accept our bridges, e.g. in the chain DOCKER-USER'
+      const fields = { chains: forward, hint }
+      this.#options.log.warn(fields, 'a firewall drops forwarded packets by default')
+    }
+    const input = await this.#firewall.findDroppingChains('input')
+    if (input.length > 0) {
+      const hint = 'let it accept port 53 from our bridges: names of containers are answered there'
+      this.#options.log.warn(
+        { chains: input, hint },
+        'a firewall drops incoming packets by default',
+      )
+    }
   }
 
   async #restoreDefaultBridge(): Promise<void> {

@@ -51,3 +51,11 @@ test('the stub of systemd-resolved is recognised only when it is alone', () => {
   assert.equal(pointsToSystemdStub('nameserver 127.0.0.53\nnameserver 10.0.0.1\n'), false)
   assert.equal(pointsToSystemdStub(''), false)
 })
+
+test('with a resolver for names, it is the only one, and names without a dot are asked as they are', () => {
+  const hostFile = 'nameserver 192.0.2.1\nsearch example.com\noptions edns0\n'
+  const conf = (options: string[] = []): string =>
+    resolvConf({ hostFile, nameservers: ['192.0.2.2'], options, resolver: '10.0.0.1' })
+  assert.equal(conf(), 'nameserver 10.0.0.1\nsearch example.com\noptions edns0 ndots:0\n')
+  assert.match(conf(['ndots:3']), /^options ndots:3$/m)
+})

@@ -135,7 +135,7 @@ export class Resolver {
     if (asker === undefined) return empty(RCODE.REFUSED)
     const local = answerLocally(this.#names, asker, query)
     if (local !== undefined) return encodeAnswer(query, local, maxBytes)
-    // Not SERVFAIL, as Docker: musl would ask for seconds, and there is no such name here.
+    // Not SERVFAIL: there is no such name here, and musl would go on asking for seconds.
     if (!leadsOut(asker)) return empty(RCODE.NXDOMAIN)
     const servers = asker.nameservers.length > 0 ? asker.nameservers : this.#hostServers.get()
     return this.#forward(query, { asker, servers, isTcp: client.isTcp }).then(

@@ -49,8 +49,8 @@ export class Firewall {
   }
 
   /** Other programs' base chains that drop what nobody accepts; our `accept` does not overrule them. nft(8) VERDICT STATEMENT */
-  async findDroppingChains(): Promise<string[]> {
-    return parseDroppingChains(await this.#nft.run('list chains\n'))
+  async findDroppingChains(hook: 'forward' | 'input'): Promise<string[]> {
+    return parseDroppingChains(await this.#nft.run('list chains\n'), hook)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -80,8 +80,8 @@ export class Firewall {
   }
 }
 
-/** From `list chains`: forward hooks with policy drop, as `ip filter FORWARD`. */
-export function parseDroppingChains(text: string): string[] {
+/** From `list chains`: those at a hook with policy drop, as `ip filter FORWARD`. */
+export function parseDroppingChains(text: string, hook: 'forward' | 'input'): string[] {
   const found: string[] = []
   let table = ''
   let chain = ''
@@ -89,7 +89,9 @@ export function parseDroppingChains(text: string): string[] {
     const [word, first, second] = line.split(/\s+/)
     if (word === 'table') table = `${first} ${second}`
     if (word === 'chain') chain = `${table} ${first}`
-    if (/^type filter hook forward\b.*\bpolicy drop;/.test(line)) found.push(chain)
+    if (line.startsWith(`type filter hook ${hook} `) && line.includes('policy drop;')) {
+      found.push(chain)
+    }
   }
   return found
 }

@@ -88,7 +88,8 @@ table inet ctr-x {
 	}
 }
 `
-  assert.deepEqual(parseDroppingChains(listing), ['ip filter FORWARD'])
+  assert.deepEqual(parseDroppingChains(listing, 'forward'), ['ip filter FORWARD'])
+  assert.deepEqual(parseDroppingChains(listing, 'input'), ['ip filter INPUT'])
 })
 
 function bridge(part: Partial<BridgeRules>): BridgeRules {
