@@ -74,11 +74,16 @@ export class Session {
   async resize(rows: number, columns: number): Promise<void> {
     const inner = await waitFor('the command under script(1)', () => childOf(this.pid))
     const terminal = readlinkSync(`/proc/${inner}/fd/0`)
-    const { code, stderr } = await run(
-      ['stty', '-F', terminal, 'rows', String(rows), 'cols', String(columns)],
-      {},
-    )
-    if (code !== 0) throw new Error(`stty: ${stderr}`)
+    // One TIOCSWINSZ: stty(1) would set rows and columns one after the other, and a program could see the size between.
+    const { code, stderr } = await run([
+      'perl',
+      '-e',
+      'open(T, "+<", $ARGV[0]) && ioctl(T, 0x5414, pack("S4", $ARGV[1], $ARGV[2], 0, 0)) || die $!',
+      terminal,
+      String(rows),
+      String(columns),
+    ])
+    if (code !== 0) throw new Error(`TIOCSWINSZ on ${terminal}: ${stderr}`)
   }
 
   /** Pid of the command itself when it runs under script(1). */
