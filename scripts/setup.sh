@@ -14,8 +14,10 @@ libc6-dev|headers and the static C library for ctr-shim
 make|builds ctr-shim
 libseccomp2|compiles the system-call policy of containers
 libnftables1|firewall rules: NAT and published ports
-busybox-static|the content of the default image "busybox"'
-TEST_PACKAGES='docker-registry|a local registry for the image tests
+busybox-static|the content of the default image "busybox"
+procps|ps, for `ctr top`'
+TEST_PACKAGES='curl|the examples of the README
+docker-registry|a local registry for the image tests
 nftables|tests look at the firewall rules
 iproute2|tests look at the network devices'
 
