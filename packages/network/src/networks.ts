@@ -198,6 +198,7 @@ export class Networks {
 
   renameContainer(containerId: string, name: string): void {
     this.#endpoints.renameContainer(containerId, name)
+    this.#resolver.forget()
   }
 
   /** Allocates everything for a container that is about to start. Undone by `disconnect`. */
@@ -253,6 +254,7 @@ export class Networks {
     const endpoint = toEndpoint(next, this.get(next.networkId))
     await this.#options.exec([...enterNetwork(target), ...gatewayOps(endpoint)])
     this.#endpoints.setGateway(next.id, true)
+    this.#resolver.forget()
   }
 
   /** Gives back all that a container holds; its links go with its network namespace. Doing it again changes nothing. */
@@ -376,7 +378,9 @@ export class Networks {
   /** What a rolled-back transaction had taken is free again. */
   #allocate(body: () => EndpointRow): EndpointRow {
     try {
-      return volatileTransaction(this.#options.store, body)
+      const row = volatileTransaction(this.#options.store, body)
+      this.#resolver.forget()
+      return row
     } catch (error) {
       this.#lowestFree.forget()
       throw error
@@ -385,7 +389,7 @@ export class Networks {
 
   async #release(rows: readonly EndpointRow[]): Promise<void> {
     if (rows.length === 0) return
-    const forget = (): void =>
+    const forget = (): void => {
       volatileTransaction(this.#options.store, () => {
         for (const row of rows) {
           this.#endpoints.delete(row.id)
@@ -393,6 +397,8 @@ export class Networks {
           this.#lowestFree.returned(row.networkId, 6, row.ipv6)
         }
       })
+      this.#resolver.forget()
+    }
     if (this.#firewall === undefined) return forget()
     await this.#firewall.unpublish(rows.flatMap(publicationsOf), forget)
   }

@@ -32,7 +32,7 @@ if (isInOwnNetns(import.meta.filename)) {
       for (const name of ['web', 'WEB', 'www', 'host-a', A.slice(0, 12), 'linked', 'web.n1']) {
         assert.deepEqual(await lookUp(client, '10.72.0.1', name), ['10.72.0.2'], name)
       }
-      assert.equal(await lookUp(client, '10.72.0.1', 'web', 'AAAA'), 'ENODATA')
+      assert.deepEqual(await lookUp(client, '10.72.0.1', 'web', 'AAAA'), ['ENODATA'])
       assert.deepEqual(await lookUp(client, '10.72.0.1', '10.72.0.2', 'reverse'), ['Web.n1'])
       networks.renameContainer(A, 'renamed')
       assert.deepEqual(await lookUp(client, '10.72.0.1', 'renamed'), ['10.72.0.2'])
@@ -50,9 +50,9 @@ if (isInOwnNetns(import.meta.filename)) {
       const client = await start(sandbox, networks, one)
       await start(sandbox, networks, two)
       const ipv4 = await lookUp(client, '10.72.0.1', 'svc')
-      assert.deepEqual([...ipv4].sort(), ['10.72.0.2', '10.72.0.3'])
+      assert.deepEqual(ipv4.toSorted(), ['10.72.0.2', '10.72.0.3'])
       const ipv6 = await lookUp(client, 'fd00:72::1', 'svc', 'AAAA')
-      assert.deepEqual([...ipv6].sort(), ['fd00:72::2', 'fd00:72::3'])
+      assert.deepEqual(ipv6.toSorted(), ['fd00:72::2', 'fd00:72::3'])
       assert.deepEqual(await lookUp(client, '10.72.0.1', 'fd00:72::2', 'reverse'), ['a.n6'])
     })
 
@@ -77,10 +77,10 @@ if (isInOwnNetns(import.meta.filename)) {
         assert.deepEqual(await lookUp(middle, gateway, 'db'), ['10.1.0.2'])
         assert.deepEqual(await lookUp(middle, gateway, 'outer'), ['10.2.0.2'])
       }
-      assert.equal(await lookUp(outer, '10.2.0.1', 'db'), 'ENOTFOUND')
+      assert.deepEqual(await lookUp(outer, '10.2.0.1', 'db'), ['ENOTFOUND'])
       outer.run('ip route add 10.1.0.0/24 via 10.2.0.1')
-      assert.equal(await lookUp(outer, '10.1.0.1', 'db'), 'EREFUSED')
-      assert.equal(await lookUp(undefined, '10.1.0.1', 'db'), 'EREFUSED')
+      assert.deepEqual(await lookUp(outer, '10.1.0.1', 'db'), ['EREFUSED'])
+      assert.deepEqual(await lookUp(undefined, '10.1.0.1', 'db'), ['EREFUSED'])
     })
 
     test('other names are asked of the host’s resolvers, and kept for a while', async () => {
@@ -91,8 +91,8 @@ if (isInOwnNetns(import.meta.filename)) {
       assert.deepEqual(await lookUp(client, '10.72.0.1', 'X.example'), ['203.0.113.7'])
       const long = await lookUp(client, '10.72.0.1', 'long.example')
       assert.equal(long.length, 200)
-      assert.equal(await lookUp(client, '10.72.0.1', 'nosuch.example'), 'ENOTFOUND')
-      assert.equal(await lookUp(client, '10.72.0.1', 'broken.example'), 'ESERVFAIL')
+      assert.deepEqual(await lookUp(client, '10.72.0.1', 'nosuch.example'), ['ENOTFOUND'])
+      assert.deepEqual(await lookUp(client, '10.72.0.1', 'broken.example'), ['ESERVFAIL'])
     })
 
     test('a container’s own resolvers are asked in the host’s place, the next when one is silent', async () => {
@@ -109,7 +109,7 @@ if (isInOwnNetns(import.meta.filename)) {
       await networks.create({ name: 'inner', isInternal: true, ipam: [{ subnet: '10.3.0.0/24' }] })
       const client = await start(sandbox, networks, { ...solo, network: 'inner' })
       assert.deepEqual(await lookUp(client, '10.3.0.1', 'solo'), ['10.3.0.2'])
-      assert.equal(await lookUp(client, '10.3.0.1', 'x.example'), 'ENOTFOUND')
+      assert.deepEqual(await lookUp(client, '10.3.0.1', 'x.example'), ['ENOTFOUND'])
     })
 
     test('after a restart names are answered at the same address', async () => {
@@ -118,7 +118,7 @@ if (isInOwnNetns(import.meta.filename)) {
       await first.create({ name: 'n1', ipam: [{ subnet: '10.72.0.0/24' }] })
       const client = await start(sandbox, first, { ...solo, network: 'n1' })
       await first[Symbol.asyncDispose]()
-      assert.equal(await lookUp(client, '10.72.0.1', 'solo'), 'ECONNREFUSED')
+      assert.deepEqual(await lookUp(client, '10.72.0.1', 'solo'), ['ECONNREFUSED'])
       await using second = await sandbox.openNetworks()
       assert.equal(second.resolverOf(A), '10.72.0.1')
       assert.deepEqual(await lookUp(client, '10.72.0.1', 'solo'), ['10.72.0.2'])
@@ -182,7 +182,7 @@ async function openWithUpstream(
   const outside = await sandbox.startNeighbour([process.execPath, upstream])
   const networks = await sandbox.openNetworks()
   await networks.create({ name: 'n1', ipam: [{ subnet: '10.72.0.0/24' }] })
-  while (!/:53\b/.test(outside.run('ss -Hlnt'))) await undefined
+  outside.run('until ss -Hlnt | grep -q :53; do sleep 0.05; done')
   return networks
 }
 
@@ -192,17 +192,17 @@ async function lookUp(
   server: string,
   name: string,
   type = 'A',
-): Promise<string[] | string> {
+): Promise<string[]> {
   const ask = type === 'reverse' ? `r.reverse('${name}')` : `r.resolve('${name}', '${type}')`
   const script = `const r = new (require('node:dns').promises.Resolver)({ timeout: 6000, tries: 1 }); r.setServers(['${server.includes(':') ? `[${server}]` : server}'])
-    ${ask}.then((v) => v, (e) => e.code).then((v) => console.log(JSON.stringify(v)))`
-  return JSON.parse(await runIn(from, script)) as string[] | string
+    ${ask}.then((v) => v, (e) => [e.code]).then((v) => console.log(JSON.stringify(v)))`
+  return JSON.parse(await runIn(from, script)) as string[]
 }
 
 /** Output of a script of Node in the container's network namespace. The resolver is in this process, which must not wait for it. */
 async function runIn(from: Container | undefined, script: string): Promise<string> {
   const enter = from === undefined ? ['env'] : ['nsenter', '-t', `${from.target.pid}`, '-n']
-  const [command = '', ...args] = [...enter, process.execPath, '-e', script]
-  const { stdout } = await promisify(execFile)(command, args, { timeout: 20_000 })
+  const args = [...enter.slice(1), process.execPath, '-e', script]
+  const { stdout } = await promisify(execFile)(enter[0] ?? '', args, { timeout: 20_000 })
   return stdout
 }

@@ -67,7 +67,7 @@ test('of several containers each comes first in turn', () => {
   const first = (): number | undefined =>
     answerLocally(directory, asker, ask('www', TYPE.A))?.records[0]?.data.at(-1)
   const seen = new Set(Array.from({ length: 200 }, first))
-  assert.deepEqual([...seen].sort(), [2, 3, 4])
+  assert.deepEqual(seen, new Set([2, 3, 4]))
 })
 
 test('a container leads out by the default bridge, too, but finds no names on it', () => {
@@ -79,7 +79,7 @@ test('a container leads out by the default bridge, too, but finds no names on it
 
 test('reverse names are addresses, everything else is not', () => {
   assert.deepEqual(parseReverseName('4.3.2.1.in-addr.arpa'), { family: 4, value: 0x01020304n })
-  const ipv6 = `${[...'fd000000000000000000000000000002'].reverse().join('.')}.ip6.arpa`
+  const ipv6 = `2${'.0'.repeat(29)}.d.f.ip6.arpa`
   assert.deepEqual(parseReverseName(ipv6), {
     family: 6,
     value: 0xfd000000000000000000000000000002n,
@@ -102,8 +102,12 @@ function ask(name: string, type: number): Query {
 }
 
 function readName(data: Uint8Array): string {
-  const text = Buffer.from(data).toString('latin1')
-  return text.slice(1, -1).replaceAll(/[\x01-\x1f]/g, '.')
+  const labels: string[] = []
+  for (let offset = 0; data[offset]; offset += 1 + (data[offset] ?? 0)) {
+    const label = data.subarray(offset + 1, offset + 1 + (data[offset] ?? 0))
+    labels.push(Buffer.from(label).toString())
+  }
+  return labels.join('.')
 }
 
 function network(name: string, subnet: string, part: Partial<Network> = {}): Network {

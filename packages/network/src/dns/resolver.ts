@@ -4,7 +4,7 @@ import { type BridgedNetwork, isBridged, type Network } from '../network/network
 import { Forwarder } from './forwarder.ts'
 import { HostServers } from './host-servers.ts'
 import { Listener } from './listener.ts'
-import { type Asker, answerLocally, hasNames, leadsOut } from './local.ts'
+import { type Asker, answerLocally, type Directory, hasNames, leadsOut } from './local.ts'
 import {
   encodeAnswer,
   encodeError,
@@ -32,11 +32,14 @@ export interface Detour {
 
 /**
  * Name resolution for containers: a resolver on each gateway of the user-defined networks. It tells a container the names
- * on the networks that it is attached to, by its address, and asks other resolvers for all other names. It keeps no
- * records: each question is answered from the database, so it is never out of date, and a restart needs the listeners only.
+ * on the networks that it is attached to, by its address, and asks other resolvers for all other names. Questions are answered
+ * from the database; what was read is kept until `forget`, so a restart needs the listeners only.
  */
-export class Resolver {
+export class Resolver implements Directory {
   readonly #names: NameTable
+  /** Read from the database, by network and address or name; only what exists, so no client can make them long. */
+  readonly #askers = new Map<string, Asker>()
+  readonly #found = new Map<string, Uint8Array[]>()
   readonly #networkById: (id: string) => Network | undefined
   readonly #forwarder = new Forwarder()
   readonly #hostServers: HostServers
@@ -55,8 +58,15 @@ export class Resolver {
 
   /** Makes the listeners those of `networks`, whose bridges are there. One that cannot be opened is tried again next time. */
   sync(networks: readonly BridgedNetwork[]): Promise<void> {
+    this.forget()
     this.#last = this.#last.then(() => this.#sync(networks))
     return this.#last
+  }
+
+  /** After, or in, every transaction that changes an endpoint. */
+  forget(): void {
+    this.#askers.clear()
+    this.#found.clear()
   }
 
   detours(): Detour[] {
@@ -133,7 +143,7 @@ export class Resolver {
     const asker = this.#askerAt(networkId, client.address)
     // Not a container of this network: other containers, the host, machines that route to us.
     if (asker === undefined) return empty(RCODE.REFUSED)
-    const local = answerLocally(this.#names, asker, query)
+    const local = answerLocally(this, asker, query)
     if (local !== undefined) return encodeAnswer(query, local, maxBytes)
     // Not SERVFAIL: there is no such name here, and musl would go on asking for seconds.
     if (!leadsOut(asker)) return empty(RCODE.NXDOMAIN)
@@ -152,7 +162,29 @@ export class Resolver {
     return answer === undefined || o.isTcp ? answer : truncate(answer, query)
   }
 
+  /** For `answerLocally`. */
+  find(networkId: string, name: string): Uint8Array[] {
+    const key = `${networkId} ${name}`
+    const known = this.#found.get(key)
+    if (known !== undefined) return known
+    const found = this.#names.find(networkId, name)
+    if (found.length > 0) this.#found.set(key, found)
+    return found
+  }
+
+  /** For `answerLocally`. */
+  nameAt(networkId: string, address: Uint8Array): string | undefined {
+    return this.#names.nameAt(networkId, address)
+  }
+
   #askerAt(networkId: string, clientAddress: string): Asker | undefined {
+    const key = `${networkId} ${clientAddress}`
+    const asker = this.#askers.get(key) ?? this.#readAsker(networkId, clientAddress)
+    if (asker !== undefined) this.#askers.set(key, asker)
+    return asker
+  }
+
+  #readAsker(networkId: string, clientAddress: string): Asker | undefined {
     const address = parseAddress(clientAddress)
     if (address === undefined) return undefined
     const containerId = this.#names.containerAt(networkId, addressBytes(address))
