@@ -26,6 +26,7 @@ export {
 } from './container/query.ts'
 export { type RemoveOptions, removeContainer } from './container/remove.ts'
 export { renameContainer } from './container/rename.ts'
+export { replaceContainer } from './container/replace.ts'
 export { restartContainer } from './container/restart.ts'
 export { type ContainerSizes, containerSize } from './container/size.ts'
 export { type StartOptions, startContainer } from './container/start.ts'

@@ -21,6 +21,7 @@ import type { EngineConfig } from './config.ts'
 import { PendingAttachments } from './container/pending-attachments.ts'
 import { recover } from './container/recover.ts'
 import { ContainerRegistry } from './container/registry.ts'
+import { RunTimeouts } from './container/run-timeouts.ts'
 import { containersRuntimeDir, execsRuntimeDir } from './container/runtime-dir.ts'
 import { startByPolicy } from './container/start-by-policy.ts'
 import { Waiters } from './container/waiters.ts'
@@ -85,6 +86,7 @@ export async function openEngine(
 
   const background = new BackgroundWork(log)
   const supervision = new BackgroundWork(log)
+  const runTimeouts = new RunTimeouts()
   let isClosing = false
   const disposal = stack.move()
   const engine: Engine = {
@@ -120,6 +122,7 @@ export async function openEngine(
       if (isClosing) return
       isClosing = true
       engine.health[Symbol.dispose]()
+      runTimeouts[Symbol.dispose]()
       for (const timer of engine.timers.values()) timer[Symbol.dispose]()
       // What is not done in time is found by the next engine: it is what a kill would leave.
       const deadline = delay(SHUTDOWN_MS, undefined, { ref: false })
@@ -130,8 +133,10 @@ export async function openEngine(
   }
   try {
     engine.health.begin(engine)
+    runTimeouts.begin(engine)
     await recover(engine)
     engine.health.resume()
+    runTimeouts.resume()
   } catch (error) {
     await engine[Symbol.asyncDispose]()
     throw error

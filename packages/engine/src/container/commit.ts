@@ -35,6 +35,12 @@ export async function commitContainer(engine: Engine, request: CommitRequest): P
         `You cannot commit container ${id} which is ${container.state.status}`,
       )
     }
+    if (container.imageId === '') {
+      throw new EngineError(
+        'CONFLICT',
+        `container ${id} runs a directory, not an image: export it and import that`,
+      )
+    }
     const cgroup = containerCgroup(engine, container)
     const freezes = request.pause && container.state.status === 'running'
     await using stack = new AsyncDisposableStack()

@@ -20,7 +20,7 @@ export async function connectNetworks(
   container: ContainerRecord,
   mode: NetworkMode,
 ): Promise<EndpointPlan[]> {
-  if (mode.kind === 'container') return []
+  if (mode.kind === 'container' || mode.kind === 'namespace') return []
   const primary = mode.kind === 'network' ? mode.name : mode.kind
   const endpointConfigs = configsByNetwork(engine, container, primary)
   const names = namesOf(engine, container)

@@ -4,7 +4,7 @@ import { arch, hostname } from 'node:os'
 import { join } from 'node:path'
 import type { ContainerConfig, HostConfig, NetworkingConfig } from '@ctr/api'
 import { EngineError, isEngineError, isErrno } from '@ctr/errdefs'
-import { newId, shortId } from '@ctr/oci'
+import { type ImageExecConfig, newId, shortId } from '@ctr/oci'
 import type { Engine } from '../engine.ts'
 import { generateName } from '../names.ts'
 import { copyUp } from '../volume/copy-up.ts'
@@ -19,12 +19,14 @@ import { removeVolumeFiles } from '../volume/remove.ts'
 import { volumeEvent } from '../volume/volume-event.ts'
 import { type ContainerRecord, type MountPoint, NEW_BOOKKEEPING } from './container.ts'
 import { containerEvent } from './container-event.ts'
+import { validateExtensions } from './extensions.ts'
 import { withHostDefaults } from './host-defaults.ts'
 import { parseLogSettings } from './log-options.ts'
 import { commandOf, mergeConfig } from './merge-config.ts'
 import { parseNetworkMode } from './modes.ts'
 import { type PlannedMount, planMounts } from './mounts.ts'
 import { containerPaths } from './registry.ts'
+import { makeRootDirectory, type RootDirectory, rootDirectoryOf } from './root-directory.ts'
 import { parseSecurityOptions } from './security-options.ts'
 import { NEVER_RUN } from './state.ts'
 import { validateContainer } from './validate.ts'
@@ -60,7 +62,9 @@ export async function createContainer(
   await using undo = new AsyncDisposableStack()
 
   undo.defer(() => removeContainerFiles(engine, id))
-  await engine.images.createContainerLayer(id, plan.container.imageId)
+  const root = rootDirectoryOf(plan.container.hostConfig)
+  if (root === undefined) await engine.images.createContainerLayer(id, plan.container.imageId)
+  else await makeRootDirectory(engine.containers.directory(id), root)
 
   const anonymous: Volume[] = []
   const mounts: MountPoint[] = []
@@ -102,7 +106,8 @@ export function planContainer(engine: Engine, request: CreateRequest): Container
   const { hostConfig: rawHostConfig } = request
   const reference = request.config.Image ?? ''
   if (request.name !== undefined) validateName(request.name)
-  const image = engine.images.get(reference)
+  const root = rootDirectoryOf(rawHostConfig)
+  const image = root === undefined ? engine.images.get(reference) : NO_IMAGE
   assertPlatform(image.config, reference, request.platform ?? '')
   const hostConfig = withHostDefaults(rawHostConfig, engine.config, engine.host)
   const config = mergeConfig(request.config, image.config.config ?? {})
@@ -119,6 +124,7 @@ export function planContainer(engine: Engine, request: CreateRequest): Container
   parseSecurityOptions(hostConfig.SecurityOpt ?? [], engine.config)
   parseLogSettings(config, hostConfig, engine.config.defaultLog)
   const mounts = askedFor(() => {
+    warnings.push(...validateExtensions(engine, hostConfig))
     assertSharedContainersExist(engine, hostConfig)
     assertNetworksExist(engine, hostConfig, request.networkingConfig)
     return planMounts(config, hostConfig, (other) => engine.containers.get(other))
@@ -137,17 +143,27 @@ export function planContainer(engine: Engine, request: CreateRequest): Container
     hostConfig,
     networkingConfig: request.networkingConfig ?? {},
     imageId: image.id,
-    imageReference: reference,
+    imageReference: root?.path ?? reference,
     platform: 'linux',
     state: { status: 'created', ...NEVER_RUN },
     restartCount: 0,
     mounts: [],
     driver: 'overlay2',
-    layers: engine.images.snapshotLayers(image.id),
+    layers: root === undefined ? engine.images.snapshotLayers(image.id) : layersOf(root),
     bookkeeping: NEW_BOOKKEEPING,
     ...containerPaths(engine.config.dataRoot, id, hostConfig),
   }
   return { container, mounts, warnings }
+}
+
+/** For `--rootfs`. */
+const NO_IMAGE: {
+  readonly id: string
+  readonly config: { os?: string; architecture?: string; config?: ImageExecConfig }
+} = { id: '', config: {} }
+
+function layersOf(root: RootDirectory): string[] {
+  return root.isLayer ? [root.path] : []
 }
 
 /** What else than the image is missing makes the request invalid: to NOT_FOUND clients answer with a pull. */

@@ -9,12 +9,14 @@ export function networkModeContainer(mode: string): string | undefined {
 export type NetworkMode =
   | { readonly kind: 'host' | 'none' }
   | { readonly kind: 'container'; readonly reference: string }
+  | { readonly kind: 'namespace'; readonly path: string }
   | { readonly kind: 'network'; readonly name: string }
 
 /** `''` and `default` mean the network `bridge`. */
 export function parseNetworkMode(hostConfig: HostConfig): NetworkMode {
   const mode = hostConfig.NetworkMode ?? ''
   if (mode === 'host' || mode === 'none') return { kind: mode }
+  if (mode.startsWith('ns:')) return { kind: 'namespace', path: mode.slice('ns:'.length) }
   const reference = networkModeContainer(mode)
   if (reference !== undefined) return { kind: 'container', reference }
   return { kind: 'network', name: mode === '' || mode === 'default' ? 'bridge' : mode }

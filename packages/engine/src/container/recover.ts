@@ -1,6 +1,6 @@
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { isErrno } from '@ctr/errdefs'
+import { isEngineError, isErrno } from '@ctr/errdefs'
 import type { ShimConnection } from '@ctr/shim'
 import type { Engine } from '../engine.ts'
 import { recordExecExit, superviseExec } from '../exec/start.ts'
@@ -21,7 +21,7 @@ import {
   execsRuntimeDir,
   isRuntimeDirOf,
 } from './runtime-dir.ts'
-import { startInQueue } from './start.ts'
+import { startContainer } from './start.ts'
 import { isAlive, lastRun } from './state.ts'
 
 /**
@@ -275,7 +275,10 @@ function resume(engine: Engine, container: ContainerRecord): void {
   const run = { exitCode: state.exitCode, restartCount: container.restartCount, ...bookkeeping }
   if (!startsWithEngine(policy, run)) return
   engine.background.run('start with the engine', id, () =>
-    engine.queues.run(id, () => startInQueue(engine, id, { cause: 'user' })),
+    startContainer(engine, id).catch((error: unknown) => {
+      // Another container has needed it.
+      if (!isEngineError(error, 'NOT_MODIFIED')) throw error
+    }),
   )
 }
 

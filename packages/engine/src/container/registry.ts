@@ -3,6 +3,7 @@ import type { ContainerConfig, HostConfig, NetworkingConfig } from '@ctr/api'
 import { EngineError } from '@ctr/errdefs'
 import type { ContainerRow, ContainerStateRow, ContainerTable } from '@ctr/store'
 import type { ContainerRecord, MountPoint } from './container.ts'
+import { writtenDirectory } from './root-directory.ts'
 import { assertTransition, type ContainerState, isAlive } from './state.ts'
 
 /** The part of a container that changes with its life; the rest is fixed at creation or changed by `rename`/`update`. */
@@ -290,7 +291,7 @@ export function containerPaths(
     hostnamePath: join(directory, 'hostname'),
     hostsPath: join(directory, 'hosts'),
     resolvConfPath: join(directory, 'resolv.conf'),
-    upperDir: join(directory, 'upper'),
+    upperDir: writtenDirectory(hostConfig) ?? join(directory, 'upper'),
     workDir: join(directory, 'work'),
     mergedDir: join(directory, 'merged'),
   }

@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { resolve } from 'node:path'
 import { isErrno } from '@ctr/errdefs'
 import type { Engine } from '../engine.ts'
 import type { ContainerRecord } from './container.ts'
@@ -31,18 +31,19 @@ function readAccounts(
   engine: Pick<Engine, 'images' | 'config'>,
   container: ContainerRecord,
 ): Accounts {
-  const lower = container.layers.map((layer) => join(engine.config.dataRoot, layer))
+  const lower = container.layers.map((layer) => resolve(engine.config.dataRoot, layer))
   // Before the first start nothing can differ from the image; for `explain` there is no container layer at all.
   const isFresh = isEmptyOrMissing(container.upperDir)
   const key = container.imageId
-  const cached = isFresh ? imageAccounts.get(key) : undefined
+  const isKept = isFresh && key !== ''
+  const cached = isKept ? imageAccounts.get(key) : undefined
   if (cached !== undefined) return cached
   const layers = isFresh ? lower : [container.upperDir, ...lower]
   const accounts = {
     passwd: readText(engine, layers, '/etc/passwd'),
     group: readText(engine, layers, '/etc/group'),
   }
-  if (isFresh) {
+  if (isKept) {
     if (imageAccounts.size >= CACHED_IMAGES) {
       imageAccounts.delete(imageAccounts.keys().next().value ?? '')
     }

@@ -70,3 +70,27 @@ describe('restart policies', () => {
     assert.equal(startsWithEngine(ALWAYS, { ...container, hasStartedBefore: false }), false)
   })
 })
+
+test('an own delay begins, grows and ends as asked', () => {
+  const policy = parseRestartPolicy({
+    Name: 'always',
+    MinimumDelay: 2_000_000_000,
+    MaximumDelay: 5_000_000_000,
+    DelayFactor: 150,
+  })
+  const delays: number[] = []
+  for (let previousDelayMs = 0; delays.length < 4; ) {
+    const delay = nextRestart(policy, {
+      exitCode: 1,
+      durationMs: 10,
+      restartCount: delays.length,
+      previousDelayMs,
+      isManuallyStopped: false,
+      isCancelled: false,
+    })
+    assert.ok(delay !== undefined)
+    delays.push(delay)
+    previousDelayMs = delay
+  }
+  assert.deepEqual(delays, [2000, 3000, 4500, 5000])
+})

@@ -1,11 +1,20 @@
+import type { HostConfig } from '@ctr/api'
+
 /** Docker's HostConfig.RestartPolicy, parsed. */
-export type RestartPolicy =
+export type RestartPolicy = (
   | { readonly kind: 'no' | 'always' | 'unless-stopped' }
   /** `maximumRetries` 0: without end. */
   | { readonly kind: 'on-failure'; readonly maximumRetries: number }
+) & { readonly delay?: RestartDelay }
 
-const FIRST_DELAY_MS = 100
-const MAX_DELAY_MS = 60_000
+/** `--restart-delay`; Docker has no way to change these. */
+export interface RestartDelay {
+  readonly firstMs: number
+  readonly maximumMs: number
+  readonly factor: number
+}
+
+const DOCKERS_DELAY: RestartDelay = { firstMs: 100, maximumMs: 60_000, factor: 2 }
 /** A run of this length ends the series: the next delay is the first one again. moby restartmanager.go */
 const STABLE_RUN_MS = 10_000
 
@@ -24,8 +33,9 @@ export interface FinishedRun {
 /** The delay before the next run, or undefined when the container stays stopped. */
 export function nextRestart(policy: RestartPolicy, run: FinishedRun): number | undefined {
   if (run.isCancelled || !wantsRestart(policy, run)) return undefined
-  if (run.previousDelayMs === 0 || run.durationMs >= STABLE_RUN_MS) return FIRST_DELAY_MS
-  return Math.min(run.previousDelayMs * 2, MAX_DELAY_MS)
+  const { firstMs, maximumMs, factor } = policy.delay ?? DOCKERS_DELAY
+  if (run.previousDelayMs === 0 || run.durationMs >= STABLE_RUN_MS) return firstMs
+  return Math.min(Math.round(run.previousDelayMs * factor), maximumMs)
 }
 
 function wantsRestart(policy: RestartPolicy, run: FinishedRun): boolean {
@@ -72,10 +82,29 @@ export function startsWithEngine(
 }
 
 export function parseRestartPolicy(
-  policy: { Name?: string; MaximumRetryCount?: number } | null | undefined,
+  policy: HostConfig['RestartPolicy'] | null | undefined,
 ): RestartPolicy {
   const kind = policy?.Name
-  if (kind === 'always' || kind === 'unless-stopped') return { kind }
-  if (kind === 'on-failure') return { kind, maximumRetries: policy?.MaximumRetryCount ?? 0 }
+  const delay = parseDelay(policy ?? {})
+  if (kind === 'always' || kind === 'unless-stopped') return { kind, ...delay }
+  if (kind === 'on-failure') {
+    return { kind, maximumRetries: policy?.MaximumRetryCount ?? 0, ...delay }
+  }
   return { kind: 'no' } // '' and 'no'; anything else was refused at creation
+}
+
+function parseDelay(
+  policy: NonNullable<HostConfig['RestartPolicy']>,
+): Pick<RestartPolicy, 'delay'> {
+  const { MinimumDelay = 0, MaximumDelay = 0, DelayFactor = 0 } = policy
+  if (MinimumDelay === 0 && MaximumDelay === 0 && DelayFactor === 0) return {}
+  const firstMs = MinimumDelay === 0 ? DOCKERS_DELAY.firstMs : Math.max(1, MinimumDelay / 1e6)
+  const maximumMs = MaximumDelay === 0 ? DOCKERS_DELAY.maximumMs : MaximumDelay / 1e6
+  return {
+    delay: {
+      firstMs: Math.round(firstMs),
+      maximumMs: Math.max(Math.round(maximumMs), Math.round(firstMs)),
+      factor: DelayFactor === 0 ? DOCKERS_DELAY.factor : DelayFactor / 100,
+    },
+  }
 }

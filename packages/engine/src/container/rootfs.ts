@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { Program } from '@ctr/shim'
 import type { Engine } from '../engine.ts'
 import type { ContainerRecord } from './container.ts'
+import { bindRoot } from './root-directory.ts'
 
 /** linux/sched.h, linux/mount.h */
 const CLONE_NEWNS = 0x00020000n
@@ -21,13 +22,13 @@ export function rootfsMountpoint(engine: Pick<Engine, 'config'>): string {
 /** The container must not be running: two overlays on one upper directory are undefined. overlayfs.rst */
 export async function mountRootfs(
   engine: Pick<Engine, 'config' | 'spawner'>,
-  container: Pick<ContainerRecord, 'layers' | 'upperDir' | 'workDir'>,
+  container: Pick<ContainerRecord, 'hostConfig' | 'layers' | 'upperDir' | 'workDir'>,
 ): Promise<MountedRootfs> {
   const mountpoint = rootfsMountpoint(engine)
   const program: Program = [
     { op: 'clone', flags: CLONE_NEWNS, cgroup: '' },
     { op: 'propagation', path: '/', flags: MS_PRIVATE_RECURSIVE },
-    {
+    bindRoot(container.hostConfig, mountpoint) ?? {
       op: 'overlay',
       base: engine.config.dataRoot,
       target: mountpoint,

@@ -19,6 +19,7 @@ import {
 import type { ContainerRecord, MountPoint } from './container.ts'
 import type { ContainerDevices } from './devices.ts'
 import { processEnvironment } from './environment.ts'
+import { networkNamespace } from './extensions.ts'
 import { parseNetworkMode } from './modes.ts'
 import { parseSecurityOptions, type SecurityOptions } from './security-options.ts'
 import { mergeTmpfsOptions } from './tmpfs-options.ts'
@@ -143,9 +144,11 @@ function compileNamespaces(input: SpecInput): RuntimeNamespace[] {
   if (hostConfig.IpcMode === 'host') shared.add('ipc')
   if (hostConfig.UTSMode === 'host') shared.add('uts')
   const isCgroupPrivate = hostConfig.CgroupnsMode === 'private'
+  const network = networkNamespace(hostConfig)
   return defaultNamespaces({ hasCgroupNamespace: isCgroupPrivate })
     .filter(({ type }) => !shared.has(type))
     .map(({ type }) => {
+      if (type === 'network' && network !== undefined) return { type, path: network }
       const pid = input.joined[type]
       return pid === undefined ? { type } : { type, path: namespacePath(pid, type) }
     })
@@ -304,6 +307,7 @@ export function compileResources(
     },
     pids: { limit: positive(hostConfig.PidsLimit) },
     ...(looked.blockIO === undefined ? {} : { blockIO: looked.blockIO }),
+    ...(hostConfig.CgroupConf === undefined ? {} : { unified: hostConfig.CgroupConf }),
   }
 }
 

@@ -28,13 +28,15 @@ import { launch } from './launch.ts'
 import { parseLogSettings } from './log-options.ts'
 import { networkModeContainer } from './modes.ts'
 import { removeContainerRecord } from './remove.ts'
+import { startRequirements } from './requirements.ts'
 import { resolveContainerUser } from './resolve-user.ts'
+import { writtenDirectory } from './root-directory.ts'
 import { rootfsMountpoint } from './rootfs.ts'
 import { containerRuntimeDir } from './runtime-dir.ts'
 import { writeRuntimeFiles } from './runtime-files.ts'
 import { compileSpec } from './spec.ts'
 import { describeStartFailure, type StartFailure, UNKNOWN_FAILURE } from './start-error.ts'
-import { isAlive, lastRun } from './state.ts'
+import { isAlive, isRunningForUser, lastRun } from './state.ts'
 
 export interface StartOptions {
   /** Size of the terminal, set before the process runs; 0: unknown. */
@@ -47,12 +49,23 @@ export function startContainer(
   reference: string,
   options: StartOptions = {},
 ): Promise<void> {
-  const { id } = engine.containers.get(reference)
-  return engine.queues.run(id, () => startInQueue(engine, id, { ...options, cause: 'user' }))
+  const container = engine.containers.get(reference)
+  const { id } = container
+  const start = (failure?: unknown): Promise<void> =>
+    engine.queues.run(id, () => startInQueue(engine, id, { ...options, cause: 'user', failure }))
+  const isReady = (container.hostConfig.Requires ?? []).length === 0
+  if (isReady || isRunningForUser(container.state)) return start()
+  // What it needs comes first; a failure of that is one of this start.
+  return startRequirements(engine, container, (other) => startContainer(engine, other)).then(
+    () => start(),
+    start,
+  )
 }
 
 export interface QueuedStart extends StartOptions {
   readonly cause: 'user' | 'policy'
+  /** Why it cannot be started, known before. */
+  readonly failure?: unknown
 }
 
 /** Only in the container's queue. A failure is recorded in the container's state. */
@@ -66,6 +79,7 @@ export async function startInQueue(
   assertCanStart(container, options.cause)
   const attachments = engine.pendingAttachments.take(id)
   try {
+    if (options.failure !== undefined) throw options.failure
     await startProcess(engine, container, options, attachments)
   } catch (error) {
     for (const attachment of attachments) attachment.resolve(undefined)
@@ -190,14 +204,7 @@ export function compileProgram(
     spec,
     containerId: container.id,
     runtimeDir: containerRuntimeDir(engine.config, container.id),
-    rootfs: {
-      kind: 'overlay',
-      base: engine.config.dataRoot,
-      lower: container.layers,
-      upper: `containers/${container.id}/upper`,
-      work: `containers/${container.id}/work`,
-      mountpoint: rootfsMountpoint(engine),
-    },
+    rootfs: rootFilesystem(engine, container),
     log: logTarget(engine, container),
     stdio: {
       stdin: config.OpenStdin === true,
@@ -215,6 +222,20 @@ export function compileProgram(
     ...((hostConfig.Init ?? engine.config.initByDefault) ? { initBinary: initBinaryPath } : {}),
   }
   return compileStart(input, engine.host)
+}
+
+function rootFilesystem(engine: Engine, container: ContainerRecord): StartInput['rootfs'] {
+  const mountpoint = rootfsMountpoint(engine)
+  const path = writtenDirectory(container.hostConfig)
+  if (path !== undefined) return { kind: 'directory', path, mountpoint }
+  return {
+    kind: 'overlay',
+    base: engine.config.dataRoot,
+    lower: container.layers,
+    upper: `containers/${container.id}/upper`,
+    work: `containers/${container.id}/work`,
+    mountpoint,
+  }
 }
 
 /** Looks everything up that the spec needs of other containers, the image and the host. */

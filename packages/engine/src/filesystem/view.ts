@@ -4,6 +4,7 @@ import { isProcess, type MountFact, readMountInfo } from '@ctr/linux'
 import { BIND_RECURSIVE, type Op, type Program, ShimError, type ShimTask } from '@ctr/shim'
 import type { ContainerRecord } from '../container/container.ts'
 import { noSuchContainer } from '../container/registry.ts'
+import { bindRoot } from '../container/root-directory.ts'
 import { relativeTo, rootfsMountpoint } from '../container/rootfs.ts'
 import { isAlive } from '../container/state.ts'
 import { waitContainer } from '../container/wait.ts'
@@ -292,6 +293,7 @@ function accessibleContainer(engine: Engine, id: string, purpose: string): Conta
 /** With the options of a start: the upper directory is a layer on its own. See planRoot of @ctr/shim. */
 function mountOverlay(engine: Engine, container: ContainerRecord): Program {
   const { dataRoot } = engine.config
+  const target = rootfsMountpoint(engine)
   const data = [
     `lowerdir=${container.layers.join(':')}`,
     `upperdir=${relativeTo(dataRoot, container.upperDir)}`,
@@ -303,7 +305,13 @@ function mountOverlay(engine: Engine, container: ContainerRecord): Program {
   return [
     { op: 'clone', flags: CLONE_NEWNS, cgroup: '' },
     { op: 'propagation', path: '/', flags: MS_PRIVATE | MS_REC },
-    { op: 'overlay', base: dataRoot, target: join(rootfsMountpoint(engine)), flags: 0n, data },
+    bindRoot(container.hostConfig, target) ?? {
+      op: 'overlay',
+      base: dataRoot,
+      target,
+      flags: 0n,
+      data,
+    },
     { op: 'hold', side: 'child' },
   ]
 }

@@ -18,7 +18,7 @@ type Deps = Pick<Engine, 'config' | 'spawner' | 'containers' | 'volumes'>
  */
 export async function copyUp(
   engine: Deps,
-  container: Pick<ContainerRecord, 'layers' | 'upperDir' | 'workDir' | 'mounts'>,
+  container: Pick<ContainerRecord, 'hostConfig' | 'layers' | 'upperDir' | 'workDir' | 'mounts'>,
 ): Promise<void> {
   const empty: MountPoint[] = []
   for (const mount of container.mounts) {

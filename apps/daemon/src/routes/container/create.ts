@@ -1,5 +1,5 @@
 import { type ContainerConfig, ContainerCreate, ContainerCreated } from '@ctr/api'
-import { createContainer } from '@ctr/engine'
+import { createContainer, replaceContainer } from '@ctr/engine'
 import { EngineError } from '@ctr/errdefs'
 import { route } from '../../http/route.ts'
 
@@ -7,13 +7,15 @@ export const createContainerRoute = route({
   method: 'POST',
   path: '/containers/create',
   summary: 'Create a container',
-  query: { name: 'string', platform: 'string' },
+  // `replace` is ours.
+  query: { name: 'string', platform: 'string', replace: 'boolean' },
   body: ContainerCreate,
   status: 201,
   response: ContainerCreated,
   handle: async ({ engine }, { query, body, apiMinor }) => {
     const request = createRequest(body, query, apiMinor)
-    const { id, warnings } = await createContainer(engine, request)
+    const create = query.replace === true ? replaceContainer : createContainer
+    const { id, warnings } = await create(engine, request)
     return { Id: id, Warnings: [...warnings] }
   },
 })

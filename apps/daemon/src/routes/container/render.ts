@@ -157,7 +157,7 @@ function renderNetworks(container: Container, apiMinor: number): Record<string, 
     )
   }
   const mode = container.hostConfig.NetworkMode ?? ''
-  if (mode.startsWith('container:')) return {}
+  if (mode.startsWith('container:') || mode.startsWith('ns:')) return {}
   const asked = Object.keys(container.networkingConfig.EndpointsConfig ?? {})
   const names = asked.length > 0 ? asked : [mode === '' || mode === 'default' ? 'bridge' : mode]
   return Object.fromEntries(
