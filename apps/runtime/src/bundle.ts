@@ -20,7 +20,7 @@ export interface Bundle {
   readonly spec: RuntimeSpec
 }
 
-/** Reads and checks `<path>/config.json`, and completes it: absolute paths, the devices every container has, HOME. */
+/** Reads and checks `<path>/config.json`, and completes it: absolute paths, the devices every container has. */
 export function readBundle(path: string, id: string): Bundle {
   const bundle = resolve(path)
   const written = readConfig(bundle)
@@ -32,9 +32,6 @@ export function readBundle(path: string, id: string): Bundle {
     rootfs,
     spec: {
       ...written,
-      ...(written.process === undefined
-        ? {}
-        : { process: { ...written.process, env: withHome(written.process, rootfs) } }),
       root: { ...written.root, path: rootfs },
       mounts: (written.mounts ?? []).map((mount) => absoluteSource(mount, bundle)),
       linux: {

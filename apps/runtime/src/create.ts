@@ -3,7 +3,7 @@ import { basename, dirname, join, posix, resolve } from 'node:path'
 import { cgroupPids, type HostFacts, prepareCgroupParent, readHostFacts } from '@ctr/linux'
 import type { RuntimeProcess, RuntimeSpec } from '@ctr/oci'
 import { compileStart, type Op, type Program } from '@ctr/shim'
-import { type Bundle, readBundle } from './bundle.ts'
+import { type Bundle, readBundle, withHome } from './bundle.ts'
 import type { Context, Input } from './command.ts'
 import { invalidArgument, wrongState } from './errors.ts'
 import { explainFailure } from './failure.ts'
@@ -141,9 +141,13 @@ function compile(context: Context, plan: Plan): Program {
   const found = cgroupPids(host.cgroups, cgroupPath).length
   if (found > 0) throw wrongState(`container's cgroup is not empty: ${found} process(es) found`)
   const cpuset = prepareCgroupParent(host.cgroups, posix.dirname(cgroupPath))
+  const env = spec.process === undefined ? [] : withHome(spec.process, bundle.rootfs)
   return compileStart(
     {
-      spec,
+      spec: {
+        ...spec,
+        ...(spec.process === undefined ? {} : { process: { ...spec.process, env } }),
+      },
       containerId: plan.id,
       runtimeDir: '',
       handover: {

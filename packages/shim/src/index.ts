@@ -38,5 +38,6 @@ export type {
   StartInput,
   Stdio,
 } from './plan/input.ts'
+export { mountOptionWords } from './plan/mount-options.ts'
 export { compileStart, containerCgroup } from './plan/start.ts'
 export { type ShimTask, Spawner, type SpawnerOptions } from './spawner.ts'

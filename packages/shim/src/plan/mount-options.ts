@@ -107,3 +107,14 @@ export function parsePropagation(word: string): bigint | undefined {
   const flag = Object.hasOwn(PROPAGATION, single) ? PROPAGATION[single] : undefined
   return flag === undefined ? undefined : flag | MS.MS_REC
 }
+
+/** All words that have a meaning of their own here, sorted: what an OCI runtime's `features` lists. */
+export function mountOptionWords(): string[] {
+  return [
+    ...Object.keys(WORDS),
+    ...[...RECURSIVE].map((word) => `r${word}`),
+    ...Object.keys(PROPAGATION).flatMap((word) => [word, `r${word}`]),
+    'bind',
+    'rbind',
+  ].sort()
+}
