@@ -15,7 +15,9 @@ make|builds ctr-shim
 libseccomp2|compiles the system-call policy of containers
 libnftables1|firewall rules: NAT and published ports
 busybox-static|the content of the default image "busybox"
-procps|ps, for `ctr top`'
+procps|ps, for `ctr top`
+xz-utils|images packed with xz
+bzip2|images packed with bzip2'
 TEST_PACKAGES='curl|the examples of the README
 docker-registry|a local registry for the image tests
 nftables|tests look at the firewall rules
@@ -39,13 +41,14 @@ $TEST_PACKAGES"; else install_packages "$ENGINE_PACKAGES"; fi
   install_pnpm
   install_modules
   build_shim
-  build_cli
+  build_program cli ctr 'the command line' packages/client packages/api packages/errdefs
+  build_program runtime ctr-runtime 'an OCI runtime' packages/errdefs packages/linux packages/oci packages/shim/src
   write_ctrd
   exec 9>&-
 
   node=$root/node_modules/.bin/node
   case $mode in
-    setup) say 'ready: bin/ctrd and bin/ctr' ;;
+    setup) say 'ready: bin/ctrd, bin/ctr and bin/ctr-runtime' ;;
     quickstart) exec sh scripts/quickstart.sh "$@" ;;
     test) exec "$node" scripts/test.ts "$@" ;;
   esac
@@ -121,13 +124,15 @@ build_shim() {
   echo "$stamp" >.build/stamps/shim
 }
 
-build_cli() {
-  stamp=$(hash_tree apps/cli packages/client packages/api packages/errdefs)
-  done_before cli "$stamp" bin/ctr && return 0
-  say 'bin/ctr (one executable, by bun)'
-  logged 'build of the CLI' "$pnpm" --dir apps/cli run build
-  [ -x bin/ctr ] || die "the build left no bin/ctr, see $log"
-  echo "$stamp" >.build/stamps/cli
+build_program() { # name of the app, name of the executable, what it is, the rest: directories it is made of
+  app=$1 program=$2 what=$3
+  shift 3
+  stamp=$(hash_tree "apps/$app" "$@")
+  done_before "$app" "$stamp" "bin/$program" && return 0
+  say "bin/$program ($what; one executable, by bun)"
+  logged "build of $program" "$pnpm" --dir "apps/$app" run build
+  [ -x "bin/$program" ] || die "the build left no bin/$program, see $log"
+  echo "$stamp" >".build/stamps/$app"
 }
 
 # The daemon runs from its source: the wrapper only finds itself, through symlinks and from any directory.

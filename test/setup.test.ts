@@ -13,7 +13,7 @@ test('a second set-up does nothing and takes a second or two', { skip }, async (
   const startedMs = Date.now()
   const { code, stdout, stderr } = await run(['sh', `${root}/scripts/setup.sh`, 'setup'], { env })
   assert.equal(code, 0, stdout + stderr)
-  assert.equal(stdout, '==> ready: bin/ctrd and bin/ctr\n')
+  assert.equal(stdout, '==> ready: bin/ctrd, bin/ctr and bin/ctr-runtime\n')
   assert.ok(Date.now() - startedMs < 5000, `${Date.now() - startedMs} ms`)
 })
 
@@ -38,22 +38,15 @@ test('bin/ctrd and bin/ctr work through a symbolic link and from any directory',
 
 test('without root set-up says what it needs and changes nothing', {
   skip: skip || requires({ commands: ['setpriv'] }),
-}, async () => {
+}, async (t) => {
+  const nobody = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups']
+  const script = `${root}/scripts/setup.sh`
+  if ((await run([...nobody, 'test', '-r', script])).code !== 0) {
+    t.skip('needs a clone that other users can read')
+    return
+  }
   const before = readFileSync(`${root}/.build/stamps/modules`, 'utf8')
-  const { code, stdout, stderr } = await run(
-    [
-      'setpriv',
-      '--reuid',
-      '65534',
-      '--regid',
-      '65534',
-      '--clear-groups',
-      'sh',
-      `${root}/scripts/setup.sh`,
-      'quickstart',
-    ],
-    { env },
-  )
+  const { code, stdout, stderr } = await run([...nobody, 'sh', script, 'quickstart'], { env })
   assert.equal(code, 1, stdout)
   assert.match(stderr, /ctr needs, and this machine does not have:\n {2}- root \(you are nobody\)/)
   assert.equal(readFileSync(`${root}/.build/stamps/modules`, 'utf8'), before)
