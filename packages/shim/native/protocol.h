@@ -54,6 +54,7 @@ enum side { SIDE_HOST, SIDE_CHILD, SIDE_ANY };
   X(PIVOT_ROOT, 45, CHILD, "pivot_root", "", "")                                                                       \
   X(MOVE_ROOT, 46, CHILD, "move_root", "", "")                                                                         \
   X(READONLY_ROOT, 47, CHILD, "readonly_root", "", "")                                                                 \
+  X(FILE, 48, CHILD, "file", "SBIII", "path data mode uid gid")                                                        \
   X(SETHOSTNAME, 60, CHILD, "sethostname", "S", "name")                                                                \
   X(SETDOMAINNAME, 61, CHILD, "setdomainname", "S", "name")                                                            \
   X(SYSCTL, 62, CHILD, "sysctl", "SS", "key value")                                                                    \
@@ -103,7 +104,7 @@ enum frame_type { FRAMES(X) };
 enum { LOG_COMPRESS = 1, LOG_NONE = 2 };
 enum { STDIO_STDIN = 1, STDIO_TTY = 2, STDIO_STDIN_ONCE = 4, STDIO_INHERIT = 8 };
 enum { HANDOVER_FOREGROUND = 1 };
-enum { BIND_RECURSIVE = 1, BIND_ATTR_RECURSIVE = 2, BIND_NO_CREATE = 4 };
+enum { BIND_RECURSIVE = 1, BIND_ATTR_RECURSIVE = 2, BIND_NO_CREATE = 4, BIND_SOURCE_IN_ROOT = 8 };
 enum { ATTACH_STDIN = 1, ATTACH_STDOUT = 2, ATTACH_STDERR = 4 };
 
 #endif

@@ -155,12 +155,21 @@ static int op_mount(struct shim *s, const struct op *o) {
   return mount(op_str(o, 1), ".", type, op_u64(o, 3), *data ? data : NULL) < 0 ? errno : 0;
 }
 
+/* A detached copy of what is mounted at the source of a bind, or -1 with errno. */
+static int open_source(const struct shim *s, const char *path, uint32_t flags) {
+  unsigned how = flags & BIND_RECURSIVE ? AT_RECURSIVE : 0;
+  if (!(flags & BIND_SOURCE_IN_ROOT))
+    return sys_open_tree(AT_FDCWD, path, how);
+  scoped_fd source = open_in_root(s, path, O_PATH, 0);
+  return source < 0 ? -1 : sys_open_tree(source, "", how | AT_EMPTY_PATH);
+}
+
 static int op_bind(struct shim *s, const struct op *o) {
   uint32_t flags = op_u32(o, 2);
   struct stat st;
   scoped_fd target = -1;
   s->step = "open_tree";
-  scoped_fd tree = sys_open_tree(AT_FDCWD, op_str(o, 0), flags & BIND_RECURSIVE ? AT_RECURSIVE : 0);
+  scoped_fd tree = open_source(s, op_str(o, 0), flags);
   if (tree < 0 || fstat(tree, &st) < 0)
     return errno;
   struct mount_attributes a = {.set = op_u64(o, 3), .propagation = op_u64(o, 4)};
@@ -208,6 +217,32 @@ static int op_mknod(struct shim *s, const struct op *o) {
   if ((op_u32(o, 5) || op_u32(o, 6)) && fchownat(parent, last, op_u32(o, 5), op_u32(o, 6), AT_SYMLINK_NOFOLLOW) < 0)
     return errno;
   return 0;
+}
+
+/* A new file: what is there already is not written to. */
+static int op_file(struct shim *s, const struct op *o) {
+  char last[NAME_MAX + 1];
+  scoped_fd parent = -1;
+  int error = ensure_parent(s, op_str(o, 0), last, &parent);
+  if (error)
+    return error;
+  s->step = "create";
+  scoped_fd file = openat(parent, last, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (file < 0)
+    return errno;
+  s->step = "write";
+  const uint8_t *data = o->f[1].bytes;
+  for (size_t done = 0, size = o->f[1].number; done < size;) {
+    ssize_t n = write(file, data + done, size - done);
+    if (n < 0 && errno != EINTR)
+      return errno;
+    done += n < 0 ? 0 : (size_t)n;
+  }
+  s->step = "chown";
+  if (fchown(file, op_u32(o, 3), op_u32(o, 4)) < 0)
+    return errno;
+  s->step = "chmod";
+  return fchmod(file, op_u32(o, 2) & 07777) < 0 ? errno : 0;
 }
 
 /* The container's /dev/null, if it is really that. */
@@ -326,6 +361,8 @@ int rootfs_op(struct shim *s, const struct op *o) {
     return op_symlink(s, o);
   case OP_MKNOD:
     return op_mknod(s, o);
+  case OP_FILE:
+    return op_file(s, o);
   case OP_MASK:
     return op_mask(s, o);
   case OP_READONLY:

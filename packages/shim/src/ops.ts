@@ -150,6 +150,13 @@ const ops = {
   /** Make the root mount read-only (after everything was created in it). */
   readonly_root: { code: 47, side: 'child', fields: {} },
 
+  /** A new file in root (EEXIST if there is one), with missing parents. */
+  file: {
+    code: 48,
+    side: 'child',
+    fields: { path: 'str', data: 'bytes', mode: 'u32', uid: 'u32', gid: 'u32' },
+  },
+
   // --- child side: the process -------------------------------------------------------------------------------------
   sethostname: { code: 60, side: 'child', fields: { name: 'str' } },
   setdomainname: { code: 61, side: 'child', fields: { name: 'str' } },
@@ -226,3 +233,5 @@ export const BIND_RECURSIVE = 1
 export const BIND_ATTR_RECURSIVE = 2
 /** Fail with ENOENT instead of making the target. */
 export const BIND_NO_CREATE = 4
+/** `source` is an in-root path, too. */
+export const BIND_SOURCE_IN_ROOT = 8

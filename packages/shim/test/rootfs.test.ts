@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { cp, mkdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { BIND_NO_CREATE, BIND_RECURSIVE } from '../src/index.ts'
+import { BIND_NO_CREATE, BIND_RECURSIVE, BIND_SOURCE_IN_ROOT } from '../src/index.ts'
 import type { Op } from '../src/ops.ts'
 import { Bench, minimalProgram, parseLog } from './minimal-program.ts'
 
@@ -315,5 +315,33 @@ describe('the root filesystem', { timeout: 60_000 }, () => {
     const text = await readFile('/proc/self/mountinfo', 'utf8')
     assert.equal(text.includes(bench.dir), false)
     assert.equal((await stat(join(bench.dir, 'rootfs'))).isDirectory(), true)
+  })
+
+  it('a new file keeps to the root, and replaces nothing', async () => {
+    const root = await image(async (path) => {
+      await symlink(outside, join(path, 'run'))
+      await symlink('/etc/passwd', join(path, 'taken'))
+    })
+    const file = (path: string): Op => ({
+      op: 'file',
+      path,
+      data: Buffer.from('secret\n'),
+      mode: 0o440,
+      uid: 7,
+      gid: 8,
+    })
+    const bound: Op = {
+      op: 'bind',
+      source: '/run/a',
+      target: '/etc/b',
+      flags: BIND_SOURCE_IN_ROOT,
+      attr: MOUNT_ATTR_RDONLY,
+      propagation: MS_BIND_PROPAGATION_NONE,
+    }
+    const script = 'cat /etc/b; stat -c "%a %u %g" /run/a; echo x >/etc/b'
+    const output = await run(root, [file('/run/a'), bound], script)
+    assert.match(output, /^secret\n440 7 8\n.*Read-only file system/)
+    assert.equal(existsSync(join(outside, 'a')), false)
+    await assert.rejects(run(root, [file('/taken')], 'true'), { code: 'EEXIST' })
   })
 })

@@ -2,6 +2,7 @@ import {
   BIND_ATTR_RECURSIVE,
   BIND_NO_CREATE,
   BIND_RECURSIVE,
+  BIND_SOURCE_IN_ROOT,
   OPS,
   type Op,
   type OpName,
@@ -56,6 +57,8 @@ const EXPLAIN: Explain = {
   setns: (op) => [`slot ${op.slot}`, names(op.type, CLONE)],
   mknod: (op) => [text(op.path), nodeMode(op), `makedev(${op.major}, ${op.minor})`, owner(op)],
   mkdir: (op) => [text(op.path), octal(op.mode), owner(op)],
+  // Secrets: not for every reader.
+  file: (op) => [text(op.path), `${op.data.length} bytes`, octal(op.mode), owner(op)],
   umask: (op) => [octal(op.mask)],
   user: (op) => [`uid ${op.uid}`, `gid ${op.gid}`, `groups [${groupIds(op.groups).join(', ')}]`],
   bounding: (op) => [hex(op.mask)],
@@ -75,7 +78,7 @@ function argumentsOf(op: Op): string[] {
   return explain === undefined ? fieldsOf(op) : explain(op)
 }
 
-const BIND = { BIND_RECURSIVE, BIND_ATTR_RECURSIVE, BIND_NO_CREATE }
+const BIND = { BIND_RECURSIVE, BIND_ATTR_RECURSIVE, BIND_NO_CREATE, BIND_SOURCE_IN_ROOT }
 
 /** All fields in the order of the table. */
 function fieldsOf(op: Op): string[] {

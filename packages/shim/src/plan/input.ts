@@ -86,6 +86,8 @@ export interface StartInput {
   readonly cgroupParent: string
   /** The parent's cpuset, from prepareCgroupParent() of @ctr/linux. Absent: the parents get the host's values. */
   readonly cpuset?: CpusetFacts | undefined
+  /** When everything is mounted, before the change of root: files and mounts of the engine's own (secrets). */
+  readonly afterMounts?: readonly Op[] | undefined
   /** `--init`: host path of ctr-init, bound at /sbin/docker-init and put before the arguments. */
   readonly initBinary?: string | undefined
 }

@@ -57,7 +57,10 @@ export function compileStart(input: StartInput, host: HostFacts): Program {
         hasCgroupNamespace: namespaces.isNew('cgroup'),
         hasUserNamespace,
         initBinary: input.initBinary,
-        beforePivot: input.handover?.pauseForHooks === true ? [{ op: 'pause' }] : [],
+        beforePivot: [
+          ...(input.afterMounts ?? []),
+          ...(input.handover?.pauseForHooks === true ? [{ op: 'pause' } as const] : []),
+        ],
       },
       host,
     ),
