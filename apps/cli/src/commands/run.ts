@@ -1,5 +1,6 @@
 import {
   attachContainer,
+  inspectContainer,
   type RawStream,
   startContainer,
   type Waiting,
@@ -68,7 +69,7 @@ async function run(context: Context, input: Parsed): Promise<number> {
   if (created === undefined) return 0
   timeline.mark('create')
   const status = isDetached
-    ? await startDetached(context, created)
+    ? await startDetached(context, created, flags.bool('wait'))
     : await runAttached(context, input, created, timeline)
   timeline.mark(isDetached ? 'start' : 'exit')
   if (isTimed) writeErr(timeline.toString())
@@ -85,10 +86,33 @@ function checkStreams({ flags }: Parsed, attachesStdin: boolean, isDetached: boo
   }
 }
 
-async function startDetached(context: Context, { id }: CreatedContainer): Promise<number> {
+async function startDetached(
+  context: Context,
+  { id }: CreatedContainer,
+  isWaiting: boolean,
+): Promise<number> {
   await startContainer(context.client, id)
   printLine(id)
+  if (isWaiting) await untilHealthy(context, id)
   return 0
+}
+
+/** Nothing to wait for without a health check. */
+async function untilHealthy({ client }: Context, id: string): Promise<void> {
+  const { State } = await inspectContainer(client, id)
+  if (State.Health === undefined && State.Running) return
+  const done = new AbortController()
+  const { signal } = done
+  const [healthy, unhealthy] = await Promise.all([
+    waitContainer(client, id, { condition: 'healthy', signal }),
+    waitContainer(client, id, { condition: 'unhealthy', signal }),
+  ])
+  const failure = await Promise.race([
+    healthy.result.then(({ Error: error }) => error?.Message),
+    unhealthy.result.then(({ Error: error }) => error?.Message ?? `container ${id} is unhealthy`),
+  ])
+  done.abort()
+  if (failure !== undefined) throw new ExitError(1, failure)
 }
 
 /** Attached and waited for before the start: neither output nor exit can be missed. */

@@ -1,9 +1,13 @@
 import { waitContainer } from '@ctr/client'
 import { type Command, ExitError } from '../command.ts'
+import { parseDuration } from '../options/duration.ts'
 import { printLine } from '../output/write.ts'
 import { errorText } from '../report-error.ts'
 
-const CONDITIONS = ['not-running', 'next-exit', 'removed'] as const
+const CONDITIONS = ['not-running', 'next-exit', 'removed', 'healthy', 'unhealthy'] as const
+
+/** As timeout(1). */
+const TIMED_OUT = 124
 
 export const command: Command = {
   usage: '[OPTIONS] CONTAINER [CONTAINER...]',
@@ -13,8 +17,13 @@ export const command: Command = {
     {
       name: 'condition',
       kind: 'string',
-      help: 'What to wait for: not-running, next-exit, removed',
+      help: 'What to wait for: not-running, next-exit, removed, healthy, unhealthy',
       default: 'not-running',
+    },
+    {
+      name: 'timeout',
+      kind: 'duration',
+      help: 'Give up after this time, with exit status 124',
     },
   ],
   args: { min: 1 },
@@ -22,12 +31,19 @@ export const command: Command = {
     const text = flags.string('condition') || 'not-running'
     const condition = CONDITIONS.find((item) => item === text)
     if (condition === undefined) throw new ExitError(1, `invalid condition: ${text}`)
+    const signal = flags.isSet('timeout')
+      ? AbortSignal.timeout(Math.max(0, parseDuration(flags.string('timeout')) / 1e6))
+      : undefined
     const errors: string[] = []
     for (const ref of args) {
       try {
-        const waiting = await waitContainer(client, ref, { condition })
-        printLine(String((await waiting.result).StatusCode))
+        const waiting = await waitContainer(client, ref, { condition, signal })
+        const { StatusCode, Error: error } = await waiting.result
+        printLine(String(StatusCode))
+        const isUnmet = condition === 'healthy' || condition === 'unhealthy'
+        if (isUnmet && error?.Message) errors.push(error.Message)
       } catch (error) {
+        if (signal?.aborted === true) throw new ExitError(TIMED_OUT, `timed out waiting for ${ref}`)
         errors.push(errorText(error))
       }
     }

@@ -27,7 +27,7 @@ export async function createFromFlags(
 ): Promise<CreatedContainer | undefined> {
   const { flags } = input
   const { pull, request } = understand(context, input, options.isDetached)
-  checkImage(input.args[0] ?? '')
+  if (!flags.isSet('rootfs')) checkImage(input.args[0] ?? '')
   if (flags.bool('explain')) {
     writeOut(await explainContainer(context.client, request))
     return undefined

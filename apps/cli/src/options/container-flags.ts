@@ -7,6 +7,7 @@ import {
   parseWeightDevice,
 } from './device.ts'
 import { checkEnvironment, checkLabel } from './environment.ts'
+import { EXTENSION_FLAGS } from './extension-flags.ts'
 import { checkDnsSearch, checkIpAddress, checkLink, checkSysctl, parseExtraHost } from './hosts.ts'
 import { parseMount } from './mount.ts'
 import { parseNetwork } from './network.ts'
@@ -269,6 +270,7 @@ export const CONTAINER_FLAGS: readonly Flag[] = [
   { name: 'net', kind: 'list', help: '', aliasOf: 'network', check: parseNetwork },
   { name: 'net-alias', kind: 'list', help: '', aliasOf: 'network-alias' },
   { name: 'dns-opt', kind: 'list', help: '', aliasOf: 'dns-option' },
+  ...EXTENSION_FLAGS,
   {
     name: 'explain',
     kind: 'bool',
@@ -295,6 +297,11 @@ export const RUN_FLAGS: readonly Flag[] = [
     kind: 'bool',
     help: 'Proxy received signals to the process',
     default: 'true',
+  },
+  {
+    name: 'wait',
+    kind: 'bool',
+    help: 'With --detach: return when the container is healthy, fail when it is not',
   },
   { name: 'timing', kind: 'bool', help: 'Print on stderr where the milliseconds went' },
 ]

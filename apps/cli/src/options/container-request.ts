@@ -12,6 +12,7 @@ import {
 } from './device.ts'
 import { parseDuration } from './duration.ts'
 import { keyValueMap, readEnvironment, readLabels } from './environment.ts'
+import { hostExtensionsOf, restartDelayOf } from './extension-flags.ts'
 import { checkMacAddress, parseExtraHost } from './hosts.ts'
 import { parseMount } from './mount.ts'
 import { isUserDefined, networkEndpoints } from './network.ts'
@@ -25,6 +26,8 @@ import { parseVolume } from './volume.ts'
 export interface ContainerRequest {
   readonly name: string | undefined
   readonly platform: string | undefined
+  /** A container of the same name goes first. */
+  readonly replace: boolean
   readonly body: ContainerCreate & { readonly HostConfig: HostConfig }
 }
 
@@ -65,6 +68,7 @@ export function containerRequest(input: RequestInput): ContainerRequest {
   return {
     name: flags.string('name') || undefined,
     platform: flags.string('platform') || environment['DOCKER_DEFAULT_PLATFORM'] || undefined,
+    replace: flags.bool('replace'),
     body: {
       ...config,
       ...(macAddress === '' ? {} : { MacAddress: macAddress }),
@@ -82,7 +86,9 @@ function containerConfig(
   const attachAll = attach.size === 0
   const isInteractive = flags.bool('interactive')
   const attachStdin = !isDetached && (isInteractive || attach.has('stdin'))
-  const [image = '', ...command] = args
+  const hasImage = !flags.isSet('rootfs')
+  const image = hasImage ? (args[0] ?? '') : ''
+  const command = hasImage ? args.slice(1) : [...args]
   const { exposed } = parsePublishedPorts(flags.list('publish'), flags.list('expose'))
   const entrypoint = flags.optional('entrypoint')
   const healthcheck = parseHealthcheck(flags)
@@ -120,7 +126,7 @@ function hostConfigOf(input: RequestInput, binds: string[]): HostConfig {
     LogConfig: logConfig(flags),
     PortBindings: parsePublishedPorts(flags.list('publish'), []).bindings,
     PublishAllPorts: flags.bool('publish-all'),
-    RestartPolicy: parseRestartPolicy(flags.string('restart')),
+    RestartPolicy: { ...parseRestartPolicy(flags.string('restart')), ...restartDelayOf(flags) },
     AutoRemove: flags.bool('rm'),
     VolumeDriver: flags.string('volume-driver'),
     VolumesFrom: [...flags.list('volumes-from')],
@@ -154,6 +160,7 @@ function hostConfigOf(input: RequestInput, binds: string[]): HostConfig {
     Runtime: flags.string('runtime'),
     Isolation: flags.string('isolation'),
     ...(flags.isSet('init') ? { Init: flags.bool('init') } : {}),
+    ...hostExtensionsOf(flags),
   }
 }
 

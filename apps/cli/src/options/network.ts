@@ -92,7 +92,8 @@ export function networkEndpoints(
 }
 
 export function isUserDefined(mode: string): boolean {
-  return !['default', 'bridge', 'host', 'none'].includes(mode) && !mode.startsWith('container:')
+  const isShared = mode.startsWith('container:') || mode.startsWith('ns:')
+  return !['default', 'bridge', 'host', 'none'].includes(mode) && !isShared
 }
 
 function merge(first: NetworkAttachment, options: TopLevelNetworkOptions): EndpointConfig {

@@ -7,14 +7,16 @@ export function createContainer(
   options: {
     readonly name?: string | undefined
     readonly platform?: string | undefined
+    /** Removes a container of the same name first. */
+    readonly replace?: boolean | undefined
     readonly body: ContainerCreate
   },
 ): Promise<ContainerCreated> {
-  const { name, platform, body } = options
+  const { name, platform, replace, body } = options
   return client.json({
     method: 'POST',
     path: '/containers/create',
-    query: { name, platform },
+    query: { name, platform, replace: replace === true ? true : undefined },
     json: body,
   })
 }

@@ -10,7 +10,7 @@ export async function waitContainer(
   client: Client,
   ref: string,
   options: {
-    readonly condition?: 'not-running' | 'next-exit' | 'removed'
+    readonly condition?: 'not-running' | 'next-exit' | 'removed' | 'healthy' | 'unhealthy'
     readonly signal?: AbortSignal | undefined
   } = {},
 ): Promise<Waiting> {
