@@ -13,7 +13,14 @@ const addOn = join(
 
 const result = await Bun.build({
   entrypoints: [join(import.meta.dirname, 'src/main.ts')],
-  compile: { outfile: output },
+  // Nothing in the current directory, which may be a bundle of somebody else, has a say.
+  compile: {
+    outfile: output,
+    autoloadDotenv: false,
+    autoloadBunfig: false,
+    autoloadTsconfig: false,
+    autoloadPackageJson: false,
+  },
   minify: true,
   bytecode: true,
   format: 'esm',
