@@ -1,3 +1,4 @@
+import { chmodSync, closeSync, openSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { migrate } from './migrate.ts'
 
@@ -12,6 +13,7 @@ export interface Store {
 
 /** Opens (and migrates) `path`; `:memory:` for tests. Throws when a newer engine has written the file. */
 export function openStore(path: string): Store {
+  if (path !== ':memory:') closeToOthers(path)
   const db = new Database(path)
   db.pragma('journal_mode = WAL')
   // FULL: a container that was acknowledged to a client survives a power cut, not only a kill. sqlite.org/pragma.html#pragma_synchronous
@@ -20,6 +22,12 @@ export function openStore(path: string): Store {
   db.pragma('busy_timeout = 5000')
   migrate(db)
   return { db, close: () => db.close() }
+}
+
+/** Environments of containers are in it. SQLite gives the files beside it the same mode. sqlite.org/wal.html */
+function closeToOthers(path: string): void {
+  closeSync(openSync(path, 'a', 0o600))
+  chmodSync(path, 0o600)
 }
 
 /** Runs `body` as one immediate transaction. `body` must not await: better-sqlite3 refuses a promise. */
