@@ -173,6 +173,8 @@ async function checkHost(): Promise<void> {
   if (own.length > 0) {
     counts.failed += 1
     failures.push('the host after the tests')
+    // What bears the mark of this run is this run's: it must not disturb the next one.
+    for (const line of processes) killIfThere(Number(line.split(' ')[1]))
     console.log(`==> left on the host: FAILED\n    ${own.join('\n    ')}`)
   } else if (resources.length > 0) {
     console.log(
@@ -181,6 +183,14 @@ async function checkHost(): Promise<void> {
   } else {
     counts.passed += 1
     console.log('==> the host is as it was before: ok')
+  }
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // it has gone meanwhile
   }
 }
 
