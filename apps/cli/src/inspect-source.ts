@@ -3,7 +3,7 @@ import { type Client, path } from '@ctr/client'
 /** The document as the daemon wrote it: printed without a detour through JavaScript's numbers. */
 export async function inspectSource(
   client: Client,
-  type: 'container' | 'image' | 'network' | 'volume',
+  type: 'container' | 'image' | 'network' | 'secret' | 'volume',
   ref: string,
   size = false,
 ): Promise<string> {
@@ -16,5 +16,6 @@ const TARGETS = {
   container: (ref: string) => path`/containers/${ref.replace(/^\//, '')}/json`,
   image: (ref: string) => `/images/${ref.split('/').map(encodeURIComponent).join('/')}/json`,
   network: (ref: string) => path`/networks/${ref}`,
+  secret: (ref: string) => path`/secrets/${ref}`,
   volume: (ref: string) => path`/volumes/${ref}`,
 }

@@ -64,6 +64,7 @@ export {
 } from './network-config.ts'
 export { ProgressMessage } from './progress.ts'
 export { type JsonSchema, type Schema, type Static, Type } from './schema.ts'
+export { Secret, SecretCreated, SecretSpec } from './secret.ts'
 export type {
   BlkioEntry,
   ContainerStats,

@@ -14,6 +14,7 @@ import type { FilesystemAccess } from './filesystem/access.ts'
 import type { HealthMonitor } from './health/monitor.ts'
 import type { Logger } from './logger.ts'
 import type { SerialQueues } from './queue.ts'
+import type { SecretRegistry } from './secret/registry.ts'
 import type { VolumeRegistry } from './volume/registry.ts'
 
 /**
@@ -39,6 +40,7 @@ export interface Engine extends AsyncDisposable {
   readonly containers: ContainerRegistry
   readonly execs: ExecRegistry
   readonly volumes: VolumeRegistry
+  readonly secrets: SecretRegistry
   readonly queues: SerialQueues
   readonly waiters: Waiters
   readonly filesystem: FilesystemAccess

@@ -13,7 +13,7 @@ export interface EngineEvent {
   readonly attributes: Readonly<Record<string, string>>
 }
 
-export type EventType = 'container' | 'image' | 'volume' | 'network' | 'daemon'
+export type EventType = 'container' | 'image' | 'volume' | 'network' | 'daemon' | 'secret'
 
 export type NewEvent = Pick<EngineEvent, 'type' | 'action' | 'actorId' | 'attributes'>
 

@@ -73,6 +73,16 @@ export {
 } from './network/operations.ts'
 export { openEngine } from './open.ts'
 export { pruneContainers, pruneVolumes } from './prune.ts'
+export { reconfigureEngine } from './reconfigure.ts'
+export {
+  createSecret,
+  getSecret,
+  listSecrets,
+  removeSecret,
+  SECRET_FILTERS,
+  updateSecret,
+} from './secret/operations.ts'
+export type { Secret } from './secret/registry.ts'
 export { EVENT_FILTERS, type EventQuery, subscribeEvents } from './subscribe.ts'
 export { createVolume, type VolumeRequest } from './volume/create.ts'
 export { getVolume, listVolumes, VOLUME_FILTERS } from './volume/query.ts'

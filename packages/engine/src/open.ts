@@ -14,6 +14,7 @@ import {
   getOrCreateMeta,
   HealthTable,
   openStore,
+  SecretTable,
   VolumeTable,
 } from '@ctr/store'
 import { type Clock, systemClock } from './clock.ts'
@@ -32,6 +33,7 @@ import { FilesystemAccess } from './filesystem/access.ts'
 import { HealthMonitor } from './health/monitor.ts'
 import type { Logger } from './logger.ts'
 import { SerialQueues } from './queue.ts'
+import { SecretRegistry } from './secret/registry.ts'
 import { VolumeRegistry } from './volume/registry.ts'
 
 const SHUTDOWN_MS = 500
@@ -105,6 +107,7 @@ export async function openEngine(
     containers: new ContainerRegistry(new ContainerTable(store), config.dataRoot, onRollback),
     execs: new ExecRegistry(new ExecTable(store), onRollback),
     volumes: new VolumeRegistry(new VolumeTable(store), config.dataRoot, onRollback),
+    secrets: new SecretRegistry(new SecretTable(store), config.dataRoot, onRollback),
     queues: new SerialQueues(),
     waiters: new Waiters(),
     filesystem,

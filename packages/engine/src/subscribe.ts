@@ -152,6 +152,7 @@ function compileOne(key: string, values: readonly string[]): (event: EngineEvent
     case 'volume':
     case 'network':
     case 'daemon':
+    case 'secret':
       return ({ type, actorId, attributes }) =>
         type === key
           ? values.some((value) => isActor(actorId, attributes, value))

@@ -27,4 +27,5 @@ export {
   type PublishedPortRow,
 } from './networks.ts'
 export { openStore, type Store, transaction, volatileTransaction } from './open.ts'
+export { type SecretRow, SecretTable } from './secrets.ts'
 export { type VolumeRow, VolumeTable } from './volumes.ts'

@@ -5,6 +5,7 @@ import { migration002 } from './migrations/002-images.ts'
 import { migration003 } from './migrations/003-networks.ts'
 import { migration004 } from './migrations/004-names.ts'
 import { migration005 } from './migrations/005-health.ts'
+import { migration006 } from './migrations/006-secrets.ts'
 
 /** In order; a migration that has landed is never edited, a change is a new file. */
 const MIGRATIONS: readonly string[] = [
@@ -13,6 +14,7 @@ const MIGRATIONS: readonly string[] = [
   migration003,
   migration004,
   migration005,
+  migration006,
 ]
 
 /** Brings `db` to the newest schema; `user_version` counts the migrations that have run. */

@@ -134,6 +134,16 @@ const networkInspect = leaf(
 const networkLs = leaf('List networks', () => import('./network-ls.ts'))
 const networkPrune = leaf('Remove all unused networks', () => import('./network-prune.ts'))
 const networkRm = leaf('Remove one or more networks', () => import('./network-rm.ts'))
+const secretCreate = leaf(
+  'Create a secret from a file or STDIN as content',
+  () => import('./secret-create.ts'),
+)
+const secretInspect = leaf(
+  'Display detailed information on one or more secrets',
+  () => import('./secret-inspect.ts'),
+)
+const secretLs = leaf('List secrets', () => import('./secret-ls.ts'))
+const secretRm = leaf('Remove one or more secrets', () => import('./secret-rm.ts'))
 const volumeCreate = leaf('Create a volume', () => import('./volume-create.ts'))
 const volumeInspect = leaf(
   'Display detailed information on one or more volumes',
@@ -235,6 +245,14 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   rmi,
   run: common(run),
   save,
+  secret: group('Manage secrets', {
+    create: secretCreate,
+    inspect: secretInspect,
+    list: hidden(secretLs),
+    ls: secretLs,
+    remove: hidden(secretRm),
+    rm: secretRm,
+  }),
   start,
   stats,
   stop,

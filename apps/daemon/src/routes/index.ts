@@ -3,6 +3,7 @@ import { containerRoutes } from './container/index.ts'
 import { execRoutes } from './exec/index.ts'
 import { imageRoutes } from './image/index.ts'
 import { networkRoutes } from './network/index.ts'
+import { secretRoutes } from './secret/index.ts'
 import { swarmRoutes } from './swarm/index.ts'
 import { systemRoutes } from './system/index.ts'
 import { openApiRoute } from './system/openapi.ts'
@@ -14,6 +15,7 @@ const apiRoutes: readonly AnyRoute[] = [
   ...imageRoutes,
   ...networkRoutes,
   ...volumeRoutes,
+  ...secretRoutes,
   ...systemRoutes,
   ...swarmRoutes,
 ]

@@ -7,6 +7,7 @@ import { EngineError, isEngineError, isErrno } from '@ctr/errdefs'
 import { type ImageExecConfig, newId, shortId } from '@ctr/oci'
 import type { Engine } from '../engine.ts'
 import { generateName } from '../names.ts'
+import { validateSecrets } from '../secret/mount.ts'
 import { copyUp } from '../volume/copy-up.ts'
 import {
   createVolume,
@@ -130,6 +131,11 @@ export function planContainer(engine: Engine, request: CreateRequest): Container
     return planMounts(config, hostConfig, (other) => engine.containers.get(other))
   })
   for (const { mount } of mounts) assertBindSourceExists(mount)
+  const destinations = [
+    ...mounts.map(({ mount }) => mount.destination),
+    ...Object.keys(hostConfig.Tmpfs ?? {}),
+  ]
+  askedFor(() => validateSecrets(engine, hostConfig, destinations))
 
   const id = newId()
   const name = request.name ?? generateName((candidate) => engine.containers.isNameTaken(candidate))

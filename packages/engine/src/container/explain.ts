@@ -23,6 +23,7 @@ export async function explainContainer(engine: Engine, request: CreateRequest): 
       hostname: visibleHostname(engine, container),
       expectAttach: 0,
       consoleSize: undefined,
+      hidesSecrets: true,
     },
   )
   const mode = effectiveNetworkMode(engine, container)

@@ -18,7 +18,7 @@ import {
 } from '@ctr/oci'
 import type { ContainerRecord, MountPoint } from './container.ts'
 import type { ContainerDevices } from './devices.ts'
-import { processEnvironment } from './environment.ts'
+import { overrideEnvironment, processEnvironment } from './environment.ts'
 import { networkNamespace } from './extensions.ts'
 import { parseNetworkMode } from './modes.ts'
 import { parseSecurityOptions, type SecurityOptions } from './security-options.ts'
@@ -40,6 +40,8 @@ export interface SpecInput {
   readonly runtimeFiles: Pick<ContainerRecord, 'hostnamePath' | 'hostsPath' | 'resolvConfPath'>
   /** Name that the process sees: the own one, or that of the container whose network is shared. */
   readonly hostname: string
+  /** `NAME=value`: after all other variables. */
+  readonly secretEnvironment: readonly string[]
   readonly noNewPrivileges: boolean
   readonly defaultUlimits: readonly { Name: string; Soft: number; Hard: number }[]
   readonly rows: number
@@ -89,7 +91,10 @@ function compileProcess(input: SpecInput, security: SecurityOptions): RuntimePro
     ...(hasTty ? { consoleSize: { height: input.rows, width: input.columns } } : {}),
     user: { uid: user.uid, gid: user.gid, umask: 0o022, additionalGids: [...user.additionalGids] },
     args: [container.path, ...container.args],
-    env: processEnvironment(config, input.hostname, user.home),
+    env: overrideEnvironment(
+      processEnvironment(config, input.hostname, user.home),
+      input.secretEnvironment,
+    ),
     cwd: directory === '' ? '/' : directory,
     capabilities: processCapabilities(hostConfig, user.uid, input.host),
     rlimits: compileRlimits(input),

@@ -14,6 +14,7 @@ import {
   type StartInput,
 } from '@ctr/shim'
 import type { Engine } from '../engine.ts'
+import { secretEnvironment, secretOps } from '../secret/mount.ts'
 import {
   addressesOf,
   connectNetworks,
@@ -189,6 +190,8 @@ export interface ProgramOptions {
   readonly hostname: string
   readonly expectAttach: number
   readonly consoleSize: StartOptions['consoleSize']
+  /** For `explain`: variables that are secrets are not shown. */
+  readonly hidesSecrets?: boolean
 }
 
 /** The launch program, complete: what `run` executes and `run --explain` prints. */
@@ -199,7 +202,11 @@ export function compileProgram(
 ): Program {
   const { config, hostConfig } = container
   const { rows, columns } = options.consoleSize ?? sizeOf(hostConfig.ConsoleSize)
-  const spec = compileContainerSpec(engine, container, options.hostname, { rows, columns })
+  const spec = compileContainerSpec(engine, container, options.hostname, {
+    rows,
+    columns,
+    hidesSecrets: options.hidesSecrets,
+  })
   const input: StartInput = {
     spec,
     containerId: container.id,
@@ -216,6 +223,7 @@ export function compileProgram(
     expectAttach: options.expectAttach,
     waitForStart: false,
     seccompFilter: seccompFilter(spec),
+    afterMounts: secretOps(engine, hostConfig),
     network: networkPlan(options.endpoints),
     cgroupParent: engine.config.cgroupParent,
     cpuset: (hostConfig.CgroupParent ?? '') === '' ? engine.cpuset : undefined,
@@ -243,7 +251,11 @@ export function compileContainerSpec(
   engine: Engine,
   container: ContainerRecord,
   hostname: string,
-  size: { readonly rows: number; readonly columns: number },
+  o: {
+    readonly rows: number
+    readonly columns: number
+    readonly hidesSecrets?: boolean | undefined
+  },
 ): RuntimeSpec {
   return compileSpec({
     container,
@@ -257,7 +269,10 @@ export function compileContainerSpec(
     hostname,
     noNewPrivileges: engine.config.noNewPrivileges,
     defaultUlimits: engine.config.defaultUlimits,
-    ...size,
+    secretEnvironment:
+      o.hidesSecrets === true ? [] : secretEnvironment(engine, container.hostConfig),
+    rows: o.rows,
+    columns: o.columns,
   })
 }
 

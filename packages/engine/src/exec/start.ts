@@ -18,6 +18,7 @@ import { compileContainerSpec, seccompFilter, visibleHostname } from '../contain
 import { describeStartFailure } from '../container/start-error.ts'
 import { isAlive } from '../container/state.ts'
 import type { Engine } from '../engine.ts'
+import { secretEnvironment } from '../secret/mount.ts'
 import { assertCanExec } from './create.ts'
 import type { Exec } from './registry.ts'
 
@@ -183,6 +184,7 @@ function compileProcess(
     visibleHostname(engine, container),
     user.home,
   )
+  const secrets = secretEnvironment(engine, container.hostConfig)
   const directory = config.WorkingDir ?? ''
   return {
     ...spec.process,
@@ -190,7 +192,7 @@ function compileProcess(
     ...(hasTty ? { consoleSize: { height: size.rows, width: size.columns } } : {}),
     user: { uid: user.uid, gid: user.gid, umask: 0o022, additionalGids: [...user.additionalGids] },
     args: [...(config.Cmd ?? [])],
-    env: withHome(overrideEnvironment(own, config.Env ?? []), user.home),
+    env: withHome(overrideEnvironment(own, [...secrets, ...(config.Env ?? [])]), user.home),
     cwd: directory === '' ? (spec.process?.cwd ?? '/') : directory,
     capabilities: processCapabilities(hostConfig, user.uid, engine.host),
   }
