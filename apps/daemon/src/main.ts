@@ -8,6 +8,7 @@ const { loadConfig } = await import('./config/config.ts')
 const { parseFlags } = await import('./config/flags.ts')
 const { helpText, versionText } = await import('./config/help.ts')
 const { openLog } = await import('./log.ts')
+const { serviceManager } = await import('./systemd.ts')
 
 async function main(argv: readonly string[]): Promise<void> {
   const flags = parseFlags(argv)
@@ -24,26 +25,28 @@ async function main(argv: readonly string[]): Promise<void> {
   process.on('uncaughtException', (err) => log.error({ err }, 'uncaught exception'))
   process.on('unhandledRejection', (err) => log.error({ err }, 'unhandled rejection'))
 
+  // Agents of the registry client look at these when they are made.
+  Object.assign(process.env, config.proxies)
+  const services = serviceManager(process.env, log)
   const { startDaemon } = await import('./daemon.ts')
-  const daemon = await startDaemon(config, log)
+  const daemon = await startDaemon(config, log, services)
   log.info({ pid: process.pid, dataRoot: config.engine.dataRoot }, 'ctrd is ready')
+  services.ready('Ready')
 
   process.on('SIGHUP', () => reload())
   process.on('SIGTERM', (signal) => shutDown(signal))
   process.on('SIGINT', (signal) => shutDown(signal))
 
+  /** One after the other. */
+  let reloading = Promise.resolve()
   function reload(): void {
-    try {
-      const { logLevel } = loadConfig(flags)
-      log.level = logLevel
-      log.info({ logLevel }, 'read the configuration again')
-    } catch (err) {
-      log.error({ err }, 'the configuration is not valid and has not changed')
-    }
-    daemon.engine.networks.reload().then(
-      () => log.info({}, 'bridges, resolvers and firewall are as they should be'),
-      (err) => log.error({ err }, 'could not put the networks back'),
-    )
+    services.reloading()
+    reloading = reloading
+      .then(() => daemon.reload(loadConfig(flags)))
+      .catch((err: unknown) => {
+        log.error({ err }, 'the configuration is not valid and has not changed')
+      })
+      .then(() => services.ready('Ready'))
   }
 
   let isEnding = false
@@ -51,6 +54,7 @@ async function main(argv: readonly string[]): Promise<void> {
     if (isEnding) return
     isEnding = true
     log.info({ signal }, 'ending; containers go on')
+    services.notify('STOPPING=1', 'STATUS=Ending; containers go on')
     // Everything is on disk already; what does not end in time is found by the next start.
     setTimeout(() => process.exit(0), SHUTDOWN_MS).unref()
     daemon[Symbol.asyncDispose]().then(

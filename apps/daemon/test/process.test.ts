@@ -133,6 +133,61 @@ test('a file in the place of the socket is not removed', root, async () => {
   rmSync(daemon.socketPath)
 })
 
+test(
+  'SIGHUP: labels and registries change, an event says so, the rest is named',
+  root,
+  async () => {
+    const directory = mkdtempSync('/tmp/ctr-daemon-process-')
+    const file = join(directory, 'c.json')
+    writeFileSync(file, '{"labels": ["a=1"]}')
+    try {
+      await using daemon = await startDaemon({ bridge: false, args: ['--config-file', file] })
+      writeFileSync(
+        file,
+        JSON.stringify({
+          labels: ['b=2'],
+          'insecure-registries': ['reg.example:5000'],
+          'log-opts': { 'max-size': '1m' },
+          'max-concurrent-downloads': 9,
+          mtu: 1400,
+        }),
+      )
+      process.kill(daemon.pid, 'SIGHUP')
+      const until = (): string => String(Math.floor(Date.now() / 1000) + 1)
+      const path = (): string =>
+        `/events?since=1&until=${until()}&filters=${encodeURIComponent('{"event":["reload"]}')}`
+      let event:
+        | { Type: string; Actor: { ID: string; Attributes: Record<string, string> } }
+        | undefined
+      await waitFor('the event', async () => {
+        const { text } = await daemon.request('GET', path())
+        event = text === '' ? undefined : JSON.parse(text)
+        return event !== undefined
+      })
+      const info = (await daemon.request('GET', '/info')).json() as {
+        ID: string
+        Labels: string[]
+        RegistryConfig: { IndexConfigs: Record<string, { Secure: boolean }> }
+      }
+      assert.equal(event?.Type, 'daemon')
+      assert.equal(event.Actor.ID, info.ID)
+      const { Attributes } = event.Actor
+      assert.equal(Attributes['labels'], '["b=2"]')
+      assert.equal(Attributes['insecure-registries'], '["reg.example:5000"]')
+      assert.equal(Attributes['max-concurrent-downloads'], '9')
+      assert.equal(Attributes['debug'], 'false')
+      assert.deepEqual(info.Labels, ['b=2'])
+      assert.equal(info.RegistryConfig.IndexConfigs['reg.example:5000']?.Secure, false)
+      assert.match(
+        daemon.log,
+        /"keys":\["mtu"\],"msg":"these options have changed and need a restart/,
+      )
+    } finally {
+      rmSync(directory, { recursive: true })
+    }
+  },
+)
+
 test('SIGHUP reads the log level again; a broken file changes nothing', root, async () => {
   const directory = mkdtempSync('/tmp/ctr-daemon-process-')
   const file = join(directory, 'c.json')

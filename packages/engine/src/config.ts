@@ -30,8 +30,13 @@ export interface EngineConfig {
   /** Events: rows and age kept. */
   readonly eventRows: number
   readonly eventDays: number
-  /** insecure-registries, registry-mirrors. */
-  readonly registries: { readonly insecure: readonly string[]; readonly mirrors: readonly string[] }
+  /** insecure-registries, registry-mirrors, max-concurrent-downloads, max-download-attempts. */
+  readonly registries: {
+    readonly insecure: readonly string[]
+    readonly mirrors: readonly string[]
+    readonly maxDownloads: number
+    readonly maxAttempts: number
+  }
   /** A file with a seccomp profile instead of the built-in one; or `unconfined`. */
   readonly seccompProfile: string
 }
@@ -55,6 +60,6 @@ export const DEFAULT_ENGINE_CONFIG: EngineConfig = {
   noNewPrivileges: false,
   eventRows: 100_000,
   eventDays: 30,
-  registries: { insecure: [], mirrors: [] },
+  registries: { insecure: [], mirrors: [], maxDownloads: 3, maxAttempts: 5 },
   seccompProfile: '',
 }

@@ -21,6 +21,7 @@ export interface ImageDeps {
   readonly pool: WorkerPool
   readonly graveyard: Graveyard
   readonly log: Logger
-  readonly registries: RegistrySettings
+  /** Replaced as a whole when the daemon's configuration is reloaded. */
+  registries: RegistrySettings
   readonly blobLocks: BlobLocks
 }

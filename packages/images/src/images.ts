@@ -20,7 +20,7 @@ import { pruneImages } from './prune.ts'
 import { type PullOptions, pullImage } from './pull.ts'
 import { type PushOptions, pushImage } from './push.ts'
 import { BlobLocks } from './registry/download.ts'
-import type { RegistrySettings } from './registry/endpoint.ts'
+import { DEFAULT_REGISTRY_SETTINGS, type RegistrySettings } from './registry/endpoint.ts'
 import { type RemoveOptions, removeImage } from './remove.ts'
 import { tagImage } from './tag.ts'
 import { WorkerPool } from './worker/pool.ts'
@@ -29,7 +29,7 @@ export interface ImagesOptions {
   dataRoot: string
   store: Store
   log: Logger
-  /** Of daemon.json: insecure-registries, registry-mirrors. */
+  /** Of daemon.json: insecure-registries, registry-mirrors, … */
   registries?: Partial<RegistrySettings>
 }
 
@@ -72,6 +72,8 @@ export interface Images {
   /** Containers that hold a layer: what the engine does not know of them, it removes. */
   containerLayerIds(): string[]
   readRootFile(layers: readonly string[], path: string, maxBytes: number): Buffer | undefined
+  /** For pulls and pushes that begin from now on. */
+  setRegistries(settings: RegistrySettings): void
   /** Removes what a crash left. Call once, before anything else. */
   reconcile(): void
   [Symbol.asyncDispose](): Promise<void>
@@ -86,7 +88,7 @@ export function openImages({ dataRoot, store, log, registries }: ImagesOptions):
     pool: new WorkerPool(),
     graveyard: new Graveyard(paths, log),
     log,
-    registries: { insecure: [], mirrors: [], ...registries },
+    registries: { ...DEFAULT_REGISTRY_SETTINGS, ...registries },
     blobLocks: new BlobLocks(),
   }
   const { table } = deps
@@ -117,6 +119,9 @@ export function openImages({ dataRoot, store, log, registries }: ImagesOptions):
     removeContainerLayer: async (containerId) => removeContainerLayer(deps, containerId),
     containerLayerIds: () => table.containerLayers().map((row) => row.containerId),
     readRootFile,
+    setRegistries: (settings) => {
+      deps.registries = settings
+    },
     reconcile: () => reconcileFiles(deps),
     [Symbol.asyncDispose]: async () => {
       await deps.graveyard.settle()

@@ -35,8 +35,6 @@ export interface PullOptions {
 }
 
 const MAX_CONFIG_BYTES = 8 << 20
-/** dockerd's max-concurrent-downloads. */
-const MAX_DOWNLOADS = 3
 const PROGRESS_INTERVAL_MS = 100
 
 interface Resolved {
@@ -228,7 +226,7 @@ async function fetchLayers(
       staged.set(chainId, layer)
     }
   }
-  const workers = Array.from({ length: MAX_DOWNLOADS }, () =>
+  const workers = Array.from({ length: deps.registries.maxDownloads }, () =>
     work().catch((error: unknown) => {
       failed.abort(error)
       throw error
@@ -264,6 +262,7 @@ async function fetchLayer(
     onBytes: throttle((current) => {
       progress({ status: 'Downloading', progressDetail: { current, total: descriptor.size }, id })
     }),
+    maxAttempts: deps.registries.maxAttempts,
     signal: o.signal,
   })
   unpacking.catch(() => {})

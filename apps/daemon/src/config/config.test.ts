@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { type DaemonConfig, loadConfig } from './config.ts'
+import { type DaemonConfig, loadConfig, reloadedConfig } from './config.ts'
 import { doubledKeys, parseConfigFile } from './file.ts'
 import { parseFlags } from './flags.ts'
 
@@ -35,7 +35,10 @@ test('flags have the names of dockerd', () => {
     '--bip',
     '10.9.0.1/24',
   ])
-  assert.deepEqual(config.sockets, ['/tmp/a.sock', '/tmp/b.sock'])
+  assert.deepEqual(config.hosts, [
+    { kind: 'unix', path: '/tmp/a.sock' },
+    { kind: 'unix', path: '/tmp/b.sock' },
+  ])
   assert.equal(config.engine.dataRoot, '/d')
   assert.equal(config.engine.execRoot, '/e')
   assert.equal(config.pidFile, '/p')
@@ -60,9 +63,9 @@ test('the file has the keys of daemon.json', () => {
     "live-restore": true, "registry-mirrors": [], "runtimes": {"x": {"path": "/x"}}
   }`,
   )
-  assert.deepEqual(config.sockets, ['/tmp/c.sock'])
+  assert.deepEqual(config.hosts, [{ kind: 'unix', path: '/tmp/c.sock' }])
   assert.deepEqual(config.engine.bridge, { kind: 'none' })
-  assert.equal(config.engine.defaultLog.maxBytes, 5 * 1024 * 1024)
+  assert.equal(config.engine.defaultLog.maxBytes, 5_000_000)
   assert.equal(config.engine.defaultLog.maxFiles, 7)
   assert.equal(config.engine.defaultShmSizeBytes, 1024 ** 3)
   assert.deepEqual(config.engine.defaultUlimits, [{ Name: 'nofile', Soft: 32, Hard: 64 }])
@@ -128,4 +131,55 @@ test('values without a meaning are refused', () => {
   for (const flags of bad) {
     assert.throws(() => load(flags), { code: 'INVALID_ARGUMENT' }, flags.join(' '))
   }
+})
+
+test('a reload changes what can be changed and names the rest', () => {
+  const now = load(
+    ['--init'],
+    '{"debug": false, "labels": ["a=1"], "data-root": "/a", "mtu": 1400}',
+  )
+  const next = load(
+    ['--init'],
+    '{"debug": true, "data-root": "/b", "registry-mirrors": ["https://m"], "max-concurrent-downloads": 7}',
+  )
+  const { config, changed, needRestart } = reloadedConfig(now, next)
+  assert.deepEqual(changed.toSorted(), [
+    'debug',
+    'labels',
+    'max-concurrent-downloads',
+    'registry-mirrors',
+  ])
+  assert.deepEqual(needRestart, ['data-root', 'mtu'])
+  assert.equal(config.logLevel, 'debug')
+  assert.deepEqual(config.engine.labels, [])
+  assert.equal(config.engine.dataRoot, '/a')
+  assert.equal(config.engine.initByDefault, true)
+  assert.deepEqual(config.engine.registries.mirrors, ['https://m'])
+  assert.equal(config.engine.registries.maxDownloads, 7)
+  // What needs a restart is said each time.
+  assert.deepEqual(reloadedConfig(config, next).needRestart, ['data-root', 'mtu'])
+  assert.deepEqual(reloadedConfig(config, next).changed, [])
+})
+
+test('tlsverify includes tls, and TCP by default is on loopback', () => {
+  const config = load([
+    '--tlsverify',
+    '--tlscacert',
+    '/a',
+    '--tlscert=/c',
+    '--tlskey=/k',
+    '-H=tcp://:9',
+  ])
+  assert.deepEqual(config.tls, { cert: '/c', key: '/k', ca: '/a' })
+  assert.deepEqual(config.hosts, [{ kind: 'tcp', host: '127.0.0.1', port: 9 }])
+  assert.equal(load(['--tls=false']).tls, undefined)
+  assert.throws(() => load([], '{"tls": true, "hosts": ["tcp://0.0.0.0"]}'), /use --tlsverify/)
+})
+
+test('proxies and metrics', () => {
+  const config = load(['--metrics-addr', ':9323'], '{"proxies": {"http-proxy": "http://p:1"}}')
+  assert.deepEqual(config.metricsAddress, { host: '0.0.0.0', port: 9323 })
+  assert.deepEqual(config.proxies, { HTTP_PROXY: 'http://p:1' })
+  assert.deepEqual(load(['--no-proxy', 'a,b']).proxies, { NO_PROXY: 'a,b' })
+  assert.throws(() => load(['--metrics-addr', 'x']), { code: 'INVALID_ARGUMENT' })
 })

@@ -1,28 +1,34 @@
-import { resolve } from 'node:path'
+import { homedir } from 'node:os'
+import { join, resolve } from 'node:path'
 import { DEFAULT_ENGINE_CONFIG, type EngineConfig } from '@ctr/engine'
 import { EngineError } from '@ctr/errdefs'
 import type { LogLevel } from '../log.ts'
 import { readConfigFile } from './file.ts'
 import type { Flags } from './flags.ts'
+import { DEFAULT_SOCKET, type Host, parseHost, type TlsFiles } from './hosts.ts'
 import { OPTIONS, type OptionValues } from './options.ts'
 
 export const DEFAULT_CONFIG_FILE = '/etc/ctr/ctrd.json'
-const DEFAULT_SOCKET = '/var/run/ctr.sock'
 const DEFAULT_GROUP = 'ctr'
 
 /** What flags and file together decide. */
 export interface DaemonConfig {
-  /** Absolute paths of unix sockets. */
-  readonly sockets: readonly string[]
+  readonly hosts: readonly Host[]
+  readonly tls: TlsFiles | undefined
   readonly socketGroup: {
     readonly name: string /** Asked for: must exist. */
     readonly isRequired: boolean
   }
   readonly pidFile: string
   readonly logLevel: LogLevel
+  readonly metricsAddress: { readonly host: string; readonly port: number } | undefined
+  /** For the environment: HTTP_PROXY and so on. */
+  readonly proxies: Readonly<Record<string, string>>
   readonly engine: EngineConfig
   /** Keys that were given and have no effect here. */
   readonly ignoredKeys: readonly string[]
+  /** What was given, by key. */
+  readonly values: OptionValues
 }
 
 /** Reads the file that the flags name, and merges. Throws INVALID_ARGUMENT with what is wrong. */
@@ -33,6 +39,28 @@ export function loadConfig(flags: Flags): DaemonConfig {
   )
   refuseConflicts(flags.values, file)
   return daemonConfig(new Map([...file, ...flags.values]))
+}
+
+/** What SIGHUP can change of `next`, all else as it is now. */
+export function reloadedConfig(
+  now: DaemonConfig,
+  next: DaemonConfig,
+): { config: DaemonConfig; changed: readonly string[]; needRestart: readonly string[] } {
+  const values = new Map(now.values)
+  const changed: string[] = []
+  const needRestart: string[] = []
+  for (const { key, isReloadable } of OPTIONS) {
+    const value = next.values.get(key)
+    if (JSON.stringify(value) === JSON.stringify(now.values.get(key))) continue
+    if (isReloadable !== true) {
+      needRestart.push(key)
+      continue
+    }
+    changed.push(key)
+    if (value === undefined) values.delete(key)
+    else values.set(key, value)
+  }
+  return { config: daemonConfig(values), changed, needRestart }
 }
 
 function refuseConflicts(flags: OptionValues, file: OptionValues): void {
@@ -60,8 +88,16 @@ function daemonConfig(values: OptionValues): DaemonConfig {
   const defaults = DEFAULT_ENGINE_CONFIG
   const execRoot = resolve(text('exec-root') ?? defaults.execRoot)
   const hosts = list('hosts')
+  const tls = tlsFiles(values)
   return {
-    sockets: hosts.length === 0 ? [DEFAULT_SOCKET] : hosts.map(socketPath),
+    hosts:
+      hosts.length === 0
+        ? [{ kind: 'unix', path: DEFAULT_SOCKET }]
+        : hosts.map((host) => parseHost(host, tls)),
+    tls,
+    metricsAddress: address('metrics-addr', text('metrics-addr')),
+    proxies: proxies(values),
+    values,
     socketGroup: { name: text('group') ?? DEFAULT_GROUP, isRequired: values.has('group') },
     pidFile: resolve(text('pidfile') ?? '/var/run/ctrd.pid'),
     logLevel: logLevel(text('log-level'), values.get('debug') === true),
@@ -86,6 +122,8 @@ function daemonConfig(values: OptionValues): DaemonConfig {
       registries: {
         insecure: list('insecure-registries'),
         mirrors: list('registry-mirrors').map(mirror),
+        maxDownloads: count(values, 'max-concurrent-downloads', defaults.registries.maxDownloads),
+        maxAttempts: count(values, 'max-download-attempts', defaults.registries.maxAttempts),
       },
       seccompProfile: text('seccomp-profile') ?? defaults.seccompProfile,
     },
@@ -95,16 +133,50 @@ function daemonConfig(values: OptionValues): DaemonConfig {
   }
 }
 
-function socketPath(host: string): string {
-  const path = host.startsWith('unix://') ? host.slice('unix://'.length) : undefined
-  if (path === undefined) {
-    throw invalid('host', host, 'only unix:///path is served')
+/** Docker's names and places. `--tlsverify` includes `--tls`. */
+function tlsFiles(values: OptionValues): TlsFiles | undefined {
+  const isMutual = values.get('tlsverify') === true
+  if (!isMutual && values.get('tls') !== true) return undefined
+  const directory = process.env['DOCKER_CERT_PATH'] || join(homedir(), '.docker')
+  const path = (key: string, file: string): string =>
+    resolve((values.get(key) as string | undefined) ?? join(directory, file))
+  return {
+    cert: path('tlscert', 'cert.pem'),
+    key: path('tlskey', 'key.pem'),
+    ...(isMutual ? { ca: path('tlscacert', 'ca.pem') } : {}),
   }
-  const absolute = resolve(path === '' ? DEFAULT_SOCKET : path)
-  // unix(7): sun_path has 108 bytes, the last of them NUL.
-  if (Buffer.byteLength(absolute) > 107)
-    throw invalid('host', host, 'a socket path has at most 107 bytes')
-  return absolute
+}
+
+function address(
+  key: string,
+  text: string | undefined,
+): { host: string; port: number } | undefined {
+  if (text === undefined) return undefined
+  const match = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]*):([0-9]{1,5})$/.exec(text)
+  if (match === null || Number(match[2]) > 65_535) throw invalid(key, text, 'must be host:port')
+  const host = (match[1] ?? '').replace(/^\[(.*)\]$/, '$1')
+  return { host: host === '' ? '0.0.0.0' : host, port: Number(match[2]) }
+}
+
+/** `proxies` of the file, or the flags; the names of the environment. */
+function proxies(values: OptionValues): Record<string, string> {
+  const fromFile = (values.get('proxies') ?? {}) as Readonly<Record<string, unknown>>
+  const found: Record<string, string> = {}
+  for (const key of ['http-proxy', 'https-proxy', 'no-proxy']) {
+    const value = values.get(key) ?? fromFile[key]
+    if (value === undefined) continue
+    if (typeof value !== 'string') throw invalid('proxies', key, 'must be a string')
+    found[key.toUpperCase().replace('-', '_')] = value
+  }
+  return found
+}
+
+/** 0 means the default, as for dockerd's max-concurrent options (there 0 is refused since 23.0). */
+function count(values: OptionValues, key: string, standard: number): number {
+  const value = values.get(key) as number | undefined
+  if (value === undefined || value === 0) return standard
+  if (value < 0) throw invalid(key, String(value), 'must be positive')
+  return value
 }
 
 function logLevel(text: string | undefined, isDebug: boolean): LogLevel {
@@ -157,7 +229,7 @@ function logOptions(
 ): Partial<EngineConfig['defaultLog']> {
   const result: { maxBytes?: number; maxFiles?: number; compress?: boolean } = {}
   for (const [key, value] of Object.entries(options)) {
-    if (key === 'max-size') result.maxBytes = parseSize('log-opts max-size', String(value))
+    if (key === 'max-size') result.maxBytes = parseSize('log-opts max-size', String(value), 1000)
     else if (key === 'max-file')
       result.maxFiles = positiveInteger('log-opts max-file', String(value))
     else if (key === 'compress') result.compress = String(value) === 'true'
@@ -165,13 +237,13 @@ function logOptions(
   return result
 }
 
-/** `-1` is unlimited (0 in the engine), as for Docker's max-size. */
-function parseSize(name: string, text: string): number {
+/** `-1` is unlimited (0 in the engine), as for Docker's max-size; units are decimal there. go-units */
+function parseSize(name: string, text: string, unit = 1024): number {
   if (text === '-1') return 0
   const match = /^([0-9]+)\s*([kmgt]?)i?b?$/i.exec(text)
   if (match === null) throw invalid(name, text, 'is not a size')
   const power = ['', 'k', 'm', 'g', 't'].indexOf((match[2] ?? '').toLowerCase())
-  return Number(match[1]) * 1024 ** power
+  return Number(match[1]) * unit ** power
 }
 
 function positiveInteger(name: string, text: string): number {

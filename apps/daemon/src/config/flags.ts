@@ -24,7 +24,7 @@ export function parseFlags(argv: readonly string[]): Flags {
       ...(option.short === undefined ? {} : { short: option.short }),
     }
   }
-  const parsed = parseStrictly(argv.map(withoutValueTrue), options)
+  const parsed = parseStrictly(argv.map(longForm).map(withoutValueTrue), options)
   const values = new Map<string, OptionValue>()
   for (const option of OPTIONS) {
     const value = option.flag === undefined ? undefined : parsed[option.flag]
@@ -36,6 +36,13 @@ export function parseFlags(argv: readonly string[]): Flags {
     showsHelp: parsed['help'] === true,
     showsVersion: parsed['version'] === true,
   }
+}
+
+/** Go's flags take `-H=unix:///a` as well. */
+function longForm(argument: string): string {
+  const match = /^-([A-Za-z])=(.*)$/s.exec(argument)
+  const option = OPTIONS.find(({ short }) => short === match?.[1])
+  return match === null || option === undefined ? argument : `--${option.flag}=${match[2]}`
 }
 
 /** Go's flags take `--debug=true`; parseArgs wants the bare flag, or its `--no-` form. */

@@ -26,7 +26,8 @@ ${rows.join('\n')}
 Other flags of dockerd are accepted and have no effect. Flags and file may not both set an option.
 
 Signals:
-  SIGHUP           read the configuration file again (debug, log-level, labels), restore the firewall
+  SIGHUP           read configuration file and certificates again, restore bridges and firewall;
+                   the log says which changed options need a restart
   SIGTERM, SIGINT  end; containers go on, and the next ctrd finds them
 
 Examples:
@@ -34,6 +35,8 @@ Examples:
   ctrd -D --config-file ./ctrd.json --validate             check a configuration
   ctrd -H unix:///tmp/a.sock --data-root /tmp/a --exec-root /tmp/a.run \\
        --pidfile /tmp/a.pid --bridge none                  a second engine beside the first
+  ctrd -H unix:// -H tcp://0.0.0.0:2376 --tlsverify \\
+       --tlscacert ca.pem --tlscert cert.pem --tlskey key.pem   also by TCP, for clients with certificates
   DOCKER_HOST=unix:///var/run/ctr.sock docker ps           the docker CLI against ctrd
 `
 }

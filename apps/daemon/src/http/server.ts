@@ -1,6 +1,8 @@
-import { createServer, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import { Readable, type Writable } from 'node:stream'
+import type { TlsOptions } from 'node:tls'
 import { EngineError } from '@ctr/errdefs'
 import fastify, {
   type FastifyInstance,
@@ -12,6 +14,7 @@ import type { Context } from '../context.ts'
 import type { Log } from '../log.ts'
 import { SERVER_HEADER } from '../version.ts'
 import { API_VERSION, MAX_API_MINOR, parseApiVersion } from './api-version.ts'
+import { crossSiteRefusal } from './cross-site.ts'
 import { errorAnswer } from './error-answer.ts'
 import { MAX_JSON_BYTES, parseJsonBody } from './json-body.ts'
 import { parsePath } from './path.ts'
@@ -37,10 +40,17 @@ const NO_COMPILERS = {
   NonNullable<FastifyServerOptions['schemaController']>['compilersFactory']
 >
 
-/** Everything between a socket and the routes. `listener` gives one HTTP server per address. */
+/** Everything between a socket and the routes. */
 export interface ApiServer {
   readonly app: FastifyInstance
-  newListener(): Server
+  /** One HTTP server per address. */
+  newListener(o?: ListenerOptions): Server
+}
+
+export interface ListenerOptions {
+  readonly tls?: TlsOptions
+  /** Reached by TCP and not protected by TLS. */
+  readonly isPlainTcp: boolean
 }
 
 export async function buildApiServer(o: {
@@ -49,6 +59,8 @@ export async function buildApiServer(o: {
   log: Log
 }): Promise<ApiServer> {
   const versions = new WeakMap<object, string>()
+  /** Requests that came by TCP from what may be a web page: why they are refused. */
+  const refusals = new WeakMap<object, string>()
   const app = fastify({
     logger: false,
     exposeHeadRoutes: false,
@@ -86,6 +98,8 @@ export async function buildApiServer(o: {
     })
     // An ordinary answer to what should have become a WebSocket is the connection's last.
     if (isWebSocket(request.headers)) reply.raw.shouldKeepAlive = false
+    const refusal = refusals.get(request.raw)
+    if (refusal !== undefined) throw new EngineError('FORBIDDEN', refusal)
     const version = versions.get(request.raw)
     if (version !== undefined) parseApiVersion(version)
   })
@@ -129,18 +143,30 @@ export async function buildApiServer(o: {
 
   return {
     app,
-    newListener: () => {
-      const server = createServer(
-        {
-          maxHeaderSize: MAX_HEADER_BYTES,
-          headersTimeout: HEADERS_TIMEOUT_MS,
-          requestTimeout: 0,
-          keepAliveTimeout: 60_000,
-          shouldUpgradeCallback: shouldUpgrade,
-        },
-        routing,
-      )
+    newListener: ({ tls, isPlainTcp } = { isPlainTcp: false }) => {
+      const check = (request: IncomingMessage): void => {
+        if (tls === undefined && !isPlainTcp) return
+        const refusal = crossSiteRefusal(request.headers, { isPlain: isPlainTcp })
+        if (refusal !== undefined) refusals.set(request, refusal)
+      }
+      const serve = (request: IncomingMessage, response: ServerResponse): void => {
+        check(request)
+        routing(request, response)
+      }
+      const options = {
+        maxHeaderSize: MAX_HEADER_BYTES,
+        headersTimeout: HEADERS_TIMEOUT_MS,
+        requestTimeout: 0,
+        keepAliveTimeout: 60_000,
+        shouldUpgradeCallback: shouldUpgrade,
+      }
+      const server: Server =
+        tls === undefined
+          ? createServer(options, serve)
+          : // Docker's clients end stdin by half-closing, with TLS too. Node's http does this by itself, https does not.
+            createTlsServer({ ...options, ...tls, allowHalfOpen: true } as object, serve)
       server.on('upgrade', (request, socket, head) => {
+        check(request)
         // The plugin listens on Fastify's own server, which has no address.
         if (isWebSocket(request.headers)) app.server.emit('upgrade', request, socket, head)
         else handleUpgrade(routing, request, socket, head)

@@ -15,10 +15,10 @@ interface DownloadOptions {
   readonly descriptor: Descriptor
   readonly progress: Progress
   readonly onBytes: (bytes: number) => void
+  readonly maxAttempts: number
   readonly signal: AbortSignal | undefined
 }
 
-const MAX_ATTEMPTS = 5
 const FIRST_DELAY_MS = 500
 
 /**
@@ -38,7 +38,7 @@ export async function downloadBlob(options: DownloadOptions): Promise<void> {
       if (options.signal?.aborted === true || isFinal(error)) throw error
       // Any new byte makes the next failure a first one.
       if (state.offset > before) attempt = 1
-      if (attempt >= MAX_ATTEMPTS) throw error
+      if (attempt >= options.maxAttempts) throw error
       await sleep(FIRST_DELAY_MS * 2 ** (attempt - 1), undefined, { signal: options.signal })
     }
   }

@@ -6,6 +6,17 @@ export interface RegistrySettings {
   readonly insecure: readonly string[]
   /** Base URLs that are asked before Docker Hub. */
   readonly mirrors: readonly string[]
+  /** Layers that one pull fetches at a time. */
+  readonly maxDownloads: number
+  /** For a layer, before the pull fails. */
+  readonly maxAttempts: number
+}
+
+export const DEFAULT_REGISTRY_SETTINGS: RegistrySettings = {
+  insecure: [],
+  mirrors: [],
+  maxDownloads: 3,
+  maxAttempts: 5,
 }
 
 /** One place to try. `verifiesTls` is false where any certificate will do. */
@@ -22,7 +33,7 @@ const HUB_HOST = 'registry-1.docker.io'
  */
 export function endpointsOf(
   domain: string,
-  settings: RegistrySettings,
+  settings: Pick<RegistrySettings, 'insecure' | 'mirrors'>,
   purpose: 'pull' | 'push',
 ): Endpoint[][] {
   if (domain === DEFAULT_DOMAIN) {
@@ -36,7 +47,7 @@ export function endpointsOf(
   return [[secure, { base: `http://${domain}`, verifiesTls: false }]]
 }
 
-function mirror(base: string, settings: RegistrySettings): Endpoint {
+function mirror(base: string, settings: Pick<RegistrySettings, 'insecure'>): Endpoint {
   const { host } = new URL(base)
   return {
     base: base.replace(/\/+$/, ''),

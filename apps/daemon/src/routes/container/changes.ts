@@ -4,8 +4,6 @@ import { route } from '../../http/route.ts'
 
 const KIND_NUMBER: Readonly<Record<Change['kind'], number>> = { modified: 0, added: 1, deleted: 2 }
 
-const KINDS: Readonly<Record<Change['kind'], number>> = { modified: 0, added: 1, deleted: 2 }
-
 export const containerChangesRoute = route({
   method: 'GET',
   path: '/containers/:id/changes',

@@ -3,16 +3,23 @@ import type { Server } from 'node:http'
 import { connect } from 'node:net'
 import { dirname } from 'node:path'
 import { EngineError, isErrno } from '@ctr/errdefs'
-import type { Log } from './log.ts'
+import type { Log } from '../log.ts'
+import { bind } from './bind.ts'
 
 /** Members of the group may use the engine, which makes them root; others may not. */
 const SOCKET_MODE = 0o660
 
+export interface SocketGroup {
+  readonly name: string
+  /** Asked for: must exist. */
+  readonly isRequired: boolean
+}
+
 /** Listens on a unix socket; one that nobody listens on any more is replaced, one in use is refused. */
-export async function listen(
+export async function listenOnPath(
   server: Server,
   path: string,
-  group: { readonly name: string; readonly isRequired: boolean },
+  group: SocketGroup,
   log: Log,
 ): Promise<void> {
   mkdirSync(dirname(path), { recursive: true })
@@ -23,13 +30,7 @@ export async function listen(
     throw new EngineError('CONFLICT', `another daemon listens on ${path}`)
   }
   rmSync(path, { force: true })
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(path, () => {
-      server.off('error', reject)
-      resolve()
-    })
-  })
+  await bind(server, { path })
   // Until here the umask keeps others out: connecting needs the right to write. unix(7)
   const gid = findGroup(group.name)
   if (gid !== undefined) chownSync(path, 0, gid)
