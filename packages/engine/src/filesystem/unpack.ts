@@ -229,7 +229,8 @@ class Extractor implements TarHandler, Disposable {
   #node(parent: number, name: string, path: string, entry: TarEntry): void {
     const nodePath = below(parent, name)
     const create = <T>(make: () => T): T => this.#retry(parent, name, path, entry, make)
-    switch (entry.type) {
+    const { type } = entry
+    switch (type) {
       case 'directory':
         return
       case 'file':
@@ -247,7 +248,7 @@ class Extractor implements TarHandler, Disposable {
       case 'character':
       case 'block':
       case 'fifo':
-        create(() => mknod(nodePath, nodeMode(entry), entry.major, entry.minor))
+        create(() => mknod(nodePath, NODE_TYPES[type] | entry.mode, entry.major, entry.minor))
         this.#setNodeAttributes(parent, name, entry)
     }
   }
@@ -419,16 +420,11 @@ function setXattr(name: string, set: () => void): void {
   }
 }
 
-function nodeMode(entry: TarEntry): number {
-  switch (entry.type) {
-    case 'character':
-      return constants.S_IFCHR | entry.mode
-    case 'block':
-      return constants.S_IFBLK | entry.mode
-    default:
-      return constants.S_IFIFO | entry.mode
-  }
-}
+const NODE_TYPES = {
+  character: constants.S_IFCHR,
+  block: constants.S_IFBLK,
+  fifo: constants.S_IFIFO,
+} as const
 
 const REASONS: Readonly<Record<string, string>> = {
   EROFS: 'read-only file system',

@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import { EngineError, isErrno } from '@ctr/errdefs'
 import { isProcess, type MountFact, readMountInfo } from '@ctr/linux'
 import { BIND_RECURSIVE, type Op, type Program, ShimError, type ShimTask } from '@ctr/shim'
