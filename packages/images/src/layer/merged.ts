@@ -138,10 +138,15 @@ export function readRootFile(
   }
   const fd = openSync(found.path, constants.O_RDONLY | constants.O_NONBLOCK)
   try {
-    const buffer = Buffer.alloc(maxBytes)
+    // One byte more than it has: a file that has not grown ends with the second read.
+    let buffer = Buffer.allocUnsafe(Math.min(found.stats.size + 1, maxBytes))
     let length = 0
     while (length < maxBytes) {
-      const read = readSync(fd, buffer, length, maxBytes - length, length)
+      if (length === buffer.length) {
+        const more = Buffer.allocUnsafe(Math.min(length, maxBytes - length))
+        buffer = Buffer.concat([buffer, more])
+      }
+      const read = readSync(fd, buffer, length, buffer.length - length, length)
       if (read === 0) break
       length += read
     }
