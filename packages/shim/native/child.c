@@ -76,7 +76,7 @@ static void close_foreign(struct shim *s) {
   keepers[n++] = s->fifo;
   for (int i = 0; i < 3; i++)
     keepers[n++] = s->child_stdio[i];
-  for (int i = 0; i < SLOTS; i++)
+  for (int i = 0; i < (int)SLOTS; i++)
     keepers[n++] = s->slots[i];
   qsort(keepers, (size_t)n, sizeof keepers[0], compare_ints);
   unsigned from = 3;

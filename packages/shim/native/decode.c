@@ -101,7 +101,15 @@ static bool check_values(const struct op *o) {
   switch (o->code) {
   case OP_OPEN:
   case OP_SETNS:
-    return op_u32(o, 0) < 16;
+  case OP_USER_NAMESPACE:
+  case OP_ATTACH:
+    return op_u32(o, 0) < SLOTS;
+  case OP_TREE:
+    return op_u32(o, 0) < SLOTS && (op_u32(o, 3) < SLOTS || op_u32(o, 3) == NO_SLOT);
+  case OP_OVERLAY_TREE:
+    return op_u32(o, 0) < SLOTS && op_u32(o, 1) < SLOTS && *op_str(o, 2) == '/';
+  case OP_CHILD_PROC:
+    return !path_is_dotted(op_str(o, 0));
   case OP_FORWARD:
     return (op_u32(o, 0) == 6 || op_u32(o, 0) == 17) && op_u32(o, 2) <= 65535 && op_u32(o, 4) <= 65535;
   case OP_OOM_WATCH:
@@ -156,7 +164,11 @@ static bool check_place(const struct program *p, uint32_t i, bool cloned) {
   case OP_FORWARD:
   case OP_JOIN:
   case OP_OPEN:
+  case OP_USER_NAMESPACE:
+  case OP_TREE:
+  case OP_OVERLAY_TREE:
     return !cloned;
+  case OP_CHILD_PROC:
   case OP_WRITE_PID:
   case OP_ID_MAP:
     return cloned;

@@ -93,7 +93,7 @@ static void init_shim(struct shim *s) {
     s->streams[i] = (struct stream){.src.fd = -1, .index = i};
   for (int i = 0; i < 3; i++)
     s->child_stdio[i] = -1;
-  for (int i = 0; i < SLOTS; i++)
+  for (int i = 0; i < (int)SLOTS; i++)
     s->slots[i] = -1;
 }
 

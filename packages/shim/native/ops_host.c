@@ -43,7 +43,7 @@ static int op_join(struct shim *s, const struct op *o) {
 static void release_child_ends(struct shim *s) {
   for (int i = 0; i < 3; i++)
     close_fd(&s->child_stdio[i]);
-  for (int i = 0; i < SLOTS; i++)
+  for (int i = 0; i < (int)SLOTS; i++)
     close_fd(&s->slots[i]);
   if (s->own_pid_ns >= 0)
     setns(s->own_pid_ns, CLONE_NEWPID);
@@ -222,6 +222,6 @@ int host_op(struct shim *s, const struct op *o) {
   case OP_ID_MAP:
     return op_id_map(s, o);
   default:
-    return shared_op(s, o);
+    return tree_op(s, o);
   }
 }

@@ -36,6 +36,10 @@ enum side { SIDE_HOST, SIDE_CHILD, SIDE_ANY };
   X(WRITE, 20, ANY, "write", "SB", "path data")                                                                        \
   X(NETLINK, 21, ANY, "netlink", "BII", "message pid_offset ignore")                                                   \
   X(UMOUNT, 22, ANY, "umount", "SI", "path flags")                                                                     \
+  X(USER_NAMESPACE, 23, HOST, "user_namespace", "ISS", "slot uid_map gid_map")                                          \
+  X(TREE, 24, HOST, "tree", "ISII", "slot path flags users")                                                           \
+  X(OVERLAY_TREE, 25, HOST, "overlay_tree", "IISVSII", "slot users base mapped data uid gid")                         \
+  X(CHILD_PROC, 26, HOST, "child_proc", "SB", "name data")                                                             \
   X(ENTER, 30, CHILD, "enter", "L", "flags")                                                                           \
   X(SETNS, 31, CHILD, "setns", "IL", "slot type")                                                                      \
   X(UNSHARE, 32, CHILD, "unshare", "L", "flags")                                                                       \
@@ -55,6 +59,7 @@ enum side { SIDE_HOST, SIDE_CHILD, SIDE_ANY };
   X(MOVE_ROOT, 46, CHILD, "move_root", "", "")                                                                         \
   X(READONLY_ROOT, 47, CHILD, "readonly_root", "", "")                                                                 \
   X(FILE, 48, CHILD, "file", "SBIII", "path data mode uid gid")                                                        \
+  X(ATTACH, 49, CHILD, "attach", "ISILL", "slot target flags attr propagation")                                        \
   X(SETHOSTNAME, 60, CHILD, "sethostname", "S", "name")                                                                \
   X(SETDOMAINNAME, 61, CHILD, "setdomainname", "S", "name")                                                            \
   X(SYSCTL, 62, CHILD, "sysctl", "SS", "key value")                                                                    \
@@ -104,7 +109,9 @@ enum frame_type { FRAMES(X) };
 enum { LOG_COMPRESS = 1, LOG_NONE = 2 };
 enum { STDIO_STDIN = 1, STDIO_TTY = 2, STDIO_STDIN_ONCE = 4, STDIO_INHERIT = 8 };
 enum { HANDOVER_FOREGROUND = 1 };
-enum { BIND_RECURSIVE = 1, BIND_ATTR_RECURSIVE = 2, BIND_NO_CREATE = 4, BIND_SOURCE_IN_ROOT = 8 };
+enum { BIND_RECURSIVE = 1, BIND_ATTR_RECURSIVE = 2, BIND_NO_CREATE = 4, BIND_SOURCE_IN_ROOT = 8, BIND_SPREAD_RECURSIVE = 16 };
+#define SLOTS 256u /* descriptors that the host opens for the child */
+#define NO_SLOT 0xffffffffu
 enum { ATTACH_STDIN = 1, ATTACH_STDOUT = 2, ATTACH_STDERR = 4 };
 
 #endif

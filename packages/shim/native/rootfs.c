@@ -164,6 +164,22 @@ static int open_source(const struct shim *s, const char *path, uint32_t flags) {
   return source < 0 ? -1 : sys_open_tree(source, "", how | AT_EMPTY_PATH);
 }
 
+static int set_attributes(struct shim *s, int tree, uint32_t flags, uint64_t set, uint64_t propagation) {
+  struct mount_attributes a = {.set = set, .clear = set & ATTR_ATIME ? ATTR_ATIME : 0};
+  struct mount_attributes spread = {.propagation = propagation};
+  unsigned below = flags & BIND_ATTR_RECURSIVE ? AT_RECURSIVE : 0u;
+  unsigned spread_below = flags & (BIND_ATTR_RECURSIVE | BIND_SPREAD_RECURSIVE) ? AT_RECURSIVE : 0u;
+  s->step = "mount_setattr";
+  if (below == spread_below || !set) {
+    a.propagation = propagation;
+    spread.propagation = 0;
+    below = spread_below;
+  }
+  if ((a.set || a.propagation) && sys_mount_setattr(tree, AT_EMPTY_PATH | below, &a) < 0)
+    return errno;
+  return spread.propagation && sys_mount_setattr(tree, AT_EMPTY_PATH | spread_below, &spread) < 0 ? errno : 0;
+}
+
 static int op_bind(struct shim *s, const struct op *o) {
   uint32_t flags = op_u32(o, 2);
   struct stat st;
@@ -172,14 +188,10 @@ static int op_bind(struct shim *s, const struct op *o) {
   scoped_fd tree = open_source(s, op_str(o, 0), flags);
   if (tree < 0 || fstat(tree, &st) < 0)
     return errno;
-  struct mount_attributes a = {.set = op_u64(o, 3), .propagation = op_u64(o, 4)};
-  a.clear = a.set & ATTR_ATIME ? ATTR_ATIME : 0;
-  unsigned how = AT_EMPTY_PATH | (flags & BIND_ATTR_RECURSIVE ? AT_RECURSIVE : 0u);
-  s->step = "mount_setattr";
-  if ((a.set || a.propagation) && sys_mount_setattr(tree, how, &a) < 0)
-    return errno;
+  int error = set_attributes(s, tree, flags, op_u64(o, 3), op_u64(o, 4));
+  if (error)
+    return error;
   s->step = "make target";
-  int error = 0;
   if (flags & BIND_NO_CREATE) {
     target = open_in_root(s, op_str(o, 1), O_PATH, 0);
     error = target < 0 ? errno : 0;
@@ -191,6 +203,44 @@ static int op_bind(struct shim *s, const struct op *o) {
     return error;
   s->step = "move_mount";
   return sys_move_mount(tree, target) < 0 ? errno : 0;
+}
+
+/* Puts a tree of the host side in its place; without a target it becomes the root, on top of the old one. */
+static int op_attach(struct shim *s, const struct op *o) {
+  uint32_t flags = op_u32(o, 2);
+  int *tree = &s->slots[op_u32(o, 0)];
+  struct stat st;
+  scoped_fd target = -1;
+  s->step = "tree";
+  if (*tree < 0)
+    return EBADF;
+  if (fstat(*tree, &st) < 0)
+    return errno;
+  int error = set_attributes(s, *tree, flags, op_u64(o, 3), op_u64(o, 4));
+  if (error)
+    return error;
+  if (*op_str(o, 1)) {
+    struct making m = {.mode = 0755};
+    s->step = "make target";
+    error = ensure(s, op_str(o, 1), S_ISDIR(st.st_mode), &m, &target);
+  } else {
+    s->step = "open /";
+    target = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    error = target < 0 ? errno : 0;
+  }
+  if (error)
+    return error;
+  s->step = "move_mount";
+  if (sys_move_mount(*tree, target) < 0)
+    return errno;
+  if (*op_str(o, 1)) {
+    close_fd(tree);
+    return 0;
+  }
+  close_fd(&s->root);
+  s->root = *tree;
+  *tree = -1;
+  return 0;
 }
 
 static int op_symlink(struct shim *s, const struct op *o) {
@@ -357,6 +407,8 @@ int rootfs_op(struct shim *s, const struct op *o) {
     return op_mount(s, o);
   case OP_BIND:
     return op_bind(s, o);
+  case OP_ATTACH:
+    return op_attach(s, o);
   case OP_SYMLINK:
     return op_symlink(s, o);
   case OP_MKNOD:

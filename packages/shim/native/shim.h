@@ -47,7 +47,6 @@ struct conn {
   uint32_t ring_head, ring_used;
 };
 
-#define SLOTS 16
 #define SCRATCH_SIZE (64u << 10)
 #define RING_SIZE (1u << 20)
 #define LOG_LINE_MAX 16384u /* moby daemon/logger/copier.go, defaultBufSize */
@@ -191,6 +190,7 @@ int host_op(struct shim *s, const struct op *o);
 int shared_op(struct shim *s, const struct op *o);
 int child_op(struct shim *s, const struct op *o);
 int rootfs_op(struct shim *s, const struct op *o);
+int tree_op(struct shim *s, const struct op *o);
 int op_clone(struct shim *s, const struct op *o);
 int op_console(struct shim *s);
 int op_exec(struct shim *s, const struct op *o);

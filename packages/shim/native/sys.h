@@ -22,6 +22,7 @@
 #define AT_RECURSIVE 0x8000
 #endif
 #define ATTR_RDONLY 0x00000001ull /* MOUNT_ATTR_RDONLY */
+#define ATTR_IDMAP 0x00100000ull  /* MOUNT_ATTR_IDMAP, Linux 5.12 */
 #define ATTR_ATIME 0x00000070ull  /* MOUNT_ATTR__ATIME: an enumeration, cleared before one of it is set */
 
 /* struct mount_attr of mount_setattr(2), Linux 5.12 */

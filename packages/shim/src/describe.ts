@@ -7,6 +7,10 @@ export function describeOp(op: Op): string {
       return `mount ${op.type} on ${op.target}`
     case 'overlay':
       return `mount overlay on ${op.target}`
+    case 'overlay_tree':
+      return 'mount overlay with mapped ids'
+    case 'attach':
+      return `bind on ${op.target === '' ? '/' : op.target}`
     case 'bind':
     case 'bind_root':
       return `bind ${op.source} on ${op.target}`

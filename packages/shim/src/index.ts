@@ -19,9 +19,11 @@ export {
   BIND_NO_CREATE,
   BIND_RECURSIVE,
   BIND_SOURCE_IN_ROOT,
+  BIND_SPREAD_RECURSIVE,
   HANDOVER_FOREGROUND,
   LOG_COMPRESS,
   LOG_NONE,
+  NO_SLOT,
   STDIO_INHERIT,
   STDIO_STDIN,
   STDIO_STDIN_ONCE,
@@ -41,4 +43,5 @@ export type {
 } from './plan/input.ts'
 export { mountOptionWords } from './plan/mount-options.ts'
 export { compileStart, containerCgroup } from './plan/start.ts'
+export { hostId, type IdMaps } from './plan/trees.ts'
 export { type ShimTask, Spawner, type SpawnerOptions } from './spawner.ts'

@@ -55,7 +55,7 @@ const ops = {
   },
   /** Open a pidfd of `pid`, check its start time (/proc/PID/stat field 22; 0: do not check), setns(2) its pid namespace for the child to come. */
   join: { code: 9, side: 'host', fields: { pid: 'u32', start_time: 'u64' } },
-  /** Open a file on the host for the child: a namespace (`slot` 0–15) used by `setns`. */
+  /** Open a file on the host for the child: a namespace (in `slot`) used by `setns`. */
   open: { code: 10, side: 'host', fields: { slot: 'u32', path: 'str' } },
   /** clone3(2) with namespace `flags` (CLONE_NEW*); `cgroup` a v2 directory for CLONE_INTO_CGROUP, or empty. */
   clone: { code: 11, side: 'host', fields: { flags: 'u64', cgroup: 'str' } },
@@ -89,6 +89,36 @@ const ops = {
   },
   /** umount2(2). */
   umount: { code: 22, side: 'any', fields: { path: 'str', flags: 'u32' } },
+
+  // --- host side, before clone: mounts for the child, which a user namespace keeps from making them ------------------
+  /** A user namespace without processes; `slot` gets its descriptor. Its maps are for ID-mapped mounts. */
+  user_namespace: {
+    code: 23,
+    side: 'host',
+    fields: { slot: 'u32', uid_map: 'str', gid_map: 'str' },
+  },
+  /** Detached copy of the mount at `path` for `slot`; ids mapped by the user namespace in slot `users`, unless NO_SLOT. `flags` BIND_RECURSIVE. */
+  tree: {
+    code: 24,
+    side: 'host',
+    fields: { slot: 'u32', path: 'str', flags: 'u32', users: 'u32' },
+  },
+  /** As `overlay`, with the ids of everything below the directories `mapped` (relative to `base`) mapped by slot `users`; `uid` and `gid` are the host's ids of the root inside. Needs Linux 5.19. */
+  overlay_tree: {
+    code: 25,
+    side: 'host',
+    fields: {
+      slot: 'u32',
+      users: 'u32',
+      base: 'str',
+      mapped: 'strs',
+      data: 'str',
+      uid: 'u32',
+      gid: 'u32',
+    },
+  },
+  /** After clone: write /proc/<child>/`name`. */
+  child_proc: { code: 26, side: 'host', fields: { name: 'str', data: 'bytes' } },
 
   // --- child side: the root filesystem. Paths are host paths until `root`; then `in root` paths are resolved by openat2(RESOLVE_IN_ROOT) ---
   /** setns(2) to the pidfd of `join` with `flags` (CLONE_NEW*), then to its root directory. */
@@ -155,6 +185,13 @@ const ops = {
     code: 48,
     side: 'child',
     fields: { path: 'str', data: 'bytes', mode: 'u32', uid: 'u32', gid: 'u32' },
+  },
+
+  /** Put the tree of `slot` on in-root `target`, as `bind` does; with an empty `target` on /, and from here on it is the root. */
+  attach: {
+    code: 49,
+    side: 'child',
+    fields: { slot: 'u32', target: 'str', flags: 'u32', attr: 'u64', propagation: 'u64' },
   },
 
   // --- child side: the process -------------------------------------------------------------------------------------
@@ -235,3 +272,8 @@ export const BIND_ATTR_RECURSIVE = 2
 export const BIND_NO_CREATE = 4
 /** `source` is an in-root path, too. */
 export const BIND_SOURCE_IN_ROOT = 8
+/** `propagation` of the whole tree, though `attr` may be of its top only. BIND_ATTR_RECURSIVE means both. */
+export const BIND_SPREAD_RECURSIVE = 16
+/** Number of slots, and "none". */
+export const SLOTS = 256
+export const NO_SLOT = 0xffffffff

@@ -3,7 +3,7 @@ import type { Program } from '../ops.ts'
 import { planMembership } from './cgroup.ts'
 import type { ExecInput } from './input.ts'
 import { execNamespaces } from './namespaces.ts'
-import { planOomScore, planProcess, planStdio } from './process.ts'
+import { hostUser, planOomScore, planProcess, planStdio } from './process.ts'
 import { containerCgroup, planKeyring, planOwner } from './start.ts'
 
 /**
@@ -15,7 +15,7 @@ export function compileExec(input: ExecInput, host: HostFacts): Program {
   const cgroup = planMembership(containerCgroup(input), false, host)
   return [
     ...planOwner(input),
-    planStdio(stdio, process, input.handover),
+    planStdio(stdio, process, hostUser(process, spec), input.handover),
     ...(input.expectAttach > 0
       ? [{ op: 'expect_attach', clients: input.expectAttach } as const]
       : []),

@@ -3,6 +3,8 @@ import {
   BIND_NO_CREATE,
   BIND_RECURSIVE,
   BIND_SOURCE_IN_ROOT,
+  BIND_SPREAD_RECURSIVE,
+  NO_SLOT,
   OPS,
   type Op,
   type OpName,
@@ -50,6 +52,26 @@ const EXPLAIN: Explain = {
     names(op.attr, MOUNT_ATTR),
     names(op.propagation, MS),
   ],
+  tree: (op) => [
+    `slot ${op.slot}`,
+    text(op.path),
+    names(BigInt(op.flags), BIND),
+    ...(op.users === NO_SLOT ? [] : [`ids by slot ${op.users}`]),
+  ],
+  overlay_tree: (op) => [
+    `slot ${op.slot}`,
+    text('overlay'),
+    text(op.data),
+    `in ${text(op.base)}`,
+    `ids of ${show(op.mapped)} by slot ${op.users}`,
+  ],
+  attach: (op) => [
+    `slot ${op.slot}`,
+    text(op.target === '' ? '/' : op.target),
+    names(BigInt(op.flags), BIND),
+    names(op.attr, MOUNT_ATTR),
+    names(op.propagation, MS),
+  ],
   propagation: (op) => [text(op.path), names(op.flags, MS)],
   clone: (op) => [names(op.flags, CLONE), text(op.cgroup)],
   unshare: (op) => [names(op.flags, CLONE)],
@@ -78,7 +100,13 @@ function argumentsOf(op: Op): string[] {
   return explain === undefined ? fieldsOf(op) : explain(op)
 }
 
-const BIND = { BIND_RECURSIVE, BIND_ATTR_RECURSIVE, BIND_NO_CREATE, BIND_SOURCE_IN_ROOT }
+const BIND = {
+  BIND_RECURSIVE,
+  BIND_ATTR_RECURSIVE,
+  BIND_NO_CREATE,
+  BIND_SOURCE_IN_ROOT,
+  BIND_SPREAD_RECURSIVE,
+}
 
 /** All fields in the order of the table. */
 function fieldsOf(op: Op): string[] {

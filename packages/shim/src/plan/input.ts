@@ -21,8 +21,15 @@ export type RootFilesystem =
       readonly upper: string
       readonly work: string
       readonly mountpoint: string
+      readonly isIdMapped?: boolean | undefined
     }
-  | { readonly kind: 'directory'; readonly path: string; readonly mountpoint: string }
+  | {
+      readonly kind: 'directory'
+      readonly path: string
+      readonly mountpoint: string
+      /** The files have the ids that the container sees, not those of its user namespace's map. */
+      readonly isIdMapped?: boolean | undefined
+    }
 
 export interface LogTarget {
   readonly path: string

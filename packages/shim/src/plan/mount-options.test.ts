@@ -32,6 +32,7 @@ for (const [words, expected] of ROWS) {
   })
 }
 
-test('id-mapped mounts are refused for now', () => {
-  assert.throws(() => parseMountOptions(['idmap']), { code: 'NOT_IMPLEMENTED' })
+test('idmap asks for the ids of a bind to be mapped', () => {
+  assert.equal(parseMountOptions(['rbind', 'idmap']).isIdMapped, true)
+  assert.equal(parseMountOptions(['rbind']).isIdMapped, false)
 })

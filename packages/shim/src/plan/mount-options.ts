@@ -1,4 +1,3 @@
-import { EngineError } from '@ctr/errdefs'
 import { MOUNT_ATTR, MS } from './constants.ts'
 
 /** What the option words of a mount mean. runtime-spec config.md#linux-mount-options */
@@ -11,6 +10,8 @@ export interface MountOptions {
   readonly bind: 'none' | 'single' | 'recursive'
   /** MS_SHARED, MS_SLAVE, …, or 0n; with MS_REC for the r-words. The last word wins. */
   readonly propagation: bigint
+  /** `idmap`, `ridmap`: the ids of a bind's files go through a map. */
+  readonly isIdMapped: boolean
   /** Everything else, for the filesystem. */
   readonly data: string
 }
@@ -75,6 +76,7 @@ export function parseMountOptions(words: readonly string[]): MountOptions {
   let recursiveAttributes = 0n
   let bind: MountOptions['bind'] = 'none'
   let propagation = 0n
+  let isIdMapped = false
   const data: string[] = []
   for (const word of words) {
     const effect = Object.hasOwn(WORDS, word) ? WORDS[word] : undefined
@@ -92,12 +94,20 @@ export function parseMountOptions(words: readonly string[]): MountOptions {
       recursiveAttributes =
         kind === 'set' ? recursiveAttributes | attribute : recursiveAttributes & ~attribute
     } else if (word === 'idmap' || word === 'ridmap') {
-      throw new EngineError('NOT_IMPLEMENTED', `mount option ${word} is not supported yet`)
+      isIdMapped = true
     } else if (word !== '' && word !== 'tmpcopyup' && !IGNORED.has(word)) {
       data.push(word)
     }
   }
-  return { flags, attributes, recursiveAttributes, bind, propagation, data: data.join(',') }
+  return {
+    flags,
+    attributes,
+    recursiveAttributes,
+    bind,
+    propagation,
+    isIdMapped,
+    data: data.join(','),
+  }
 }
 
 /** `rslave` → MS_SLAVE|MS_REC; undefined for any other word. */
@@ -116,5 +126,7 @@ export function mountOptionWords(): string[] {
     ...Object.keys(PROPAGATION).flatMap((word) => [word, `r${word}`]),
     'bind',
     'rbind',
+    'idmap',
+    'ridmap',
   ].sort()
 }

@@ -2,6 +2,7 @@ import { EngineError } from '@ctr/errdefs'
 import type { NamespaceType, RuntimeIdMapping, RuntimeSpec } from '@ctr/oci'
 import type { Op } from '../ops.ts'
 import { CLONE } from './constants.ts'
+import { idMapText } from './trees.ts'
 
 const FLAGS: Readonly<Record<NamespaceType, bigint>> = {
   mount: CLONE.CLONE_NEWNS,
@@ -89,9 +90,7 @@ function idMap(mappings: readonly RuntimeIdMapping[]): string {
   if (!mappings.some(({ containerID, size }) => containerID === 0 && size > 0)) {
     throw invalid('user namespace: the id mappings do not map root (0)')
   }
-  return mappings
-    .map(({ containerID, hostID, size }) => `${containerID} ${hostID} ${size}\n`)
-    .join('')
+  return idMapText(mappings)
 }
 
 function isEmpty(path: string | undefined): boolean {

@@ -10,6 +10,7 @@ import {
 import { type Op, STDIO_INHERIT, STDIO_STDIN, STDIO_STDIN_ONCE, STDIO_TTY } from '../ops.ts'
 import { PERSONALITY } from './constants.ts'
 import type { Handover, Stdio } from './input.ts'
+import { containerIdMaps, hostId } from './trees.ts'
 
 /** The child's last steps, the same for a container's init process and for an exec. */
 export interface ProcessInput {
@@ -65,17 +66,35 @@ function planRlimits(process: RuntimeProcess): Op[] {
   })
 }
 
-/** Lowering it takes CAP_SYS_RESOURCE. */
-export function planOomScore(process: RuntimeProcess): Op[] {
+/** Lowering it takes CAP_SYS_RESOURCE. The root of a user namespace may not write it before its execve. */
+export function planOomScore(process: RuntimeProcess, isByHost = false): Op[] {
   const { oomScoreAdj } = process
   if (oomScoreAdj === undefined) return []
   if (!Number.isInteger(oomScoreAdj) || oomScoreAdj < -1000 || oomScoreAdj > 1000) {
     throw invalid(`invalid value ${oomScoreAdj}, range for oom score adj is [-1000, 1000]`)
   }
-  return [{ op: 'oom_score_adj', value: String(oomScoreAdj), optional: true }]
+  const value = String(oomScoreAdj)
+  return isByHost
+    ? [{ op: 'child_proc', name: 'oom_score_adj', data: Buffer.from(value), optional: true }]
+    : [{ op: 'oom_score_adj', value, optional: true }]
 }
 
-export function planStdio(stdio: Stdio, process: RuntimeProcess, handover?: Handover): Op {
+/** The ids that the host knows the user by: owner of the pipes. */
+export function hostUser(process: RuntimeProcess, spec: RuntimeSpec): { uid: number; gid: number } {
+  const { uid, gid } = process.user
+  const { uids, gids } = containerIdMaps(spec)
+  if (uids.length === 0 && gids.length === 0) return { uid, gid }
+  return { uid: hostId(uid, uids, 'user'), gid: hostId(gid, gids, 'group') }
+}
+
+/** Pipes belong to `user`, by the host's ids; a terminal and inherited descriptors are given away in the container. */
+export function planStdio(
+  stdio: Stdio,
+  process: RuntimeProcess,
+  user: { uid: number; gid: number },
+  handover?: Handover,
+): Op {
+  const owner = stdio.tty || handover !== undefined ? process.user : user
   return {
     op: 'stdio',
     flags:
@@ -83,8 +102,8 @@ export function planStdio(stdio: Stdio, process: RuntimeProcess, handover?: Hand
       (stdio.tty ? STDIO_TTY : 0) |
       (stdio.stdinOnce ? STDIO_STDIN_ONCE : 0) |
       (handover === undefined ? 0 : STDIO_INHERIT),
-    uid: process.user.uid,
-    gid: process.user.gid,
+    uid: owner.uid,
+    gid: owner.gid,
     rows: stdio.rows,
     columns: stdio.columns,
   }

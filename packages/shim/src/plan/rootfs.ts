@@ -8,10 +8,11 @@ import {
   type RuntimeMount,
   type RuntimeSpec,
 } from '@ctr/oci'
-import { BIND_ATTR_RECURSIVE, BIND_RECURSIVE, type Op } from '../ops.ts'
+import { BIND_ATTR_RECURSIVE, BIND_RECURSIVE, BIND_SPREAD_RECURSIVE, type Op } from '../ops.ts'
 import { MOUNT_ATTR, MS, S_IF } from './constants.ts'
 import type { RootFilesystem } from './input.ts'
 import { type MountOptions, parseMountOptions, parsePropagation } from './mount-options.ts'
+import { containerIdMaps, type IdMaps, type Trees } from './trees.ts'
 
 /** The child's mounts: from the host's view of the filesystem to the container's, up to and with the change of root. */
 export interface RootfsInput {
@@ -23,6 +24,8 @@ export interface RootfsInput {
   readonly hasCgroupNamespace: boolean
   readonly hasUserNamespace: boolean
   readonly initBinary: string | undefined
+  /** Gets the mounts that are made on the host's side. */
+  readonly trees: Trees
   /** What happens when everything is mounted, and the host's view is still there. */
   readonly beforePivot: readonly Op[]
 }
@@ -43,9 +46,9 @@ export function planRootfs(input: RootfsInput, host: HostFacts): Op[] {
   )
   return [
     ...planPropagation(propagation),
-    ...planRoot(rootfs, propagation === MS.MS_SHARED ? PRIVATE_PLACE : rootfs.mountpoint),
+    ...planRoot(rootfs, propagation === MS.MS_SHARED ? PRIVATE_PLACE : rootfs.mountpoint, input),
     ...mounts.flatMap(({ mount, options }) => planMount(mount, options, propagation, input, host)),
-    ...planInit(input.initBinary),
+    ...planInit(input),
     ...planDevices(input, host),
     ...(input.hasTerminal ? [{ op: 'console' } as const] : []),
     ...mounts.flatMap(({ mount, options }) => planReadonlyDev(mount, options)),
@@ -80,15 +83,19 @@ function planPropagation(propagation: bigint): Op[] {
     : [{ op: 'propagation', path: '/', flags: propagation }]
 }
 
-function planRoot(rootfs: RootFilesystem, mountpoint: string): Op[] {
+function planRoot(rootfs: RootFilesystem, mountpoint: string, input: RootfsInput): Op[] {
   const root: Op = { op: 'root', path: mountpoint }
+  const maps = rootfs.isIdMapped === true ? containerIdMaps(input.spec) : undefined
   if (rootfs.kind === 'directory') {
+    if (maps !== undefined) return attachRoot(input.trees.add(rootfs.path, true, maps))
     return [{ op: 'bind_root', source: rootfs.path, target: mountpoint }, root]
   }
   const { base, lower, upper, work } = rootfs
   const [only] = lower
   if (upper === '' && lower.length === 1 && only !== undefined) {
     // overlay wants at least two layers.
+    if (maps !== undefined)
+      return attachRoot(input.trees.add(posix.resolve(base, only), true, maps))
     return [{ op: 'bind_root', source: posix.resolve(base, only), target: mountpoint }, root]
   }
   const data = [
@@ -99,7 +106,23 @@ function planRoot(rootfs: RootFilesystem, mountpoint: string): Op[] {
     'redirect_dir=nofollow',
     'metacopy=off',
   ].join(',')
+  if (maps !== undefined) {
+    const mapped = new Set([
+      ...lower.map(topDirectory),
+      ...(upper === '' ? [] : [posix.dirname(upper)]),
+    ])
+    return attachRoot(input.trees.addOverlay({ base, mapped: [...mapped], data }, maps))
+  }
   return [{ op: 'overlay', base, target: mountpoint, flags: 0n, data }, root]
+}
+
+/** All layers of a store are mapped as one. */
+function topDirectory(path: string): string {
+  return path.startsWith('/') ? path : (path.split('/')[0] ?? path)
+}
+
+function attachRoot(slot: number): Op[] {
+  return [{ op: 'attach', slot, target: '', flags: 0, attr: 0n, propagation: MS.MS_PRIVATE }]
 }
 
 function escapeOverlay(path: string): string {
@@ -120,7 +143,7 @@ function planMount(
   }
   const isBind = mount.type === 'bind' || options.bind !== 'none'
   checkDestination(mount, isBind)
-  if (isBind) return planBind(mount.source ?? '', target, options, rootPropagation)
+  if (isBind) return planBind(mount, options, rootPropagation, input)
   const filesystem: Op = {
     op: 'mount',
     type: mount.type ?? '',
@@ -141,29 +164,65 @@ function neededPropagation({ propagation }: MountOptions, rootPropagation: bigin
 
 /** A bind carries its source's flags; words add to them. */
 function planBind(
-  source: string,
-  target: string,
+  mount: RuntimeMount,
   options: MountOptions,
   rootPropagation: bigint,
+  input: RootfsInput,
 ): Op[] {
+  const { source = '', destination: target } = mount
   const { attributes, recursiveAttributes } = options
   const hasTree = recursiveAttributes !== 0n
-  const propagation = neededPropagation(options, rootPropagation)
-  const spreadsBelow = (propagation & MS.MS_REC) !== 0n && attributes === 0n
-  const bind: Op = {
-    op: 'bind',
-    source,
-    target,
-    flags:
-      (options.bind === 'single' ? 0 : BIND_RECURSIVE) |
-      (hasTree || spreadsBelow ? BIND_ATTR_RECURSIVE : 0),
-    attr: hasTree ? recursiveAttributes : attributes,
-    propagation: propagation & ~MS.MS_REC,
-  }
+  const maps = mappingOf(mount, options, input.spec)
+  const isTree = input.hasUserNamespace || maps !== undefined
+  // A tree comes from the host's mount namespace, not from a copy that is private already.
+  const propagation = isTree
+    ? options.propagation || MS.MS_PRIVATE | MS.MS_REC
+    : neededPropagation(options, rootPropagation)
+  const isRecursive = options.bind !== 'single'
+  const flags =
+    (hasTree ? BIND_ATTR_RECURSIVE : 0) |
+    ((propagation & MS.MS_REC) === 0n ? 0 : BIND_SPREAD_RECURSIVE)
+  const attr = hasTree ? recursiveAttributes : attributes
+  const bind: Op = isTree
+    ? {
+        op: 'attach',
+        slot: input.trees.add(source, isRecursive, maps),
+        target,
+        flags,
+        attr,
+        propagation: propagation & ~MS.MS_REC,
+      }
+    : {
+        op: 'bind',
+        source,
+        target,
+        flags: flags | (isRecursive ? BIND_RECURSIVE : 0),
+        attr,
+        propagation: propagation & ~MS.MS_REC,
+      }
   const isTopDifferent = hasTree && (attributes & ~recursiveAttributes) !== 0n
   if (!isTopDifferent) return [bind]
   const readonly = recursiveAttributes & MOUNT_ATTR.MOUNT_ATTR_RDONLY ? MS.MS_RDONLY : 0n
   return [bind, remount(target, MS.MS_REMOUNT | MS.MS_BIND | options.flags | readonly)]
+}
+
+/** runtime-spec config.md#posix-platform-mounts: `idmap` without maps of its own takes the container's. */
+function mappingOf(
+  mount: RuntimeMount,
+  options: MountOptions,
+  spec: RuntimeSpec,
+): IdMaps | undefined {
+  const { uidMappings: uids = [], gidMappings: gids = [] } = mount
+  if (uids.length > 0 || gids.length > 0) {
+    if (uids.length === 0 || gids.length === 0) {
+      throw invalid(`mount ${mount.destination}: both uidMappings and gidMappings are needed`)
+    }
+    return { uids, gids }
+  }
+  if (!options.isIdMapped) return undefined
+  const maps = containerIdMaps(spec)
+  if (maps.uids.length > 0) return maps
+  throw invalid(`mount ${mount.destination}: idmap needs a user namespace or maps of its own`)
 }
 
 /** Changes flags or propagation of a mount (of a directory) that is there. */
@@ -250,9 +309,14 @@ function planCgroupMount(
   ]
 }
 
-function planInit(initBinary: string | undefined): Op[] {
+function planInit({ initBinary, hasUserNamespace, trees }: RootfsInput): Op[] {
   if (initBinary === undefined) return []
   const attr = MOUNT_ATTR.MOUNT_ATTR_RDONLY
+  if (hasUserNamespace) {
+    const slot = trees.add(initBinary, false, undefined)
+    const propagation = MS.MS_PRIVATE
+    return [{ op: 'attach', slot, target: INIT_PATH, flags: 0, attr, propagation }]
+  }
   return [{ op: 'bind', source: initBinary, target: INIT_PATH, flags: 0, attr, propagation: 0n }]
 }
 

@@ -6,8 +6,9 @@ import { HANDOVER_FOREGROUND, LOG_COMPRESS, type Op, type Program } from '../ops
 import { planCgroup } from './cgroup.ts'
 import type { Handover, LogTarget, StartInput } from './input.ts'
 import { planIdMap, planNamespaces } from './namespaces.ts'
-import { planOomScore, planProcess, planStdio } from './process.ts'
+import { hostUser, planOomScore, planProcess, planStdio } from './process.ts'
 import { INIT_PATH, planRootfs } from './rootfs.ts'
+import { Trees } from './trees.ts'
 
 /**
  * The launch program of a container: everything that happens between "start" and the first instruction of the user's
@@ -28,18 +29,36 @@ export function compileStart(input: StartInput, host: HostFacts): Program {
     },
     host,
   )
+  const trees = new Trees()
+  const rootfs = planRootfs(
+    {
+      spec,
+      rootfs: input.rootfs,
+      cgroupPath,
+      hasTerminal: stdio.tty,
+      hasCgroupNamespace: namespaces.isNew('cgroup'),
+      hasUserNamespace,
+      initBinary: input.initBinary,
+      trees,
+      beforePivot: input.handover?.pauseForHooks === true ? [{ op: 'pause' }] : [],
+    },
+    host,
+  )
   return [
     ...planOwner(input),
     ...planLog(input.log),
-    planStdio(stdio, process, input.handover),
+    planStdio(stdio, process, hostUser(process, spec), input.handover),
     ...network.forwards,
     ...(input.expectAttach > 0
       ? [{ op: 'expect_attach', clients: input.expectAttach } as const]
       : []),
     ...cgroup.make,
     ...namespaces.open,
+    ...trees.ops,
     { op: 'clone', flags: namespaces.cloneFlags, cgroup: cgroup.cloneInto },
-    ...(hasUserNamespace ? [...cgroup.join, ...planIdMap(spec)] : []),
+    ...(hasUserNamespace
+      ? [...cgroup.join, ...planIdMap(spec), ...planOomScore(process, true)]
+      : []),
     ...network.hostOps,
     ...(hasUserNamespace ? [] : cgroup.join),
 
@@ -47,23 +66,8 @@ export function compileStart(input: StartInput, host: HostFacts): Program {
     ...network.childOps,
     ...planKeyring(input),
     // Still the host's /proc: a bundle need not have one.
-    ...planOomScore(process),
-    ...planRootfs(
-      {
-        spec,
-        rootfs: input.rootfs,
-        cgroupPath,
-        hasTerminal: stdio.tty,
-        hasCgroupNamespace: namespaces.isNew('cgroup'),
-        hasUserNamespace,
-        initBinary: input.initBinary,
-        beforePivot: [
-          ...(input.afterMounts ?? []),
-          ...(input.handover?.pauseForHooks === true ? [{ op: 'pause' } as const] : []),
-        ],
-      },
-      host,
-    ),
+    ...(hasUserNamespace ? [] : planOomScore(process)),
+    ...rootfs,
     { op: 'setsid' },
     ...planHostname(spec),
     ...Object.entries(spec.linux?.sysctl ?? {}).map(
