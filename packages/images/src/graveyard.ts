@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { renameSync } from 'node:fs'
+import { existsSync, renameSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isErrno } from '@ctr/errdefs'
@@ -19,6 +19,7 @@ export class Graveyard {
 
   /** Takes `path` away at once, and deletes it in the background. Nothing happens if it is not there. */
   bury(path: string): void {
+    if (!existsSync(path)) return
     const grave = join(this.#paths.tmp, `removed-${randomBytes(8).toString('hex')}`)
     try {
       renameSync(path, grave)

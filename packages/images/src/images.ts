@@ -114,9 +114,9 @@ export function openImages({ dataRoot, store, log, registries }: ImagesOptions):
       table
         .layerStack(getImageRow(table, imageId).topLayer)
         .map((layer) => join('snapshots', String(layer.id))),
-    createContainerLayer: (containerId, imageId) =>
+    createContainerLayer: async (containerId, imageId) =>
       createContainerLayer(deps, containerId, imageId),
-    removeContainerLayer: async (containerId) => removeContainerLayer(deps, containerId),
+    removeContainerLayer: (containerId) => removeContainerLayer(deps, containerId),
     containerLayerIds: () => table.containerLayers().map((row) => row.containerId),
     readRootFile,
     setRegistries: (settings) => {

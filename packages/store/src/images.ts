@@ -51,6 +51,8 @@ export class ImageTable {
   readonly #names: Record<'tag' | 'tags' | 'digest' | 'digests', Statement<unknown[], ImageNameRow>>
   readonly #run: Record<string, Statement>
   readonly #containers: Statement<unknown[], { containerId: string; topLayer: number | null }>
+  readonly #removeContainer: Statement<unknown[], number | null>
+  readonly #isLayerUsed: Statement<unknown[], number>
 
   constructor(store: Store) {
     const prepare = <T>(sql: string): Statement<unknown[], T> => store.db.prepare<unknown[], T>(sql)
@@ -101,6 +103,17 @@ export class ImageTable {
     this.#containers = prepare(
       'SELECT container_id AS containerId, top_layer AS topLayer FROM container_layers',
     )
+    this.#removeContainer = store.db
+      .prepare<unknown[], number | null>(
+        'DELETE FROM container_layers WHERE container_id = ? RETURNING top_layer',
+      )
+      .pluck()
+    this.#isLayerUsed = store.db
+      .prepare<unknown[], number>(`
+        SELECT EXISTS (SELECT 1 FROM layers WHERE parent_id = :id)
+          OR EXISTS (SELECT 1 FROM images WHERE top_layer = :id)
+          OR EXISTS (SELECT 1 FROM container_layers WHERE top_layer = :id)`)
+      .pluck()
     this.#run = {
       putBlob: prepare(
         'INSERT OR IGNORE INTO blobs VALUES (:digest, :size, :compression, :diffId)',
@@ -123,7 +136,6 @@ export class ImageTable {
       putDigest: prepare('INSERT OR REPLACE INTO image_digests VALUES (?, ?, ?)'),
       removeDigest: prepare('DELETE FROM image_digests WHERE repository = ? AND digest = ?'),
       putContainer: prepare('INSERT OR REPLACE INTO container_layers VALUES (?, ?)'),
-      removeContainer: prepare('DELETE FROM container_layers WHERE container_id = ?'),
     }
   }
 
@@ -253,8 +265,10 @@ export class ImageTable {
     this.#do('putContainer', containerId, topLayer)
   }
 
-  removeContainerLayer(containerId: string): void {
-    this.#do('removeContainer', containerId)
+  /** True if nothing else needs the layer that it was on: time for `removeUnused`. */
+  removeContainerLayer(containerId: string): boolean {
+    const layer = this.#removeContainer.get(containerId) ?? null
+    return layer !== null && this.#isLayerUsed.get({ id: layer }) === 0
   }
 
   #do(name: string, ...values: unknown[]): void {

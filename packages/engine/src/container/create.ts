@@ -1,12 +1,13 @@
-import { existsSync } from 'node:fs'
-import { rename, rm } from 'node:fs/promises'
+import { existsSync, renameSync } from 'node:fs'
 import { arch, hostname } from 'node:os'
 import { join } from 'node:path'
+import { setImmediate as afterReplies } from 'node:timers/promises'
 import type { ContainerConfig, HostConfig, NetworkingConfig } from '@ctr/api'
 import { EngineError, isEngineError, isErrno } from '@ctr/errdefs'
 import { type ImageExecConfig, newId, shortId } from '@ctr/oci'
 import type { Engine } from '../engine.ts'
 import { generateName } from '../names.ts'
+import { removeTree } from '../remove-tree.ts'
 import { validateSecrets } from '../secret/mount.ts'
 import { copyUp } from '../volume/copy-up.ts'
 import {
@@ -89,7 +90,7 @@ export async function createContainer(
   const container = { ...plan.container, mounts }
   await copyUp(engine, container)
 
-  engine.events.commit('durable', () => {
+  engine.events.commit('volatile', () => {
     for (const volume of anonymous) {
       engine.volumes.insert(volume)
       engine.events.add(volumeEvent(volume, 'create'))
@@ -98,6 +99,7 @@ export async function createContainer(
     engine.events.add(containerEvent(container, 'create'))
   })
   undo.move()
+  await engine.store.flush()
   for (const volume of anonymous) await finishVolumeDirectory(engine, volume)
   return { id, warnings: [...plan.warnings] }
 }
@@ -258,10 +260,11 @@ function chooseHostname(id: string, config: ContainerConfig, hostConfig: HostCon
 export async function removeContainerFiles(engine: Engine, id: string): Promise<void> {
   const doomed = join(engine.config.dataRoot, 'tmp', `container-${id}`)
   try {
-    await rename(engine.containers.directory(id), doomed)
-    engine.background.run('remove files of a container', id, () =>
-      rm(doomed, { recursive: true, force: true }),
-    )
+    renameSync(engine.containers.directory(id), doomed)
+    engine.background.run('remove files of a container', id, async () => {
+      await afterReplies()
+      await removeTree(doomed)
+    })
   } catch (error) {
     if (!isErrno(error, 'ENOENT')) throw error
   }

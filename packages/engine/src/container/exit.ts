@@ -1,6 +1,6 @@
-import { rm } from 'node:fs/promises'
 import type { ExitRecord, ShimConnection } from '@ctr/shim'
 import type { Engine } from '../engine.ts'
+import { removeTree } from '../remove-tree.ts'
 import type { ContainerRecord } from './container.ts'
 import { containerEvent, mountEvents, networkEvent } from './container-event.ts'
 import { killLeftovers } from './leftovers.ts'
@@ -105,7 +105,7 @@ export async function recordExit(
   engine.timers.get(id)?.[Symbol.dispose]()
   engine.timers.delete(id)
   await engine.networks.disconnect(id)
-  await rm(containerRuntimeDir(engine.config, id), { recursive: true, force: true })
+  await removeTree(containerRuntimeDir(engine.config, id))
   if (delayMs !== undefined) {
     scheduleRestart(engine, id, delayMs)
     return

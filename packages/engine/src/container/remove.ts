@@ -73,7 +73,7 @@ export async function removeContainerRecord(
   await engine.networks.disconnect(id)
   const doomed = options.volumes ? anonymousVolumes(engine, id) : []
   for (const name of doomed) await markPending(engine, name)
-  engine.events.commit('durable', () => {
+  engine.events.commit('volatile', () => {
     engine.containers.delete(id)
     engine.execs.forgetContainer(id)
     engine.events.add(containerEvent(container, 'destroy'))
@@ -82,6 +82,8 @@ export async function removeContainerRecord(
       engine.volumes.delete(name)
     }
   })
+  // With --rm it would be removed again after a power cut, so nobody waits for the disk.
+  if (container.hostConfig.AutoRemove !== true) await engine.store.flush()
   engine.pendingAttachments.cancel(id)
   engine.waiters.removed(id, { exitCode: container.state.exitCode })
   await removeContainerFiles(engine, id)

@@ -1,5 +1,5 @@
 import { mkdirSync } from 'node:fs'
-import { chmod, mkdir, rm } from 'node:fs/promises'
+import { chmod, mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { EngineError, isErrno } from '@ctr/errdefs'
 import { compileSeccomp } from '@ctr/linux'
@@ -14,6 +14,7 @@ import {
   type StartInput,
 } from '@ctr/shim'
 import type { Engine } from '../engine.ts'
+import { removeTree } from '../remove-tree.ts'
 import { secretEnvironment, secretOps } from '../secret/mount.ts'
 import {
   addressesOf,
@@ -135,7 +136,7 @@ async function startProcess(
 
   const runtimeDir = containerRuntimeDir(engine.config, id)
   mkdirSync(runtimeDir, { mode: 0o700 })
-  undo.defer(() => rm(runtimeDir, { recursive: true, force: true }))
+  undo.defer(() => removeTree(runtimeDir))
   const connection = await launch(engine, program, runtimeDir, attachments).catch((error) => {
     throw asPortConflict(error, program, endpoints) ?? error
   })

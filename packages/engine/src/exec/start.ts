@@ -1,5 +1,4 @@
 import { mkdirSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
 import type { Socket } from 'node:net'
 import { EngineError, isEngineError } from '@ctr/errdefs'
 import type { RuntimeProcess, RuntimeSpec } from '@ctr/oci'
@@ -18,6 +17,7 @@ import { compileContainerSpec, seccompFilter, visibleHostname } from '../contain
 import { describeStartFailure } from '../container/start-error.ts'
 import { isAlive } from '../container/state.ts'
 import type { Engine } from '../engine.ts'
+import { removeTree } from '../remove-tree.ts'
 import { secretEnvironment } from '../secret/mount.ts'
 import { assertCanExec } from './create.ts'
 import type { Exec } from './registry.ts'
@@ -136,7 +136,7 @@ async function launchExec(
     engine.host,
   )
   mkdirSync(runtimeDir, { mode: 0o700 })
-  undo.defer(() => rm(runtimeDir, { recursive: true, force: true }))
+  undo.defer(() => removeTree(runtimeDir))
   const connection = await launch(engine, program, runtimeDir, attachments)
   engine.events.commit('volatile', () => {
     engine.execs.change(exec.id, {
@@ -209,7 +209,7 @@ export function superviseExec(engine: Engine, id: string, connection: ShimConnec
     if (engine.isClosing()) return
     if (engine.shims.get(id) === connection) engine.shims.delete(id)
     recordExecExit(engine, id, record)
-    await rm(execRuntimeDir(engine.config, id), { recursive: true, force: true })
+    await removeTree(execRuntimeDir(engine.config, id))
   })
 }
 
