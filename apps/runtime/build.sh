@@ -1,5 +1,5 @@
 #!/bin/sh
-# One executable, bin/ctr-runtime (docs/decisions/0013-oci-runtime-start-up.md).
+# One executable, bin/ctr-runtime (docs/decisions/0015-oci-runtime-start-up.md).
 set -eu
 cd "$(dirname "$0")"
 output=${1:-../../bin/ctr-runtime}

@@ -1,7 +1,7 @@
 import { renameSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, posix, resolve } from 'node:path'
 import { cgroupPids, type HostFacts, prepareCgroupParent, readHostFacts } from '@ctr/linux'
-import type { RuntimeProcess, RuntimeSpec } from '@ctr/oci'
+import { capabilityNumber, type RuntimeProcess, type RuntimeSpec } from '@ctr/oci'
 import { compileStart, type Op, type Program } from '@ctr/shim'
 import { type Bundle, readBundle, withHome } from './bundle.ts'
 import type { Context, Input } from './command.ts'
@@ -78,6 +78,7 @@ export async function createContainer(
   )
   const fds = inheritedFds(flags.number('preserve-fds'))
   const spec = { ...bundle.spec, process: withListenFds(process, fds.listening) }
+  warnOfCapabilities(context, process)
   claimId(context.root, id)
   try {
     const host = hostFacts(flags.bool('no-pivot'))
@@ -225,6 +226,14 @@ function needProcess(spec: RuntimeSpec): RuntimeProcess {
   throw invalidArgument('process property must not be empty')
 }
 
+/** They are left out: who names one that only other kernels know still gets the rest. */
+function warnOfCapabilities({ log }: Context, { capabilities }: RuntimeProcess): void {
+  const names = new Set(Object.values(capabilities ?? {}).flat())
+  const unknown = [...names].filter((name) => capabilityNumber(String(name)) === undefined)
+  if (unknown.length === 0) return
+  log.warn(`ignoring unknown or unavailable capabilities: [${unknown.sort().join(' ')}]`)
+}
+
 /** Who is to have the terminal's master must be clear. Answers the console socket to use. */
 export function checkTerminal(
   hasTerminal: boolean,
@@ -245,7 +254,8 @@ const FDS_MAX = 1024
 
 /** systemd's socket activation first, then --preserve-fds. sd_listen_fds(3) */
 export function inheritedFds(preserve: number): { listening: number; total: number } {
-  const listening = Number(process.env['LISTEN_FDS'] ?? 0)
+  const isMeant = process.env['LISTEN_PID'] === String(process.pid)
+  const listening = isMeant ? Number(process.env['LISTEN_FDS'] ?? 0) : 0
   const total = listening + preserve
   if (!Number.isInteger(total) || listening < 0 || preserve < 0 || total > FDS_MAX) {
     throw invalidArgument(`cannot pass ${total} file descriptors`)

@@ -10,6 +10,7 @@ export function explainFailure(error: unknown, command: string): unknown {
 
 function reason({ cause, op }: LaunchError, command: string): string {
   const text = errnoText(cause.code)
+  if (cause.code === 'ECHILD') return inInit(died(cause.detail))
   switch (op?.op) {
     case 'exec':
     case 'gate':
@@ -36,6 +37,13 @@ function reason({ cause, op }: LaunchError, command: string): string {
 
 function inInit(text: string): string {
   return `error during container init: ${text}`
+}
+
+/** `killed by signal 9, out of memory` */
+function died(how: string): string {
+  return how.includes('out of memory')
+    ? 'container init was OOM-killed (memory limit too low?)'
+    : `container init ${how}`
 }
 
 function step(cause: ShimError): string {

@@ -6,7 +6,7 @@ import { CAPABILITIES, type RuntimeHook, type RuntimeHooks, type RuntimeProcess 
 import { compileExec } from '@ctr/shim'
 import { invalidArgument } from './errors.ts'
 import { errnoText } from './failure.ts'
-import { Launch } from './launch.ts'
+import { Launch, LaunchError } from './launch.ts'
 import type { Log } from './log.ts'
 import type { ContainerRecord } from './record.ts'
 import { type OciState, ociState } from './status.ts'
@@ -127,7 +127,8 @@ async function runContainerHook(
       stdio: { input, output },
     })
     await launch.next('started').catch((error: unknown) => {
-      throw new Error(`fork/exec ${hook.path}: ${messageOf(error)}`)
+      const reason = error instanceof LaunchError ? errnoText(error.cause.code) : messageOf(error)
+      throw new Error(`fork/exec ${hook.path}: ${reason}`)
     })
     timer = deadline(hook, () => {
       isLate = true

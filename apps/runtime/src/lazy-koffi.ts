@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 
 /**
  * Stands in for koffi in the executable that build.ts makes: nothing is loaded until a C function is called, which the
- * common commands never do (docs/decisions/0013-oci-runtime-start-up.md). The add-on stays a file of its own: carried
+ * common commands never do (docs/decisions/0015-oci-runtime-start-up.md). The add-on stays a file of its own: carried
  * inside, bun would unpack it into /tmp under a name that others can foresee.
  */
 interface Koffi {

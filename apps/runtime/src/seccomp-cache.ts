@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { lstatSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { compileSeccomp } from '@ctr/linux'
 import type { RuntimeSeccomp } from '@ctr/oci'
@@ -18,7 +18,7 @@ export function cachedSeccomp(
     .digest('hex')
   const directory = join(root, '.seccomp')
   const path = join(directory, key)
-  const kept = readKept(path)
+  const kept = isOurs(directory) ? readKept(path) : undefined
   if (kept !== undefined) return kept
   const filter = compileSeccomp(profile)
   try {
@@ -30,6 +30,16 @@ export function cachedSeccomp(
     // Next time again.
   }
   return filter
+}
+
+/** Nobody else may have put a filter there. */
+function isOurs(directory: string): boolean {
+  try {
+    const { uid, mode } = lstatSync(directory)
+    return uid === process.geteuid?.() && (mode & 0o022) === 0
+  } catch {
+    return false
+  }
 }
 
 /** sizeof(struct sock_filter) */
