@@ -80,3 +80,35 @@ export const AuthConfig = Type.Partial({
   registrytoken: Type.String(),
 })
 export type AuthConfig = Static<typeof AuthConfig>
+
+export const AuthResponse = Type.Object({
+  Status: Type.String(),
+  IdentityToken: Type.String(),
+})
+export type AuthResponse = Static<typeof AuthResponse>
+
+export const DistributionInspect = Type.Object({
+  Descriptor: Type.Object({
+    mediaType: Type.String(),
+    digest: Type.String(),
+    size: Type.Integer(),
+  }),
+  Platforms: Type.Array(
+    Type.Object({
+      architecture: Type.String(),
+      os: Type.String(),
+      'os.version': Type.Optional(Type.String()),
+      variant: Type.Optional(Type.String()),
+    }),
+  ),
+})
+export type DistributionInspect = Static<typeof DistributionInspect>
+
+export const ImageSearchResult = Type.Object({
+  star_count: Type.Integer(),
+  is_official: Type.Boolean(),
+  name: Type.String(),
+  is_automated: Type.Boolean(),
+  description: Type.String(),
+})
+export type ImageSearchResult = Static<typeof ImageSearchResult>

@@ -40,9 +40,12 @@ export {
 } from './host-config.ts'
 export {
   AuthConfig,
+  AuthResponse,
+  DistributionInspect,
   HistoryItem,
   ImageDeleted,
   ImageInspect,
+  ImageSearchResult,
   ImageSummary,
   ImagesPruned,
 } from './image.ts'

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
-import type { Filters, ImageDeleted } from '@ctr/api'
+import type { AuthConfig, Filters, ImageDeleted } from '@ctr/api'
 import { ImageTable, type Store } from '@ctr/store'
 import { type ImportOptions, importImage } from './archive/import.ts'
 import { type LoadOptions, loadImages } from './archive/load.ts'
@@ -19,8 +19,11 @@ import { makeImagePaths } from './paths.ts'
 import { pruneImages } from './prune.ts'
 import { type PullOptions, pullImage } from './pull.ts'
 import { type PushOptions, pushImage } from './push.ts'
+import { type Distribution, inspectDistribution } from './registry/distribution.ts'
 import { BlobLocks } from './registry/download.ts'
 import { DEFAULT_REGISTRY_SETTINGS, type RegistrySettings } from './registry/endpoint.ts'
+import { checkLogin } from './registry/login.ts'
+import { type SearchResult, searchRegistry } from './registry/search.ts'
 import { type RemoveOptions, removeImage } from './remove.ts'
 import { tagImage } from './tag.ts'
 import { WorkerPool } from './worker/pool.ts'
@@ -60,6 +63,7 @@ export interface Images {
   prune(
     filters: Filters,
     usedBy: RemoveOptions['usedBy'],
+    options?: { readonly isDryRun?: boolean | undefined },
   ): { deleted: ImageDeleted[]; spaceReclaimed: number }
   /** Directories of an image's layers, top first, relative to the data root. */
   snapshotLayers(imageId: string): string[]
@@ -72,6 +76,17 @@ export interface Images {
   /** Containers that hold a layer: what the engine does not know of them, it removes. */
   containerLayerIds(): string[]
   readRootFile(layers: readonly string[], path: string, maxBytes: number): Buffer | undefined
+  /** Asks a registry whether it knows these credentials. */
+  checkLogin(auth: AuthConfig, signal?: AbortSignal): Promise<void>
+  /** What a registry has under a name. */
+  distribution(
+    name: string,
+    options: { readonly auth?: AuthConfig; readonly signal?: AbortSignal },
+  ): Promise<Distribution>
+  search(
+    term: string,
+    options: { readonly limit: number; readonly auth?: AuthConfig; readonly signal?: AbortSignal },
+  ): Promise<SearchResult[]>
   /** For pulls and pushes that begin from now on. */
   setRegistries(settings: RegistrySettings): void
   /** Removes what a crash left. Call once, before anything else. */
@@ -108,7 +123,7 @@ export function openImages({ dataRoot, store, log, registries }: ImagesOptions):
     import: (tar, options) => importImage(deps, tar as AsyncIterable<Buffer>, options),
     commit: (options) => commitImage(deps, options),
     remove: (ref, options) => removeImage(deps, ref, options),
-    prune: (filters, usedBy) => pruneImages(deps, filters, usedBy),
+    prune: (filters, usedBy, options) => pruneImages(deps, filters, usedBy, options),
     tag: (ref, target) => tagImage(deps, ref, target),
     snapshotLayers: (imageId) =>
       table
@@ -119,6 +134,9 @@ export function openImages({ dataRoot, store, log, registries }: ImagesOptions):
     removeContainerLayer: (containerId) => removeContainerLayer(deps, containerId),
     containerLayerIds: () => table.containerLayers().map((row) => row.containerId),
     readRootFile,
+    checkLogin: (auth, signal) => checkLogin(deps.registries, auth, signal),
+    distribution: (name, options) => inspectDistribution(deps.registries, name, options),
+    search: (term, options) => searchRegistry(deps.registries, term, options),
     setRegistries: (settings) => {
       deps.registries = settings
     },

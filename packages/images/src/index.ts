@@ -12,7 +12,9 @@ export { type Images, type ImagesOptions, openImages } from './images.ts'
 export type { ListOptions } from './list.ts'
 export type { PullOptions } from './pull.ts'
 export type { PushOptions } from './push.ts'
+export type { Distribution } from './registry/distribution.ts'
 export type { RegistrySettings } from './registry/endpoint.ts'
+export type { SearchResult } from './registry/search.ts'
 export type { RemoveOptions } from './remove.ts'
 export {
   fromText,

@@ -22,6 +22,7 @@ const VERBS: Readonly<Record<string, readonly string[]>> = {
     'update',
     'wait',
   ],
+  distribution: ['json'],
   exec: ['json', 'kill', 'resize', 'start'],
   images: ['get', 'history', 'json', 'push', 'tag'],
   networks: ['connect', 'disconnect'],

@@ -10,7 +10,7 @@ import { type RegistryRequest, send } from './http.ts'
 
 export interface RegistryClientOptions {
   readonly endpoints: readonly Endpoint[]
-  /** `library/busybox`. */
+  /** `library/busybox`; '' to ask for no repository. */
   readonly path: string
   readonly actions: 'pull' | 'pull,push'
   readonly auth: AuthConfig | undefined
@@ -140,6 +140,19 @@ export class RegistryClient {
     response.resume()
   }
 
+  /** After `connect`: whether the credentials are good. For Basic this is the first time that they are sent. */
+  async checkAccess(): Promise<void> {
+    const url = `${this.#endpoint.base}/v2/`
+    const response = await this.#send({ method: 'GET', url, headers: {} })
+    response.resume()
+    const { statusCode, statusMessage } = response
+    if (statusCode === 200) return
+    throw new EngineError(
+      statusCode === 401 ? 'UNAUTHENTICATED' : 'UNAVAILABLE',
+      `login attempt to ${url} failed with status: ${statusCode} ${statusMessage}`,
+    )
+  }
+
   async #ping(): Promise<void> {
     const response = await this.#send({
       method: 'GET',
@@ -211,7 +224,8 @@ export class RegistryClient {
     if (realm === null || !['http:', 'https:'].includes(realm.protocol)) {
       throw new EngineError('UNAVAILABLE', 'the registry asks for a token but names no valid realm')
     }
-    const scope = `repository:${path}:${actions}`
+    // Without a repository it is only about who we are.
+    const scope = path === '' ? '' : `repository:${path}:${actions}`
     const service = parameters['service'] ?? ''
     const identity = auth?.identitytoken ?? ''
     const response =
@@ -227,7 +241,7 @@ export class RegistryClient {
             refresh_token: identity,
             client_id: 'ctr',
             service,
-            scope,
+            ...(scope === '' ? {} : { scope }),
           })
     if (response.statusCode !== 200) throw await readError(response)
     const document = parseObject(await readBody(response, MAX_TOKEN_BYTES))

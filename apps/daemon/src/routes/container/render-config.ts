@@ -22,7 +22,7 @@ export function renderConfig(
     ...present('Healthcheck', given.Healthcheck),
     ...present('ArgsEscaped', given.ArgsEscaped === true ? true : undefined),
     Image: given.Image ?? '',
-    Volumes: given.Volumes ?? null,
+    Volumes: Object.keys(given.Volumes ?? {}).length > 0 ? given.Volumes : null,
     WorkingDir: given.WorkingDir ?? '',
     // Go's nil and empty lists: a reset entrypoint is shown as none.
     Entrypoint: given.Entrypoint?.length ? given.Entrypoint : null,

@@ -1,6 +1,7 @@
 import type { AnyRoute } from '../../http/route.ts'
 import { commitContainerRoute } from './commit.ts'
 import { createImageRoute } from './create.ts'
+import { inspectDistributionRoute } from './distribution.ts'
 import { imageHistoryRoute } from './history.ts'
 import { inspectImageRoute } from './inspect.ts'
 import { listImagesRoute } from './list.ts'
@@ -9,6 +10,7 @@ import { pruneImagesRoute } from './prune.ts'
 import { pushImageRoute } from './push.ts'
 import { removeImageRoute } from './remove.ts'
 import { saveImageRoute, saveImagesRoute } from './save.ts'
+import { searchImagesRoute } from './search.ts'
 import { tagImageRoute } from './tag.ts'
 
 export const imageRoutes: readonly AnyRoute[] = [
@@ -19,9 +21,11 @@ export const imageRoutes: readonly AnyRoute[] = [
   pushImageRoute,
   tagImageRoute,
   removeImageRoute,
+  searchImagesRoute,
   pruneImagesRoute,
   commitContainerRoute,
   saveImageRoute,
   saveImagesRoute,
   loadImagesRoute,
+  inspectDistributionRoute,
 ]

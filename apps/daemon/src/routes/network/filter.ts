@@ -46,10 +46,22 @@ export function isPrunable(network: Network, filters: Filters): boolean {
   )
 }
 
+/** Also when there is no network to compare with. INVALID_ARGUMENT. */
+export function validateUntil(filters: Filters): void {
+  const values = filters.get('until') ?? []
+  if (values.length > 1) {
+    throw new EngineError('INVALID_ARGUMENT', 'more than one until filter specified')
+  }
+  for (const value of values) untilTime(value)
+}
+
 function untilTime(text: string): bigint {
   const time = parseTime(text, nowNs())
   if (time !== undefined) return time
-  throw new EngineError('INVALID_ARGUMENT', `invalid filter: 'until'='${text}'`)
+  throw new EngineError(
+    'INVALID_ARGUMENT',
+    `failed to parse value as time or duration: ${JSON.stringify(text)}`,
+  )
 }
 
 /** `key` or `key=value`. */

@@ -27,6 +27,8 @@ const PATHS: readonly (readonly [AnyRoute['method'], string])[] = [
   ['GET', '/configs/:id'],
   ['DELETE', '/configs/:id'],
   ['POST', '/configs/:id/update'],
+  // Cluster volumes; the local ones cannot be changed.
+  ['PUT', '/volumes/:id'],
 ]
 
 /** Swarm is out of scope: answers are those of a dockerd that is in none. */

@@ -1,5 +1,4 @@
-import { AuthConfig } from '@ctr/api'
-import { EngineError } from '@ctr/errdefs'
+import { AuthConfig, AuthResponse } from '@ctr/api'
 import { route } from '../../http/route.ts'
 
 export const authRoute = route({
@@ -7,7 +6,9 @@ export const authRoute = route({
   path: '/auth',
   summary: 'Check credentials with a registry',
   body: AuthConfig,
-  handle: async () => {
-    throw new EngineError('NOT_IMPLEMENTED', 'login is not implemented yet')
+  response: AuthResponse,
+  handle: async ({ engine }, { body, signal }): Promise<AuthResponse> => {
+    await engine.images.checkLogin(body, signal)
+    return { Status: 'Login Succeeded', IdentityToken: '' }
   },
 })

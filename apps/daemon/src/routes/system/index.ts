@@ -17,6 +17,17 @@ const listPluginsRoute = route({
   handle: async () => [],
 })
 
+/** There is no builder, so its cache is empty: `docker system prune` asks for this too. */
+const pruneBuildCacheRoute = route({
+  method: 'POST',
+  path: '/build/prune',
+  summary: 'Remove the build cache: empty',
+  query: { filters: 'string', all: 'boolean', 'keep-storage': 'string' },
+  status: 200,
+  response: Type.Unknown(),
+  handle: async () => ({ CachesDeleted: null, SpaceReclaimed: 0 }),
+})
+
 export const systemRoutes: readonly AnyRoute[] = [
   authRoute,
   infoRoute,
@@ -26,4 +37,5 @@ export const systemRoutes: readonly AnyRoute[] = [
   eventsRoute,
   diskUsageRoute,
   listPluginsRoute,
+  pruneBuildCacheRoute,
 ]
