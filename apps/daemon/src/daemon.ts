@@ -32,7 +32,19 @@ export async function startDaemon(
   services.notify('STATUS=Restoring containers')
   // The engine's is changed by a reload, and is its own.
   const engine = cleanup.use(await openEngine({ ...config.engine }, log))
-  const context: { -readonly [K in keyof Context]: Context[K] } = { engine, config, log }
+  const context: { -readonly [K in keyof Context]: Context[K] } = {
+    engine,
+    config,
+    log,
+    metrics: undefined,
+  }
+  if (config.metricsAddress !== undefined) {
+    const { Metrics } = await import('./metrics/metrics.ts')
+    const { serveMetrics } = await import('./metrics/serve.ts')
+    context.metrics = cleanup.use(new Metrics(engine))
+    cleanup.use(await serveMetrics(context.metrics, config.metricsAddress))
+    log.info({ address: config.metricsAddress }, 'serving metrics')
+  }
   const api = await buildApiServer({ routes, context, log })
   const { hosts, tls, socketGroup } = config
   const request = { hosts, tls, socketGroup, inherited: services.sockets }

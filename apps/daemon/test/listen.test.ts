@@ -246,7 +246,7 @@ test('socket activation, and what the service manager is told', activation, asyn
     await waitFor('the socket', async () => existsSync(path('api.sock')))
     // The first connection starts the daemon, and waits in the socket's queue for it.
     const ping = await fetchOver(get, { socketPath: path('api.sock'), path: '/_ping' }).catch(
-      (error: unknown) => assert.fail(`${error}\n${log}`),
+      (error: unknown) => assert.fail(`${String(error)}\n${log}`),
     )
     assert.equal(ping.text, 'OK')
     await waitFor('READY', async () => /'READY=1\\nSTATUS=Ready'/.test(told))
@@ -275,6 +275,42 @@ test('socket activation, and what the service manager is told', activation, asyn
       'find /sys/fs/cgroup -depth -type d -name ctr-listen-test -exec rmdir {} + || true',
     ])
   }
+})
+
+test('metrics have the names of dockerd', root, async () => {
+  const port = await freePort()
+  await using daemon = await startDaemon({
+    bridge: false,
+    args: ['--metrics-addr', `127.0.0.1:${port}`],
+  })
+  const scrape = (path = '/metrics'): Promise<Answer> =>
+    fetchOver(get, { host: '127.0.0.1', port, path })
+  await daemon.request('POST', '/containers/create?name=counted', {
+    Image: 'busybox',
+    Cmd: ['sleep', '100000'],
+  })
+  await daemon.request('POST', '/containers/counted/start')
+  await daemon.request('POST', '/containers/nosuch/start')
+  const { text } = await scrape()
+  for (const line of [
+    /^engine_daemon_container_states_containers{state="running"} 1$/m,
+    /^engine_daemon_container_actions_seconds_count{action="create"} 1$/m,
+    /^engine_daemon_container_actions_seconds_count{action="start"} 1$/m,
+    /^engine_daemon_container_actions_seconds_bucket{action="delete",le="\+Inf"} 0$/m,
+    /^engine_daemon_engine_info{architecture=".*",daemon_id="[0-9a-f-]{36}",.*} 1$/m,
+    /^engine_daemon_engine_cpus_cpus [1-9]/m,
+    /^engine_daemon_engine_memory_bytes [1-9]/m,
+    /^engine_daemon_events_total [1-9]/m,
+    /^engine_daemon_events_subscribers_total 0$/m,
+    /^engine_daemon_network_actions_seconds_count{action="create"} 0$/m,
+    /^engine_daemon_image_actions_seconds_count{action="pull"} 0$/m,
+    /^engine_daemon_host_info_functions_seconds_count{function="system_info"} 0$/m,
+  ]) {
+    assert.match(text, line)
+  }
+  // Every line is a comment or a sample.
+  for (const line of text.trimEnd().split('\n')) assert.match(line, /^(#.*|\w+({.*})? [0-9.e+-]+)$/)
+  assert.equal((await scrape('/containers/json')).status, 404)
 })
 
 test('without activation fd:// is refused', root, async () => {

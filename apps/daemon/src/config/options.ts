@@ -167,6 +167,12 @@ export const OPTIONS: readonly Option[] = [
     isReloadable: true,
   },
   {
+    key: 'userns-remap',
+    flag: 'userns-remap',
+    kind: 'string',
+    help: 'User namespaces for all containers: default, user[:group] or uid[:gid] of /etc/subuid',
+  },
+  {
     key: 'seccomp-profile',
     flag: 'seccomp-profile',
     kind: 'string',
@@ -246,7 +252,6 @@ export const OPTIONS: readonly Option[] = [
   { key: 'userland-proxy', flag: 'userland-proxy', kind: 'boolean' },
   { key: 'userland-proxy-path', flag: 'userland-proxy-path', kind: 'string' },
   { key: 'allow-direct-routing', flag: 'allow-direct-routing', kind: 'boolean' },
-  { key: 'userns-remap', flag: 'userns-remap', kind: 'string' },
   { key: 'selinux-enabled', flag: 'selinux-enabled', kind: 'boolean' },
   { key: 'init-path', flag: 'init-path', kind: 'string' },
   { key: 'default-runtime', flag: 'default-runtime', kind: 'string', isReloadable: true },

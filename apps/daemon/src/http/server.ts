@@ -193,8 +193,10 @@ async function serveRoute(
   o: { readonly context: Context; readonly log: Log },
   { call, opened, request, reply }: ServedCall,
 ): Promise<FastifyReply> {
+  const begin = performance.now()
   try {
     const answer = await route.handle(o.context, call)
+    o.context.metrics?.observe(route.method, route.path, performance.now() - begin)
     if (reply.sent || opened() !== undefined) return reply
     if (answer instanceof PlainText) {
       reply.header('Content-Type', 'text/plain; charset=utf-8')

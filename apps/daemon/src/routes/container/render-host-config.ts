@@ -81,6 +81,8 @@ const SHOWN_IF_GIVEN = [
   'RunTimeout',
   'Rootfs',
   'CgroupConf',
+  'UidMap',
+  'GidMap',
   'Secrets',
 ] as const
 
