@@ -1,3 +1,5 @@
+import assert from 'node:assert/strict'
+import { statSync } from 'node:fs'
 import { EngineError, isErrno } from '@ctr/errdefs'
 import { isProcess, type MountFact, readMountInfo } from '@ctr/linux'
 import { BIND_RECURSIVE, type Op, type Program, ShimError, type ShimTask } from '@ctr/shim'
@@ -83,12 +85,21 @@ function view(
   mountpoint: string,
   stack: AsyncDisposableStack,
 ): View {
+  const rootPath = `/proc/${pid}/root${mountpoint}`
+  assertNotOwnRoot(rootPath)
   return {
     container,
     pid,
-    rootPath: `/proc/${pid}/root${mountpoint}`,
+    rootPath,
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   }
+}
+
+/** Whatever went wrong before: an archive of a container's is never unpacked into the root directory of the host. */
+function assertNotOwnRoot(rootPath: string): void {
+  const own = statSync('/', { bigint: true })
+  const its = statSync(rootPath, { bigint: true })
+  assert.ok(own.dev !== its.dev || own.ino !== its.ino, `${rootPath} is the root of the host`)
 }
 
 class ProcessGone extends Error {}
