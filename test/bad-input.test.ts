@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { afterEach, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { brotliCompressSync, gzipSync } from 'node:zlib'
 import type { ImageFile } from '@ctr/testkit'
 import { imageArchive, requires, tarArchive, waitFor } from '@ctr/testkit'
@@ -11,8 +12,17 @@ import { checkResult, removeContainers, useDaemon } from './daemon-fixture.ts'
 const skip = requires({ root: true })
 let clean = ''
 const ctrd = useDaemon({ bridge: false }, async () => {
-  clean = await state()
+  clean = await settledState()
 })
+
+/** After the start of a daemon, which makes the default image while it already answers. */
+async function settledState(): Promise<string> {
+  return await waitFor('a state that stays', async () => {
+    const before = await state()
+    await delay(300)
+    return before.includes(' busybox:latest') && before === (await state()) ? before : undefined
+  })
+}
 
 afterEach(async () => {
   assert.equal((await ctrd().request('GET', '/_ping')).text, 'OK')
@@ -25,7 +35,7 @@ afterEach(async () => {
     const images = await ctrd().ok(['images', '-aq', '--no-trunc'])
     for (const id of images.split('\n')) await ctrd().ctr(['rmi', '-f', id])
     await ctrd().restart()
-    clean = await state()
+    clean = await settledState()
     assert.fail(`something has changed:\n${now}`)
   }
 })
