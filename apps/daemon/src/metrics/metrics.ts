@@ -55,6 +55,8 @@ export class Metrics implements Disposable {
   readonly #engine: Engine
   readonly #histograms: Readonly<Record<Kind, Histogram>>
   readonly #listening: Disposable
+  /** The engine's own and ours, which are no subscribers. */
+  readonly #internalListeners: number
   #events = 0
 
   constructor(engine: Engine) {
@@ -75,6 +77,7 @@ export class Metrics implements Disposable {
     this.#listening = engine.events.listen(() => {
       this.#events += 1
     })
+    this.#internalListeners = engine.events.listenerCount
   }
 
   /** A request was served without an error. */
@@ -123,12 +126,11 @@ export class Metrics implements Disposable {
       '# TYPE engine_daemon_engine_info gauge',
       `engine_daemon_engine_info{${labels(facts)}} 1`,
       ...one('counter', 'engine_daemon_events_total', 'The number of events logged', this.#events),
-      // One listener is ours.
       ...one(
         'gauge',
         'engine_daemon_events_subscribers_total',
         'The number of current subscribers to events',
-        this.#engine.events.listenerCount - 1,
+        this.#engine.events.listenerCount - this.#internalListeners,
       ),
       ...one(
         'counter',

@@ -5,23 +5,6 @@ import { writeLine } from '../../http/json-lines.ts'
 import { route } from '../../http/route.ts'
 import { nowNs, parseTime, unixSeconds } from '../../time.ts'
 
-const FILTERS = [
-  'config',
-  'container',
-  'daemon',
-  'event',
-  'image',
-  'label',
-  'network',
-  'node',
-  'plugin',
-  'scope',
-  'secret',
-  'service',
-  'type',
-  'volume',
-]
-
 export const eventsRoute = route({
   method: 'GET',
   path: '/events',
@@ -32,7 +15,7 @@ export const eventsRoute = route({
   handle: async ({ engine }, { query, signal, openOutput, apiMinor }) => {
     const sinceNs = timeOf('since', query.since)
     const untilNs = timeOf('until', query.until)
-    const filters = parseFilters(query.filters, FILTERS)
+    const filters = parseFilters(query.filters, 'any')
     const events = subscribeEvents(
       engine,
       {
