@@ -1,3 +1,4 @@
+import type { DryRun } from '@ctr/client'
 import type { Flag, FlagValues } from './flags/flag.ts'
 import { formatSize } from './format/size.ts'
 import { checkFilter, parseFilters } from './options/filter.ts'
@@ -14,6 +15,7 @@ export const PRUNE_FLAGS: readonly Flag[] = [
     check: checkFilter,
   },
   { name: 'force', short: 'f', kind: 'bool', help: 'Do not prompt for confirmation' },
+  { name: 'dry-run', kind: 'bool', help: 'Print what would be removed; remove nothing' },
 ]
 
 export function pruneFilters(flags: FlagValues): Record<string, string[]> {
@@ -22,16 +24,32 @@ export function pruneFilters(flags: FlagValues): Record<string, string[]> {
 
 /** False: the user does not want it. */
 export function mayPrune(flags: FlagValues, warning: string): boolean {
-  return flags.bool('force') || confirm(warning)
+  return flags.bool('dry-run') || flags.bool('force') || confirm(warning)
+}
+
+/** For the client's prune calls. */
+export function dryRunOf(flags: FlagValues): DryRun | undefined {
+  return flags.bool('dry-run') ? {} : undefined
 }
 
 export interface Pruned {
+  readonly isDryRun: boolean
   readonly title: string
   readonly names: readonly string[]
   readonly bytes: number
 }
 
-export function printPruned({ title, names, bytes }: Pruned): void {
-  if (names.length > 0) writeOut(`${title}:\n${names.join('\n')}\n\n`)
-  writeOut(`Total reclaimed space: ${formatSize(bytes)}\n`)
+export function printPruned({ title, names, bytes, isDryRun }: Pruned): void {
+  printSection(title, names, isDryRun)
+  printTotal(bytes, isDryRun)
+}
+
+/** `title` begins with `Deleted`, which it has not been in a dry run. */
+export function printSection(title: string, names: readonly string[], isDryRun: boolean): void {
+  const shown = isDryRun ? title.replace('Deleted', 'Would delete') : title
+  if (names.length > 0) writeOut(`${shown}:\n${names.join('\n')}\n\n`)
+}
+
+export function printTotal(bytes: number, isDryRun: boolean): void {
+  writeOut(`Total ${isDryRun ? 'reclaimable' : 'reclaimed'} space: ${formatSize(bytes)}\n`)
 }

@@ -48,6 +48,6 @@ test('a boolean filter has one value', () => {
   assert.equal(booleanFilter(new Map(), 'dangling'), undefined)
   assert.throws(() => value('true', 'false'), { code: 'INVALID_ARGUMENT' })
   assert.throws(() => value('maybe'), {
-    message: `invalid filter 'dangling=["maybe"]'`,
+    message: "invalid filter 'dangling=[maybe]'",
   })
 })

@@ -7,11 +7,14 @@ export type Filters = ReadonlyMap<string, readonly string[]>
  * Reads both JSON forms, `{"status":["running"]}` and the older `{"status":{"running":true}}`.
  * A key outside `accepted` is refused with Docker's text.
  */
-export function parseFilters(text: string | undefined, accepted: readonly string[]): Filters {
+export function parseFilters(
+  text: string | undefined,
+  accepted: readonly string[] | 'any',
+): Filters {
   const filters = new Map<string, readonly string[]>()
   if (text === undefined || text === '') return filters
   for (const [key, value] of Object.entries(parseObject(text))) {
-    if (!accepted.includes(key))
+    if (accepted !== 'any' && !accepted.includes(key))
       throw new EngineError('INVALID_ARGUMENT', `invalid filter '${key}'`)
     filters.set(key, filterValues(value, text))
   }
@@ -57,7 +60,7 @@ export function booleanFilter(filters: Filters, key: string): boolean | undefine
   const isTrue = values.some((value) => value === '1' || value.toLowerCase() === 'true')
   const isFalse = values.some((value) => value === '0' || value.toLowerCase() === 'false')
   if (isTrue === isFalse) {
-    throw new EngineError('INVALID_ARGUMENT', `invalid filter '${key}=${JSON.stringify(values)}'`)
+    throw new EngineError('INVALID_ARGUMENT', `invalid filter '${key}=[${values.join(' ')}]'`)
   }
   return isTrue
 }

@@ -102,6 +102,19 @@ describe('events', () => {
     assert.ok(matches([['label', ['k=v']]], start))
     assert.ok(!matches([['label', ['k=w']]], start))
     assert.ok(!matches([['volume', ['n']]], start))
+    // As dockerd: beginnings of names and ids, images with and without their tag, nothing for unknown keys.
+    assert.ok(matches([['container', ['c']]], start))
+    assert.ok(matches([['image', ['busybox:1']]], start))
+    assert.ok(!matches([['image', ['busy']]], start))
+    assert.ok(
+      matches([['image', ['busybox']]], {
+        ...start,
+        type: 'image',
+        attributes: { name: 'busybox:1' },
+      }),
+    )
+    assert.ok(matches([['bogus', ['x']]], start))
+    assert.ok(!matches([['plugin', ['x']]], start))
   })
 
   test('prune keeps the newest', () => {

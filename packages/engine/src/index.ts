@@ -72,7 +72,7 @@ export {
   removeNetwork,
 } from './network/operations.ts'
 export { openEngine } from './open.ts'
-export { pruneContainers, pruneVolumes } from './prune.ts'
+export { type PruneOptions, pruneContainers, pruneVolumes } from './prune.ts'
 export { reconfigureEngine } from './reconfigure.ts'
 export {
   createSecret,
@@ -83,7 +83,7 @@ export {
   updateSecret,
 } from './secret/operations.ts'
 export type { Secret } from './secret/registry.ts'
-export { EVENT_FILTERS, type EventQuery, subscribeEvents } from './subscribe.ts'
+export { type EventQuery, subscribeEvents } from './subscribe.ts'
 export { createVolume, type VolumeRequest } from './volume/create.ts'
 export { getVolume, listVolumes, VOLUME_FILTERS } from './volume/query.ts'
 export type { Volume } from './volume/registry.ts'

@@ -12,23 +12,6 @@ export interface EventQuery {
   readonly filters: Filters
 }
 
-export const EVENT_FILTERS = [
-  'container',
-  'config',
-  'daemon',
-  'event',
-  'image',
-  'label',
-  'network',
-  'node',
-  'plugin',
-  'scope',
-  'secret',
-  'service',
-  'type',
-  'volume',
-] as const
-
 const BATCH = 500
 /** A subscriber that is this far behind is cut off rather than let grow. */
 const MAX_QUEUED = 10_000
@@ -144,29 +127,35 @@ function compileOne(key: string, values: readonly string[]): (event: EngineEvent
     case 'label':
       return ({ attributes }) => values.every((value) => matchesLabel(attributes, value))
     case 'image':
-      return ({ type, actorId, attributes }) =>
-        type === 'image'
-          ? values.some((value) => isActor(actorId, attributes, value))
-          : values.some((value) => isImage(attributes['image'] ?? '', value))
+      return (event) => imageNames(event).some((name) => values.includes(name))
     case 'container':
     case 'volume':
     case 'network':
     case 'daemon':
     case 'secret':
+    case 'config':
+    case 'node':
+    case 'plugin':
+    case 'service':
       return ({ type, actorId, attributes }) =>
-        type === key
-          ? values.some((value) => isActor(actorId, attributes, value))
-          : key === 'container' && values.includes(attributes['container'] ?? '')
+        type === key && values.some((value) => isActor(actorId, attributes, value))
     default:
-      return () => false
+      // Unknown ones are not refused and mean nothing.
+      return () => true
   }
 }
 
+/** The beginning of an id or name. moby filter.go fuzzyMatchName */
 function isActor(id: string, attributes: Readonly<Record<string, string>>, value: string): boolean {
-  return value !== '' && (id.startsWith(value) || attributes['name'] === value)
+  return id.startsWith(value) || (attributes['name'] ?? '').startsWith(value)
 }
 
-/** `busybox` means any tag of it. */
-function isImage(image: string, value: string): boolean {
-  return image === value || image.startsWith(`${value}:`)
+/** What an event's image is called: id and name, with and without the tag. moby filter.go matchImage */
+function imageNames({ type, actorId, attributes }: EngineEvent): string[] {
+  const name = attributes[type === 'image' ? 'name' : 'image'] ?? ''
+  return [actorId, name, withoutTag(actorId), withoutTag(name)].filter((text) => text !== '')
+}
+
+function withoutTag(name: string): string {
+  return /^(.+):[^:/]*$/.exec(name)?.[1] ?? name
 }

@@ -16,7 +16,7 @@ import { readRootFile } from './layer/merged.ts'
 import { type ListOptions, listImages } from './list.ts'
 import { findImageRow, getImageRow } from './lookup.ts'
 import { makeImagePaths } from './paths.ts'
-import { pruneImages } from './prune.ts'
+import { type DryRunOptions, pruneImages } from './prune.ts'
 import { type PullOptions, pullImage } from './pull.ts'
 import { type PushOptions, pushImage } from './push.ts'
 import { type Distribution, inspectDistribution } from './registry/distribution.ts'
@@ -63,7 +63,7 @@ export interface Images {
   prune(
     filters: Filters,
     usedBy: RemoveOptions['usedBy'],
-    options?: { readonly isDryRun?: boolean | undefined },
+    options?: DryRunOptions,
   ): { deleted: ImageDeleted[]; spaceReclaimed: number }
   /** Directories of an image's layers, top first, relative to the data root. */
   snapshotLayers(imageId: string): string[]

@@ -25,16 +25,21 @@ export function parsePointInTimeNs(text: string, nowNs = BigInt(Date.now()) * 1_
     /^(\d{4}-\d\d-\d\d)(?:T(\d\d(?::\d\d(?::\d\d(?:\.\d{1,9})?)?)?))?(Z|[+-]\d\d:\d\d)?$/.exec(text)
   const clock = (date?.[2] ?? '00').concat(':00:00').slice(0, Math.max(8, date?.[2]?.length ?? 0))
   const ns = date === null ? 0n : parseTimeNs(`${date[1]}T${clock}${date[3] ?? 'Z'}`)
-  if (ns === 0n) throw new EngineError('INVALID_ARGUMENT', `invalid time: ${JSON.stringify(text)}`)
+  if (ns === 0n) {
+    throw new EngineError(
+      'INVALID_ARGUMENT',
+      `failed to parse value as time or duration: ${JSON.stringify(text)}`,
+    )
+  }
   return ns
 }
 
 /** Go's time.ParseDuration: `1h30m`, `1.5s`. */
 function parseDurationNs(text: string): bigint | undefined {
-  if (!/^(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h))+$/.test(text)) return undefined
+  if (!/^-?(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h))+$/.test(text)) return undefined
   let ns = 0
   for (const [, amount, unit = ''] of text.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)/g)) {
     ns += Number(amount) * (UNIT_NS[unit] ?? 0)
   }
-  return BigInt(Math.round(ns))
+  return BigInt(Math.round(text.startsWith('-') ? -ns : ns))
 }

@@ -27,14 +27,24 @@ type Conflict = { readonly isHard: boolean; readonly isUsed: boolean; readonly m
  * moby's (daemon/images/image_delete.go). Throws CONFLICT before anything is changed.
  */
 export function removeImage(deps: ImageDeps, ref: string, options: RemoveOptions): ImageDeleted[] {
+  const { records, removed } = removeRows(deps, ref, options)
+  for (const rows of removed) removeFiles(deps, rows)
+  return records
+}
+
+/** The files are the caller's to remove, after its transaction. */
+export function removeRows(
+  deps: Pick<ImageDeps, 'table' | 'store'>,
+  ref: string,
+  options: RemoveOptions,
+): { records: ImageDeleted[]; removed: Removed[] } {
   const removed: Removed[] = []
   const context = { ...options, table: deps.table, removed }
   const records = transaction(deps.store, () => {
     const row = getImageRow(deps.table, ref)
     return isIdPrefix(row.id, ref) ? removeById(context, row) : removeByName(context, row, ref)
   })
-  for (const rows of removed) removeFiles(deps, rows)
-  return records
+  return { records, removed }
 }
 
 interface RemoveContext extends RemoveOptions {

@@ -1,6 +1,6 @@
 import { pruneContainers } from '@ctr/client'
 import type { Command } from '../command.ts'
-import { mayPrune, PRUNE_FLAGS, printPruned, pruneFilters } from '../prune.ts'
+import { dryRunOf, mayPrune, PRUNE_FLAGS, printPruned, pruneFilters } from '../prune.ts'
 
 export const command: Command = {
   usage: '[OPTIONS]',
@@ -9,8 +9,9 @@ export const command: Command = {
   args: { min: 0, max: 0 },
   async run({ client }, { flags }) {
     if (!mayPrune(flags, 'WARNING! This will remove all stopped containers.')) return
-    const pruned = await pruneContainers(client, pruneFilters(flags))
+    const pruned = await pruneContainers(client, pruneFilters(flags), dryRunOf(flags))
     printPruned({
+      isDryRun: flags.bool('dry-run'),
       title: 'Deleted Containers',
       names: pruned.ContainersDeleted ?? [],
       bytes: pruned.SpaceReclaimed,

@@ -1,7 +1,7 @@
 import type { ImagesPruned } from '@ctr/api'
 import { pruneImages } from '@ctr/client'
 import type { Command } from '../command.ts'
-import { mayPrune, PRUNE_FLAGS, printPruned, pruneFilters } from '../prune.ts'
+import { dryRunOf, mayPrune, PRUNE_FLAGS, printPruned, pruneFilters } from '../prune.ts'
 
 export const command: Command = {
   usage: '[OPTIONS]',
@@ -22,8 +22,13 @@ export const command: Command = {
       ? 'images without at least one container associated to them'
       : 'dangling images'
     if (!mayPrune(flags, `WARNING! This will remove all ${which}.`)) return
-    const pruned = await pruneImages(client, { ...pruneFilters(flags), dangling: [String(!all)] })
+    const pruned = await pruneImages(
+      client,
+      { ...pruneFilters(flags), dangling: [String(!all)] },
+      dryRunOf(flags),
+    )
     printPruned({
+      isDryRun: flags.bool('dry-run'),
       title: 'Deleted Images',
       names: imageLines(pruned),
       bytes: pruned.SpaceReclaimed,

@@ -1,7 +1,6 @@
 import { pruneNetworks } from '@ctr/client'
 import type { Command } from '../command.ts'
-import { writeOut } from '../output/write.ts'
-import { mayPrune, PRUNE_FLAGS, pruneFilters } from '../prune.ts'
+import { dryRunOf, mayPrune, PRUNE_FLAGS, printSection, pruneFilters } from '../prune.ts'
 
 export const command: Command = {
   usage: '[OPTIONS]',
@@ -16,7 +15,7 @@ export const command: Command = {
       )
     )
       return
-    const names = (await pruneNetworks(client, pruneFilters(flags))).NetworksDeleted ?? []
-    if (names.length > 0) writeOut(`Deleted Networks:\n${names.join('\n')}\n\n`)
+    const pruned = await pruneNetworks(client, pruneFilters(flags), dryRunOf(flags))
+    printSection('Deleted Networks', pruned.NetworksDeleted ?? [], flags.bool('dry-run'))
   },
 }

@@ -1,8 +1,13 @@
 import { pruneContainers, pruneImages, pruneNetworks, pruneVolumes } from '@ctr/client'
 import type { Command } from '../command.ts'
-import { formatSize } from '../format/size.ts'
-import { writeOut } from '../output/write.ts'
-import { mayPrune, PRUNE_FLAGS, pruneFilters } from '../prune.ts'
+import {
+  dryRunOf,
+  mayPrune,
+  PRUNE_FLAGS,
+  printSection,
+  printTotal,
+  pruneFilters,
+} from '../prune.ts'
 import { imageLines } from './image-prune.ts'
 
 export const command: Command = {
@@ -24,21 +29,21 @@ export const command: Command = {
     const volumes = flags.bool('volumes')
     if (!mayPrune(flags, warning(all, volumes))) return
     const filters = pruneFilters(flags)
-    const containers = await pruneContainers(client, filters)
-    const networks = await pruneNetworks(client, filters)
-    const pruned = volumes ? await pruneVolumes(client, filters) : undefined
-    const images = await pruneImages(client, { ...filters, dangling: [String(!all)] })
-    section('Deleted Containers', containers.ContainersDeleted ?? [])
-    section('Deleted Networks', networks.NetworksDeleted ?? [])
-    section('Deleted Volumes', pruned?.VolumesDeleted ?? [])
-    section('Deleted Images', imageLines(images))
+    const containers = await pruneContainers(client, filters, dryRunOf(flags))
+    const gone = containers.ContainersDeleted ?? []
+    // In a dry run the containers are still there, and what they hold would be kept for them.
+    const dryRun = flags.bool('dry-run') ? { withoutContainers: gone } : undefined
+    const networks = await pruneNetworks(client, filters, dryRun)
+    const pruned = volumes ? await pruneVolumes(client, filters, dryRun) : undefined
+    const images = await pruneImages(client, { ...filters, dangling: [String(!all)] }, dryRun)
+    const isDryRun = dryRun !== undefined
+    printSection('Deleted Containers', gone, isDryRun)
+    printSection('Deleted Networks', networks.NetworksDeleted ?? [], isDryRun)
+    printSection('Deleted Volumes', pruned?.VolumesDeleted ?? [], isDryRun)
+    printSection('Deleted Images', imageLines(images), isDryRun)
     const bytes = containers.SpaceReclaimed + (pruned?.SpaceReclaimed ?? 0) + images.SpaceReclaimed
-    writeOut(`Total reclaimed space: ${formatSize(bytes)}\n`)
+    printTotal(bytes, isDryRun)
   },
-}
-
-function section(title: string, names: readonly string[]): void {
-  if (names.length > 0) writeOut(`${title}:\n${names.join('\n')}\n\n`)
 }
 
 function warning(all: boolean, volumes: boolean): string {

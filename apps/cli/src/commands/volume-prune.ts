@@ -1,6 +1,6 @@
 import { pruneVolumes } from '@ctr/client'
 import type { Command } from '../command.ts'
-import { mayPrune, PRUNE_FLAGS, printPruned, pruneFilters } from '../prune.ts'
+import { dryRunOf, mayPrune, PRUNE_FLAGS, printPruned, pruneFilters } from '../prune.ts'
 
 export const command: Command = {
   usage: '[OPTIONS]',
@@ -24,8 +24,9 @@ export const command: Command = {
     const which = all ? 'local volumes' : 'anonymous local volumes'
     if (!mayPrune(flags, `WARNING! This will remove ${which} not used by at least one container.`))
       return
-    const pruned = await pruneVolumes(client, filters)
+    const pruned = await pruneVolumes(client, filters, dryRunOf(flags))
     printPruned({
+      isDryRun: flags.bool('dry-run'),
       title: 'Deleted Volumes',
       names: pruned.VolumesDeleted ?? [],
       bytes: pruned.SpaceReclaimed,

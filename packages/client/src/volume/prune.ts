@@ -1,8 +1,13 @@
 import type { VolumesPruned } from '@ctr/api'
 import type { Client } from '../client.ts'
+import { type DryRun, dryRunQuery } from '../dry-run.ts'
 import { encodeFilters, type FilterMap } from '../filters.ts'
 
-export function pruneVolumes(client: Client, filters?: FilterMap): Promise<VolumesPruned> {
-  const query = { filters: encodeFilters(filters) }
+export function pruneVolumes(
+  client: Client,
+  filters?: FilterMap,
+  dryRun?: DryRun,
+): Promise<VolumesPruned> {
+  const query = { filters: encodeFilters(filters), ...dryRunQuery(dryRun) }
   return client.json({ method: 'POST', path: '/volumes/prune', query })
 }

@@ -4,6 +4,7 @@ import { applyChanges } from '@ctr/images'
 import { freezeCgroup, thawCgroup } from '@ctr/linux'
 import type { ImageExecConfig } from '@ctr/oci'
 import type { Engine } from '../engine.ts'
+import { imageEvent } from '../image/image-event.ts'
 import type { ContainerRecord } from './container.ts'
 import { containerEvent } from './container-event.ts'
 import { containerCgroup } from './leftovers.ts'
@@ -57,8 +58,15 @@ export async function commitContainer(engine: Engine, request: CommitRequest): P
       createdBy: [container.path, ...container.args].join(' '),
       ...(request.reference === undefined ? {} : { reference: request.reference }),
     })
+    if (request.reference !== undefined) {
+      engine.events.emit(imageEvent(engine, imageId, 'tag', request.reference))
+    }
     engine.events.emit(
-      containerEvent(container, 'commit', { comment: request.comment, imageID: imageId }),
+      containerEvent(container, 'commit', {
+        comment: request.comment,
+        imageID: imageId,
+        imageRef: request.reference ?? '',
+      }),
     )
     return imageId
   })

@@ -3,6 +3,7 @@ import { promisify } from 'node:util'
 import { EngineError } from '@ctr/errdefs'
 import { cgroupPids } from '@ctr/linux'
 import type { Engine } from '../engine.ts'
+import { containerEvent } from './container-event.ts'
 import { containerCgroup } from './leftovers.ts'
 import { isAlive } from './state.ts'
 
@@ -38,7 +39,9 @@ export async function topContainer(
   }
   const args = psArgs.split(/\s+/).filter((word) => word !== '')
   const pids = new Set(cgroupPids(engine.host.cgroups, containerCgroup(engine, container)))
-  return parsePs(await runPs(args.length === 0 ? ['-ef'] : args), pids)
+  const processes = parsePs(await runPs(args.length === 0 ? ['-ef'] : args), pids)
+  engine.events.emit(containerEvent(container, 'top'))
+  return processes
 }
 
 async function runPs(args: readonly string[]): Promise<string> {

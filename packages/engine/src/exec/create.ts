@@ -15,7 +15,7 @@ export async function createExec(
   config: ExecConfig,
 ): Promise<string> {
   const container = engine.containers.get(reference)
-  assertCanExec(container)
+  assertCanExec(container, reference)
   const command = config.Cmd ?? []
   if (command.length === 0 || command[0] === '') {
     throw new EngineError('INVALID_ARGUMENT', 'No exec command specified')
@@ -43,14 +43,17 @@ export async function createExec(
       config,
       state: { status: 'created' },
     })
-    engine.events.add(
-      containerEvent(container, `exec_create: ${command.join(' ')}`, { execID: id }),
-    )
+    engine.events.add(containerEvent(container, execAction('exec_create', command), { execID: id }))
   })
   return id
 }
 
-export function assertCanExec(container: ContainerRecord): void {
+/** Docker puts a blank between command and arguments also when there are none. moby daemon/exec.go */
+export function execAction(action: string, [command = '', ...args]: readonly string[]): string {
+  return `${action}: ${command} ${args.join(' ')}`
+}
+
+export function assertCanExec(container: ContainerRecord, reference = container.id): void {
   const { id, state } = container
   switch (state.status) {
     case 'running':
@@ -58,7 +61,7 @@ export function assertCanExec(container: ContainerRecord): void {
     case 'paused':
       throw new EngineError(
         'CONFLICT',
-        `Container ${id} is paused, unpause the container before exec`,
+        `Container ${reference} is paused, unpause the container before exec`,
       )
     case 'restarting':
       throw new EngineError(

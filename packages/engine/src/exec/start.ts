@@ -19,7 +19,7 @@ import { isAlive } from '../container/state.ts'
 import type { Engine } from '../engine.ts'
 import { removeTree } from '../remove-tree.ts'
 import { secretEnvironment } from '../secret/mount.ts'
-import { assertCanExec } from './create.ts'
+import { assertCanExec, execAction } from './create.ts'
 import type { Exec } from './registry.ts'
 
 export interface ExecStartOptions {
@@ -232,7 +232,7 @@ function execEvent(
   action: 'exec_start' | 'exec_die',
   attributes: Readonly<Record<string, string>> = {},
 ): ReturnType<typeof containerEvent> {
-  const text = action === 'exec_die' ? action : `${action}: ${(exec.config.Cmd ?? []).join(' ')}`
+  const text = action === 'exec_die' ? action : execAction(action, exec.config.Cmd ?? [])
   return containerEvent(container, text, { execID: exec.id, ...attributes })
 }
 

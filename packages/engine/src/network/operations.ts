@@ -7,7 +7,7 @@ import { withRuntimeFiles } from '../container/runtime-files.ts'
 import { isAlive } from '../container/state.ts'
 import type { Engine } from '../engine.ts'
 import type { NewEvent } from '../events.ts'
-import { pruneEvent } from '../prune.ts'
+import { type PruneOptions, pruneEvent } from '../prune.ts'
 
 /** The operations of @ctr/network with the events that they are, and with containers by reference. */
 
@@ -28,11 +28,26 @@ export async function removeNetwork(engine: Engine, reference: string): Promise<
 export async function pruneNetworks(
   engine: Engine,
   isWanted: (network: Network) => boolean,
+  o: PruneOptions = {},
 ): Promise<Network[]> {
+  if (o.isDryRun === true) return unusedNetworks(engine, o).filter(isWanted)
   const removed = await engine.networks.prune(isWanted)
   for (const network of removed) engine.events.emit(eventOf(network, 'destroy'))
   engine.events.emit(pruneEvent('network', 0))
   return removed
+}
+
+const PREDEFINED: readonly string[] = ['bridge', 'host', 'none']
+
+function unusedNetworks(engine: Pick<Engine, 'networks'>, o: PruneOptions): Network[] {
+  return engine.networks
+    .list()
+    .filter(({ name }) => !PREDEFINED.includes(name))
+    .filter(({ id }) =>
+      engine.networks
+        .endpointsOfNetwork(id)
+        .every(({ containerId }) => o.withoutContainers?.has(containerId) === true),
+    )
 }
 
 function eventOf(network: Network, action: 'create' | 'destroy'): NewEvent {
