@@ -207,7 +207,7 @@ export class Connection implements ShimConnection {
     const op = this.#program[fault.index]
     const what = op === undefined ? fault.op : describeOp(op)
     const of = this.#program.length === 0 ? '' : ` of ${this.#program.length}`
-    return new ShimError(fault, `operation ${fault.index + 1}${of}: ${what}`)
+    return new ShimError(fault, `operation ${fault.index + 1}${of}: ${what}`, op)
   }
 
   #onClose(): void {

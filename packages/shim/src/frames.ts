@@ -1,5 +1,5 @@
 import { constants } from 'node:os'
-import { OPS, type OpName } from './ops.ts'
+import { OPS, type Op, type OpName } from './ops.ts'
 
 /** Frame types (PROTOCOL.md §2). A test compares them with `ctr-shim --print-protocol`. */
 export const FRAMES = {
@@ -82,8 +82,10 @@ export class ShimError extends Error {
   readonly code: string
   /** The failing step inside the operation, e.g. `move_mount`; may be empty. */
   readonly detail: string
+  /** The operation with its fields, where the program is known: it is not after a return of the daemon. */
+  readonly operation: Op | undefined
 
-  constructor(fault: Fault, description: string) {
+  constructor(fault: Fault, description: string, operation?: Op) {
     const code = errnoName(fault.errno)
     super(`${description}${fault.detail === '' ? '' : `: ${fault.detail}`}: ${code}`)
     this.op = fault.op
@@ -91,6 +93,7 @@ export class ShimError extends Error {
     this.errno = fault.errno
     this.code = code
     this.detail = fault.detail
+    this.operation = operation
   }
 }
 

@@ -43,7 +43,7 @@ function explain(cause: ShimError, command: string): Explanation {
   if (MOUNT_OPS.includes(cause.op)) return explainMount(cause)
   if (cause.op === 'chdir') {
     return {
-      reason: `chdir to cwd ("${cause.detail}") set in config.json failed: ${errnoText(cause.code)}`,
+      reason: `chdir to cwd (${JSON.stringify(target(cause))}) set in config.json failed: ${chdirText(cause.code)}`,
       exitCode: cause.code === 'EACCES' ? 126 : 127,
       isInvalid: true,
     }
@@ -67,9 +67,10 @@ function explainExec(cause: ShimError, command: string): Explanation {
 }
 
 function explainMount(cause: ShimError): Explanation {
-  const reason = `error during container init: error mounting ${cause.detail} to rootfs: ${errnoText(cause.code)}`
+  const reason = `error during container init: ${mountText(cause)}`
   switch (cause.code) {
     case 'ENOTDIR':
+      if (cause.op === 'mkdir') return { reason, exitCode: 127, isInvalid: true }
       return {
         reason: `${reason}: Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type`,
         exitCode: 127,
@@ -82,6 +83,32 @@ function explainMount(cause: ShimError): Explanation {
     default:
       return { reason, exitCode: UNKNOWN_FAILURE, isInvalid: false }
   }
+}
+
+/** Names what the user wrote; `detail` is a step of ours. */
+function mountText(cause: ShimError): string {
+  const { operation, detail } = cause
+  const step = detail === '' ? '' : `${detail}: `
+  const text = errnoText(cause.code)
+  switch (operation?.op) {
+    case 'mkdir':
+      return `mkdir ${operation.path}: ${step}${text}`
+    case 'bind':
+    case 'mount':
+      return `error mounting ${JSON.stringify(operation.source)} to rootfs at ${JSON.stringify(operation.target)}: ${step}${text}`
+    default:
+      return `error mounting to rootfs: ${step}${text}`
+  }
+}
+
+function target({ operation }: ShimError): string {
+  return operation?.op === 'chdir' ? operation.path : ''
+}
+
+function chdirText(code: string): string {
+  return code === 'EXDEV'
+    ? 'current working directory is outside of container mount namespace root -- possible container breakout attempt detected'
+    : errnoText(code)
 }
 
 /** strerror(3) of the errors that users see; the name for the others. */

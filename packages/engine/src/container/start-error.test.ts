@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type Op, ShimError } from '@ctr/shim'
+import { describeStartFailure } from './start-error.ts'
+
+const ENOENT = 2
+const EXDEV = 18
+const ENOTDIR = 20
+const ELOOP = 40
+
+function describe(errno: number, detail: string, op: Op, kind: 'start' | 'exec' = 'start') {
+  const cause = new ShimError({ index: 3, op: op.op, errno, detail }, 'operation 4', op)
+  const { error, exitCode } = describeStartFailure(cause, 'sh', kind)
+  return { message: error.message.replace(/^.*unable to start container process: /, ''), exitCode }
+}
+
+const bind: Op = {
+  op: 'bind',
+  source: '/data/hosts',
+  target: '/etc/hosts',
+  flags: 0,
+  attr: 0n,
+  propagation: 0n,
+}
+
+test('a failed mount names its source and its target', () => {
+  assert.deepEqual(describe(ELOOP, 'make target', bind), {
+    message:
+      'error during container init: error mounting "/data/hosts" to rootfs at "/etc/hosts": make target: too many levels of symbolic links: unknown',
+    exitCode: 128,
+  })
+  assert.match(describe(ENOTDIR, 'move_mount', bind).message, /directory onto a file/)
+})
+
+test('a working directory that cannot be made or entered is named', () => {
+  const mkdir: Op = { op: 'mkdir', path: '/proc/self/fd/7', mode: 0o755, uid: 0, gid: 0 }
+  assert.deepEqual(describe(ENOTDIR, '', mkdir), {
+    message: 'error during container init: mkdir /proc/self/fd/7: not a directory: unknown',
+    exitCode: 127,
+  })
+  const chdir: Op = { op: 'chdir', path: '/nope' }
+  assert.deepEqual(describe(ENOENT, 'chdir', chdir, 'exec'), {
+    message: 'chdir to cwd ("/nope") set in config.json failed: no such file or directory: unknown',
+    exitCode: 127,
+  })
+  assert.match(describe(EXDEV, 'outside the root', chdir).message, /outside of container mount/)
+})
