@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -20,6 +21,7 @@ int run_for_caller(struct shim *s) {
   int error = seal_binary(argv);
   if (error)
     return complain("seal the binary", error);
+  prctl(PR_SET_NAME, "ctr-shim"); /* after fexecve it would be a number */
   fcntl(CALLER_FD, F_SETFD, FD_CLOEXEC);
   ignore_signals();
   serve(s, CALLER_FD);
