@@ -32,6 +32,8 @@ export async function startDaemon(
   services.notify('STATUS=Restoring containers')
   // The engine's is changed by a reload, and is its own.
   const engine = cleanup.use(await openEngine({ ...config.engine }, log))
+  // Before anybody can ask for it: `ctrd &` and `ctr run busybox` in one line work the first time, too.
+  await loadDefaultImage(engine, log)
   const context: { -readonly [K in keyof Context]: Context[K] } = {
     engine,
     config,
@@ -49,8 +51,6 @@ export async function startDaemon(
   const { hosts, tls, socketGroup } = config
   const request = { hosts, tls, socketGroup, inherited: services.sockets }
   const listeners = cleanup.use(await listen(api, request, log))
-  const loading = loadDefaultImage(engine, log)
-  cleanup.defer(() => loading)
 
   const stack = cleanup.move()
   return {

@@ -183,15 +183,11 @@ class DaemonProcess implements TestDaemon {
     })
   }
 
-  /** dockerd has no image of its own to begin with; ctrd makes one while it already answers. */
+  /** dockerd has no image of its own to begin with; ctrd has one when it answers for the first time. */
   async hasDefaultImage(): Promise<void> {
     if (this.#isReference) await this.ok(['load'], { input: busyboxArchive('busybox:latest') })
-    await waitFor('the default image', async () => {
-      const { status } = await this.request('GET', '/images/busybox:latest/json')
-      return status === 200
-    }).catch((error: unknown) => {
-      throw new Error(`${String(error)}\n${this.log.slice(-3000)}`)
-    })
+    const { status } = await this.request('GET', '/images/busybox:latest/json')
+    if (status !== 200) throw new Error(`no default image\n${this.log.slice(-3000)}`)
   }
 
   #arguments(): string[] {
