@@ -26,6 +26,9 @@ export const hostExtensions = {
   Rootfs: Type.String(),
   /** Files of the container's cgroup (v2) and what is written to them. */
   CgroupConf: StringMap(),
+  /** With UsernsMode `map`: `inside:outside[:count]`; without a GidMap it is as the UidMap. */
+  UidMap: Strings(),
+  GidMap: Strings(),
   Secrets: Type.Array(SecretMount),
 } as const
 

@@ -39,6 +39,8 @@ export interface EngineConfig {
   }
   /** A file with a seccomp profile instead of the built-in one; or `unconfined`. */
   readonly seccompProfile: string
+  /** User namespaces for all containers: `default`, `user[:group]`, `uid[:gid]`; empty: none. */
+  readonly usernsRemap: string
 }
 
 const MiB = 1024 * 1024
@@ -62,4 +64,5 @@ export const DEFAULT_ENGINE_CONFIG: EngineConfig = {
   eventDays: 30,
   registries: { insecure: [], mirrors: [], maxDownloads: 3, maxAttempts: 5 },
   seccompProfile: '',
+  usernsRemap: '',
 }

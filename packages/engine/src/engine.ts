@@ -15,6 +15,7 @@ import type { HealthMonitor } from './health/monitor.ts'
 import type { Logger } from './logger.ts'
 import type { SerialQueues } from './queue.ts'
 import type { SecretRegistry } from './secret/registry.ts'
+import type { UserNamespaceRegistry } from './user-namespace/registry.ts'
 import type { VolumeRegistry } from './volume/registry.ts'
 
 /**
@@ -41,6 +42,7 @@ export interface Engine extends AsyncDisposable {
   readonly execs: ExecRegistry
   readonly volumes: VolumeRegistry
   readonly secrets: SecretRegistry
+  readonly userNamespaces: UserNamespaceRegistry
   readonly queues: SerialQueues
   readonly waiters: Waiters
   readonly filesystem: FilesystemAccess

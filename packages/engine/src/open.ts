@@ -15,6 +15,7 @@ import {
   HealthTable,
   openStore,
   SecretTable,
+  UserNamespaceTable,
   VolumeTable,
 } from '@ctr/store'
 import { type Clock, systemClock } from './clock.ts'
@@ -34,6 +35,7 @@ import { HealthMonitor } from './health/monitor.ts'
 import type { Logger } from './logger.ts'
 import { SerialQueues } from './queue.ts'
 import { SecretRegistry } from './secret/registry.ts'
+import { UserNamespaceRegistry } from './user-namespace/registry.ts'
 import { VolumeRegistry } from './volume/registry.ts'
 
 const SHUTDOWN_MS = 500
@@ -108,6 +110,7 @@ export async function openEngine(
     execs: new ExecRegistry(new ExecTable(store), onRollback),
     volumes: new VolumeRegistry(new VolumeTable(store), config.dataRoot, onRollback),
     secrets: new SecretRegistry(new SecretTable(store), config.dataRoot, onRollback),
+    userNamespaces: new UserNamespaceRegistry(new UserNamespaceTable(store), onRollback),
     queues: new SerialQueues(),
     waiters: new Waiters(),
     filesystem,

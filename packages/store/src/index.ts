@@ -28,4 +28,5 @@ export {
 } from './networks.ts'
 export { openStore, type Store, transaction, volatileTransaction } from './open.ts'
 export { type SecretRow, SecretTable } from './secrets.ts'
+export { type UserNamespaceRow, UserNamespaceTable } from './user-namespaces.ts'
 export { type VolumeRow, VolumeTable } from './volumes.ts'

@@ -6,6 +6,7 @@ import { migration003 } from './migrations/003-networks.ts'
 import { migration004 } from './migrations/004-names.ts'
 import { migration005 } from './migrations/005-health.ts'
 import { migration006 } from './migrations/006-secrets.ts'
+import { migration007 } from './migrations/007-user-namespaces.ts'
 
 /** In order; a migration that has landed is never edited, a change is a new file. */
 const MIGRATIONS: readonly string[] = [
@@ -15,6 +16,7 @@ const MIGRATIONS: readonly string[] = [
   migration004,
   migration005,
   migration006,
+  migration007,
 ]
 
 /** Brings `db` to the newest schema; `user_version` counts the migrations that have run. */

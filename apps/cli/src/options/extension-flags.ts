@@ -45,6 +45,12 @@ export const EXTENSION_FLAGS: readonly Flag[] = [
     help: 'Give the container a secret (NAME[,type=mount|env,target=…,uid=…,gid=…,mode=…])',
     check: parseSecret,
   },
+  {
+    name: 'uidmap',
+    kind: 'list',
+    help: 'Map user ids of a user namespace (inside:outside[:count]), with --userns map',
+  },
+  { name: 'gidmap', kind: 'list', help: 'Map group ids; as --uidmap without it' },
   { name: 'timeout', kind: 'int', help: 'Kill the container after so many seconds' },
 ]
 
@@ -62,6 +68,8 @@ export function hostExtensionsOf(flags: FlagValues): HostConfig {
     ...(flags.isSet('requires') ? { Requires: [...flags.list('requires')] } : {}),
     ...(flags.isSet('rootfs') ? { Rootfs: absolute(flags.string('rootfs')) } : {}),
     ...(flags.isSet('secret') ? { Secrets: flags.list('secret').map(parseSecret) } : {}),
+    ...(flags.isSet('uidmap') ? { UidMap: [...flags.list('uidmap')] } : {}),
+    ...(flags.isSet('gidmap') ? { GidMap: [...flags.list('gidmap')] } : {}),
     ...(timeout > 0 ? { RunTimeout: timeout } : {}),
   }
 }

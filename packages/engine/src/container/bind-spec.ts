@@ -26,7 +26,10 @@ const KINDS: readonly (readonly string[])[] = [
   ['z', 'Z'],
   ['consistent', 'cached', 'delegated'],
   PROPAGATIONS,
+  ['idmap'],
 ]
+/** Not Docker's: the owner of the source as the container sees it. */
+const OWNER = /^([ug]id)=\d{1,9}$/
 
 /** INVALID_ARGUMENT with Docker's texts. */
 export function parseBind(text: string): BindSpec {
@@ -63,9 +66,10 @@ function bind(text: string, source: string, destination: string, mode: string): 
 export function parseMountOptions(mode: string): MountOptions | undefined {
   const options = { readOnly: false, noCopy: false, propagation: '' }
   if (mode === '') return options
-  const kindsSeen = new Set<number>()
+  const kindsSeen = new Set<number | string>()
   for (const word of mode.split(',')) {
-    const kind = KINDS.findIndex((words) => words.includes(word))
+    const owner = OWNER.exec(word)?.[1]
+    const kind = owner ?? KINDS.findIndex((words) => words.includes(word))
     if (kind === -1 || kindsSeen.has(kind)) return undefined
     kindsSeen.add(kind)
     if (word === 'ro') options.readOnly = true

@@ -9,6 +9,7 @@ import type { Engine } from '../engine.ts'
 import { generateName } from '../names.ts'
 import { removeTree } from '../remove-tree.ts'
 import { validateSecrets } from '../secret/mount.ts'
+import { planUserNamespace, type UserNamespacePlan } from '../user-namespace/mode.ts'
 import { copyUp } from '../volume/copy-up.ts'
 import {
   createVolume,
@@ -47,6 +48,7 @@ export interface CreateRequest {
 export interface ContainerPlan {
   readonly container: ContainerRecord
   readonly mounts: readonly PlannedMount[]
+  readonly userNamespace: UserNamespacePlan
   readonly warnings: readonly string[]
 }
 
@@ -96,6 +98,7 @@ export async function createContainer(
       engine.events.add(volumeEvent(volume, 'create'))
     }
     engine.containers.insert({ ...container, createdAtNs: engine.clock.nowNs() })
+    engine.userNamespaces.insert(id, plan.userNamespace)
     engine.events.add(containerEvent(container, 'create'))
   })
   undo.move()
@@ -126,6 +129,7 @@ export function planContainer(engine: Engine, request: CreateRequest): Container
   )
   parseSecurityOptions(hostConfig.SecurityOpt ?? [], engine.config)
   parseLogSettings(config, hostConfig, engine.config.defaultLog)
+  const userNamespace = planUserNamespace(hostConfig, engine.config.usernsRemap, engine.host)
   const mounts = askedFor(() => {
     warnings.push(...validateExtensions(engine, hostConfig))
     assertSharedContainersExist(engine, hostConfig)
@@ -161,7 +165,7 @@ export function planContainer(engine: Engine, request: CreateRequest): Container
     bookkeeping: NEW_BOOKKEEPING,
     ...containerPaths(engine.config.dataRoot, id, hostConfig),
   }
-  return { container, mounts, warnings }
+  return { container, mounts, userNamespace, warnings }
 }
 
 /** For `--rootfs`. */

@@ -10,7 +10,7 @@ import { compileProgram, visibleHostname } from './start.ts'
  * which are allocated at start, are not in it.
  */
 export async function explainContainer(engine: Engine, request: CreateRequest): Promise<string> {
-  const { container, mounts: planned } = planContainer(engine, request)
+  const { container, mounts: planned, userNamespace } = planContainer(engine, request)
   const mounts = planned.map(({ mount }): MountPoint => {
     const name = mount.name ?? '<volume>'
     return mount.type === 'volume' ? { ...mount, source: engine.volumes.mountpoint(name) } : mount
@@ -24,6 +24,7 @@ export async function explainContainer(engine: Engine, request: CreateRequest): 
       expectAttach: 0,
       consoleSize: undefined,
       hidesSecrets: true,
+      idMaps: engine.userNamespaces.preview(userNamespace),
     },
   )
   const mode = effectiveNetworkMode(engine, container)

@@ -75,6 +75,7 @@ export async function removeContainerRecord(
   for (const name of doomed) await markPending(engine, name)
   engine.events.commit('volatile', () => {
     engine.containers.delete(id)
+    engine.userNamespaces.forget(id)
     engine.execs.forgetContainer(id)
     engine.events.add(containerEvent(container, 'destroy'))
     for (const name of doomed) {

@@ -16,6 +16,8 @@ import {
   resolveSeccomp,
   selectCapabilities,
 } from '@ctr/oci'
+import { hostId, type IdMaps } from '@ctr/shim'
+import { hasId, ownerMaps, parseMountIds } from '../user-namespace/mount-ids.ts'
 import type { ContainerRecord, MountPoint } from './container.ts'
 import type { ContainerDevices } from './devices.ts'
 import { overrideEnvironment, processEnvironment } from './environment.ts'
@@ -44,6 +46,9 @@ export interface SpecInput {
   readonly secretEnvironment: readonly string[]
   readonly noNewPrivileges: boolean
   readonly defaultUlimits: readonly { Name: string; Soft: number; Hard: number }[]
+  /** Of its user namespace; undefined: it has none. */
+  readonly idMaps: IdMaps | undefined
+  readonly sourceOwner: (path: string) => { readonly uid: number; readonly gid: number }
   readonly rows: number
   readonly columns: number
 }
@@ -64,12 +69,15 @@ export function compileSpec(input: SpecInput): RuntimeSpec {
     annotations: hostConfig.Annotations ?? {},
     linux: {
       namespaces: compileNamespaces(input),
+      ...(input.idMaps === undefined
+        ? {}
+        : { uidMappings: [...input.idMaps.uids], gidMappings: [...input.idMaps.gids] }),
       devices: [...input.devices.nodes],
       ...((hostConfig.CgroupParent ?? '') === ''
         ? {}
         : { cgroupsPath: `${absolute(hostConfig.CgroupParent ?? '')}/${container.id}` }),
       resources: compileResources(hostConfig, input),
-      sysctl: compileSysctl(hostConfig),
+      sysctl: compileSysctl(hostConfig, input.idMaps),
       seccomp: compileSeccompRules(input, security),
       maskedPaths: [...(hostConfig.MaskedPaths ?? [])],
       readonlyPaths: [...(hostConfig.ReadonlyPaths ?? [])],
@@ -150,7 +158,8 @@ function compileNamespaces(input: SpecInput): RuntimeNamespace[] {
   if (hostConfig.UTSMode === 'host') shared.add('uts')
   const isCgroupPrivate = hostConfig.CgroupnsMode === 'private'
   const network = networkNamespace(hostConfig)
-  return defaultNamespaces({ hasCgroupNamespace: isCgroupPrivate })
+  const own: RuntimeNamespace[] = input.idMaps === undefined ? [] : [{ type: 'user' }]
+  return [...defaultNamespaces({ hasCgroupNamespace: isCgroupPrivate }), ...own]
     .filter(({ type }) => !shared.has(type))
     .map(({ type }) => {
       if (type === 'network' && network !== undefined) return { type, path: network }
@@ -180,7 +189,7 @@ function compileMounts(input: SpecInput): RuntimeMount[] {
   const { hostConfig } = container
   const own = [
     ...container.mounts.map(
-      (mount) => deviceVolume(mount, input.volumeOptions) ?? runtimeMount(mount, input.host),
+      (mount) => deviceVolume(mount, input.volumeOptions) ?? runtimeMount(mount, input),
     ),
     ...Object.entries(hostConfig.Tmpfs ?? {}).map(([path, options]) => tmpfs(path, options, false)),
   ]
@@ -196,7 +205,14 @@ function compileMounts(input: SpecInput): RuntimeMount[] {
     .filter((mount) => !isHidden(mount.destination))
     .filter((mount) => mount.destination !== '/dev/shm' || hostConfig.IpcMode !== 'none')
     .map((mount) => (mount.destination === '/dev/shm' ? sharedMemory(mount, hostConfig) : mount))
+    .map((mount) => (mount.type === 'devpts' ? terminals(mount, input.idMaps) : mount))
   return [...defaults, ...own]
+}
+
+/** The group of terminals (tty, 5), where the container has it. */
+function terminals(mount: RuntimeMount, maps: IdMaps | undefined): RuntimeMount {
+  if (hasId(maps?.gids, 5)) return mount
+  return { ...mount, options: mount.options?.filter((word) => !word.startsWith('gid=')) }
 }
 
 function depth(path: string): number {
@@ -215,16 +231,37 @@ function sharedMemory(mount: RuntimeMount, hostConfig: HostConfig): RuntimeMount
 }
 
 /** The files that the engine writes at each start. */
-function runtimeFiles({ container, runtimeFiles: files }: SpecInput): RuntimeMount[] {
+function runtimeFiles({ container, runtimeFiles: files, idMaps }: SpecInput): RuntimeMount[] {
   const access = container.hostConfig.ReadonlyRootfs === true ? 'ro' : 'rw'
   return [
     { destination: '/etc/resolv.conf', source: files.resolvConfPath },
     { destination: '/etc/hostname', source: files.hostnamePath },
     { destination: '/etc/hosts', source: files.hostsPath },
-  ].map((mount) => ({ ...mount, type: 'bind', options: ['bind', 'rprivate', access] }))
+  ].map((mount) => ({
+    ...mount,
+    type: 'bind',
+    options: ['bind', 'rprivate', access, ...ownIds(idMaps)],
+  }))
 }
 
-function runtimeMount(mount: MountPoint, host: HostFacts): RuntimeMount {
+/** What the engine keeps for containers has the ids of their inside, whatever their user namespace. */
+function ownIds(idMaps: IdMaps | undefined): string[] {
+  return idMaps === undefined ? [] : ['idmap']
+}
+
+/** INVALID_ARGUMENT: an id that the container does not have. */
+function mountIds(mount: MountPoint, source: string, input: SpecInput): Partial<RuntimeMount> {
+  const { uid, gid } = parseMountIds(mount.mode)
+  if (uid === undefined && gid === undefined) return {}
+  const owner = input.sourceOwner(source)
+  const { uids, gids } = input.idMaps ?? {}
+  return ownerMaps(owner, {
+    uid: uid === undefined ? owner.uid : uids === undefined ? uid : hostId(uid, uids, 'user'),
+    gid: gid === undefined ? owner.gid : gids === undefined ? gid : hostId(gid, gids, 'group'),
+  })
+}
+
+function runtimeMount(mount: MountPoint, input: SpecInput): RuntimeMount {
   const { destination } = mount
   switch (mount.type) {
     case 'tmpfs':
@@ -235,8 +272,10 @@ function runtimeMount(mount: MountPoint, host: HostFacts): RuntimeMount {
       const source = mount.subpath === '' ? mount.source : `${mount.source}/${mount.subpath}`
       const propagation = mount.propagation === '' ? 'rprivate' : mount.propagation
       const bind = mount.isRecursive ? 'rbind' : 'bind'
-      const options = [bind, propagation, access(mount, host)]
-      return { destination, type: 'bind', source, options }
+      const isOwn = mount.type === 'volume' || parseMountIds(mount.mode).isIdMapped
+      const words = isOwn ? ownIds(input.idMaps) : []
+      const options = [bind, propagation, access(mount, input.host), ...words]
+      return { destination, type: 'bind', source, options, ...mountIds(mount, source, input) }
     }
   }
 }
@@ -329,13 +368,14 @@ function nonEmpty(text: string | undefined): string | undefined {
 }
 
 /** Ping and ports below 1024 need no privilege in an own network namespace. moby daemon/oci_linux.go WithCommonOptions */
-function compileSysctl(hostConfig: HostConfig): Record<string, string> {
+function compileSysctl(hostConfig: HostConfig, idMaps: IdMaps | undefined): Record<string, string> {
   const kind = parseNetworkMode(hostConfig).kind
   const own =
     kind === 'none' || kind === 'network'
       ? {
           'net.ipv4.ip_unprivileged_port_start': '0',
-          'net.ipv4.ping_group_range': '0 2147483647',
+          // Groups that it has: a user namespace has few.
+          ...(idMaps === undefined ? { 'net.ipv4.ping_group_range': '0 2147483647' } : {}),
         }
       : {}
   return { ...own, ...hostConfig.Sysctls }

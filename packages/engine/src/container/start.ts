@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, statSync } from 'node:fs'
 import { chmod, mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { EngineError, isErrno } from '@ctr/errdefs'
@@ -7,6 +7,7 @@ import { type EndpointPlan, portConflictError } from '@ctr/network'
 import type { NamespaceType, RuntimeSpec } from '@ctr/oci'
 import {
   compileStart,
+  type IdMaps,
   initBinaryPath,
   type Program,
   type ShimConnection,
@@ -178,10 +179,10 @@ function recordStart(
         restartDelayMs: isByUser ? 0 : container.bookkeeping.restartDelayMs,
       },
     })
-    for (const event of mountEvents(engine, container, 'mount')) engine.events.add(event)
     for (const endpoint of endpoints) {
       engine.events.add(networkEvent(engine, container, endpoint, 'connect'))
     }
+    for (const event of mountEvents(engine, container, 'mount')) engine.events.add(event)
     engine.events.add(containerEvent(container, 'start'))
   })
 }
@@ -191,6 +192,8 @@ export interface ProgramOptions {
   readonly hostname: string
   readonly expectAttach: number
   readonly consoleSize: StartOptions['consoleSize']
+  /** Of a container that is not made. */
+  readonly idMaps?: IdMaps | undefined
   /** For `explain`: variables that are secrets are not shown. */
   readonly hidesSecrets?: boolean
 }
@@ -207,12 +210,13 @@ export function compileProgram(
     rows,
     columns,
     hidesSecrets: options.hidesSecrets,
+    idMaps: options.idMaps,
   })
   const input: StartInput = {
     spec,
     containerId: container.id,
     runtimeDir: containerRuntimeDir(engine.config, container.id),
-    rootfs: rootFilesystem(engine, container),
+    rootfs: { ...rootFilesystem(engine, container), isIdMapped: hasUserNamespace(spec) },
     log: logTarget(engine, container),
     stdio: {
       stdin: config.OpenStdin === true,
@@ -247,6 +251,10 @@ function rootFilesystem(engine: Engine, container: ContainerRecord): StartInput[
   }
 }
 
+function hasUserNamespace(spec: RuntimeSpec): boolean {
+  return spec.linux?.namespaces?.some(({ type }) => type === 'user') === true
+}
+
 /** Looks everything up that the spec needs of other containers, the image and the host. */
 export function compileContainerSpec(
   engine: Engine,
@@ -256,6 +264,7 @@ export function compileContainerSpec(
     readonly rows: number
     readonly columns: number
     readonly hidesSecrets?: boolean | undefined
+    readonly idMaps?: IdMaps | undefined
   },
 ): RuntimeSpec {
   return compileSpec({
@@ -272,6 +281,8 @@ export function compileContainerSpec(
     defaultUlimits: engine.config.defaultUlimits,
     secretEnvironment:
       o.hidesSecrets === true ? [] : secretEnvironment(engine, container.hostConfig),
+    idMaps: o.idMaps ?? engine.userNamespaces.of(container.id),
+    sourceOwner: (path) => statSync(path),
     rows: o.rows,
     columns: o.columns,
   })

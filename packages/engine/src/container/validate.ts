@@ -377,8 +377,6 @@ function validateModes(hostConfig: HostConfig): void {
   if ((hostConfig.ShmSize ?? 0) < 0) throw invalid('SHM size can not be less than 0')
   const uts = hostConfig.UTSMode ?? ''
   if (!['', 'host'].includes(uts)) throw invalid(`invalid UTS mode: ${uts}`)
-  const userns = hostConfig.UsernsMode ?? ''
-  if (!['', 'host'].includes(userns)) throw invalid(`invalid user namespace mode: ${userns}`)
   const score = hostConfig.OomScoreAdj ?? 0
   if (score < -1000 || score > 1000) {
     throw invalid(`Invalid value ${score}, range for oom score adj is [-1000, 1000]`)

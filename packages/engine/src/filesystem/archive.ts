@@ -31,6 +31,7 @@ export async function readArchive(
     rootPath,
     path,
     isContentOnly: false,
+    idMaps: view.idMaps,
   }).catch((error: unknown) => {
     throw translate(error, reference, path)
   })
@@ -67,6 +68,7 @@ export async function extractArchive(
     path,
     isReadOnlyRoot: container.hostConfig.ReadonlyRootfs === true,
     noOverwriteDirNonDir: options.noOverwriteDirNonDir,
+    idMaps: view.idMaps,
     ...(owner === undefined ? {} : { owner }),
   })
   for await (const chunk of archive as AsyncIterable<Buffer>) {

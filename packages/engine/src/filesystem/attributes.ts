@@ -2,6 +2,8 @@ import type { BigIntStats } from 'node:fs'
 import { isErrno } from '@ctr/errdefs'
 import type { NewEntry } from '@ctr/images'
 import { lgetxattr, llistxattr } from '@ctr/linux'
+import type { IdMaps } from '@ctr/shim'
+import { insideId } from '../user-namespace/ids.ts'
 
 /** Labels and measurements of this host, and what overlay keeps for itself, mean nothing elsewhere. */
 const LOCAL_XATTR = /^(?:trusted\.overlay\.|security\.(?:selinux|ima|evm)$)/
@@ -11,14 +13,19 @@ export function isLocalXattr(name: string): boolean {
 }
 
 /** Owner, mode and time of a member of an archive. */
-export function toEntry(path: string, type: NewEntry['type'], stats: BigIntStats): NewEntry {
+export function toEntry(
+  path: string,
+  type: NewEntry['type'],
+  stats: BigIntStats,
+  idMaps?: IdMaps,
+): NewEntry {
   const nanoseconds = ((stats.mtimeNs % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n
   return {
     path,
     type,
     mode: Number(stats.mode & 0o7777n),
-    uid: Number(stats.uid),
-    gid: Number(stats.gid),
+    uid: insideId(Number(stats.uid), idMaps?.uids),
+    gid: insideId(Number(stats.gid), idMaps?.gids),
     mtimeSeconds: Number((stats.mtimeNs - nanoseconds) / 1_000_000_000n),
     mtimeNanoseconds: Number(nanoseconds),
   }

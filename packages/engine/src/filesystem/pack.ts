@@ -12,6 +12,7 @@ import type { PathStat } from '@ctr/api'
 import { EngineError, isErrno } from '@ctr/errdefs'
 import { fromText } from '@ctr/images'
 import { deviceNumbers } from '@ctr/linux'
+import type { IdMaps } from '@ctr/shim'
 import { toEntry, xattrsOf } from './attributes.ts'
 import { below, type OpenedPath, openPath } from './path.ts'
 import { TarOutput } from './tar-output.ts'
@@ -23,6 +24,8 @@ export interface PackJob {
   readonly path: string
   /** `export`: members are named relative to the path, which has no member of its own. */
   readonly isContentOnly: boolean
+  /** Of a running container: the archive has the ids of its inside. */
+  readonly idMaps?: IdMaps | undefined
 }
 
 export interface PackSink {
@@ -50,17 +53,19 @@ export function packPath(job: PackJob, control: Control, sink: PackSink): void {
   using opened = openPath(job.rootPath, job.path)
   sink.stat(opened.stat)
   const output = new TarOutput(control, (chunk) => sink.chunk(chunk))
-  new Packer(output, control).top(opened, job.isContentOnly)
+  new Packer(output, control, job.idMaps).top(opened, job.isContentOnly)
   output.finish()
 }
 
 class Packer {
   readonly #output: TarOutput
   readonly #control: Control
+  readonly #idMaps: IdMaps | undefined
   /** First path of a file with several links, by device and inode. */
   readonly #links = new Map<string, string>()
 
-  constructor(output: TarOutput, control: Control) {
+  constructor(output: TarOutput, control: Control, idMaps: IdMaps | undefined) {
+    this.#idMaps = idMaps
     this.#output = output
     this.#control = control
   }
@@ -85,7 +90,7 @@ class Packer {
   #directory(fd: number, path: string, depth: number): void {
     const stats = fstatSync(fd, { bigint: true })
     const xattrs = xattrsOf(`/proc/self/fd/${fd}/.`)
-    this.#output.add({ ...toEntry(`${path}/`, 'directory', stats), xattrs })
+    this.#output.add({ ...toEntry(`${path}/`, 'directory', stats, this.#idMaps), xattrs })
     this.#children(fd, `${path}/`, depth)
   }
 
@@ -127,15 +132,19 @@ class Packer {
     const xattrs = xattrsOf(nodePath)
     if (stats.isSymbolicLink()) {
       const linkTarget = readlinkSync(nodePath, { encoding: 'latin1' })
-      this.#output.add({ ...toEntry(path, 'symlink', stats), linkTarget, xattrs })
+      this.#output.add({ ...toEntry(path, 'symlink', stats, this.#idMaps), linkTarget, xattrs })
       return
     }
     if (stats.isFIFO()) {
-      this.#output.add({ ...toEntry(path, 'fifo', stats), xattrs })
+      this.#output.add({ ...toEntry(path, 'fifo', stats, this.#idMaps), xattrs })
       return
     }
     const type = stats.isBlockDevice() ? 'block' : 'character'
-    this.#output.add({ ...toEntry(path, type, stats), ...deviceNumbers(stats.rdev), xattrs })
+    this.#output.add({
+      ...toEntry(path, type, stats, this.#idMaps),
+      ...deviceNumbers(stats.rdev),
+      xattrs,
+    })
   }
 
   #file(nodePath: string | Buffer, path: string): void {
@@ -150,7 +159,7 @@ class Packer {
       const stats = fstatSync(fd, { bigint: true })
       if (!stats.isFile()) return
       if (stats.nlink > 1n && this.#addLink(path, stats)) return
-      const entry = { ...toEntry(path, 'file', stats), xattrs: xattrsOf(nodePath) }
+      const entry = { ...toEntry(path, 'file', stats, this.#idMaps), xattrs: xattrsOf(nodePath) }
       this.#addFile({ ...entry, size: Number(stats.size) }, fd)
     } finally {
       closeSync(fd)
@@ -169,7 +178,7 @@ class Packer {
     const key = `${stats.dev}:${stats.ino}`
     const first = this.#links.get(key)
     if (first !== undefined) {
-      this.#output.add({ ...toEntry(path, 'hardlink', stats), linkTarget: first })
+      this.#output.add({ ...toEntry(path, 'hardlink', stats, this.#idMaps), linkTarget: first })
       return true
     }
     if (this.#links.size < MAX_LINKS) this.#links.set(key, path)

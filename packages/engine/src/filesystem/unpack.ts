@@ -30,6 +30,8 @@ import {
   toText,
 } from '@ctr/images'
 import { fsetxattr, futimes, lsetxattr, lutimes, mknod, O_PATH, readMountInfo } from '@ctr/linux'
+import type { IdMaps } from '@ctr/shim'
+import { outsideId } from '../user-namespace/ids.ts'
 import { isLocalXattr } from './attributes.ts'
 import { below, openInside, parseContainerPath } from './path.ts'
 import { removeTree } from './remove-tree.ts'
@@ -45,6 +47,8 @@ export interface UnpackJob {
   readonly noOverwriteDirNonDir: boolean
   /** Instead of the archive's. */
   readonly owner?: { readonly uid: number; readonly gid: number }
+  /** Of a running container: the archive has the ids of its inside. */
+  readonly idMaps?: IdMaps | undefined
 }
 
 /** Unpacks an archive into a directory of a container that may be changing it. What was unpacked before a failure stays. */
@@ -305,9 +309,17 @@ class Extractor implements TarHandler, Disposable {
     )
   }
 
+  #outside({ uid, gid }: { readonly uid: number; readonly gid: number }): {
+    uid: number
+    gid: number
+  } {
+    const { idMaps } = this.#job
+    return { uid: outsideId(uid, idMaps?.uids), gid: outsideId(gid, idMaps?.gids) }
+  }
+
   /** Owner before mode: chown(2) clears the set-id bits. */
   #setAttributes(fd: number, entry: TarEntry, directory?: string): void {
-    const { uid, gid } = this.#job.owner ?? entry
+    const { uid, gid } = this.#outside(this.#job.owner ?? entry)
     fchownSync(fd, uid, gid)
     fchmodSync(fd, entry.mode)
     for (const [name, value] of entry.xattrs ?? []) {
@@ -323,7 +335,7 @@ class Extractor implements TarHandler, Disposable {
     const nodePath = below(parent, name)
     const fd = openSync(nodePath, O_PATH | constants.O_NOFOLLOW)
     try {
-      const { uid, gid } = this.#job.owner ?? entry
+      const { uid, gid } = this.#outside(this.#job.owner ?? entry)
       const self = `/proc/self/fd/${fd}`
       chownSync(self, uid, gid)
       // A symlink has no mode.
@@ -359,7 +371,7 @@ class Extractor implements TarHandler, Disposable {
       const node = below(parent, path.slice(path.lastIndexOf('/') + 1))
       mkdirSync(node, IMPLIED_MODE)
       const fd = openSync(node, OPEN_DIRECTORY)
-      const { uid, gid } = this.#job.owner ?? { uid: 0, gid: 0 }
+      const { uid, gid } = this.#outside(this.#job.owner ?? { uid: 0, gid: 0 })
       fchownSync(fd, uid, gid)
       return fd
     } catch (error) {

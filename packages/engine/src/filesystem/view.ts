@@ -2,7 +2,14 @@ import assert from 'node:assert/strict'
 import { statSync } from 'node:fs'
 import { EngineError, isErrno } from '@ctr/errdefs'
 import { isProcess, type MountFact, readMountInfo } from '@ctr/linux'
-import { BIND_RECURSIVE, type Op, type Program, ShimError, type ShimTask } from '@ctr/shim'
+import {
+  BIND_RECURSIVE,
+  type IdMaps,
+  type Op,
+  type Program,
+  ShimError,
+  type ShimTask,
+} from '@ctr/shim'
 import type { ContainerRecord } from '../container/container.ts'
 import { noSuchContainer } from '../container/registry.ts'
 import { bindRoot } from '../container/root-directory.ts'
@@ -22,6 +29,8 @@ export interface View extends AsyncDisposable {
    * time: open paths with openInRoot only.
    */
   readonly rootPath: string
+  /** Of the process that it belongs to, whose files the host sees with other ids. */
+  readonly idMaps: IdMaps | undefined
   /** Whose /proc/PID/mountinfo describes it. */
   readonly pid: number
 }
@@ -30,6 +39,7 @@ export type ViewKind = 'mounted' | 'layers'
 
 /** linux/sched.h, linux/mount.h, sys/mount.h */
 const CLONE_NEWNS = 0x00020000n
+const CLONE_NEWUSER = 0x10000000n
 const MS_PRIVATE = 1n << 18n
 const MS_REC = 1n << 14n
 const MNT_DETACH = 2
@@ -74,9 +84,12 @@ async function tryOpenView(
         : stack.use(await engine.spawner.task(mountVolumes(engine, container, base.pid))).pid
     return view(container, pid, mountpoint, stack.move())
   }
-  const program = kind === 'layers' ? bareRoot(base.pid) : enterMounts(base.pid)
+  const program =
+    kind === 'layers'
+      ? bareRoot(base.pid, engine.userNamespaces.of(id) !== undefined)
+      : enterMounts(base.pid)
   const task = stack.use(await taskOn(engine, base, program))
-  return view(container, task.pid, '', stack.move())
+  return view(container, task.pid, '', stack.move(), engine.userNamespaces.of(id))
 }
 
 function view(
@@ -84,12 +97,14 @@ function view(
   pid: number,
   mountpoint: string,
   stack: AsyncDisposableStack,
+  idMaps?: IdMaps,
 ): View {
   const rootPath = `/proc/${pid}/root${mountpoint}`
   assertNotOwnRoot(rootPath)
   return {
     container,
     pid,
+    idMaps,
     rootPath,
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   }
@@ -123,11 +138,16 @@ async function taskOn(
 }
 
 const SLOT = 0
+const USER_SLOT = 1
 
-function joinMountNamespace(pid: number): Op[] {
+/** With its user namespace: to a copy by anyone else, the mounts are one that cannot be taken apart. mount_namespaces(7) */
+function joinMountNamespace(pid: number, hasUserNamespace = false): Op[] {
+  const user = `/proc/${pid}/ns/user`
   return [
     { op: 'open', slot: SLOT, path: `/proc/${pid}/ns/mnt` },
+    ...(hasUserNamespace ? [{ op: 'open', slot: USER_SLOT, path: user } as const] : []),
     { op: 'clone', flags: 0n, cgroup: '' },
+    ...(hasUserNamespace ? [{ op: 'setns', slot: USER_SLOT, type: CLONE_NEWUSER } as const] : []),
     { op: 'setns', slot: SLOT, type: CLONE_NEWNS },
   ]
 }
@@ -138,9 +158,9 @@ function enterMounts(pid: number): Program {
 }
 
 /** A copy of the container's mounts, of which only the root stays. */
-function bareRoot(pid: number): Program {
+function bareRoot(pid: number, hasUserNamespace: boolean): Program {
   return [
-    ...joinMountNamespace(pid),
+    ...joinMountNamespace(pid, hasUserNamespace),
     { op: 'unshare', flags: CLONE_NEWNS },
     { op: 'propagation', path: '/', flags: MS_PRIVATE | MS_REC },
     ...mountsOnRoot(pid).map(
