@@ -1,0 +1,51 @@
+#!/bin/sh
+# The runtime's tests on a machine with nothing but cgroup v2.
+#
+#   npm run test:v2 [-- TEST-FILE...]
+#
+# On a host that is pure v2 they run directly. Elsewhere CTR_V2VM names a program that boots such a machine, e.g. a small
+# virtual one: `$CTR_V2VM --share DIR -- COMMAND...` runs COMMAND as root in it and exits with its status. The machine
+# sees this host's files; what it writes is thrown away, but for DIR, which both see at the same path. Without either,
+# the tests are skipped, and this says so. CTR_TEST_SLOW multiplies the time that tests wait (an emulated machine: 8).
+set -eu
+cd "$(dirname "$0")/.."
+
+is_pure_v2() {
+  [ "$(stat -f -c %T /sys/fs/cgroup 2>/dev/null)" = cgroup2fs ]
+}
+
+tests() {
+  if [ $# -gt 0 ]; then
+    printf '%s\n' "$@"
+    return
+  fi
+  printf '%s\n' packages/shim/test/plan.test.ts packages/shim/test/start.test.ts packages/linux/src/cgroup/*.test.ts \
+    packages/linux/test/*.test.ts test/cgroups.test.ts test/cgroup-v2.test.ts packages/engine/test/life-cycle.test.ts
+}
+
+run() {
+  # shellcheck disable=SC2046 # names of tests have no blanks
+  node_modules/.bin/node --test --test-concurrency=1 --test-timeout=$((60000 * ${CTR_TEST_SLOW:-1})) $(tests "$@")
+}
+
+# Inside the machine: a file system for the tests that can be an overlay's upper directory, thrown away with the machine.
+if [ "${1:-}" = --in-machine ]; then
+  shift
+  is_pure_v2 || { echo "test:v2: the machine of CTR_V2VM is not pure cgroup v2" >&2; exit 1; }
+  mount -t tmpfs tmpfs /tmp
+  ip link set lo up 2>/dev/null || true
+  run "$@"
+  exit
+fi
+
+make -s -C packages/shim/native
+if is_pure_v2; then
+  run "$@"
+elif [ -n "${CTR_V2VM:-}" ]; then
+  directory=$(mktemp -d)
+  trap 'rm -rf "$directory"' EXIT
+  # shellcheck disable=SC2086 # it may have arguments
+  $CTR_V2VM --share "$directory" -- env "CTR_TEST_SLOW=${CTR_TEST_SLOW:-8}" sh "$PWD/scripts/test-v2.sh" --in-machine "$@"
+else
+  echo "test:v2: skipped: this host mounts cgroup v1; set CTR_V2VM (see scripts/test-v2.sh)"
+fi
