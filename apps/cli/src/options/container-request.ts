@@ -154,7 +154,7 @@ function hostConfigOf(input: RequestInput, binds: string[]): HostConfig {
     Tmpfs: tmpfs(flags.list('tmpfs')),
     UTSMode: mode('uts', 'UTS', flags, /^(host)?$/),
     // Docker knows `host`; the others are Podman's.
-    UsernsMode: mode('userns', 'USER', flags, /^((host|auto|keep-id|nomap)(:.*)?)?$/),
+    UsernsMode: mode('userns', 'USER', flags, /^(host|keep-id|map|auto(:size=\d+)?)?$/),
     ShmSize: bytes(flags, 'shm-size'),
     Sysctls: keyValueMap(flags.list('sysctl')),
     Runtime: flags.string('runtime'),
