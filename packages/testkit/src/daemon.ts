@@ -25,6 +25,10 @@ import { Session } from './session.ts'
 import { waitFor } from './wait-for.ts'
 
 export interface DaemonOptions {
+  /** A real dockerd to compare with, and Docker's CLI. Default: ctrd. */
+  readonly engine?: 'ctrd' | 'dockerd'
+  /** Run in a network namespace of its own: addresses, ports and firewall of the host do not matter. */
+  readonly isIsolated?: boolean
   /** Further arguments of ctrd. */
   readonly args?: readonly string[]
   /** Further environment of ctrd. */
@@ -106,11 +110,12 @@ class DaemonProcess implements TestDaemon {
   readonly subnetPrefix: string
   readonly #options: DaemonOptions
   readonly #mark: string
-  readonly #isReference = process.env['CTR_TEST_ENGINE'] === 'dockerd'
+  readonly #isReference: boolean
   #child: ChildProcess | undefined
 
   constructor(options: DaemonOptions) {
     this.#options = options
+    this.#isReference = (options.engine ?? process.env['CTR_TEST_ENGINE']) === 'dockerd'
     // Short, because a socket's path has at most 107 bytes and a bridge's name 15. unix(7), if.h IFNAMSIZ
     this.root = mkdtempSync('/tmp/ctr-t-')
     const tag = randomBytes(4).toString('hex')
@@ -149,13 +154,20 @@ class DaemonProcess implements TestDaemon {
   }
 
   async start(): Promise<void> {
-    const { umask, env = {} } = this.#options
+    const { umask, env = {}, isIsolated = false } = this.#options
     const argv = this.#isReference
       ? ['dockerd', '--storage-driver', 'overlay2', ...this.#arguments()]
       : [process.execPath, join(repository, 'apps/daemon/src/main.ts'), ...this.#arguments()]
-    const command =
-      umask === undefined ? argv : ['sh', '-c', `umask ${umask}; exec "$@"`, 'sh', ...argv]
-    const [file = '', ...args] = command
+    const script = [
+      ...(umask === undefined ? [] : [`umask ${umask}`]),
+      ...(isIsolated ? ['ip link set lo up'] : []),
+      'exec "$@"',
+    ].join('; ')
+    const [file = '', ...args] = [
+      ...(isIsolated ? ['unshare', '--net'] : []),
+      ...['sh', '-c', script, 'sh'],
+      ...argv,
+    ]
     const output = openSync(join(this.root, 'ctrd.log'), 'a')
     const child = spawn(file, args, {
       cwd: '/',
@@ -191,10 +203,8 @@ class DaemonProcess implements TestDaemon {
   }
 
   #arguments(): string[] {
-    const network =
-      this.#options.bridge === false || this.#isReference
-        ? ['--bridge', 'none']
-        : ['--bridge', this.bridge, '--bip', `${this.subnetPrefix}.1/24`]
+    const { bridge = true, isIsolated = false } = this.#options
+    const network = this.#networkArguments(bridge, isIsolated)
     return [
       '-H',
       `unix://${this.socketPath}`,
@@ -209,6 +219,13 @@ class DaemonProcess implements TestDaemon {
       ...network,
       ...(this.#options.args ?? []),
     ]
+  }
+
+  /** dockerd may touch the network only where nobody else lives; its default bridge cannot be made by `--bridge NAME`. */
+  #networkArguments(hasBridge: boolean, isIsolated: boolean): string[] {
+    if (!hasBridge || (this.#isReference && !isIsolated)) return ['--bridge', 'none']
+    const address = ['--bip', `${this.subnetPrefix}.1/24`]
+    return this.#isReference ? address : ['--bridge', this.bridge, ...address]
   }
 
   async ctr(args: readonly string[], options: RunOptions = {}): Promise<RunResult> {

@@ -1,0 +1,218 @@
+import type { JsonDifference } from './json-difference.ts'
+
+/**
+ * Where ctr does not answer as Docker does, and why: `between` ctrd and dockerd 20.10 under the same docker CLI, or between the
+ * two CLIs on the same ctrd.
+ */
+interface Known {
+  readonly between: 'daemons' | 'clients'
+  readonly reason: string
+}
+
+/** Whole lines of commands.txt. A difference that has gone must be taken out: its test fails. */
+export interface KnownDifference extends Known {
+  readonly commands: readonly string[]
+}
+
+/** Fields of JSON answers, of commands and of the API. */
+interface KnownField extends Known {
+  readonly path: RegExp
+}
+
+const NEWER = 'the text is that of Docker 28, dockerd here is 20.10'
+
+const DIFFERENCES: readonly KnownDifference[] = [
+  {
+    between: 'daemons',
+    reason: NEWER,
+    commands: [
+      'docker ps --filter bad=x',
+      'docker save nope',
+      'docker image inspect nope',
+      'docker inspect --type image ref1',
+      'docker kill nope',
+      'docker kill -s KILL ref1',
+      'docker kill -s FOO ref1',
+      'docker run --network none --rm busybox /nosuch',
+      'docker run --network none --rm busybox nosuch',
+      'docker run --network none --rm busybox /etc',
+      'docker run --rm --network none busybox -x',
+      'docker run --restart foo busybox',
+      'docker run --ipc foo --network none busybox',
+      'docker run --cpus -1 busybox',
+      'docker exec ref1 /etc',
+      'docker network create --subnet nope net2',
+      'docker network create -o com.docker.network.bridge.enable_icc=maybe net2',
+      'docker network rm net1',
+      'docker run --rm --network none --log-driver nope busybox true',
+      'docker images --filter nope=1',
+      'docker exec -i ref1 cat </dev/null',
+    ],
+  },
+  {
+    between: 'daemons',
+    reason: 'Docker 28 gives 127 for a program that is not there, 20.10 gives 126',
+    commands: ['docker exec ref1 nosuch'],
+  },
+  {
+    between: 'daemons',
+    reason: 'another version',
+    commands: ["docker version --format '{{.Server.Version}}'"],
+  },
+  {
+    between: 'daemons',
+    reason:
+      'not an archive is an error of the request; dockerd says it in the middle of a good answer',
+    commands: ['docker load -i notes.txt'],
+  },
+  {
+    between: 'daemons',
+    reason:
+      'the mode in the tar header: Go puts the type of file into it, POSIX the permissions only',
+    commands: ['docker cp ref1:/etc/passwd -'],
+  },
+  {
+    between: 'daemons',
+    reason:
+      'dockerd accepts any name for a container that does not run, and fails at its next start',
+    commands: ['docker network connect nope ref1'],
+  },
+  {
+    between: 'daemons',
+    reason:
+      'a container that does not run is connected to nothing; dockerd forgets its network mode',
+    commands: ['docker network disconnect none ref1'],
+  },
+  {
+    between: 'daemons',
+    reason:
+      'nothing to push, nothing to load: an error of the request; dockerd says it in the middle of a good answer',
+    commands: ['docker push nope:1', 'docker load <notes.txt', 'docker load -q </dev/null'],
+  },
+  {
+    between: 'daemons',
+    reason: 'no process of its own unpacks an archive, so none is named in the message',
+    commands: ['docker import notes.txt', 'printf x | docker import - x:y'],
+  },
+  {
+    between: 'daemons',
+    reason: 'the pools of addresses begin at the same place; this dockerd left two out',
+    commands: [
+      "docker network inspect -f '{{json .IPAM.Config}} {{.Internal}} {{json .Labels}} {{json .Options}}' net1 inside",
+    ],
+  },
+  {
+    between: 'daemons',
+    reason: 'an internal network has no way out, as in Docker 28: no default route',
+    commands: ["docker run --rm --network inside busybox sh -c 'ip route | grep -c default'"],
+  },
+  {
+    between: 'daemons',
+    reason: 'Docker 28 writes nameserver first',
+    commands: [
+      'docker run --rm --dns 10.9.8.7 --dns-search example.org --dns-option ndots:3 busybox cat /etc/resolv.conf',
+    ],
+  },
+  {
+    between: 'daemons',
+    reason: 'all capabilities that the machine has; runc fails where one is missing',
+    commands: ['docker run --rm --network none --privileged busybox grep CapEff /proc/self/status'],
+  },
+  {
+    between: 'daemons',
+    reason: 'no /etc/mtab is made in containers',
+    commands: ['docker run --rm --network none -v made:/etc busybox ls /etc'],
+  },
+  {
+    between: 'daemons',
+    reason: 'options of a log are checked when the container is created, not when it is started',
+    commands: ['docker run --rm --network none --log-opt max-size=nope busybox true'],
+  },
+  {
+    between: 'daemons',
+    reason: 'the newest version of the API',
+    commands: [
+      "docker version --format '{{.Server.Os}} {{.Server.Arch}} {{.Server.APIVersion}} {{.Client.APIVersion}}'",
+    ],
+  },
+  {
+    between: 'clients',
+    reason: 'docker refuses what the older API cannot say; ctr says it in the older way, too',
+    commands: [
+      'docker run --rm --mac-address 92:d0:c6:0a:29:33 busybox cat /sys/class/net/eth0/address',
+    ],
+  },
+  {
+    between: 'clients',
+    reason:
+      'docker takes "no such file or directory" in its own error for that of the command, and exits with 127',
+    commands: ['docker run --cidfile /nope/x busybox'],
+  },
+  {
+    between: 'clients',
+    reason: 'docker prints the addresses of Go pointers',
+    commands: [
+      "docker inspect -f '{{.Config.Labels}} {{.HostConfig.Binds}} {{.Config.Cmd}} {{.NetworkSettings.Networks}}' nope ref1",
+    ],
+  },
+  {
+    between: 'clients',
+    reason: 'ctr wait has options (--condition)',
+    commands: ['docker wait'],
+  },
+  {
+    between: 'clients',
+    reason: 'docker adds "exit status 1" when it has printed the errors already',
+    commands: ['docker network rm n1 nope', 'docker network rm net1', 'docker network rm bridge'],
+  },
+  {
+    between: 'clients',
+    reason: 'docker doubles the slash',
+    commands: ['docker cp /nosuch ref1:/'],
+  },
+  {
+    between: 'clients',
+    reason: 'docker forgets the word COMMAND for this one group',
+    commands: ['docker image nope'],
+  },
+  {
+    between: 'clients',
+    reason: 'names of Go types in a message',
+    commands: ["docker version --format '{{.Nope}}'"],
+  },
+]
+
+const FIELDS: readonly KnownField[] = [
+  { between: 'daemons', path: /HostConfig\.Runtime$/, reason: 'the runtime of ctrd is its own' },
+  {
+    between: 'daemons',
+    path: /(MaskedPaths|ReadonlyPaths)/,
+    reason: 'the longer list of Docker 28 (CVE fixes)',
+  },
+  { between: 'daemons', path: /GraphDriver\.Data\./, reason: 'another layout of the data root' },
+  { between: 'daemons', path: /SandboxKey$/, reason: 'namespaces are not kept by a mount' },
+  {
+    between: 'daemons',
+    path: /Metadata\.LastTagTime$/,
+    reason: 'Docker 28 sets it when an image is loaded, 20.10 does not',
+  },
+]
+
+export function knownDifference(
+  command: string,
+  between: Known['between'],
+): KnownDifference | undefined {
+  return DIFFERENCES.find((known) => known.between === between && known.commands.includes(command))
+}
+
+/** Those that the table does not know, for a message. */
+export function unknownFields(
+  differences: readonly JsonDifference[],
+  between: Known['between'],
+): string[] {
+  return differences
+    .filter(
+      ({ path }) => !FIELDS.some((known) => known.between === between && known.path.test(path)),
+    )
+    .map(({ path, expected, actual }) => `${path}: ${expected} → ${actual}`)
+}

@@ -1,0 +1,79 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import type { DaemonOptions, RunResult, TestDaemon } from '@ctr/testkit'
+import { busyboxArchive, run, startDaemon } from '@ctr/testkit'
+import { type LaneTexts, normalise } from './normalise.ts'
+
+/** API of dockerd 20.10: all lanes speak it, so that a difference is not one of versions. */
+const API_VERSION = '1.41'
+
+/** One engine and one client, with the same containers, volumes and files as every other lane. */
+export class Lane implements AsyncDisposable {
+  readonly daemon: TestDaemon
+  readonly workDirectory: string
+  readonly #client: readonly string[]
+
+  private constructor(daemon: TestDaemon, client: 'docker' | 'ctr') {
+    this.daemon = daemon
+    this.workDirectory = `${daemon.root}/work`
+    this.#client = client === 'docker' ? ['command', 'docker'] : daemon.cli
+  }
+
+  static async start(engine: DaemonOptions['engine'], client: 'docker' | 'ctr'): Promise<Lane> {
+    const daemon = await startDaemon({ engine: engine ?? 'ctrd', isIsolated: true })
+    const lane = new Lane(daemon, client)
+    try {
+      await lane.#prepare()
+    } catch (error) {
+      await Promise.resolve(daemon[Symbol.asyncDispose]()).catch(() => undefined)
+      throw error
+    }
+    return lane
+  }
+
+  get texts(): LaneTexts {
+    const { root, subnetPrefix } = this.daemon
+    return { root, workDirectory: this.workDirectory, subnetPrefix }
+  }
+
+  /** A line of shell in which `docker` is this lane's client. */
+  async shell(line: string, timeoutMs = 60_000): Promise<RunResult> {
+    const client = this.#client.join(' ')
+    return await run(['sh', '-c', `docker() { ${client} "$@"; }; ${line}`], {
+      cwd: this.workDirectory,
+      env: { ...this.daemon.clientEnvironment, DOCKER_API_VERSION: API_VERSION },
+      timeoutMs,
+    })
+  }
+
+  async answer(line: string): Promise<Answer> {
+    const { code, stdout, stderr } = await this.shell(line)
+    return { code, stdout: normalise(stdout, this.texts), stderr: normalise(stderr, this.texts) }
+  }
+
+  async #prepare(): Promise<void> {
+    const archive = busyboxArchive('busybox:latest')
+    mkdirSync(`${this.workDirectory}/bb/etc`, { recursive: true })
+    writeFileSync(`${this.workDirectory}/bb.tar`, archive)
+    writeFileSync(`${this.workDirectory}/bb/etc/hosts`, '127.0.0.1 localhost\n')
+    writeFileSync(`${this.workDirectory}/notes.txt`, 'not an archive\n')
+    writeFileSync(`${this.workDirectory}/variables`, '# comment\nA=1\n\nHOME\n B=2\n')
+    for (const line of [
+      // The image that a ctrd makes for itself goes, so that all have the same one.
+      'docker rmi busybox; docker load -q -i bb.tar',
+      'docker run -d --name ref1 --network none -l a=b -v vol1:/data busybox sleep 1000',
+    ]) {
+      const { code, stderr } = await this.shell(line)
+      if (code !== 0) throw new Error(`${line}: ${code} ${stderr}`)
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.daemon[Symbol.asyncDispose]()
+  }
+}
+
+export interface Answer {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
