@@ -95,7 +95,7 @@ async function help(args: readonly string[]): Promise<number> {
   if (args.length === 0) return printRootHelp()
   const { entry, path, rest } = resolve(args)
   if (entry === undefined || rest.length > 0) {
-    printError(`unknown help topic: ${args.join(' ')}`)
+    printError(`unknown help topic: ${rest.join(' ')}`)
     return 1
   }
   if (entry.kind === 'command') return printCommandHelp(path, (await entry.load()).command)

@@ -2,8 +2,7 @@ import { lstatSync, statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { isatty } from 'node:tty'
 import type { PathStat } from '@ctr/api'
-import { type Client, getArchive, putArchive, statArchive } from '@ctr/client'
-import { isEngineError } from '@ctr/errdefs'
+import { type Client, getArchive, putArchive, ResponseError, statArchive } from '@ctr/client'
 import { packPath, unpackInto } from '../archive/tar.ts'
 import { type Command, ExitError } from '../command.ts'
 import { formatSize } from '../format/size.ts'
@@ -197,7 +196,8 @@ async function containerPlace(
     const target = await statArchive(client, container, link)
     return { kind: hasMode(target, MODE_DIRECTORY) ? 'directory' : 'file', path: link }
   } catch (error) {
-    if (!isEngineError(error, 'NOT_FOUND') || /no such container/i.test(error.message)) throw error
+    if (!(error instanceof ResponseError) || /no such container/i.test(error.message)) throw error
+    // Whatever else is wrong with it, the daemon says when it is written to.
     return { kind: 'missing', path }
   }
 }

@@ -4,6 +4,7 @@ import { readCredentials } from '../config/credentials.ts'
 import { storeCredentials } from '../config/store-credentials.ts'
 import { printError, printLine } from '../output/write.ts'
 import { promptLine, promptPassword } from '../terminal/prompt.ts'
+import { stdinIsTerminal } from '../terminal/raw-mode.ts'
 import { readStdin } from '../terminal/stdin.ts'
 
 const HUB = 'https://index.docker.io/v1/'
@@ -47,6 +48,9 @@ export const command: Command = {
       const saved = await readCredentials(config.values, server)
       username = saved?.username ?? ''
       password = saved?.password ?? ''
+    }
+    if ((username === '' || password === '') && !stdinIsTerminal()) {
+      throw new ExitError(1, 'Error: Cannot perform an interactive login from a non TTY device')
     }
     if (username === '') username = await promptLine('Username: ')
     if (password === '') password = await promptPassword('Password: ')

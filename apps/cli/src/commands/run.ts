@@ -91,8 +91,9 @@ async function startDetached(
   { id }: CreatedContainer,
   isWaiting: boolean,
 ): Promise<number> {
-  await startContainer(context.client, id)
+  // Before the start, as docker: a container that cannot start is still there, under this id.
   printLine(id)
+  await startContainer(context.client, id)
   if (isWaiting) await untilHealthy(context, id)
   return 0
 }

@@ -25,7 +25,7 @@ export const command: Command = {
     }
     const client = {
       Version: CLI_VERSION,
-      ApiVersion: server?.ApiVersion ?? '',
+      ApiVersion: (context.environment['DOCKER_API_VERSION'] || server?.ApiVersion) ?? '',
       Os: platform(),
       Arch: goArchitecture(),
     }

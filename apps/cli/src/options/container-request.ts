@@ -72,7 +72,7 @@ export function containerRequest(input: RequestInput): ContainerRequest {
     body: {
       ...config,
       ...(macAddress === '' ? {} : { MacAddress: macAddress }),
-      HostConfig: { ...hostConfig, NetworkMode: mode, Links: links },
+      HostConfig: withoutEmptyLists({ ...hostConfig, NetworkMode: mode, Links: links }),
       NetworkingConfig: { EndpointsConfig: endpoints },
     },
   }
@@ -164,6 +164,25 @@ function hostConfigOf(input: RequestInput, binds: string[]): HostConfig {
   }
 }
 
+/** Lists that Docker's CLI sends as null when there is nothing in them; inspect shows them so. */
+const NULL_WHEN_EMPTY = [
+  'CapAdd',
+  'CapDrop',
+  'DeviceCgroupRules',
+  'DeviceRequests',
+  'ExtraHosts',
+  'GroupAdd',
+  'Links',
+  'SecurityOpt',
+  'VolumesFrom',
+] as const
+
+function withoutEmptyLists(config: HostConfig): HostConfig {
+  const kept = { ...config }
+  for (const name of NULL_WHEN_EMPTY) if (config[name]?.length === 0) delete kept[name]
+  return kept
+}
+
 function resources(flags: FlagValues): HostConfig {
   const swappiness = flags.int('memory-swappiness') ?? -1
   if (swappiness !== -1 && (swappiness < 0 || swappiness > 100)) {
@@ -217,7 +236,7 @@ function parseVolumes(specs: readonly string[]): {
 } {
   const anonymous: Record<string, Record<string, never>> = {}
   const binds: string[] = []
-  for (const spec of specs) {
+  for (const spec of new Set(specs)) {
     const volume = parseVolume(spec)
     if (volume.kind === 'bind') binds.push(volume.bind)
     else anonymous[volume.target] = {}

@@ -85,6 +85,9 @@ export function networkEndpoints(
         'conflicting options: cannot attach both user-defined and non-user-defined network-modes',
       )
     }
+    if ((endpoint.Aliases?.length ?? 0) > 0 && !isUserDefined(target)) {
+      throw new Error('network-scoped aliases are only supported for user-defined networks')
+    }
     if (target in endpoints) throw new Error(`network "${target}" is specified multiple times`)
     if (others.length > 0 || Object.keys(endpoint).length > 0) endpoints[target] = endpoint
   }
