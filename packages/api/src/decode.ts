@@ -74,14 +74,16 @@ function decodeFields(
   return result
 }
 
-/** fromEntries defines own properties, so that a key `__proto__` stays a key. */
+/** Names in order, as Go writes maps. fromEntries defines own properties, so that a key `__proto__` stays a key. */
 function decodeMap(node: JsonSchema, value: object, path: string): unknown {
   const valueNode = node.additionalProperties ?? {}
   return Object.fromEntries(
-    Object.entries(value).map(([key, item]: [string, unknown]) => [
-      key,
-      decodeNode(valueNode, item ?? zeroValue(valueNode), `${path}[${JSON.stringify(key)}]`),
-    ]),
+    Object.entries(value)
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, item]: [string, unknown]) => [
+        key,
+        decodeNode(valueNode, item ?? zeroValue(valueNode), `${path}[${JSON.stringify(key)}]`),
+      ]),
   )
 }
 

@@ -5,7 +5,6 @@ import { EngineError } from '@ctr/errdefs'
 import type { Engine } from '../engine.ts'
 import { inodeOf, LogFile } from './log-files.ts'
 import { formatRecords, formatTime, type RecordFormat, recordTime } from './log-records.ts'
-import { logDriver } from './registry.ts'
 import { isAlive } from './state.ts'
 
 export interface LogOptions {
@@ -34,10 +33,7 @@ export async function containerLogs(
     throw new EngineError('INVALID_ARGUMENT', 'Bad parameters: you must choose at least one stream')
   }
   if (container.logPath === '') {
-    throw new EngineError(
-      'NOT_IMPLEMENTED',
-      `configured logging driver does not support reading: ${logDriver(container.hostConfig)}`,
-    )
+    throw new EngineError('NOT_IMPLEMENTED', 'configured logging driver does not support reading')
   }
   const hasTty = container.config.Tty === true
   const format: RecordFormat = {

@@ -72,6 +72,9 @@ function volumesFrom(
     }))
 }
 
+/** Docker shows this for every volume of the local driver that was asked for by name. moby volume.setBindModeIfNull */
+const VOLUME_MODE = 'z'
+
 const BASE: Omit<MountPoint, 'type' | 'destination'> = {
   source: '',
   mode: '',
@@ -100,6 +103,7 @@ function fromBind(text: string, hostConfig: HostConfig): PlannedMount {
     mount: {
       ...base,
       type: 'volume',
+      mode: mode === '' ? VOLUME_MODE : mode,
       propagation: options.propagation,
       copyUp: !options.noCopy,
       isAnonymous: spec.source === '',
@@ -194,7 +198,7 @@ function fromVolumeMount(mount: Mount, hostConfig: HostConfig): PlannedMount {
       ...BASE,
       type: 'volume',
       destination,
-      mode: 'z', // Docker's for --mount
+      mode: VOLUME_MODE,
       readOnly: mount.ReadOnly ?? false,
       copyUp: !(options.NoCopy ?? false) && subpath === '',
       subpath,

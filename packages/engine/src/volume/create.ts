@@ -46,17 +46,17 @@ export function newVolume(
 ): Volume {
   const isAnonymous = (request.name ?? '') === ''
   const name = isAnonymous ? randomBytes(32).toString('hex') : (request.name ?? '')
-  if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(name) || Buffer.byteLength(name) > 255) {
-    throw new EngineError(
-      'INVALID_ARGUMENT',
-      `"${name}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`,
-    )
-  }
   const driver = request.driver ?? ''
   if (driver !== '' && driver !== 'local') {
     throw new EngineError(
       'NOT_FOUND',
-      `error looking up volume plugin ${driver}: plugin "${driver}" not found`,
+      `create ${name}: error looking up volume plugin ${driver}: plugin "${driver}" not found`,
+    )
+  }
+  if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(name) || Buffer.byteLength(name) > 255) {
+    throw new EngineError(
+      'INVALID_ARGUMENT',
+      `create ${name}: "${name}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`,
     )
   }
   const options = request.options ?? {}

@@ -19,7 +19,7 @@ export function renderConfig(
     StdinOnce: given.StdinOnce ?? false,
     Env: given.Env ?? null,
     Cmd: given.Cmd ?? null,
-    ...present('Healthcheck', given.Healthcheck),
+    ...present('Healthcheck', withoutZeros(given.Healthcheck)),
     ...present('ArgsEscaped', given.ArgsEscaped === true ? true : undefined),
     Image: given.Image ?? '',
     Volumes: Object.keys(given.Volumes ?? {}).length > 0 ? given.Volumes : null,
@@ -36,6 +36,14 @@ export function renderConfig(
     ...present('Shell', given.Shell),
   }
   return shown as ContainerConfig
+}
+
+/** Go's omitempty of each field. */
+function withoutZeros(health: ContainerConfig['Healthcheck']): unknown {
+  if (health === undefined || health === null) return undefined
+  return Object.fromEntries(
+    Object.entries(health).filter(([, value]) => value !== 0 && value !== null),
+  )
 }
 
 function present(key: string, value: unknown): Record<string, unknown> {
