@@ -37,5 +37,5 @@ const result = await Bun.build({
     },
   ],
 })
-for (const log of result.logs) console.error(log)
+for (const log of result.logs) process.stderr.write(`${String(log)}\n`)
 process.exit(result.success ? 0 : 1)

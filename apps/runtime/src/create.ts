@@ -231,7 +231,11 @@ function warnOfCapabilities({ log }: Context, { capabilities }: RuntimeProcess):
   const names = new Set(Object.values(capabilities ?? {}).flat())
   const unknown = [...names].filter((name) => capabilityNumber(String(name)) === undefined)
   if (unknown.length === 0) return
-  log.warn(`ignoring unknown or unavailable capabilities: [${unknown.sort().join(' ')}]`)
+  log.warn(`ignoring unknown or unavailable capabilities: [${unknown.toSorted(byText).join(' ')}]`)
+}
+
+function byText(a: string, b: string): number {
+  return a < b ? -1 : 1
 }
 
 /** Who is to have the terminal's master must be clear. Answers the console socket to use. */

@@ -1,38 +1,34 @@
-import type { ShimError } from '@ctr/shim'
+import { ShimError } from '@ctr/shim'
 import { invalidArgument } from './errors.ts'
-import { LaunchError } from './launch.ts'
 
 /** A failed launch in runc's words: docker, podman and containerd look for some of them. */
 export function explainFailure(error: unknown, command: string): unknown {
-  if (!(error instanceof LaunchError)) return error
+  if (!(error instanceof ShimError)) return error
   return invalidArgument(`unable to start container process: ${reason(error, command)}`)
 }
 
-function reason({ cause, op }: LaunchError, command: string): string {
-  const text = errnoText(cause.code)
-  if (cause.code === 'ECHILD') return inInit(died(cause.detail))
-  switch (op?.op) {
-    case 'exec':
-    case 'gate':
-    case 'seccomp':
-      return isLookUp(cause) ? lookUp(cause, command) : `${inInit(cause.message)}`
-    case 'chdir':
-      return `chdir to cwd (${JSON.stringify(op.path)}) set in config.json failed: ${text}`
-    case 'bind':
-      return inInit(
-        `error mounting ${JSON.stringify(op.source)} to rootfs at ${JSON.stringify(op.target)}: ${step(cause)}${text}`,
-      )
-    case 'mount':
-      return inInit(
-        `error mounting ${JSON.stringify(op.source)} to rootfs at ${JSON.stringify(op.target)}: ${step(cause)}${text}`,
-      )
-    case 'write':
-      return inInit(
-        `error setting cgroup config for procHooks process: failed to write ${JSON.stringify(Buffer.from(op.data).toString())}: write ${op.path}: ${text}`,
-      )
-    default:
-      return inInit(`${cause.message} (${text})`)
+function reason(error: ShimError, command: string): string {
+  const { operation, code, detail } = error
+  if (code === 'ECHILD') return inInit(died(detail))
+  if (['PATH', 'stat', 'execve'].includes(detail)) return lookUp(error, command)
+  const text = errnoText(code)
+  if (operation?.op === 'chdir') {
+    return `chdir to cwd (${JSON.stringify(operation.path)}) set in config.json failed: ${text}`
   }
+  if (operation?.op === 'bind' || operation?.op === 'mount') {
+    const { source, target } = operation
+    const step = detail === '' ? '' : `${detail}: `
+    return inInit(
+      `error mounting ${JSON.stringify(source)} to rootfs at ${JSON.stringify(target)}: ${step}${text}`,
+    )
+  }
+  if (operation?.op === 'write') {
+    const value = JSON.stringify(Buffer.from(operation.data).toString())
+    return inInit(
+      `error setting cgroup config for procHooks process: failed to write ${value}: write ${operation.path}: ${text}`,
+    )
+  }
+  return inInit(`${error.message} (${text})`)
 }
 
 function inInit(text: string): string {
@@ -44,14 +40,6 @@ function died(how: string): string {
   return how.includes('out of memory')
     ? 'container init was OOM-killed (memory limit too low?)'
     : `container init ${how}`
-}
-
-function step(cause: ShimError): string {
-  return cause.detail === '' ? '' : `${cause.detail}: `
-}
-
-function isLookUp(cause: ShimError): boolean {
-  return ['PATH', 'stat', 'execve'].includes(cause.detail)
 }
 
 function lookUp(cause: ShimError, command: string): string {

@@ -3,10 +3,10 @@ import { closeSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { join } from 'node:path'
 import { type HostFacts, readHostFacts } from '@ctr/linux'
 import { CAPABILITIES, type RuntimeHook, type RuntimeHooks, type RuntimeProcess } from '@ctr/oci'
-import { compileExec } from '@ctr/shim'
+import { compileExec, ShimError } from '@ctr/shim'
 import { invalidArgument } from './errors.ts'
 import { errnoText } from './failure.ts'
-import { Launch, LaunchError } from './launch.ts'
+import { Launch } from './launch.ts'
 import type { Log } from './log.ts'
 import type { ContainerRecord } from './record.ts'
 import { type OciState, ociState } from './status.ts'
@@ -127,7 +127,7 @@ async function runContainerHook(
       stdio: { input, output },
     })
     await launch.next('started').catch((error: unknown) => {
-      const reason = error instanceof LaunchError ? errnoText(error.cause.code) : messageOf(error)
+      const reason = error instanceof ShimError ? errnoText(error.code) : messageOf(error)
       throw new Error(`fork/exec ${hook.path}: ${reason}`)
     })
     timer = deadline(hook, () => {

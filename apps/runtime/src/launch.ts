@@ -7,7 +7,6 @@ import {
   encodeStart,
   FRAMES,
   FrameReader,
-  type Op,
   type Program,
   ShimError,
   u32s,
@@ -19,19 +18,6 @@ import { findShim } from './shim-path.ts'
 export type Event =
   | { readonly kind: 'ready' | 'started'; readonly pid: number; readonly startTime: bigint }
   | { readonly kind: 'exit'; readonly status: number }
-
-/** A failed launch, with the operation that failed; everything was undone. */
-export class LaunchError extends Error {
-  override readonly name: string = 'LaunchError'
-  override readonly cause: ShimError
-  readonly op: Op | undefined
-
-  constructor(cause: ShimError, op: Op | undefined) {
-    super(cause.message)
-    this.cause = cause
-    this.op = op
-  }
-}
 
 /**
  * One run of `ctr-shim run` (PROTOCOL.md §5): the shim is our child and has our stdio. If we die before `release`,
@@ -79,7 +65,7 @@ export class Launch {
     this.#socket.write(encodeStart(program))
   }
 
-  /** Waits for the next event. Rejects LaunchError when an operation failed. */
+  /** Waits for the next event. Rejects ShimError when an operation failed. */
   async next<K extends Event['kind']>(kind: K): Promise<Event & { kind: K }> {
     for (;;) {
       const event = this.#events.shift()
@@ -153,10 +139,10 @@ export class Launch {
         this.#events.push({ kind: 'exit', status: exitStatus(payload.readUInt32LE(0)) })
         break
       case FRAMES.FAILED:
-        this.#failure ??= this.#launchError(payload)
+        this.#failure ??= this.#shimError(payload)
         break
       case FRAMES.WARNING:
-        this.#warn(this.#launchError(payload).message)
+        this.#warn(this.#shimError(payload).message)
         break
       case FRAMES.RESULT:
         this.#results++
@@ -164,11 +150,12 @@ export class Launch {
     }
   }
 
-  #launchError(payload: Buffer): LaunchError {
+  #shimError(payload: Buffer): ShimError {
     const fault = decodeFault(payload)
-    const op = this.#program[fault.index]
-    const what = op === undefined ? fault.op : describeOp(op)
-    return new LaunchError(new ShimError(fault, what), op)
+    const operation = this.#program[fault.index]
+    return operation === undefined
+      ? new ShimError(fault, fault.op)
+      : new ShimError(fault, describeOp(operation), operation)
   }
 }
 

@@ -106,14 +106,17 @@ function contract(engine: (...args: string[]) => string[], options: readonly str
 describe('podman', { timeout: 180_000, skip: !has('podman') || !has('conmon') }, () => {
   let bundle: TestBundle
   const podman = (...args: string[]): string[] => [
-    ...[
-      'podman',
-      '--root',
-      join(bundle.dir, 'podman'),
-      '--runroot',
-      join(bundle.dir, 'podman-run'),
-    ],
-    ...['--storage-driver', 'vfs', '--cgroup-manager', 'cgroupfs', '--runtime', RUNTIME],
+    'podman',
+    '--root',
+    join(bundle.dir, 'podman'),
+    '--runroot',
+    join(bundle.dir, 'podman-run'),
+    '--storage-driver',
+    'vfs',
+    '--cgroup-manager',
+    'cgroupfs',
+    '--runtime',
+    RUNTIME,
     ...args,
   ]
   before(() => {
@@ -145,7 +148,10 @@ describe('dockerd', { timeout: 180_000, skip: !has('dockerd') || !has('docker') 
   let bundle: TestBundle
   let daemon: ChildProcess
   const docker = (...args: string[]): string[] => [
-    ...['docker', '-H', `unix://${dir}/s`, ...args.slice(0, 1)],
+    'docker',
+    '-H',
+    `unix://${dir}/s`,
+    ...args.slice(0, 1),
     ...(args[0] === 'run' ? ['--runtime', 'ctr', '--network', 'none'] : []),
     ...args.slice(1),
   ]
@@ -155,9 +161,21 @@ describe('dockerd', { timeout: 180_000, skip: !has('dockerd') || !has('docker') 
     daemon = spawn(
       'dockerd',
       [
-        ...['--data-root', `${dir}/data`, '--exec-root', `${dir}/exec`, '-H', `unix://${dir}/s`],
-        ...['--pidfile', `${dir}/pid`, '--bridge=none', '--iptables=false', '--ip-forward=false'],
-        ...['--storage-driver', 'vfs', '--add-runtime', `ctr=${RUNTIME}`],
+        '--data-root',
+        `${dir}/data`,
+        '--exec-root',
+        `${dir}/exec`,
+        '-H',
+        `unix://${dir}/s`,
+        '--pidfile',
+        `${dir}/pid`,
+        '--bridge=none',
+        '--iptables=false',
+        '--ip-forward=false',
+        '--storage-driver',
+        'vfs',
+        '--add-runtime',
+        `ctr=${RUNTIME}`,
       ],
       { stdio: 'ignore' },
     )

@@ -104,7 +104,7 @@ describe('life cycle', { timeout: 120_000 }, () => {
     const id = bundle.id('race')
     await bundle.run('create', id)
     const results = await Promise.all([1, 2, 3, 4].map(() => bundle.run('start', id)))
-    assert.deepEqual(results.map(({ code }) => code).sort(), [0, 1, 1, 1])
+    assert.equal(results.filter(({ code }) => code === 0).length, 1)
     assert.equal((await bundle.state(id)).status, 'running')
     await bundle.run('delete', '--force', id)
   })
@@ -112,7 +112,7 @@ describe('life cycle', { timeout: 120_000 }, () => {
   it('lets one of several creates win', async () => {
     const id = bundle.id('many')
     const results = await Promise.all([1, 2, 3].map(() => bundle.run('create', id)))
-    assert.deepEqual(results.map(({ code }) => code).sort(), [0, 1, 1])
+    assert.equal(results.filter(({ code }) => code === 0).length, 1)
     await bundle.run('delete', '--force', id)
   })
 

@@ -91,7 +91,11 @@ describe('processes', { timeout: 120_000 }, () => {
     it('runs in the namespaces and the cgroup, passes stdio and status', async () => {
       const result = await bundle.runWith(
         { input: 'x' },
-        ...['exec', id(), 'sh', '-c', 'cat; hostname; cat /proc/self/cgroup; exit 9'],
+        'exec',
+        id(),
+        'sh',
+        '-c',
+        'cat; hostname; cat /proc/self/cgroup; exit 9',
       )
       assert.equal(result.code, 9)
       assert.match(result.stdout, /^xrunc\n/)
@@ -101,21 +105,21 @@ describe('processes', { timeout: 120_000 }, () => {
 
     it('takes user, directory, environment, capabilities', async () => {
       const { stdout } = await bundle.run(
-        ...[
-          'exec',
-          '-u',
-          '12:13',
-          '-g',
-          '4',
-          '--cwd',
-          '/tmp',
-          '-e',
-          'A=b',
-          '-c',
-          'CAP_CHOWN',
-          id(),
-        ],
-        ...['sh', '-c', 'id; pwd; echo $A; grep -E "CapBnd|NoNewPrivs" /proc/self/status'],
+        'exec',
+        '-u',
+        '12:13',
+        '-g',
+        '4',
+        '--cwd',
+        '/tmp',
+        '-e',
+        'A=b',
+        '-c',
+        'CAP_CHOWN',
+        id(),
+        'sh',
+        '-c',
+        'id; pwd; echo $A; grep -E "CapBnd|NoNewPrivs" /proc/self/status',
       )
       assert.equal(
         stdout,

@@ -41,7 +41,8 @@ int connect_console(struct shim *s, const char *path) {
   return connect(s->console_socket, (struct sockaddr *)&address, sizeof address) < 0 ? errno : 0;
 }
 
-/* Made here; what was there would be another's. Open for both ways: the gate sees no end-of-file, and who opens it for writing finds a reader exactly while it waits. */
+/* Made here; what was there would be another's. Open for both ways: the gate sees no end-of-file, and who opens it for
+ * writing finds a reader exactly while it waits. */
 int open_fifo(struct shim *s, const char *path) {
   struct stat st;
   s->step = "mkfifo";
