@@ -432,6 +432,7 @@ describe('security options', () => {
 table('parseTime', (text) => parseTime(text, Date.UTC(2026, 0, 1)), [
   ['10m', '1767225000.000000000'],
   ['1700000000.5', '1700000000.5'],
+  ['0', '0'],
   ['2013-01-02T13:23:37Z', '1357133017.000000000'],
   ['2013-01-02T13:23:37.123456789+01:00', '1357129417.123456789'],
   ['foo', no('failed to parse value as time or duration: "foo"')],

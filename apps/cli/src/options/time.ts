@@ -5,7 +5,8 @@ import { parseDuration } from './duration.ts'
  * now (moby api/types/time GetTimestamp). Returns unix seconds with up to nine digits of fraction.
  */
 export function parseTime(text: string, nowMs = Date.now()): string {
-  const durationNs = durationOf(text)
+  // A time, not a duration: everything.
+  const durationNs = text === '0' ? undefined : durationOf(text)
   if (durationNs !== undefined)
     return unixText(BigInt(Math.trunc(nowMs)) * 1_000_000n - BigInt(durationNs))
   const match =
