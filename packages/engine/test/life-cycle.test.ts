@@ -235,8 +235,12 @@ describe('life cycle of a container', () => {
     await pauseContainer(t.engine, id)
     assert.equal(t.status(id), 'paused')
     await assert.rejects(pauseContainer(t.engine, id), (e) => isEngineError(e, 'CONFLICT'))
-    const freezer = `/sys/fs/cgroup/freezer${t.config.cgroupParent}/${id}/freezer.state`
-    assert.equal(readFileSync(freezer, 'utf8').trim(), 'FROZEN')
+    const path = `${t.config.cgroupParent}/${id}`
+    const isV2 = t.engine.host.cgroups.mode === 'v2'
+    const freezer = isV2
+      ? `/sys/fs/cgroup${path}/cgroup.freeze`
+      : `/sys/fs/cgroup/freezer${path}/freezer.state`
+    assert.equal(readFileSync(freezer, 'utf8').trim(), isV2 ? '1' : 'FROZEN')
     await unpauseContainer(t.engine, id)
     await assert.rejects(unpauseContainer(t.engine, id), (e) => isEngineError(e, 'CONFLICT'))
     const { stream } = await containerLogs(
@@ -308,14 +312,18 @@ describe('life cycle of a container', () => {
     })
     await startContainer(t.engine, id)
     const read = (controller: string, file: string): string => {
-      const directory = `/sys/fs/cgroup/${controller}${t.config.cgroupParent}/${id}`
-      return readFileSync(`${directory}/${file}`, 'utf8').trim()
+      const root = isV2 ? '/sys/fs/cgroup' : `/sys/fs/cgroup/${controller}`
+      return readFileSync(`${root}${t.config.cgroupParent}/${id}/${file}`, 'utf8').trim()
     }
-    assert.equal(read('memory', 'memory.limit_in_bytes'), String(64 * 2 ** 20))
-    assert.equal(read('cpu', 'cpu.cfs_quota_us'), '50000')
+    const isV2 = t.engine.host.cgroups.mode === 'v2'
+    const memory = (): string => read('memory', isV2 ? 'memory.max' : 'memory.limit_in_bytes')
+    const quota = (): string =>
+      read('cpu', isV2 ? 'cpu.max' : 'cpu.cfs_quota_us').split(' ')[0] ?? ''
+    assert.equal(memory(), String(64 * 2 ** 20))
+    assert.equal(quota(), '50000')
     await updateContainer(t.engine, id, { NanoCpus: 25e7, Memory: 128 * 2 ** 20, MemorySwap: -1 })
-    assert.equal(read('memory', 'memory.limit_in_bytes'), String(128 * 2 ** 20))
-    assert.equal(read('cpu', 'cpu.cfs_quota_us'), '25000')
+    assert.equal(memory(), String(128 * 2 ** 20))
+    assert.equal(quota(), '25000')
     await removeContainer(t.engine, id, { force: true, volumes: false })
   })
 

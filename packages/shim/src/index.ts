@@ -41,7 +41,7 @@ export type {
   StartInput,
   Stdio,
 } from './plan/input.ts'
-export { mountOptionWords } from './plan/mount-options.ts'
+export { IN_ROOT, mountOptionWords } from './plan/mount-options.ts'
 export { compileStart, containerCgroup } from './plan/start.ts'
 export { hostId, type IdMaps } from './plan/trees.ts'
 export { type ShimTask, Spawner, type SpawnerOptions } from './spawner.ts'

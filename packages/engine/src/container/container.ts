@@ -10,7 +10,7 @@ export interface MountPoint {
   readonly destination: string
   /** Host path; empty for tmpfs. */
   readonly source: string
-  /** Name of the volume; only for `volume`. */
+  /** Name of the volume, or reference of the image; only for `volume` and `image`. */
   readonly name?: string
   /** Driver of the volume; only for `volume`. */
   readonly driver?: string

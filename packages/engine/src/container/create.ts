@@ -136,7 +136,10 @@ export function planContainer(engine: Engine, request: CreateRequest): Container
     assertNetworksExist(engine, hostConfig, request.networkingConfig)
     return planMounts(config, hostConfig, (other) => engine.containers.get(other))
   })
-  for (const { mount } of mounts) assertBindSourceExists(mount)
+  for (const { mount } of mounts) {
+    assertBindSourceExists(mount)
+    if (mount.type === 'image') askedFor(() => engine.images.get(mount.name ?? ''))
+  }
   const destinations = [
     ...mounts.map(({ mount }) => mount.destination),
     ...Object.keys(hostConfig.Tmpfs ?? {}),

@@ -130,6 +130,8 @@ function fromMount(mount: Mount, hostConfig: HostConfig): PlannedMount {
         return fromVolumeMount(mount, hostConfig)
       case 'tmpfs':
         return fromTmpfsMount(mount)
+      case 'image':
+        return fromImageMount(mount)
       default:
         throw invalid('mount type unknown')
     }
@@ -188,9 +190,7 @@ function fromVolumeMount(mount: Mount, hostConfig: HostConfig): PlannedMount {
     throw invalid('must not set ReadOnly mode when using anonymous volumes')
   }
   const subpath = options.Subpath ?? ''
-  if (subpath !== '' && (subpath.startsWith('/') || posix.normalize(subpath).startsWith('..'))) {
-    throw invalid('volume subpath must be a relative path within the volume')
-  }
+  checkSubpath(subpath, 'volume')
   const driver = options.DriverConfig?.Name ?? hostConfig.VolumeDriver ?? ''
   return {
     kind: 'volume',
@@ -211,6 +211,24 @@ function fromVolumeMount(mount: Mount, hostConfig: HostConfig): PlannedMount {
       options: options.DriverConfig?.Options ?? {},
     },
   }
+}
+
+function checkSubpath(subpath: string, what: string): void {
+  const isInside = !subpath.startsWith('/') && !posix.normalize(subpath).startsWith('..')
+  if (isInside && !subpath.includes('\0')) return
+  throw invalid(`${what} subpath must be a relative path within the ${what}`)
+}
+
+/** Read-only, whatever is asked for. Its layers are looked up at each start. */
+function fromImageMount(mount: Mount): PlannedMount {
+  const destination = target(mount)
+  const name = mount.Source ?? ''
+  if (name === '') throw invalid('field Source must not be empty')
+  refuse(mount, ['BindOptions', 'VolumeOptions', 'TmpfsOptions'])
+  const subpath = mount.ImageOptions?.Subpath ?? ''
+  checkSubpath(subpath, 'image')
+  const image = { ...BASE, type: 'image', destination, name, readOnly: true, subpath } as const
+  return { kind: 'ready', mount: image }
 }
 
 function fromTmpfsMount(mount: Mount): PlannedMount {

@@ -16,7 +16,7 @@ import {
   resolveSeccomp,
   selectCapabilities,
 } from '@ctr/oci'
-import { hostId, type IdMaps } from '@ctr/shim'
+import { hostId, type IdMaps, IN_ROOT } from '@ctr/shim'
 import { hasId, ownerMaps, parseMountIds } from '../user-namespace/mount-ids.ts'
 import type { ContainerRecord, MountPoint } from './container.ts'
 import type { ContainerDevices } from './devices.ts'
@@ -48,6 +48,8 @@ export interface SpecInput {
   readonly defaultUlimits: readonly { Name: string; Soft: number; Hard: number }[]
   /** Of its user namespace; undefined: it has none. */
   readonly idMaps: IdMaps | undefined
+  /** Of an image mount: directories, top first. */
+  readonly imageLayers: (reference: string) => readonly string[]
   readonly sourceOwner: (path: string) => { readonly uid: number; readonly gid: number }
   readonly rows: number
   readonly columns: number
@@ -188,9 +190,10 @@ function compileMounts(input: SpecInput): RuntimeMount[] {
   const { container } = input
   const { hostConfig } = container
   const own = [
-    ...container.mounts.map(
-      (mount) => deviceVolume(mount, input.volumeOptions) ?? runtimeMount(mount, input),
-    ),
+    ...container.mounts.flatMap((mount) => [
+      deviceVolume(mount, input.volumeOptions) ?? runtimeMount(mount, input),
+      ...subpathMount(mount, input.host),
+    ]),
     ...Object.entries(hostConfig.Tmpfs ?? {}).map(([path, options]) => tmpfs(path, options, false)),
   ]
   const destinations = new Set(own.map((mount) => mount.destination))
@@ -261,15 +264,52 @@ function mountIds(mount: MountPoint, source: string, input: SpecInput): Partial<
   })
 }
 
+/**
+ * The directory of the volume over the volume itself: it is looked up in the container's root, so that a symlink which
+ * someone has put there leads nowhere else.
+ */
+function subpathMount(
+  { destination, subpath, ...mount }: MountPoint,
+  host: HostFacts,
+): RuntimeMount[] {
+  if (subpath === '') return []
+  const words = ['rbind', 'rprivate', access({ destination, subpath, ...mount }, host)]
+  return [
+    {
+      destination,
+      type: 'bind',
+      source: `${destination}/${subpath}`,
+      options: [...words, IN_ROOT],
+    },
+  ]
+}
+
+function imageMount(mount: MountPoint, input: SpecInput): RuntimeMount {
+  const { destination } = mount
+  const layers = input.imageLayers(mount.name ?? '')
+  const words = ['ro', 'rprivate', ...ownIds(input.idMaps)]
+  const [only] = layers
+  // overlay wants at least two layers.
+  return layers.length === 1 && only !== undefined
+    ? { destination, type: 'bind', source: only, options: ['bind', ...words] }
+    : {
+        destination,
+        type: 'overlay',
+        source: 'overlay',
+        options: [...words, `lowerdir=${layers.join(':')}`],
+      }
+}
+
 function runtimeMount(mount: MountPoint, input: SpecInput): RuntimeMount {
   const { destination } = mount
   switch (mount.type) {
     case 'tmpfs':
       return tmpfs(destination, mount.tmpfsOptions, mount.readOnly)
+    case 'image':
+      return imageMount(mount, input)
     case 'bind':
-    case 'volume':
-    case 'image': {
-      const source = mount.subpath === '' ? mount.source : `${mount.source}/${mount.subpath}`
+    case 'volume': {
+      const { source } = mount
       const propagation = mount.propagation === '' ? 'rprivate' : mount.propagation
       const bind = mount.isRecursive ? 'rbind' : 'bind'
       const isOwn = mount.type === 'volume' || parseMountIds(mount.mode).isIdMapped

@@ -1,6 +1,6 @@
 import { mkdirSync, statSync } from 'node:fs'
 import { chmod, mkdir } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { EngineError, isErrno } from '@ctr/errdefs'
 import { compileSeccomp } from '@ctr/linux'
 import { type EndpointPlan, portConflictError } from '@ctr/network'
@@ -283,6 +283,10 @@ export function compileContainerSpec(
       o.hidesSecrets === true ? [] : secretEnvironment(engine, container.hostConfig),
     idMaps: o.idMaps ?? engine.userNamespaces.of(container.id),
     sourceOwner: (path) => statSync(path),
+    imageLayers: (reference) =>
+      engine.images
+        .snapshotLayers(engine.images.get(reference).id)
+        .map((layer) => resolve(engine.config.dataRoot, layer)),
     rows: o.rows,
     columns: o.columns,
   })

@@ -4,6 +4,7 @@ import { EngineError, isErrno } from '@ctr/errdefs'
 import { isProcess, type MountFact, readMountInfo } from '@ctr/linux'
 import {
   BIND_RECURSIVE,
+  BIND_SOURCE_IN_ROOT,
   type IdMaps,
   type Op,
   type Program,
@@ -196,13 +197,16 @@ function mountVolumes(engine: Engine, container: ContainerRecord, basePid: numbe
   const readOnlyRoot = container.hostConfig.ReadonlyRootfs === true
   const binds = [
     ...container.mounts
-      .filter((mount) => mount.type !== 'tmpfs')
-      .map((mount) => ({
-        source: mount.subpath === '' ? mount.source : `${mount.source}/${mount.subpath}`,
-        target: mount.destination,
-        readOnly: mount.readOnly,
-        flags: mount.isRecursive ? BIND_RECURSIVE : 0,
-      })),
+      .filter((mount) => mount.type === 'bind' || mount.type === 'volume')
+      .flatMap((mount) => {
+        const { destination: target, readOnly, source, subpath } = mount
+        const flags = mount.isRecursive ? BIND_RECURSIVE : 0
+        const whole = { source, target, readOnly, flags }
+        if (subpath === '') return [whole]
+        // As at a start: see subpathMount in container/spec.ts.
+        const part = { source: `${target}/${subpath}`, flags: flags | BIND_SOURCE_IN_ROOT }
+        return [whole, { ...whole, ...part }]
+      }),
     ...[
       { source: container.resolvConfPath, target: '/etc/resolv.conf' },
       { source: container.hostnamePath, target: '/etc/hostname' },

@@ -12,6 +12,8 @@ export interface MountOptions {
   readonly propagation: bigint
   /** `idmap`, `ridmap`: the ids of a bind's files go through a map. */
   readonly isIdMapped: boolean
+  /** The source of a bind is a path inside the root. */
+  readonly isInRoot: boolean
   /** Everything else, for the filesystem. */
   readonly data: string
 }
@@ -54,6 +56,9 @@ const WORDS: Readonly<Record<string, Effect>> = {
   remount: ['set', MS.MS_REMOUNT, 0n],
 }
 
+/** Not in the runtime spec: for a bind of something that an earlier mount has brought. */
+export const IN_ROOT = 'x-ctr.in-root'
+
 /** `rro`, `rnosuid`, …: the attribute for the whole tree. */
 const RECURSIVE = new Set(
   `ro rw nosuid suid nodev dev noexec exec nosymfollow symfollow noatime atime nodiratime diratime relatime norelatime
@@ -77,6 +82,7 @@ export function parseMountOptions(words: readonly string[]): MountOptions {
   let bind: MountOptions['bind'] = 'none'
   let propagation = 0n
   let isIdMapped = false
+  let isInRoot = false
   const data: string[] = []
   for (const word of words) {
     const effect = Object.hasOwn(WORDS, word) ? WORDS[word] : undefined
@@ -95,6 +101,8 @@ export function parseMountOptions(words: readonly string[]): MountOptions {
         kind === 'set' ? recursiveAttributes | attribute : recursiveAttributes & ~attribute
     } else if (word === 'idmap' || word === 'ridmap') {
       isIdMapped = true
+    } else if (word === IN_ROOT) {
+      isInRoot = true
     } else if (word !== '' && word !== 'tmpcopyup' && !IGNORED.has(word)) {
       data.push(word)
     }
@@ -106,6 +114,7 @@ export function parseMountOptions(words: readonly string[]): MountOptions {
     bind,
     propagation,
     isIdMapped,
+    isInRoot,
     data: data.join(','),
   }
 }

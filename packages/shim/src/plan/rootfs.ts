@@ -8,7 +8,13 @@ import {
   type RuntimeMount,
   type RuntimeSpec,
 } from '@ctr/oci'
-import { BIND_ATTR_RECURSIVE, BIND_RECURSIVE, BIND_SPREAD_RECURSIVE, type Op } from '../ops.ts'
+import {
+  BIND_ATTR_RECURSIVE,
+  BIND_RECURSIVE,
+  BIND_SOURCE_IN_ROOT,
+  BIND_SPREAD_RECURSIVE,
+  type Op,
+} from '../ops.ts'
 import { MOUNT_ATTR, MS, S_IF } from './constants.ts'
 import type { RootFilesystem } from './input.ts'
 import { type MountOptions, parseMountOptions, parsePropagation } from './mount-options.ts'
@@ -144,6 +150,9 @@ function planMount(
   const isBind = mount.type === 'bind' || options.bind !== 'none'
   checkDestination(mount, isBind)
   if (isBind) return planBind(mount, options, rootPropagation, input)
+  if (mount.type === 'overlay' && options.isIdMapped) {
+    return planMappedOverlay(target, options, input)
+  }
   const filesystem: Op = {
     op: 'mount',
     type: mount.type ?? '',
@@ -155,6 +164,15 @@ function planMount(
   }
   const propagation = neededPropagation(options, rootPropagation)
   return propagation === 0n ? [filesystem] : [filesystem, remount(target, propagation)]
+}
+
+/** Of lower directories with absolute paths only: an image. */
+function planMappedOverlay(target: string, options: MountOptions, input: RootfsInput): Op[] {
+  const mapped = options.data.replace(/^lowerdir=/, '').split(':')
+  const overlay = { base: '/', mapped, data: options.data }
+  const slot = input.trees.addOverlay(overlay, containerIdMaps(input.spec))
+  const propagation = MS.MS_PRIVATE
+  return [{ op: 'attach', slot, target, flags: 0, attr: options.attributes, propagation }]
 }
 
 /** Nothing, where the whole tree is private already. */
@@ -173,7 +191,7 @@ function planBind(
   const { attributes, recursiveAttributes } = options
   const hasTree = recursiveAttributes !== 0n
   const maps = mappingOf(mount, options, input.spec)
-  const isTree = input.hasUserNamespace || maps !== undefined
+  const isTree = !options.isInRoot && (input.hasUserNamespace || maps !== undefined)
   // A tree comes from the host's mount namespace, not from a copy that is private already.
   const propagation = isTree
     ? options.propagation || MS.MS_PRIVATE | MS.MS_REC
@@ -196,7 +214,8 @@ function planBind(
         op: 'bind',
         source,
         target,
-        flags: flags | (isRecursive ? BIND_RECURSIVE : 0),
+        flags:
+          flags | (isRecursive ? BIND_RECURSIVE : 0) | (options.isInRoot ? BIND_SOURCE_IN_ROOT : 0),
         attr,
         propagation: propagation & ~MS.MS_REC,
       }

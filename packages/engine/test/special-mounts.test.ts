@@ -1,0 +1,80 @@
+// needs root and overlay
+import assert from 'node:assert/strict'
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { containerLogs, startContainer, waitContainer } from '@ctr/engine'
+import { demultiplex, NEVER, TestEngine } from './support.ts'
+
+const skip = process.getuid?.() === 0 ? false : 'needs root'
+
+describe('mounts of images and of parts of volumes', { skip }, () => {
+  let t: TestEngine
+  before(async () => {
+    t = await TestEngine.open({ bridge: { kind: 'none' } })
+  })
+  after(async () => {
+    await t[Symbol.asyncDispose]()
+  })
+
+  async function run(script: string, hostConfig: object): Promise<string> {
+    const id = await t.create(['sh', '-c', script], { hostConfig })
+    const ended = waitContainer(t.engine, id, 'next-exit', NEVER)
+    await startContainer(t.engine, id)
+    const { exitCode } = await ended
+    const options = { stdout: true, stderr: true, follow: false, timestamps: false, details: false }
+    const { stdout, stderr } = await demultiplex(
+      (await containerLogs(t.engine, id, options, NEVER)).stream,
+    )
+    return exitCode === 0 ? stdout : `${exitCode}: ${stderr}`
+  }
+
+  const volume = (Subpath: string, more: object = {}) => ({
+    Mounts: [{ Type: 'volume', Source: 'data', Target: '/v', VolumeOptions: { Subpath } }],
+    ...more,
+  })
+  const image = (Subpath: string, more: object = {}) => ({
+    Mounts: [{ Type: 'image', Source: 'busybox', Target: '/i', ImageOptions: { Subpath } }],
+    ...more,
+  })
+
+  test('a directory of a volume', async () => {
+    await run('mkdir -p /v/a/b; echo text >/v/a/b/f', { Binds: ['data:/v'] })
+    for (const more of [{}, { UsernsMode: 'auto' }]) {
+      assert.equal(await run('cat /v/f; ls /v; echo x >>/v/g', volume('a/b', more)), 'text\nf\n')
+      await run('rm /v/g', volume('a/b'))
+    }
+    await assert.rejects(run('true', volume('missing')), /no such file|ENOENT/i)
+    await assert.rejects(run('true', volume('../x')), /must be a relative path/)
+  })
+
+  test('a symlink in a volume leads nowhere else', async () => {
+    const { source } = { source: join(t.config.dataRoot, 'volumes/data/_data') }
+    const secret = join(t.config.dataRoot, 'secret')
+    mkdirSync(secret)
+    writeFileSync(join(secret, 'f'), 'secret\n')
+    symlinkSync(secret, join(source, 'out'))
+    symlinkSync('/etc', join(source, 'etc'))
+    await assert.rejects(run('cat /v/f', volume('out')), /no such file|ENOENT/i)
+    // What is at the link's target in the container.
+    assert.match(await run('cat /v/passwd', volume('etc')), /^root:/)
+  })
+
+  test('an image, read-only, and a directory of it', async () => {
+    for (const more of [{}, { UsernsMode: 'auto' }]) {
+      assert.equal(
+        await run(
+          'stat -c %u /i/bin/busybox; touch /i/x 2>&1 | grep -o Read-only',
+          image('', more),
+        ),
+        '0\nRead-only\n',
+      )
+      assert.equal(
+        await run('test -e /i/busybox && ! touch /i/x 2>/dev/null && echo ok', image('bin', more)),
+        'ok\n',
+      )
+    }
+    const none = { Mounts: [{ Type: 'image', Source: 'nonesuch', Target: '/i' }] }
+    await assert.rejects(run('true', none), /No such image: nonesuch/)
+  })
+})
