@@ -1,7 +1,7 @@
-import { isatty } from 'node:tty'
 import { pullImage } from '@ctr/client'
 import type { Context } from './command.ts'
 import { registryAuth } from './config/credentials.ts'
+import { isTerminal } from './node-modules.ts'
 import { parseReference } from './options/reference.ts'
 import { showProgress } from './output/progress.ts'
 
@@ -24,5 +24,5 @@ export async function pullWithProgress(
     platform: options.platform,
     auth: await registryAuth(context.config.values, name),
   })
-  await showProgress(messages, { write: options.write, isTerminal: isatty(options.fd) })
+  await showProgress(messages, { write: options.write, isTerminal: isTerminal(options.fd) })
 }

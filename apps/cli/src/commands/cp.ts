@@ -1,11 +1,11 @@
 import { lstatSync, statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
-import { isatty } from 'node:tty'
 import type { PathStat } from '@ctr/api'
 import { type Client, getArchive, putArchive, ResponseError, statArchive } from '@ctr/client'
 import { packPath, unpackInto } from '../archive/tar.ts'
 import { type Command, ExitError } from '../command.ts'
 import { formatSize } from '../format/size.ts'
+import { isTerminal } from '../node-modules.ts'
 import { printError, writeOut } from '../output/write.ts'
 import { readStdin } from '../terminal/stdin.ts'
 
@@ -47,7 +47,7 @@ export const command: Command = {
     const options: CopyOptions = {
       followLink: flags.bool('follow-link'),
       archive: flags.bool('archive'),
-      quiet: flags.bool('quiet') || !isatty(2),
+      quiet: flags.bool('quiet') || !isTerminal(2),
     }
     if (from.container !== undefined)
       return copyOut(client, from.container, from.path, to.path, options)

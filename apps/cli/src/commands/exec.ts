@@ -8,8 +8,9 @@ import {
   startExecDetached,
 } from '@ctr/client'
 import { type Command, type Context, ExitError } from '../command.ts'
-import { detachKeys } from '../container/detach-keys.ts'
+import { detachKeys, NO_KEYS } from '../container/detach-keys.ts'
 import type { Parsed } from '../flags/parse.ts'
+import { loadFsMeanwhile } from '../node-modules.ts'
 import { checkEnvironment, readEnvironment } from '../options/environment.ts'
 import { printError } from '../output/write.ts'
 import { errorText, startErrorStatus } from '../report-error.ts'
@@ -64,6 +65,8 @@ export const command: Command = {
     if (config.AttachStdin === true && config.Tty === true && !stdinIsTerminal()) {
       throw new ExitError(1, 'the input device is not a TTY')
     }
+    // The streams take the first connection over; the exit code comes through another.
+    if (config.Detach !== true) client.warm(2)
     const id = await createExec(client, input.args[0] as string, config)
     try {
       if (config.Detach === true) {
@@ -105,16 +108,18 @@ async function join(
 ): Promise<void> {
   const { client } = context
   const { Tty = false, AttachStdin = false, ConsoleSize } = config
-  const stream = await startExec(client, id, {
+  const starting = startExec(client, id, {
     Tty,
     ...(ConsoleSize === undefined ? {} : { ConsoleSize }),
   })
+  loadFsMeanwhile()
+  const stream = await starting
   const session = openSession({
     stream,
     hasTty: Tty,
     stdin: AttachStdin,
     exitOnSignals: true,
-    detachKeys: detachKeys(context, flags.optional('detach-keys')),
+    detachKeys: Tty ? detachKeys(context, flags.optional('detach-keys')) : NO_KEYS,
     resize: (size) => resizeExec(client, id, size),
   })
   session.sendSize()

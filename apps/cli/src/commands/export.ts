@@ -1,6 +1,6 @@
-import { isatty } from 'node:tty'
 import { exportContainer } from '@ctr/client'
 import { type Command, ExitError } from '../command.ts'
+import { isTerminal } from '../node-modules.ts'
 import { checkOutputPath, writeStream } from '../output/file.ts'
 
 export const command: Command = {
@@ -13,7 +13,7 @@ export const command: Command = {
   args: { min: 1, max: 1 },
   async run({ client }, { flags, args }) {
     const output = flags.string('output')
-    if (output === '' && isatty(1)) {
+    if (output === '' && isTerminal(1)) {
       throw new ExitError(1, 'cowardly refusing to save to a terminal. Use the -o flag or redirect')
     }
     checkOutputPath(output, 'export container')

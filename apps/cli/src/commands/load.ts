@@ -1,7 +1,7 @@
-import { isatty } from 'node:tty'
 import { loadImages } from '@ctr/client'
 import { type Command, ExitError } from '../command.ts'
 import { readInput } from '../input-file.ts'
+import { isTerminal } from '../node-modules.ts'
 import { showProgress } from '../output/progress.ts'
 import { writeOut } from '../output/write.ts'
 
@@ -26,13 +26,13 @@ export const command: Command = {
   args: { min: 0, max: 0 },
   async run({ client }, { flags }) {
     const input = flags.string('input')
-    if (input === '' && isatty(0))
+    if (input === '' && isTerminal(0))
       throw new ExitError(1, 'requested load from stdin, but stdin is empty')
-    const isTerminal = isatty(1)
+    const showsProgress = isTerminal(1)
     const messages = loadImages(client, {
       tar: readInput(input || '-'),
-      quiet: flags.bool('quiet') || !isTerminal,
+      quiet: flags.bool('quiet') || !showsProgress,
     })
-    await showProgress(messages, { write: writeOut, isTerminal })
+    await showProgress(messages, { write: writeOut, isTerminal: showsProgress })
   },
 }

@@ -1,7 +1,7 @@
-import { isatty } from 'node:tty'
 import { pushImage } from '@ctr/client'
 import type { Command } from '../command.ts'
 import { encodeAuth, registryAuth } from '../config/credentials.ts'
+import { isTerminal } from '../node-modules.ts'
 import { parseReference } from '../options/reference.ts'
 import { showProgress } from '../output/progress.ts'
 import { printLine, writeOut } from '../output/write.ts'
@@ -42,7 +42,10 @@ export const command: Command = {
       tag: allTags ? undefined : (tag ?? 'latest'),
       auth: (await registryAuth(config.values, name)) ?? encodeAuth({}),
     })
-    await showProgress(messages, { write: isQuiet ? () => {} : writeOut, isTerminal: isatty(1) })
+    await showProgress(messages, {
+      write: isQuiet ? () => {} : writeOut,
+      isTerminal: isTerminal(1),
+    })
     if (isQuiet) printLine(`${name}:${tag ?? 'latest'}`)
   },
 }

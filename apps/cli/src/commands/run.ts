@@ -8,10 +8,11 @@ import {
 } from '@ctr/client'
 import { type Command, type Context, ExitError } from '../command.ts'
 import { type CreatedContainer, createFromFlags } from '../container/create-from-flags.ts'
-import { detachKeys } from '../container/detach-keys.ts'
+import { detachKeys, NO_KEYS } from '../container/detach-keys.ts'
 import { proxySignals } from '../container/proxy-signals.ts'
 import { resizeSession } from '../container/resize-session.ts'
 import type { Parsed } from '../flags/parse.ts'
+import { loadFsMeanwhile } from '../node-modules.ts'
 import { RUN_FLAGS } from '../options/container-flags.ts'
 import { printError, printLine, writeErr } from '../output/write.ts'
 import { errorText } from '../report-error.ts'
@@ -142,12 +143,14 @@ async function runAttached(
       hasTty: body.Tty === true,
       stdin: body.AttachStdin === true,
       exitOnSignals: !isProxied,
-      detachKeys: detachKeys(context, flags.optional('detach-keys')),
+      detachKeys: body.Tty === true ? detachKeys(context, flags.optional('detach-keys')) : NO_KEYS,
       resize: resizeSession(client, id),
       onFirstByte: () => timeline.mark('first byte'),
     })
   try {
-    await startContainer(client, id, { detachKeys: flags.optional('detach-keys') })
+    const starting = startContainer(client, id, { detachKeys: flags.optional('detach-keys') })
+    if (stream !== undefined) loadFsMeanwhile()
+    await starting
   } catch (error) {
     session?.abandon()
     if (body.HostConfig.AutoRemove === true) await settled(waiting, REMOVAL_TIMEOUT_MS)

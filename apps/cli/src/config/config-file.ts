@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { ExitError } from '../command.ts'
 import { messageOf } from '../error-message.ts'
+import { nodeFs } from '../node-modules.ts'
 
 /** `~/.docker/config.json`: shared with the docker CLI, so that logins and formats keep working. */
 export interface ConfigFile {
@@ -28,15 +27,15 @@ export function configDirectory(
   environment: Readonly<Record<string, string | undefined>>,
   flag: string | undefined,
 ): string {
-  return flag ?? environment['DOCKER_CONFIG'] ?? join(environment['HOME'] ?? '/', '.docker')
+  return flag ?? environment['DOCKER_CONFIG'] ?? `${environment['HOME'] ?? ''}/.docker`
 }
 
 /** A missing file is an empty one. */
 export function readConfigFile(directory: string): ConfigFile {
-  const path = join(directory, 'config.json')
+  const path = `${directory}/config.json`
   let text: string
   try {
-    text = readFileSync(path, 'utf8')
+    text = nodeFs().readFileSync(path, 'utf8')
   } catch {
     // Missing or unreadable: as docker, go on without.
     return { path, values: {} }

@@ -1,9 +1,8 @@
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
 import { type Host, parseHost, type TlsFiles } from '@ctr/client'
 import { ExitError } from '../command.ts'
 import { messageOf } from '../error-message.ts'
 import type { FlagValues } from '../flags/flag.ts'
+import { nodeFs } from '../node-modules.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -30,8 +29,8 @@ function tlsFiles(
   if (!verify && !flags.bool('tls') && (environment['DOCKER_TLS'] ?? '') === '') return undefined
   const certificates = environment['DOCKER_CERT_PATH'] || directory
   const file = (flag: string, name: string): string | undefined => {
-    const path = flags.optional(flag) ?? join(certificates, name)
-    return flags.isSet(flag) || existsSync(path) ? path : undefined
+    const path = flags.optional(flag) ?? `${certificates}/${name}`
+    return flags.isSet(flag) || nodeFs().existsSync(path) ? path : undefined
   }
   return {
     ca: file('tlscacert', 'ca.pem'),

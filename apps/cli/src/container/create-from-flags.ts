@@ -1,9 +1,9 @@
-import { closeSync, existsSync, openSync, rmSync, writeSync } from 'node:fs'
 import type { ContainerCreated } from '@ctr/api'
 import { createContainer, explainContainer, ResponseError } from '@ctr/client'
 import { type Context, UsageError } from '../command.ts'
 import { messageOf } from '../error-message.ts'
 import type { Parsed } from '../flags/parse.ts'
+import { nodeFs } from '../node-modules.ts'
 import { type ContainerRequest, containerRequest } from '../options/container-request.ts'
 import { fileError } from '../options/open-file.ts'
 import { familiarReference, parseReference } from '../options/reference.ts'
@@ -112,6 +112,7 @@ function isMissingImage(error: unknown): boolean {
 /** Made before the container, so that nobody else can take the name; removed when there will be no id. */
 function openIdFile(path: string): { write(id: string): void; close(): void } | undefined {
   if (path === '') return undefined
+  const { closeSync, existsSync, openSync, rmSync, writeSync } = nodeFs()
   if (existsSync(path)) {
     throw new Error(
       `container ID file found, make sure the other container isn't running or delete ${path}`,

@@ -3,6 +3,9 @@ import { messageOf } from '../error-message.ts'
 import { printError } from '../output/write.ts'
 import { DEFAULT_DETACH_KEYS, parseDetachKeys } from '../terminal/detach-keys.ts'
 
+/** Without a terminal nothing is typed. */
+export const NO_KEYS = new Uint8Array(0)
+
 /** `--detach-keys`, else the config file's, else Ctrl-P Ctrl-Q. */
 export function detachKeys(context: Context, flag: string | undefined): Uint8Array {
   const text = flag || context.config.values.detachKeys || DEFAULT_DETACH_KEYS

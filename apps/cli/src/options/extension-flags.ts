@@ -1,6 +1,6 @@
-import { resolve } from 'node:path'
 import type { HostConfig } from '@ctr/api'
 import type { Flag, FlagValues } from '../flags/flag.ts'
+import { nodePath } from '../node-modules.ts'
 import { parseDuration } from './duration.ts'
 import { keyValueMap } from './environment.ts'
 import { parseSecret } from './secret.ts'
@@ -106,5 +106,5 @@ function checkKeyValue(text: string): void {
 
 function absolute(path: string): string {
   const isLayer = path.endsWith(':O')
-  return `${resolve(isLayer ? path.slice(0, -2) : path)}${isLayer ? ':O' : ''}`
+  return `${nodePath().resolve(isLayer ? path.slice(0, -2) : path)}${isLayer ? ':O' : ''}`
 }

@@ -1,6 +1,6 @@
-import { resolve } from 'node:path'
 import type { Mount } from '@ctr/api'
 import { parseBool } from '../flags/flag.ts'
+import { nodePath } from '../node-modules.ts'
 import { parseBytes } from './bytes.ts'
 import { parseCsv } from './csv.ts'
 
@@ -41,7 +41,7 @@ function setField(mount: MutableMount, field: string, directory: string): void {
     case 'src':
       mount.Source =
         text === '.' || text.startsWith('./') || text.startsWith('../')
-          ? resolve(directory, text)
+          ? nodePath().resolve(directory, text)
           : text
       return
     case 'target':

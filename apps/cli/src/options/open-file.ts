@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs'
 import { messageOf } from '../error-message.ts'
+import { nodeFs } from '../node-modules.ts'
 
 /** Reads a file that the user named. Throws with Go's text: `open /nope: no such file or directory`. */
 export function readUserFile(path: string): Buffer {
   try {
-    return readFileSync(path)
+    return nodeFs().readFileSync(path)
   } catch (error) {
     throw fileError('open', path, error)
   }

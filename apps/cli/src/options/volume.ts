@@ -1,4 +1,4 @@
-import { resolve } from 'node:path'
+import { nodePath } from '../node-modules.ts'
 
 /** `-v` (docker/cli compose/loader ParseVolume). The daemon checks what the client cannot know. */
 export type VolumeSpec =
@@ -16,6 +16,6 @@ export function parseVolume(spec: string, directory = process.cwd()): VolumeSpec
   const isRelative = source.startsWith('.')
   return {
     kind: 'bind',
-    bind: [isRelative ? resolve(directory, source) : source, ...rest].join(':'),
+    bind: [isRelative ? nodePath().resolve(directory, source) : source, ...rest].join(':'),
   }
 }

@@ -1,4 +1,4 @@
-import { writeSync } from 'node:fs'
+import { nodeFs } from '../node-modules.ts'
 
 /**
  * Everything the CLI prints goes through here, synchronously: process.stdout costs 8 ms of start-up in the compiled
@@ -41,7 +41,7 @@ const SLEEPER = new Int32Array(new SharedArrayBuffer(4))
 
 function tryWrite(fd: number, data: Uint8Array): number {
   try {
-    return writeSync(fd, data)
+    return nodeFs().writeSync(fd, data)
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined
     if (code === 'EAGAIN' || code === 'EINTR') return 0

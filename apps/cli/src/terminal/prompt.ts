@@ -1,5 +1,5 @@
 import { readSync } from 'node:fs'
-import { isatty } from 'node:tty'
+import { isTerminal } from '../node-modules.ts'
 import { writeErr } from '../output/write.ts'
 import { enterRawMode } from './raw-mode.ts'
 
@@ -15,7 +15,7 @@ export async function promptLine(text: string): Promise<string> {
 /** Nothing is shown while typing. */
 export async function promptPassword(text: string): Promise<string> {
   writeErr(text)
-  if (!isatty(0)) return readLine()
+  if (!isTerminal(0)) return readLine()
   const restore = enterRawMode()
   try {
     return readHidden()

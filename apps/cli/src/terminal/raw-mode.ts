@@ -1,3 +1,5 @@
+import { isTerminal } from '../node-modules.ts'
+
 /**
  * Raw mode as cfmakeraw(3) defines it: bytes pass unchanged in both directions. Node's own raw mode leaves output
  * processing on (libuv sets ONLCR), which breaks full-screen programs in the container.
@@ -17,7 +19,7 @@ export function enterRawMode(): () => void {
 }
 
 export function stdinIsTerminal(): boolean {
-  return process.getBuiltinModule('node:tty').isatty(STDIN_FD)
+  return isTerminal(STDIN_FD)
 }
 
 const STDIN_FD = 0

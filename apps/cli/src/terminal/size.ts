@@ -1,3 +1,5 @@
+import { isTerminal } from '../node-modules.ts'
+
 export interface TerminalSize {
   readonly rows: number
   readonly columns: number
@@ -5,11 +7,9 @@ export interface TerminalSize {
 
 /** Of the terminal on stdout, else on stderr or stdin. Undefined when there is none. */
 export function terminalSize(): TerminalSize | undefined {
-  // Loaded when needed: 2 ms in the compiled executable.
-  const { isatty, WriteStream } = process.getBuiltinModule('node:tty')
   for (const fd of [1, 2, 0]) {
-    if (!isatty(fd)) continue
-    const stream = new WriteStream(fd)
+    if (!isTerminal(fd)) continue
+    const stream = new (process.getBuiltinModule('node:tty').WriteStream)(fd)
     const [columns, rows] = stream.getWindowSize()
     if (columns > 0 && rows > 0) return { rows, columns }
   }
