@@ -57,8 +57,13 @@ test('docker run -it has the size of the window, and follows it', {
     { tty },
   )
   await session.waitFor('33 91')
-  await session.resize(40, 120)
-  await session.waitFor('40 120')
+  await waitFor('the new size', async () => {
+    // docker looks at the window from some moment after the start on only.
+    await session.resize(40, 119)
+    await session.resize(40, 120)
+    await delay(300)
+    return session.output.includes('40 120')
+  })
 })
 
 test('docker run -d, ps, logs -f, stop, start, rm', { skip }, async () => {
