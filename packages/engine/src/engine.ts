@@ -13,6 +13,7 @@ import type { ExecRegistry } from './exec/registry.ts'
 import type { FilesystemAccess } from './filesystem/access.ts'
 import type { HealthMonitor } from './health/monitor.ts'
 import type { Logger } from './logger.ts'
+import type { LogForwarders } from './logging/forwarder.ts'
 import type { SerialQueues } from './queue.ts'
 import type { SecretRegistry } from './secret/registry.ts'
 import type { UserNamespaceRegistry } from './user-namespace/registry.ts'
@@ -47,6 +48,7 @@ export interface Engine extends AsyncDisposable {
   readonly waiters: Waiters
   readonly filesystem: FilesystemAccess
   readonly health: HealthMonitor
+  readonly logForwarders: LogForwarders
   readonly pendingAttachments: PendingAttachments
   /** Control connections of the shims of running containers and execs, by id. */
   readonly shims: Map<string, ShimConnection>

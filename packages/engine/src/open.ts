@@ -33,6 +33,7 @@ import { ExecRegistry } from './exec/registry.ts'
 import { FilesystemAccess } from './filesystem/access.ts'
 import { HealthMonitor } from './health/monitor.ts'
 import type { Logger } from './logger.ts'
+import { LogForwarders } from './logging/forwarder.ts'
 import { SerialQueues } from './queue.ts'
 import { SecretRegistry } from './secret/registry.ts'
 import { UserNamespaceRegistry } from './user-namespace/registry.ts'
@@ -115,6 +116,7 @@ export async function openEngine(
     waiters: new Waiters(),
     filesystem,
     health: new HealthMonitor(new HealthTable(store)),
+    logForwarders: new LogForwarders(),
     pendingAttachments: new PendingAttachments(),
     shims: new Map(),
     timers: new Map(),
@@ -128,6 +130,7 @@ export async function openEngine(
       if (isClosing) return
       isClosing = true
       engine.health[Symbol.dispose]()
+      engine.logForwarders[Symbol.dispose]()
       runTimeouts[Symbol.dispose]()
       for (const timer of engine.timers.values()) timer[Symbol.dispose]()
       // What is not done in time is found by the next engine: it is what a kill would leave.
@@ -139,9 +142,11 @@ export async function openEngine(
   }
   try {
     engine.health.begin(engine)
+    engine.logForwarders.begin(engine)
     runTimeouts.begin(engine)
     await recover(engine)
     engine.health.resume()
+    engine.logForwarders.resume()
     runTimeouts.resume()
   } catch (error) {
     await engine[Symbol.asyncDispose]()

@@ -41,7 +41,7 @@ export { type MountFact, parseMountInfo, readMountInfo } from './mountinfo.ts'
 export { interfaceIndex, isPortFree } from './network-interface.ts'
 export { Nftables, NftablesError } from './nftables.ts'
 export { isProcess, processStartTime, signalProcess } from './process.ts'
-export { sdNotify, setCloseOnExec, socketFamily } from './sd-notify.ts'
+export { sdNotify, sendDatagram, setCloseOnExec, socketFamily } from './sd-notify.ts'
 export { compileSeccomp, seccompFlags } from './seccomp.ts'
 export {
   deviceNumbers,

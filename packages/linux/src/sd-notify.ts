@@ -28,11 +28,15 @@ const FD_CLOEXEC = 1
 
 /** sd_notify(3): one datagram of `VARIABLE=value` lines. `path` is $NOTIFY_SOCKET: absolute, or `@` and an abstract name. */
 export function sdNotify(path: string, message: string): void {
+  sendDatagram(path, Buffer.from(message))
+}
+
+/** One message to a datagram socket, without waiting: EAGAIN when its queue is full. unix(7) */
+export function sendDatagram(path: string, data: Buffer): void {
   const address = unixAddress(path)
   const fd = c.socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)
   if (fd < 0) throw lastError('socket')
   try {
-    const data = Buffer.from(message)
     const flags = MSG_DONTWAIT | MSG_NOSIGNAL
     const sent = c.sendto(fd, data, data.byteLength, flags, address, address.byteLength)
     if (sent < 0) throw lastError('sendto', path)

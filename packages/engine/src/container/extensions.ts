@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs'
 import type { HostConfig } from '@ctr/api'
 import { EngineError } from '@ctr/errdefs'
 import type { Engine } from '../engine.ts'
 import { HEALTH_ACTIONS } from '../health/on-failure.ts'
+import { journalSocketPath } from '../logging/destination.ts'
 import { validateRequirements } from './requirements.ts'
 import { validateRootDirectory } from './root-directory.ts'
 
@@ -21,6 +23,7 @@ export function validateExtensions(
   validateRequirements(engine, hostConfig.Requires ?? [])
   validateRootDirectory(hostConfig)
   validateRestartDelay(hostConfig)
+  validateLogDestination(hostConfig)
   const namespace = networkNamespace(hostConfig)
   if (namespace !== undefined && (!namespace.startsWith('/') || namespace.includes('\0'))) {
     throw invalid(`invalid network mode: ${hostConfig.NetworkMode}: must be ns:/path`)
@@ -35,6 +38,11 @@ const MAX_SECONDS = 3_155_760_000
 export function networkNamespace(hostConfig: HostConfig): string | undefined {
   const mode = hostConfig.NetworkMode ?? ''
   return mode.startsWith('ns:') ? mode.slice('ns:'.length) : undefined
+}
+
+function validateLogDestination(hostConfig: HostConfig): void {
+  if (hostConfig.LogConfig?.Type !== 'journald' || existsSync(journalSocketPath())) return
+  throw invalid('failed to initialize logging driver: journald is not enabled on this host')
 }
 
 function validateRestartDelay({ RestartPolicy: policy }: HostConfig): void {

@@ -1,6 +1,7 @@
 import type { ContainerConfig, HostConfig } from '@ctr/api'
 import { EngineError } from '@ctr/errdefs'
 import type { EngineConfig } from '../config.ts'
+import { parseDriverSettings } from '../logging/options.ts'
 
 /** How the shim writes the log; undefined: not at all (`none`). */
 export interface LogSettings {
@@ -34,6 +35,10 @@ export function parseLogSettings(
   const driver = hostConfig.LogConfig?.Type ?? 'json-file'
   const options = hostConfig.LogConfig?.Config ?? {}
   if (driver === 'none') return undefined
+  const other = parseDriverSettings(hostConfig)
+  if (other !== undefined) {
+    return { ...other.cache, extra: extraAttributes(config, options) }
+  }
   if (driver !== 'json-file' && driver !== '') {
     throw invalid(`logger: no log driver named '${driver}' is registered`)
   }
@@ -64,7 +69,7 @@ export function parseLogSettings(
   }
 }
 
-function parseFileCount(text: string): number {
+export function parseFileCount(text: string): number {
   if (!/^[+-]?\d{1,9}$/.test(text)) throw invalid(`strconv.Atoi: parsing "${text}": invalid syntax`)
   const count = Number(text)
   if (count < 1) throw invalid('max-file cannot be less than 1')
@@ -74,7 +79,7 @@ function parseFileCount(text: string): number {
 const UNITS: Readonly<Record<string, number>> = { '': 0, k: 1, m: 2, g: 3, t: 4, p: 5 }
 
 /** go-units FromHumanSize: decimal units, `10m` = 10,000,000; -1 means without limit. */
-function parseSize(text: string): number {
+export function parseSize(text: string): number {
   if (text === '-1') return -1
   const match = /^(\d+(?:\.\d+)?) ?([kmgtp]?)b?$/i.exec(text)
   if (match === null) throw invalid(`invalid size: '${text}'`)
@@ -82,17 +87,17 @@ function parseSize(text: string): number {
   return Math.trunc(Number(match[1]) * 1000 ** exponent)
 }
 
-function parseBoolean(text: string): boolean {
+export function parseBoolean(text: string): boolean {
   if (/^(1|t|true)$/i.test(text)) return true
   if (/^(0|f|false)$/i.test(text)) return false
   throw invalid(`strconv.ParseBool: parsing "${text}": invalid syntax`)
 }
 
 /** Labels and variables that the user wants in each record. moby daemon/logger/loginfo.go ExtraAttributes */
-function extraAttributes(
+export function loggedAttributes(
   config: ContainerConfig,
   options: Readonly<Record<string, string>>,
-): string {
+): Record<string, string> {
   const environment = Object.fromEntries(
     (config.Env ?? []).map((variable) => {
       const equals = variable.indexOf('=')
@@ -101,9 +106,18 @@ function extraAttributes(
         : [variable.slice(0, equals), variable.slice(equals + 1)]
     }),
   )
-  const attributes = {
+  return {
     ...pick(config.Labels ?? {}, options['labels'], options['labels-regex']),
     ...pick(environment, options['env'], options['env-regex']),
+  }
+}
+
+function extraAttributes(
+  config: ContainerConfig,
+  options: Readonly<Record<string, string>>,
+): string {
+  const attributes = {
+    ...loggedAttributes(config, options),
     ...(options['tag'] === undefined ? {} : { tag: options['tag'] }),
   }
   return Object.keys(attributes).length === 0 ? '' : `,"attrs":${JSON.stringify(attributes)}`

@@ -3,6 +3,7 @@ import { dirname } from 'node:path'
 import { Readable } from 'node:stream'
 import { EngineError } from '@ctr/errdefs'
 import type { Engine } from '../engine.ts'
+import type { ContainerRecord } from './container.ts'
 import { inodeOf, LogFile } from './log-files.ts'
 import { formatRecords, formatTime, type RecordFormat, recordTime } from './log-records.ts'
 import { isAlive } from './state.ts'
@@ -59,6 +60,30 @@ export async function containerLogs(
     follower?.[Symbol.dispose]()
   })
   return { hasTty, stream }
+}
+
+/** For the engine itself: frames of all records since a time, each payload `TIME text`, until the present run ends. */
+export async function* followLog(
+  engine: Pick<Engine, 'waiters' | 'clock' | 'containers'>,
+  { id, logPath }: Pick<ContainerRecord, 'id' | 'logPath'>,
+  sinceNs: bigint,
+  signal: AbortSignal,
+): AsyncGenerator<Buffer> {
+  const format: RecordFormat = {
+    stdout: true,
+    stderr: true,
+    timestamps: true,
+    details: false,
+    isRaw: false,
+    since: formatTime(sinceNs),
+    until: '',
+  }
+  const state = engine.containers.byId(id)?.state
+  using follower =
+    state !== undefined && isAlive(state)
+      ? new Follower(engine, id, logPath, undefined, signal)
+      : undefined
+  yield* readLog(logPath, undefined, format, follower)
 }
 
 async function* readLog(

@@ -287,7 +287,7 @@ export function containerPaths(
 > {
   const directory = join(dataRoot, 'containers', id)
   return {
-    logPath: logDriver(hostConfig) === 'json-file' ? join(directory, `${id}-json.log`) : '',
+    logPath: logDriver(hostConfig) === 'none' ? '' : join(directory, `${id}-json.log`),
     hostnamePath: join(directory, 'hostname'),
     hostsPath: join(directory, 'hosts'),
     resolvConfPath: join(directory, 'resolv.conf'),

@@ -68,6 +68,7 @@ export async function removeContainerRecord(
   options: { readonly volumes: boolean },
 ): Promise<void> {
   const container = engine.containers.get(id)
+  await engine.logForwarders.drain(id)
   engine.timers.get(id)?.[Symbol.dispose]()
   engine.timers.delete(id)
   await engine.networks.disconnect(id)

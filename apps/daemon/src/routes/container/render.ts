@@ -39,7 +39,8 @@ export function renderInspect(
     ResolvConfPath: hasFiles ? container.resolvConfPath : '',
     HostnamePath: hasFiles ? container.hostnamePath : '',
     HostsPath: hasFiles ? container.hostsPath : '',
-    LogPath: hasFiles ? container.logPath : '',
+    // Docker shows that of json-file only.
+    LogPath: hasFiles && hasJsonLog(container) ? container.logPath : '',
     Name: `/${container.name}`,
     RestartCount: container.restartCount,
     Driver: container.driver,
@@ -64,6 +65,10 @@ export function renderInspect(
     Config: renderConfig(container.config, apiMinor),
     NetworkSettings: renderNetworkSettings(container, apiMinor),
   }
+}
+
+function hasJsonLog({ hostConfig }: Container): boolean {
+  return ['', 'json-file'].includes(hostConfig.LogConfig?.Type ?? '')
 }
 
 function renderState(container: Container): ContainerState {

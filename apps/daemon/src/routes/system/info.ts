@@ -48,7 +48,7 @@ function renderInfo({ engine, config }: Context, apiMinor: number): SystemInfo {
       Volume: ['local'],
       Network: ['bridge', 'host', 'null'],
       Authorization: null,
-      Log: ['json-file', 'none'],
+      Log: ['journald', 'json-file', 'local', 'none', 'syslog'],
     },
     MemoryLimit: has('memory'),
     SwapLimit: info.hasSwapAccounting,
