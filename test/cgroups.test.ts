@@ -1,7 +1,18 @@
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  statSync,
+  writeSync,
+} from 'node:fs'
 import { cpus } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { requires, waitFor } from '@ctr/testkit'
 import type { LimitFile } from './cgroup-files.ts'
 import { cgroupDirectories, cgroupDirectory, hasCgroupV1, readLimit } from './cgroup-files.ts'
@@ -11,6 +22,27 @@ import { checkResult, field, inBusybox, pidOf, useDaemon } from './daemon-fixtur
 const skip = requires({ root: true })
 const ctrd = useDaemon({ bridge: false })
 
+const MiB = 1024 * 1024
+
+/** Path of the block device that a directory is on; undefined: it is on none. */
+function diskOf(directory: string): string | undefined {
+  const { major, minor } = deviceNumbers(statSync(directory).dev)
+  const uevent = `/sys/dev/block/${major}:${minor}/uevent`
+  if (!existsSync(uevent)) return undefined
+  const [, name = ''] = /^DEVNAME=(.+)$/m.exec(readFileSync(uevent, 'utf8')) ?? []
+  return existsSync(`/dev/${name}`) ? `/dev/${name}` : undefined
+}
+
+/** glibc's gnu_dev_major(3) */
+function deviceNumbers(dev: number): { major: number; minor: number } {
+  const bits = BigInt(dev)
+  return {
+    major: Number((bits >> 8n) & 0xfffn),
+    minor: Number((bits & 0xffn) | ((bits >> 12n) & 0xfff00n)),
+  }
+}
+
+const noDisk = diskOf('/tmp') === undefined ? '/tmp is not on a block device' : false
 const memory: LimitFile = { controller: 'memory', v1: 'memory.limit_in_bytes', v2: 'memory.max' }
 const pids: LimitFile = { controller: 'pids', v1: 'pids.max', v2: 'pids.max' }
 const shares: LimitFile = { controller: 'cpu', v1: 'cpu.shares', v2: 'cpu.weight' }
@@ -80,6 +112,55 @@ test('--cpus slows a busy container down to its share', { skip }, async () => {
   const [, minutes = '0', seconds = '0'] = /\n(\d+)m([\d.]+)s/.exec(out) ?? []
   const usedMs = (Number(minutes) * 60 + Number(seconds)) * 1000
   assert.ok(usedMs / elapsedMs < 0.65, `${usedMs} ms of processor time in ${elapsedMs} ms`)
+})
+
+test('half a processor is twice a quarter', { skip }, async () => {
+  const loop = ['busybox', 'sh', '-c', 'while :; do :; done']
+  const ids = await Promise.all(
+    ['0.5', '0.25'].map((share) => ctrd().ok(['run', '-d', '--cpus', share, ...loop])),
+  )
+  const used = async (): Promise<number[]> => {
+    const stats = ids.map(async (id) => {
+      const path = `/containers/${id}/stats?stream=0&one-shot=1`
+      const answer = (await ctrd().request('GET', path)).json()
+      return (answer as { cpu_stats: { cpu_usage: { total_usage: number } } }).cpu_stats.cpu_usage
+        .total_usage
+    })
+    return await Promise.all(stats)
+  }
+  // Each may miss its share on a busy host, but not more than that: some second must show the ratio.
+  const ratios: number[] = []
+  await waitFor(
+    'a ratio of 2 within a tenth',
+    async () => {
+      const before = await used()
+      await delay(2000)
+      const after = await used()
+      const [half = 0, quarter = 1] = after.map((ns, index) => ns - (before[index] ?? 0))
+      ratios.push(half / quarter)
+      return Math.abs(half / quarter - 2) < 0.2
+    },
+    40_000,
+  )
+})
+
+test('--device-read-bps slows reads of a block device down', { skip: skip || noDisk }, async () => {
+  const directory = join(ctrd().root, 'disk')
+  mkdirSync(directory)
+  const file = openSync(join(directory, 'f'), 'w')
+  writeSync(file, Buffer.alloc(3 * MiB, 'x'))
+  fsyncSync(file)
+  closeSync(file)
+  const read = async (flags: readonly string[]): Promise<number> => {
+    const script = 'dd if=/disk/f of=/dev/null bs=64k iflag=direct'
+    const startedMs = performance.now()
+    await inBusybox(ctrd(), script, ['-v', `${directory}:/disk`, ...flags])
+    return performance.now() - startedMs
+  }
+  const device = diskOf(directory) ?? ''
+  const slow = await read(['--device-read-bps', `${device}:1mb`])
+  assert.ok(slow > 2000, `3 MiB at 1 MiB a second took ${slow} ms`)
+  assert.ok((await read([])) < slow, 'without a limit it is not faster')
 })
 
 test('--cpu-shares is the weight', { skip }, async () => {

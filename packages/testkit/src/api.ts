@@ -1,5 +1,6 @@
 import { request } from 'node:http'
 import type { Socket } from 'node:net'
+import { SLOW } from './slow.ts'
 
 export interface ApiResponse {
   readonly status: number
@@ -36,7 +37,7 @@ export async function apiRequest(
         path,
         headers: { host: 'ctr', ...type, ...headers },
         agent: false,
-        signal: AbortSignal.timeout(timeoutMs),
+        signal: AbortSignal.timeout(timeoutMs * SLOW),
       },
       (incoming) => {
         const chunks: Buffer[] = []

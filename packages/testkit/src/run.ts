@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { setTimeout as delay } from 'node:timers/promises'
+import { SLOW } from './slow.ts'
 
 export interface RunOptions {
   /** Sent to stdin, which is then closed. Absent: stdin is /dev/null. */
@@ -40,7 +41,7 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
     child.on('close', (code, signal) => resolve(code ?? 128 + signalNumber(signal)))
   })
   const aborter = new AbortController()
-  const late = delay(timeoutMs, 'late' as const, { signal: aborter.signal }).catch(() => 0)
+  const late = delay(timeoutMs * SLOW, 'late' as const, { signal: aborter.signal }).catch(() => 0)
   const code = await Promise.race([ended, late])
   aborter.abort()
   const text = (chunks: Buffer[]): string => Buffer.concat(chunks).toString('utf8')

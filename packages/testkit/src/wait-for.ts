@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { SLOW } from './slow.ts'
 
 /** Poll `probe` until it gives something other than undefined or false; the error names `what` after the deadline. */
 export async function waitFor<T>(
@@ -6,7 +7,7 @@ export async function waitFor<T>(
   probe: () => T | undefined | false | Promise<T | undefined | false>,
   timeoutMs = 20_000,
 ): Promise<T> {
-  const deadline = Date.now() + timeoutMs
+  const deadline = Date.now() + timeoutMs * SLOW
   for (;;) {
     const value = await probe()
     if (value !== undefined && value !== false) return value
