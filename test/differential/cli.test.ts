@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
-import { requires, run } from '@ctr/testkit'
+import { requires } from '@ctr/testkit'
 import { jsonDifferences, jsonDocuments } from './json-difference.ts'
 import { type KnownDifference, knownDifference, unknownFields } from './known-differences.ts'
-import { type Answer, Lane } from './lane.ts'
+import { type Answer, Lane, notVersion, reasonNoReference } from './lane.ts'
 import { withoutProduct } from './normalise.ts'
 
 /**
@@ -16,31 +16,33 @@ const lines = readFileSync(new URL('commands.txt', import.meta.url), 'utf8')
   .filter((line) => line !== '' && !line.startsWith('#'))
 
 const skip = requires({ root: true, commands: ['docker', 'unshare', 'ip'] })
-const skipDaemons =
-  skip || requires({ commands: ['dockerd', 'iptables'] }) || (await notVersion('dockerd', 20))
+const skipDaemons = skip || (await reasonNoReference())
 const skipClients = skip || (await notVersion('docker', 28))
 
+const SKIPS = { docker: skip, reference: skipDaemons, ctr: skipClients }
+const LANES = {
+  docker: ['ctrd', 'docker'],
+  reference: ['dockerd', 'docker'],
+  ctr: ['ctrd', 'ctr'],
+} as const
+
 describe('every command', { concurrency: false }, () => {
-  const lanes: { reference?: Lane; docker?: Lane; ctr?: Lane } = {}
+  const lanes: Partial<Record<keyof typeof LANES, Lane | undefined>> = {}
   const answers = { reference: pending(), docker: pending(), ctr: pending() }
 
   before(async () => {
     if (skip) return
-    const started = await Promise.allSettled([
-      Lane.start('ctrd', 'docker').then((lane) => (lanes.docker = lane)),
-      ...(skipDaemons
-        ? []
-        : [Lane.start('dockerd', 'docker').then((lane) => (lanes.reference = lane))]),
-      ...(skipClients ? [] : [Lane.start('ctrd', 'ctr').then((lane) => (lanes.ctr = lane))]),
-    ])
-    for (const outcome of started) if (outcome.status === 'rejected') throw outcome.reason
+    const names = (['docker', 'reference', 'ctr'] as const).filter((name) => !SKIPS[name])
+    const started = await Lane.startAll(names.map((name) => LANES[name]))
+    for (const [index, name] of names.entries()) lanes[name] = started[index]
     for (const name of ['reference', 'docker', 'ctr'] as const) {
-      if (lanes[name] !== undefined) void runAll(lanes[name], answers[name])
+      const lane = lanes[name]
+      if (lane !== undefined) void runAll(lane, answers[name])
     }
   })
 
   after(async () => {
-    await Promise.all(Object.values(lanes).map((lane) => lane[Symbol.asyncDispose]()))
+    await Promise.all(Object.values(lanes).map((lane) => lane?.[Symbol.asyncDispose]()))
   })
 
   for (const [index, line] of lines.entries()) {
@@ -103,11 +105,4 @@ function compare(
   } else {
     assert.deepEqual(actual, expected)
   }
-}
-
-/** The reason to skip unless the program's major version is at least (dockerd: exactly) this. */
-async function notVersion(program: string, major: number): Promise<string | false> {
-  const { stdout } = await run([program, '--version']).catch(() => ({ stdout: '' }))
-  const found = /version (\d+)\./.exec(stdout)?.[1]
-  return found === String(major) ? false : `needs ${program} ${major}, found ${found ?? 'none'}`
 }

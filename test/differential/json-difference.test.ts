@@ -22,6 +22,10 @@ test('a shape has types, and tells null from a list', () => {
   ])
 })
 
+test('the shape of a list is that of all its elements', () => {
+  assert.deepEqual(shapeDifferences([{ a: 1 }, { b: [] }, { b: ['x'] }], [{ b: ['y'], a: 2 }]), [])
+})
+
 test('documents are one text or one line each', () => {
   assert.deepEqual(jsonDocuments('[1,\n2]\n'), [[1, 2]])
   assert.deepEqual(jsonDocuments('{"a":1}\n{"a":2}\n'), [{ a: 1 }, { a: 2 }])

@@ -23,17 +23,28 @@ export function jsonDifferences(expected: unknown, actual: unknown, path = ''): 
 }
 
 /**
- * As `jsonDifferences`, of the types only: names, null or not, kind of value. Lists count by their first element, since how
- * many there are depends on the machine.
+ * As `jsonDifferences`, of the types only: names, null or not, kind of value. A list has the names of all its elements, since
+ * their number and order depend on the machine.
  */
 export function shapeDifferences(expected: unknown, actual: unknown): JsonDifference[] {
   return jsonDifferences(shape(expected), shape(actual))
 }
 
 function shape(value: unknown): unknown {
-  if (Array.isArray(value)) return value.length === 0 ? [] : [shape(value[0])]
+  if (Array.isArray(value)) return value.length === 0 ? [] : [value.map(shape).reduce(merge)]
   if (!isObject(value)) return value === null ? null : typeof value
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, shape(item)]))
+}
+
+function merge(a: unknown, b: unknown): unknown {
+  if (isObject(a) && isObject(b)) {
+    const names = [...new Set([...Object.keys(a), ...Object.keys(b)])]
+    return Object.fromEntries(names.map((name) => [name, merge(a[name], b[name])]))
+  }
+  if (Array.isArray(a) && Array.isArray(b) && a.length > 0 && b.length > 0)
+    return [merge(a[0], b[0])]
+  const isEmpty = a === undefined || a === null || (Array.isArray(a) && a.length === 0)
+  return isEmpty && b !== undefined ? b : a
 }
 
 /** The documents in a text: one, or one per line. Undefined if it is no JSON. */

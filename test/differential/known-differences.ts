@@ -44,7 +44,6 @@ const DIFFERENCES: readonly KnownDifference[] = [
       'docker network create --subnet nope net2',
       'docker network create -o com.docker.network.bridge.enable_icc=maybe net2',
       'docker network rm net1',
-      'docker run --rm --network none --log-driver nope busybox true',
       'docker images --filter nope=1',
       'docker exec -i ref1 cat </dev/null',
     ],
@@ -190,6 +189,29 @@ const FIELDS: readonly KnownField[] = [
     reason: 'the longer list of Docker 28 (CVE fixes)',
   },
   { between: 'daemons', path: /GraphDriver\.Data\./, reason: 'another layout of the data root' },
+  { between: 'daemons', path: /^Runtimes\./, reason: 'the runtime of ctrd is its own' },
+  { between: 'daemons', path: /^Components\[\]\.Details\./, reason: 'made of other parts' },
+  { between: 'daemons', path: /^BuildCache$/, reason: 'empty, not null, as in Docker 28' },
+  {
+    between: 'daemons',
+    path: /^ContainerConfig\./,
+    reason: 'of the container that was committed: gone from Docker, not kept by ctrd',
+  },
+  {
+    between: 'daemons',
+    path: /^(memory_stats\.stats\.|memory_stats\.failcnt$|pressure$)/,
+    reason: 'all that the kernel tells, and pressure',
+  },
+  {
+    between: 'daemons',
+    path: /^blkio_stats\./,
+    reason: 'lists, empty when nothing runs, as in Docker 28',
+  },
+  {
+    between: 'daemons',
+    path: /^Labels(\.com\.docker\.volume\.anonymous)?$/,
+    reason: 'anonymous volumes bear a label, as in Docker 28',
+  },
   { between: 'daemons', path: /SandboxKey$/, reason: 'namespaces are not kept by a mount' },
   {
     between: 'daemons',
@@ -197,6 +219,49 @@ const FIELDS: readonly KnownField[] = [
     reason: 'Docker 28 sets it when an image is loaded, 20.10 does not',
   },
 ]
+
+/** Calls of requests.ts, as `METHOD path body`. */
+const CALLS: readonly { readonly calls: readonly string[]; readonly reason: string }[] = [
+  { calls: ['GET /v1.99/info', 'GET /v1.1/info'], reason: 'the range of versions is 1.24 to 1.51' },
+  { calls: ['GET /secrets'], reason: 'ctrd has secrets without a swarm' },
+  {
+    calls: [
+      'GET /images/nope/json',
+      'GET /images/nope/get',
+      'POST /containers/create {"Image":"Nope","Cmd":["true"],"HostConfig":{"NetworkMode":"none"}}',
+      'POST /containers/create "not json"',
+      'POST /containers/ref1/resize?h=10&w=nope',
+      'POST /containers/done/resize?h=10&w=20',
+      'DELETE /containers/ref1',
+    ],
+    reason: NEWER,
+  },
+  {
+    calls: ['POST /containers/ref1/rename?name=bad%20name'],
+    reason: 'the name as it was given, without a slash',
+  },
+  {
+    calls: [
+      'POST /containers/create {"Image":"busybox","Cmd":["true"],"HostConfig":{"NetworkMode":"none"},"ExposedPorts":{"80/nope":{}}}',
+      'POST /containers/made/wait?condition=nope',
+    ],
+    reason: 'what cannot be meant is refused, as in Docker 28',
+  },
+  {
+    calls: ['GET /containers/done/logs?stdout=1&stderr=1'],
+    reason: 'a type of content, as in Docker 28; the two streams of a container have no order',
+  },
+  {
+    calls: ['POST /images/load?quiet=1 "no archive"'],
+    reason:
+      'not an archive is an error of the request; dockerd says it in the middle of a good answer',
+  },
+]
+
+/** The reason, if the table has this call. */
+export function isKnownCall(title: string): string | undefined {
+  return CALLS.find(({ calls }) => calls.includes(title))?.reason
+}
 
 export function knownDifference(
   command: string,

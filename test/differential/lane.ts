@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import type { DaemonOptions, RunResult, TestDaemon } from '@ctr/testkit'
-import { busyboxArchive, run, startDaemon } from '@ctr/testkit'
+import { busyboxArchive, requires, run, startDaemon } from '@ctr/testkit'
 import { type LaneTexts, normalise } from './normalise.ts'
 
 /** API of dockerd 20.10: all lanes speak it, so that a difference is not one of versions. */
@@ -28,6 +28,20 @@ export class Lane implements AsyncDisposable {
       throw error
     }
     return lane
+  }
+
+  /** All at once; none is left if one fails. */
+  static async startAll(
+    wanted: readonly (readonly [DaemonOptions['engine'], 'docker' | 'ctr'])[],
+  ): Promise<Lane[]> {
+    const outcomes = await Promise.allSettled(wanted.map(async (each) => await Lane.start(...each)))
+    const lanes = outcomes.flatMap((outcome) =>
+      outcome.status === 'fulfilled' ? outcome.value : [],
+    )
+    const failed = outcomes.find((outcome) => outcome.status === 'rejected')
+    if (failed === undefined) return lanes
+    await Promise.all(lanes.map((lane) => lane[Symbol.asyncDispose]()))
+    throw failed.reason
   }
 
   get texts(): LaneTexts {
@@ -76,4 +90,16 @@ export interface Answer {
   readonly code: number
   readonly stdout: string
   readonly stderr: string
+}
+
+/** The reason why there is no dockerd to compare with. */
+export async function reasonNoReference(): Promise<string | false> {
+  return requires({ commands: ['dockerd', 'iptables'] }) || (await notVersion('dockerd', 20))
+}
+
+/** The reason to skip unless the program's major version is this. */
+export async function notVersion(program: string, major: number): Promise<string | false> {
+  const { stdout } = await run([program, '--version']).catch(() => ({ stdout: '' }))
+  const found = /version (\d+)\./.exec(stdout)?.[1]
+  return found === String(major) ? false : `needs ${program} ${major}, found ${found ?? 'none'}`
 }

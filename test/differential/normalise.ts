@@ -15,9 +15,8 @@ export function normalise(text: string, lane: LaneTexts): string {
       .replace(/\b[0-9a-f]{64}\b/g, '<ID>')
       .replace(/\b[0-9a-f]{12}\b/g, '<SHORT>')
       .replace(/\b([0-9a-f]{2}:){5}[0-9a-f]{2}\b/g, '<MAC>')
-      .replace(/\b[a-z]+_[a-z]+\b(?=\n|$|"|\/)/gm, (name) =>
-        /^[a-z]{3,}_[a-z]{3,}$/.test(name) ? '<NAME>' : name,
-      )
+      // Names that a daemon makes up.
+      .replace(/(?<=[ \t]|"\/|^)[a-z]{3,}_[a-z]{3,}\d?(?=\n|$|")/gm, '<NAME>')
       .replace(/20\d\d-\d\d-\d\d[T ][\d:.]+(Z| \+0000 UTC)?/g, '<TIME>')
       .replace(/\b(\d+ (second|minute)s?|Less than a second|About a minute) ago/g, '<AGO>')
       .replace(/\bUp (\d+ (second|minute)s?|Less than a second|About a minute)/g, 'Up <TIME>')
