@@ -131,9 +131,10 @@ export async function resizeContainer(
       `cannot resize a stopped container: container ${id} is not running`,
     )
   }
-  await connection.resize(rows, columns)
+  // Without a terminal there is nothing to resize, and clients need not know.
   const container = engine.containers.byId(id)
   if (container === undefined) return
+  if (container.config.Tty === true) await connection.resize(rows, columns)
   engine.events.emit(
     containerEvent(container, 'resize', { height: String(rows), width: String(columns) }),
   )

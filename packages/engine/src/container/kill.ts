@@ -18,7 +18,7 @@ export async function killContainer(
   reference: string,
   signal: string,
 ): Promise<void> {
-  const number = signal === '' || signal === '0' ? SIGKILL : parseSignal(signal)
+  const number = signal === '' ? SIGKILL : parseSignal(signal)
   if (number === undefined) throw new EngineError('INVALID_ARGUMENT', `invalid signal: ${signal}`)
   const { id } = engine.containers.get(reference)
   const exited = number === SIGKILL ? exitOf(engine, id) : undefined

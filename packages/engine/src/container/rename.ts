@@ -15,7 +15,6 @@ export async function renameContainer(
   if (name === '') {
     throw new EngineError('INVALID_ARGUMENT', 'Neither old nor new names may be empty')
   }
-  validateName(name)
   await engine.queues.run(id, () => {
     const container = engine.containers.byId(id)
     if (container === undefined) throw noSuchContainer(reference)
@@ -25,11 +24,26 @@ export async function renameContainer(
         'Renaming a container with the same name as its current name',
       )
     }
-    using _reservation = engine.containers.reserveName(name, id)
+    using _reservation = allocated(() => {
+      validateName(name)
+      return engine.containers.reserveName(name, id)
+    })
     engine.events.commit('durable', () => {
       const renamed = engine.containers.changeDocuments(id, { name })
       engine.networks.renameContainer(id, name)
       engine.events.add(containerEvent(renamed, 'rename', { oldName: `/${container.name}` }))
     })
   })
+}
+
+/** Docker's words before those of a name that is refused. */
+function allocated<T>(allocate: () => T): T {
+  try {
+    return allocate()
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error
+    throw new EngineError(error.code, `Error when allocating new name: ${error.message}`, {
+      cause: error,
+    })
+  }
 }

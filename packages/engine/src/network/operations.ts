@@ -68,6 +68,12 @@ export async function connectNetwork(
 ): Promise<void> {
   const { id, name: networkName } = engine.networks.get(network)
   const { id: containerId } = engine.containers.get(reference)
+  if (networkName === 'host') {
+    throw new EngineError(
+      'INVALID_ARGUMENT',
+      'container cannot be disconnected from host network or connected to host network',
+    )
+  }
   await engine.queues.run(containerId, async () => {
     const container = engine.containers.get(containerId)
     const { state, networkingConfig } = container

@@ -60,7 +60,7 @@ export function newVolume(
     )
   }
   const options = request.options ?? {}
-  validateOptions(options)
+  validateOptions(name, options)
   return {
     name,
     driver: 'local',
@@ -73,10 +73,10 @@ export function newVolume(
 }
 
 /** The options of Docker's local driver: what mount(8) would be told. */
-function validateOptions(options: Readonly<Record<string, string>>): void {
+function validateOptions(name: string, options: Readonly<Record<string, string>>): void {
   for (const key of Object.keys(options)) {
     if (!['type', 'device', 'o'].includes(key)) {
-      throw new EngineError('INVALID_ARGUMENT', `invalid option: "${key}"`)
+      throw new EngineError('INVALID_ARGUMENT', `create ${name}: invalid option: "${key}"`)
     }
   }
   if (Object.keys(options).length === 0) return
