@@ -140,9 +140,12 @@ write_ctrd() {
   cat >bin/ctrd.new <<'EOT'
 #!/bin/sh
 # Written by scripts/setup.sh: runs the daemon from its source with the Node of this workspace.
-# A small young generation saves 11 MB of resident memory and costs nothing that can be measured.
+# Each of these saves memory, and none of them time that can be measured: docs/decisions/0016-memory-of-the-daemon.md
 root=$(dirname -- "$(dirname -- "$(readlink -f -- "$0")")")
-exec "$root/node_modules/.bin/node" --max-semi-space-size=2 "$root/apps/daemon/src/main.ts" "$@"
+export MALLOC_ARENA_MAX="${MALLOC_ARENA_MAX:-1}"
+cache=/var/cache/ctr/node # made by the daemon, for root alone
+[ -O "$cache" ] && export NODE_COMPILE_CACHE="${NODE_COMPILE_CACHE:-$cache}"
+exec "$root/node_modules/.bin/node" --max-semi-space-size=1 --v8-pool-size=1 "$root/apps/daemon/src/main.ts" "$@"
 EOT
   chmod 755 bin/ctrd.new
   mv bin/ctrd.new bin/ctrd

@@ -1,9 +1,9 @@
-import { enableCompileCache } from 'node:module'
-import { EngineError } from '@ctr/errdefs'
+import { saveCompileCache, useCompileCache } from './compile-cache.ts'
 
-// Before the rest is imported: compiled code (and stripped types) of the last start is used again.
-enableCompileCache()
+// Before the rest is imported.
+useCompileCache()
 
+const { EngineError } = await import('@ctr/errdefs')
 const { loadConfig } = await import('./config/config.ts')
 const { parseFlags } = await import('./config/flags.ts')
 const { helpText, versionText } = await import('./config/help.ts')
@@ -32,6 +32,7 @@ async function main(argv: readonly string[]): Promise<void> {
   const daemon = await startDaemon(config, log, services)
   log.info({ pid: process.pid, dataRoot: config.engine.dataRoot }, 'ctrd is ready')
   services.ready('Ready')
+  saveCompileCache()
 
   process.on('SIGHUP', () => reload())
   process.on('SIGTERM', (signal) => shutDown(signal))
