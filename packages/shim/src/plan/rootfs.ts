@@ -298,6 +298,13 @@ function planCgroupMount(
 ): Op[] {
   const { flags } = options
   if (host.cgroups.mode === 'v2') {
+    const [hierarchy] = host.cgroups.hierarchies
+    if (input.hasUserNamespace && !input.hasCgroupNamespace && hierarchy !== undefined) {
+      // The host's cgroup namespace is not ours to mount.
+      const slot = input.trees.add(hierarchy.mountpoint, false, undefined)
+      const attr = options.attributes
+      return [{ op: 'attach', slot, target, flags: 0, attr, propagation: MS.MS_PRIVATE }]
+    }
     return [{ op: 'mount', type: 'cgroup2', source: 'cgroup', target, flags, data: '' }]
   }
   const isReadonly = (flags & MS.MS_RDONLY) !== 0n
