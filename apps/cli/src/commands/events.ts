@@ -38,7 +38,7 @@ export const command: Command = {
       filters: parseFilters(flags.list('filter')),
     })
     for await (const { message, text, timeNs } of stream) {
-      if (template !== undefined) printLine(template.execute({ ...message, TimeNano: timeNs }))
+      if (template !== undefined) printLine(template.execute({ ...message, timeNano: timeNs }))
       else printLine(format === 'json' ? text : eventText(message, timeNs))
     }
   },

@@ -4,9 +4,15 @@ import { sprintf } from './sprintf.ts'
 /** Functions of text/template, and those that Docker adds (docker/cli templates/templates.go). */
 export type TemplateFunction = (...args: unknown[]) => unknown
 
+/** ECMA-262 JSON.rawJSON: a bigint is written with all its digits. */
+function exactInteger(_key: string, value: unknown): unknown {
+  if (typeof value !== 'bigint') return value
+  return (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON(String(value))
+}
+
 export const FUNCTIONS: Readonly<Record<string, TemplateFunction>> = {
   // Docker's.
-  json: (value) => JSON.stringify(value ?? null),
+  json: (value) => JSON.stringify(value ?? null, exactInteger),
   split: (text, separator) => splitText(goString(text), goString(separator)),
   join: (items, separator) => listOf(items).map(goString).join(goString(separator)),
   title: (text) =>

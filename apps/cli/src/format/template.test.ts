@@ -116,6 +116,19 @@ describe('Template', () => {
     it(`refuses ${text}`, () => assert.throws(() => new Template(text), { message }))
   }
 
+  it('has no value for a missing key of a map', () => {
+    const event = { Actor: { Attributes: { name: 'a' } }, timeNano: 1_795_312_142_954_840_012n }
+    const text = '{{.Actor.Attributes.name}} [{{.Actor.Attributes.exitCode}}] {{.TimeNano}}'
+    assert.equal(new Template(text).execute(event), 'a [<no value>] 1795312142954840012')
+    const network = '{{.Networks.nope.IPAddress}}{{if .Labels.x}}x{{end}}'
+    assert.equal(new Template(network).execute({ Networks: {}, Labels: null }), '<no value>')
+  })
+
+  it('writes integers of 64 bits as JSON', () => {
+    const event = { timeNano: 1_795_312_142_954_840_012n }
+    assert.equal(new Template('{{json .}}').execute(event), '{"timeNano":1795312142954840012}')
+  })
+
   for (const [text, message] of [
     ['{{.Nope}}', 'template: :1:2: executing "" at <.Nope>: map has no entry for key "Nope"'],
     [

@@ -218,6 +218,7 @@ class Execution {
     let value = this.#base(operand, dot, scope)
     for (const [index, name] of operand.names.entries()) {
       const isLast = index === operand.names.length - 1
+      if (isMissingEntry(operand.names[index - 1], value, name)) return undefined
       value = this.#field(value, name, operand.at, isLast ? args : [])
     }
     if (operand.names.length === 0 && args.length > 0) {
@@ -280,6 +281,28 @@ class Execution {
       `template: :${at.line}:${at.column}: executing "" at <${at.source}>: ${message}`,
     )
   }
+}
+
+/** Maps in Go, whose keys are anybody's: one that is missing is `<no value>`, where an unknown field is an error. */
+const GO_MAPS: ReadonlySet<string> = new Set([
+  'Annotations',
+  'Attributes',
+  'DriverOpts',
+  'ExposedPorts',
+  'Labels',
+  'Networks',
+  'Options',
+  'PortBindings',
+  'Ports',
+  'Sysctls',
+  'Tmpfs',
+  'Volumes',
+])
+
+function isMissingEntry(owner: string | undefined, value: unknown, name: string): boolean {
+  if (owner === undefined || !GO_MAPS.has(owner)) return false
+  if (value === null || value === undefined) return true
+  return typeof value === 'object' && !Array.isArray(value) && !Object.hasOwn(value, name)
 }
 
 /** `{{.ID}}` finds `Id`: Go's field names and the names in JSON differ in case only. */
