@@ -154,7 +154,7 @@ export function parseSyslogAddress(text: string): SyslogAddress {
       return { protocol, host, port }
     }
     default:
-      throw invalid(`unsupported scheme: '${protocol}'`)
+      throw invalid(`syslog-address should be in form proto://address, got ${text}`)
   }
 }
 
