@@ -76,6 +76,7 @@ test('what the versions are known to differ in', { skip }, async () => {
 
 /** Names that a user or the host gives, not the API. */
 const FREE_KEYS = new Set([
+  'Containers',
   'Labels',
   'Annotations',
   'Tmpfs',
