@@ -35,6 +35,7 @@ import { HealthMonitor } from './health/monitor.ts'
 import type { Logger } from './logger.ts'
 import { LogForwarders } from './logging/forwarder.ts'
 import { SerialQueues } from './queue.ts'
+import { reserveDatabase, reserveLog } from './reserve.ts'
 import { SecretRegistry } from './secret/registry.ts'
 import { UserNamespaceRegistry } from './user-namespace/registry.ts'
 import { VolumeRegistry } from './volume/registry.ts'
@@ -57,8 +58,11 @@ export async function openEngine(
   }
   mkdirSync(join(config.execRoot, 'rootfs'), { recursive: true, mode: 0o711 })
 
-  const store = openStore(join(config.dataRoot, 'ctr.db'))
+  const database = join(config.dataRoot, 'ctr.db')
+  reserveDatabase(database, log)
+  const store = openStore(database)
   stack.defer(() => store.close())
+  reserveLog(database, log)
   const id = getOrCreateMeta(store, 'engine-id', randomUUID)
   const events = new EventLog(store, new EventTable(store), clock)
   events.prune(config.eventRows, config.eventDays)

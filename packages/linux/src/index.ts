@@ -58,6 +58,7 @@ export {
   peerCredentials,
   pidfdOpen,
   pidfdSendSignal,
+  preallocate,
   RESOLVE_BENEATH,
   RESOLVE_IN_ROOT,
   RESOLVE_NO_MAGICLINKS,

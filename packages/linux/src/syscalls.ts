@@ -7,6 +7,7 @@ import { lastError, libc } from './libc.ts'
  */
 const syscall = libc.func('long syscall(long number, ...)')
 const c = {
+  fallocate: libc.func('int fallocate(int fd, int mode, int64_t offset, int64_t length)'),
   flock: libc.func('int flock(int fd, int operation)'),
   kill: libc.func('int kill(int pid, int signal)'),
   statfs: libc.func('int statfs(const char *path, _Out_ uint8_t *buffer)'),
@@ -37,6 +38,13 @@ export const RESOLVE_IN_ROOT = 0x10
 /** Node has no constant for it. */
 export const O_PATH = 0o10000000
 export const O_CLOEXEC = 0o2000000
+
+const FALLOC_FL_KEEP_SIZE = 1
+
+/** fallocate(2): blocks for the first `length` bytes of a file, whose size stays. EOPNOTSUPP: the filesystem cannot. */
+export function preallocate(fd: number, length: number): void {
+  if (c.fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, length) !== 0) throw lastError('fallocate')
+}
 
 /** openat2(2): returns a descriptor, closed by the caller. `directory` is a descriptor or a path. */
 export function openat2(
