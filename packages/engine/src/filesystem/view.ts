@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import { statSync } from 'node:fs'
+import { type BigIntStats, closeSync, constants, fstatSync, openSync, statSync } from 'node:fs'
 import { EngineError, isErrno } from '@ctr/errdefs'
-import { isProcess, type MountFact, readMountInfo } from '@ctr/linux'
+import { isProcess, type MountFact, O_PATH, readMountInfo } from '@ctr/linux'
 import {
   BIND_RECURSIVE,
   BIND_SOURCE_IN_ROOT,
@@ -26,7 +26,7 @@ import type { Engine } from '../engine.ts'
 export interface View extends AsyncDisposable {
   readonly container: ContainerRecord
   /**
-   * The root directory, through /proc/PID/root. What is below belongs to the container, which may change it at any
+   * The root directory, through /proc/self/fd. What is below belongs to the container, which may change it at any
    * time: open paths with openInRoot only.
    */
   readonly rootPath: string
@@ -93,29 +93,38 @@ async function tryOpenView(
   return view(container, task.pid, '', stack.move(), engine.userNamespaces.of(id))
 }
 
-function view(
+async function view(
   container: ContainerRecord,
   pid: number,
   mountpoint: string,
-  stack: AsyncDisposableStack,
+  resources: AsyncDisposableStack,
   idMaps?: IdMaps,
-): View {
-  const rootPath = `/proc/${pid}/root${mountpoint}`
-  assertNotOwnRoot(rootPath)
+): Promise<View> {
+  await using stack = resources
+  const root = openSync(`/proc/${pid}/root${mountpoint}`, O_PATH | constants.O_DIRECTORY)
+  stack.defer(() => closeSync(root))
+  assertForeign(pid, root)
+  const kept = stack.move()
   return {
     container,
     pid,
     idMaps,
-    rootPath,
-    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+    // Held open: whatever becomes of the process and its pid, this stays the same directory.
+    rootPath: `/proc/self/fd/${root}`,
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
   }
 }
 
-/** Whatever went wrong before: an archive of a container's is never unpacked into the root directory of the host. */
-function assertNotOwnRoot(rootPath: string): void {
-  const own = statSync('/', { bigint: true })
-  const its = statSync(rootPath, { bigint: true })
-  assert.ok(own.dev !== its.dev || own.ino !== its.ino, `${rootPath} is the root of the host`)
+/** Whatever went wrong before: an archive of a container's is never unpacked into a root directory of the host. */
+function assertForeign(pid: number, root: number): void {
+  const isSame = (one: BigIntStats, other: BigIntStats): boolean =>
+    one.dev === other.dev && one.ino === other.ino
+  const own = { bigint: true } as const
+  assert.ok(!isSame(fstatSync(root, own), statSync('/', own)), 'a view of the root of the host')
+  const [its, ours] = [`/proc/${pid}/ns/mnt`, '/proc/self/ns/mnt'].map((path) =>
+    statSync(path, own),
+  )
+  assert.ok(its && ours && !isSame(its, ours), 'a view of the mounts of the host')
 }
 
 class ProcessGone extends Error {}
