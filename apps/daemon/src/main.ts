@@ -28,6 +28,8 @@ async function main(argv: readonly string[]): Promise<void> {
   // Agents of the registry client look at these when they are made.
   Object.assign(process.env, config.proxies)
   const services = serviceManager(process.env, log)
+  // Until it is ready there is nothing to reload; without a listener the signal would end it.
+  process.on('SIGHUP', () => undefined)
   const { startDaemon } = await import('./daemon.ts')
   const daemon = await startDaemon(config, log, services)
   log.info({ pid: process.pid, dataRoot: config.engine.dataRoot }, 'ctrd is ready')
