@@ -189,7 +189,7 @@ test('explain shows a program and makes nothing', { skip }, async () => {
 })
 
 test('swarm is refused with the words of dockerd, plugins are none', { skip }, async () => {
-  for (const path of ['/swarm', '/nodes', '/services', '/tasks', '/secrets', '/configs']) {
+  for (const path of ['/swarm', '/nodes', '/services', '/tasks', '/configs']) {
     const { status, text } = await daemon.request('GET', path)
     assert.equal(status, 503)
     assert.match(JSON.parse(text).message, /^This node is not a swarm manager\./)

@@ -2,8 +2,9 @@ import { existsSync } from 'node:fs'
 import type { HostConfig } from '@ctr/api'
 import { EngineError } from '@ctr/errdefs'
 import type { Engine } from '../engine.ts'
-import { HEALTH_ACTIONS } from '../health/on-failure.ts'
+import { HEALTH_ACTIONS } from '../health/actions.ts'
 import { journalSocketPath } from '../logging/destination.ts'
+import { networkNamespace } from './modes.ts'
 import { validateRequirements } from './requirements.ts'
 import { validateRootDirectory } from './root-directory.ts'
 
@@ -33,12 +34,6 @@ export function validateExtensions(
 
 /** A century; setTimeout(3) of Node is asked for less at a time. */
 const MAX_SECONDS = 3_155_760_000
-
-/** `--network ns:/path` */
-export function networkNamespace(hostConfig: HostConfig): string | undefined {
-  const mode = hostConfig.NetworkMode ?? ''
-  return mode.startsWith('ns:') ? mode.slice('ns:'.length) : undefined
-}
 
 function validateLogDestination(hostConfig: HostConfig): void {
   if (hostConfig.LogConfig?.Type !== 'journald' || existsSync(journalSocketPath())) return

@@ -21,3 +21,9 @@ export function parseNetworkMode(hostConfig: HostConfig): NetworkMode {
   if (reference !== undefined) return { kind: 'container', reference }
   return { kind: 'network', name: mode === '' || mode === 'default' ? 'bridge' : mode }
 }
+
+/** `--network ns:/path` */
+export function networkNamespace(hostConfig: HostConfig): string | undefined {
+  const mode = hostConfig.NetworkMode ?? ''
+  return mode.startsWith('ns:') ? mode.slice('ns:'.length) : undefined
+}

@@ -3,9 +3,7 @@ import { killRun } from '../container/kill-run.ts'
 import { restartContainer } from '../container/restart.ts'
 import { stopContainer } from '../container/stop.ts'
 import type { Engine } from '../engine.ts'
-
-/** What is done to a container that has become unhealthy (`--health-on-failure`); Podman's words. */
-export const HEALTH_ACTIONS = ['none', 'kill', 'restart', 'stop'] as const
+import { HEALTH_ACTIONS } from './actions.ts'
 
 /** `kill` leaves what follows to the restart policy; `stop` does not. */
 export function actOnUnhealthy(engine: Engine, container: ContainerRecord): void {

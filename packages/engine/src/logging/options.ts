@@ -1,6 +1,6 @@
 import type { HostConfig } from '@ctr/api'
 import { EngineError } from '@ctr/errdefs'
-import { parseBoolean, parseFileCount, parseSize } from '../container/log-options.ts'
+import { parseBoolean, parseFileCount, parseSize } from './values.ts'
 
 /** Where output goes besides the file that every driver but `none` keeps for `logs`. */
 export type LogDestination =

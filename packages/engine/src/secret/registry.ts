@@ -98,6 +98,8 @@ export class SecretRegistry {
   }
 }
 
-function toSecret({ data: _, labels, ...row }: SecretRow): Secret {
-  return { ...row, labels: JSON.parse(labels) as Record<string, string> }
+function toSecret(row: SecretRow): Secret {
+  const { id, name, version, createdAtNs, updatedAtNs } = row
+  const labels = JSON.parse(row.labels) as Record<string, string>
+  return { id, name, labels, version, createdAtNs, updatedAtNs }
 }

@@ -486,3 +486,18 @@ test('an operation is one line whatever its text holds', () => {
   assert.match(lines[0] ?? '', /^1 child exec\(\["a\\nb", "\\"", "x+"\.\.\.\], \[\]\)$/)
   assert.equal(lines[1], '2 host  write("/p", "1\\n")')
 })
+
+test('operations after the mounts come before the change of root, with the host still in sight', () => {
+  const file: Op = {
+    op: 'file',
+    path: '/run/x',
+    data: Buffer.from('x'),
+    mode: 0o444,
+    uid: 0,
+    gid: 0,
+  }
+  const order = names(compileStart(input({ afterMounts: [file] }), v2))
+  const at = order.indexOf('file')
+  assert.ok(at > order.lastIndexOf('bind') || order.lastIndexOf('bind') === -1)
+  assert.ok(at > order.indexOf('root') && at < order.indexOf('pivot_root'), order.join())
+})

@@ -40,7 +40,10 @@ export function compileStart(input: StartInput, host: HostFacts): Program {
       hasUserNamespace,
       initBinary: input.initBinary,
       trees,
-      beforePivot: input.handover?.pauseForHooks === true ? [{ op: 'pause' }] : [],
+      beforePivot: [
+        ...(input.afterMounts ?? []),
+        ...(input.handover?.pauseForHooks === true ? [{ op: 'pause' } as const] : []),
+      ],
     },
     host,
   )
