@@ -41,6 +41,8 @@ export interface EngineConfig {
   readonly seccompProfile: string
   /** User namespaces for all containers: `default`, `user[:group]`, `uid[:gid]`; empty: none. */
   readonly usernsRemap: string
+  /** Directories of CDI specs; later ones win. */
+  readonly cdiSpecDirs: readonly string[]
 }
 
 const MiB = 1024 * 1024
@@ -65,4 +67,5 @@ export const DEFAULT_ENGINE_CONFIG: EngineConfig = {
   registries: { insecure: [], mirrors: [], maxDownloads: 3, maxAttempts: 5 },
   seccompProfile: '',
   usernsRemap: '',
+  cdiSpecDirs: ['/etc/cdi', '/var/run/cdi'],
 }

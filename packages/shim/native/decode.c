@@ -104,6 +104,8 @@ static bool check_values(const struct op *o) {
   case OP_USER_NAMESPACE:
   case OP_ATTACH:
     return op_u32(o, 0) < SLOTS;
+  case OP_TREE_IN:
+    return op_u32(o, 0) < SLOTS && op_u32(o, 1) < SLOTS && *op_str(o, 2) == '/';
   case OP_TREE:
     return op_u32(o, 0) < SLOTS && (op_u32(o, 3) < SLOTS || op_u32(o, 3) == NO_SLOT);
   case OP_OVERLAY_TREE:
@@ -166,6 +168,7 @@ static bool check_place(const struct program *p, uint32_t i, bool cloned) {
   case OP_OPEN:
   case OP_USER_NAMESPACE:
   case OP_TREE:
+  case OP_TREE_IN:
   case OP_OVERLAY_TREE:
     return !cloned;
   case OP_CHILD_PROC:

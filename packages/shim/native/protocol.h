@@ -40,6 +40,7 @@ enum side { SIDE_HOST, SIDE_CHILD, SIDE_ANY };
   X(TREE, 24, HOST, "tree", "ISII", "slot path flags users")                                                           \
   X(OVERLAY_TREE, 25, HOST, "overlay_tree", "IISVSII", "slot users base mapped data uid gid")                         \
   X(CHILD_PROC, 26, HOST, "child_proc", "SB", "name data")                                                             \
+  X(TREE_IN, 27, HOST, "tree_in", "IIS", "slot namespace path")                                                        \
   X(ENTER, 30, CHILD, "enter", "L", "flags")                                                                           \
   X(SETNS, 31, CHILD, "setns", "IL", "slot type")                                                                      \
   X(UNSHARE, 32, CHILD, "unshare", "L", "flags")                                                                       \

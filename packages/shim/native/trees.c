@@ -139,15 +139,31 @@ static int mount_overlay(struct helper *h) {
   return h->tree < 0 ? errno : 0;
 }
 
+/* A mount can be copied from within its mount namespace only. Symlinks would be those of the container. */
+static int open_tree_in(struct helper *h) {
+  struct shim *s = h->s;
+  struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS};
+  s->step = "setns";
+  if (setns(s->slots[op_u32(h->op, 1)], CLONE_NEWNS) < 0)
+    return errno;
+  s->step = "open";
+  scoped_fd place = sys_openat2(AT_FDCWD, op_str(h->op, 2), &how);
+  if (place < 0)
+    return errno;
+  s->step = "open_tree";
+  h->tree = sys_open_tree(place, "", AT_EMPTY_PATH);
+  return h->tree < 0 ? errno : 0;
+}
+
 /* Shares memory and descriptors with the shim, which waits for it (CLONE_VFORK). */
 static int run_helper(void *argument) {
   struct helper *h = argument;
-  h->error = mount_overlay(h);
+  h->error = h->op->code == OP_TREE_IN ? open_tree_in(h) : mount_overlay(h);
   return 0;
 }
 
 /* Overlay takes attached layers only (until Linux 6.15), so its layers are mapped in a mount namespace for the moment. */
-static int op_overlay_tree(struct shim *s, const struct op *o) {
+static int op_by_helper(struct shim *s, const struct op *o) {
   struct helper h = {.s = s, .op = o, .tree = -1};
   s->step = "helper";
   uint8_t *stack =
@@ -178,7 +194,8 @@ int tree_op(struct shim *s, const struct op *o) {
   case OP_TREE:
     return op_tree(s, o);
   case OP_OVERLAY_TREE:
-    return op_overlay_tree(s, o);
+  case OP_TREE_IN:
+    return op_by_helper(s, o);
   case OP_CHILD_PROC:
     return op_child_proc(s, o);
   default:

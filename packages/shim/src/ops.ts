@@ -119,6 +119,8 @@ const ops = {
   },
   /** After clone: write /proc/<child>/`name`. */
   child_proc: { code: 26, side: 'host', fields: { name: 'str', data: 'bytes' } },
+  /** As `tree`, of the mount at `path` (without symlinks) in the mount namespace that `open` has put in slot `namespace`. */
+  tree_in: { code: 27, side: 'host', fields: { slot: 'u32', namespace: 'u32', path: 'str' } },
 
   // --- child side: the root filesystem. Paths are host paths until `root`; then `in root` paths are resolved by openat2(RESOLVE_IN_ROOT) ---
   /** setns(2) to the pidfd of `join` with `flags` (CLONE_NEW*), then to its root directory. */

@@ -126,6 +126,7 @@ function daemonConfig(values: OptionValues): DaemonConfig {
         maxAttempts: count(values, 'max-download-attempts', defaults.registries.maxAttempts),
       },
       seccompProfile: text('seccomp-profile') ?? defaults.seccompProfile,
+      cdiSpecDirs: values.has('cdi-spec-dirs') ? list('cdi-spec-dirs') : defaults.cdiSpecDirs,
       usernsRemap: text('userns-remap') ?? defaults.usernsRemap,
     },
     ignoredKeys: OPTIONS.filter(({ key, help }) => help === undefined && values.has(key)).map(

@@ -167,6 +167,12 @@ export const OPTIONS: readonly Option[] = [
     isReloadable: true,
   },
   {
+    key: 'cdi-spec-dirs',
+    flag: 'cdi-spec-dir',
+    kind: 'list',
+    help: 'Directory of CDI specs (default /etc/cdi and /var/run/cdi, repeatable)',
+  },
+  {
     key: 'userns-remap',
     flag: 'userns-remap',
     kind: 'string',
@@ -280,7 +286,6 @@ export const OPTIONS: readonly Option[] = [
   { key: 'network-control-plane-mtu', flag: 'network-control-plane-mtu', kind: 'integer' },
   { key: 'node-generic-resources', flag: 'node-generic-resource', kind: 'list' },
   { key: 'swarm-default-advertise-addr', flag: 'swarm-default-advertise-addr', kind: 'string' },
-  { key: 'cdi-spec-dirs', flag: 'cdi-spec-dir', kind: 'list' },
   {
     key: 'validate',
     flag: 'validate',

@@ -1,14 +1,24 @@
 import { lstatSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import type { DeviceMapping, HostConfig, ThrottleDevice, WeightDevice } from '@ctr/api'
+import type {
+  DeviceMapping,
+  DeviceRequest,
+  HostConfig,
+  ThrottleDevice,
+  WeightDevice,
+} from '@ctr/api'
 import { EngineError } from '@ctr/errdefs'
 import { deviceNumbers } from '@ctr/linux'
 import type { RuntimeBlockIO, RuntimeDevice, RuntimeDeviceRule } from '@ctr/oci'
+
+import { type CdiEdits, type CdiNode, cdiEdits, firstCdiKind } from '../cdi/specs.ts'
 
 /** What of the host's devices a container gets: nodes in /dev and rules of the device policy. */
 export interface ContainerDevices {
   readonly nodes: readonly RuntimeDevice[]
   readonly rules: readonly RuntimeDeviceRule[]
+  /** What CDI specs add besides. */
+  readonly cdi?: Pick<CdiEdits, 'env' | 'mounts' | 'additionalGids'>
 }
 
 const S_IFMT = 0o170000
@@ -16,22 +26,67 @@ const S_IFBLK = 0o060000
 const S_IFCHR = 0o020000
 
 /** Looks the devices of `--device`, `--device-cgroup-rule` and `--privileged` up on the host, at each start. */
-export function resolveDevices(hostConfig: HostConfig): ContainerDevices {
+export function resolveDevices(
+  hostConfig: HostConfig,
+  cdiDirectories: readonly string[],
+): ContainerDevices {
   const rules = (hostConfig.DeviceCgroupRules ?? []).map(parseDeviceRule)
-  if ((hostConfig.DeviceRequests ?? []).length > 0) {
-    throw new EngineError(
-      'INVALID_ARGUMENT',
-      'could not select device driver "" with capabilities: [[gpu]]',
-    )
-  }
-  const mapped = (hostConfig.Devices ?? []).map(resolveMapping)
+  const requests = hostConfig.DeviceRequests ?? []
+  const cdi = cdiEdits(
+    requests.flatMap((request) => requestedNames(request, cdiDirectories)),
+    cdiDirectories,
+  )
+  const mapped = [
+    ...(hostConfig.Devices ?? []).map(resolveMapping),
+    ...cdi.deviceNodes.map(resolveCdiNode),
+  ]
   if (hostConfig.Privileged === true) {
     // Its policy allows everything; the mappings may still add nodes under other names.
-    return { nodes: [...hostDevices('/dev'), ...mapped.flatMap(({ nodes }) => nodes)], rules }
+    return {
+      nodes: [...hostDevices('/dev'), ...mapped.flatMap(({ nodes }) => nodes)],
+      rules,
+      cdi,
+    }
   }
   return {
     nodes: mapped.flatMap(({ nodes }) => nodes),
     rules: [...mapped.flatMap((device) => device.rules), ...rules],
+    cdi,
+  }
+}
+
+/** Classes that `--gpus` may mean. */
+const GPU_KINDS = ['nvidia.com/gpu', 'amd.com/gpu', 'intel.com/gpu']
+
+/** CDI names of a request: `--device vendor/class=name` (driver cdi), and GPUs where a vendor has described them. */
+function requestedNames(request: DeviceRequest, directories: readonly string[]): readonly string[] {
+  const { Driver = '', DeviceIDs: ids = [], Count = 0, Capabilities = [] } = request
+  if (Driver === 'cdi') return ids
+  const isGpu = Capabilities.some((all) => all.includes('gpu'))
+  const kind = isGpu && Driver === '' ? firstCdiKind(GPU_KINDS, directories) : undefined
+  if (kind === undefined) {
+    throw new EngineError(
+      'INVALID_ARGUMENT',
+      `could not select device driver ${JSON.stringify(Driver)} with capabilities: [${Capabilities.map((all) => `[${all.join(' ')}]`).join(' ')}]`,
+    )
+  }
+  if (ids.length > 0) return ids.map((id) => `${kind}=${id}`)
+  if (Count < 0) return [`${kind}=all`]
+  return Array.from({ length: Count }, (_, index) => `${kind}=${index}`)
+}
+
+function resolveCdiNode(node: CdiNode): ContainerDevices {
+  const mapping = { PathOnHost: node.hostPath, PathInContainer: node.path }
+  const device = resolveMapping({ ...mapping, CgroupPermissions: node.permissions })
+  const { uid, gid, fileMode } = node
+  return {
+    ...device,
+    nodes: device.nodes.map((one) => ({
+      ...one,
+      ...(uid === undefined ? {} : { uid }),
+      ...(gid === undefined ? {} : { gid }),
+      ...(fileMode === undefined ? {} : { fileMode }),
+    })),
   }
 }
 

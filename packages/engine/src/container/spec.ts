@@ -17,11 +17,13 @@ import {
   selectCapabilities,
 } from '@ctr/oci'
 import { hostId, type IdMaps, IN_ROOT } from '@ctr/shim'
+import type { CdiEdits } from '../cdi/specs.ts'
 import { hasId, ownerMaps, parseMountIds } from '../user-namespace/mount-ids.ts'
 import type { ContainerRecord, MountPoint } from './container.ts'
 import type { ContainerDevices } from './devices.ts'
 import { overrideEnvironment, processEnvironment } from './environment.ts'
-import { networkNamespace, parseNetworkMode } from './modes.ts'
+import { networkNamespace } from './extensions.ts'
+import { parseNetworkMode } from './modes.ts'
 import { parseSecurityOptions, type SecurityOptions } from './security-options.ts'
 import { mergeTmpfsOptions } from './tmpfs-options.ts'
 import type { ResolvedUser } from './user.ts'
@@ -98,12 +100,17 @@ function compileProcess(input: SpecInput, security: SecurityOptions): RuntimePro
   return {
     terminal: hasTty,
     ...(hasTty ? { consoleSize: { height: input.rows, width: input.columns } } : {}),
-    user: { uid: user.uid, gid: user.gid, umask: 0o022, additionalGids: [...user.additionalGids] },
+    user: {
+      uid: user.uid,
+      gid: user.gid,
+      umask: 0o022,
+      additionalGids: [...user.additionalGids, ...(input.devices.cdi?.additionalGids ?? [])],
+    },
     args: [container.path, ...container.args],
-    env: overrideEnvironment(
-      processEnvironment(config, input.hostname, user.home),
-      input.secretEnvironment,
-    ),
+    env: overrideEnvironment(processEnvironment(config, input.hostname, user.home), [
+      ...(input.devices.cdi?.env ?? []),
+      ...input.secretEnvironment,
+    ]),
     cwd: directory === '' ? '/' : directory,
     capabilities: processCapabilities(hostConfig, user.uid, input.host),
     rlimits: compileRlimits(input),
@@ -193,6 +200,7 @@ function compileMounts(input: SpecInput): RuntimeMount[] {
       deviceVolume(mount, input.volumeOptions) ?? runtimeMount(mount, input),
       ...subpathMount(mount, input.host),
     ]),
+    ...(input.devices.cdi?.mounts ?? []).map(cdiMount),
     ...Object.entries(hostConfig.Tmpfs ?? {}).map(([path, options]) => tmpfs(path, options, false)),
   ]
   const destinations = new Set(own.map((mount) => mount.destination))
@@ -206,9 +214,14 @@ function compileMounts(input: SpecInput): RuntimeMount[] {
   })
     .filter((mount) => !isHidden(mount.destination))
     .filter((mount) => mount.destination !== '/dev/shm' || hostConfig.IpcMode !== 'none')
-    .map((mount) => (mount.destination === '/dev/shm' ? sharedMemory(mount, hostConfig) : mount))
+    .map((mount) => (mount.destination === '/dev/shm' ? sharedMemory(mount, input) : mount))
     .map((mount) => (mount.type === 'devpts' ? terminals(mount, input.idMaps) : mount))
   return [...defaults, ...own]
+}
+
+function cdiMount({ hostPath, containerPath, options }: CdiEdits['mounts'][number]): RuntimeMount {
+  const words = ['rbind', 'rprivate', ...options]
+  return { destination: containerPath, type: 'bind', source: hostPath, options: words }
 }
 
 /** The group of terminals (tty, 5), where the container has it. */
@@ -221,13 +234,15 @@ function depth(path: string): number {
   return path.split('/').length
 }
 
-/** With the host's IPC namespace comes the host's /dev/shm. */
-function sharedMemory(mount: RuntimeMount, hostConfig: HostConfig): RuntimeMount {
-  if (hostConfig.IpcMode !== 'host') return mount
+/** With the IPC namespace of the host or of a container comes its /dev/shm. */
+function sharedMemory(mount: RuntimeMount, input: SpecInput): RuntimeMount {
+  const { ipc } = input.joined
+  const isHost = input.container.hostConfig.IpcMode === 'host'
+  if (!isHost && ipc === undefined) return mount
   return {
     destination: '/dev/shm',
     type: 'bind',
-    source: '/dev/shm',
+    source: isHost ? '/dev/shm' : `/proc/${ipc}/root/dev/shm`,
     options: ['rbind', 'rprivate', 'nosuid', 'noexec', 'nodev'],
   }
 }

@@ -2,7 +2,7 @@ import { mkdirSync, statSync } from 'node:fs'
 import { chmod, mkdir } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { EngineError, isErrno } from '@ctr/errdefs'
-import { compileSeccomp } from '@ctr/linux'
+import { compileSeccomp, readMountInfo } from '@ctr/linux'
 import { type EndpointPlan, portConflictError } from '@ctr/network'
 import type { NamespaceType, RuntimeSpec } from '@ctr/oci'
 import {
@@ -271,7 +271,7 @@ export function compileContainerSpec(
     container,
     host: engine.host,
     user: resolveContainerUser(engine, container, container.config.User ?? ''),
-    devices: resolveDevices(container.hostConfig),
+    devices: resolveDevices(container.hostConfig, engine.config.cdiSpecDirs),
     blockIO: resolveBlockIo(container.hostConfig),
     volumeOptions: (name) => engine.volumes.find(name)?.options ?? {},
     joined: joinedPids(engine, container),
@@ -338,6 +338,7 @@ function pidOf(engine: Engine, mode: string | undefined, what: string): number |
         `cannot join IPC of container ${reference}: non-shareable IPC (hint: use IpcMode:shareable for the donor container)`,
       )
     }
+    if (what === 'IPC') assertOwnSharedMemory(other.state.pid)
     return other.state.pid
   }
   const text =
@@ -345,6 +346,14 @@ function pidOf(engine: Engine, mode: string | undefined, what: string): number |
       ? `cannot join network of a non running container: ${other.id}`
       : `cannot join ${what} of a non running container: ${other.id}`
   throw new EngineError('CONFLICT', text)
+}
+
+/** Its /dev/shm is reached by a path of the host: nothing on the way may be what the container has put there. */
+function assertOwnSharedMemory(pid: number): void {
+  const mounts = readMountInfo(pid)
+  const isMount = (path: string): boolean => mounts.some(({ mountpoint }) => mountpoint === path)
+  if (isMount('/dev') && isMount('/dev/shm')) return
+  throw new EngineError('CONFLICT', 'cannot join IPC of a container without a /dev/shm of its own')
 }
 
 /** A container that shares another's network has its name too. */

@@ -191,7 +191,9 @@ function planBind(
   const { attributes, recursiveAttributes } = options
   const hasTree = recursiveAttributes !== 0n
   const maps = mappingOf(mount, options, input.spec)
-  const isTree = !options.isInRoot && (input.hasUserNamespace || maps !== undefined)
+  const [, pid, path] = OTHER_ROOT.exec(source) ?? []
+  const isTree =
+    !options.isInRoot && (input.hasUserNamespace || maps !== undefined || pid !== undefined)
   // A tree comes from the host's mount namespace, not from a copy that is private already.
   const propagation = isTree
     ? options.propagation || MS.MS_PRIVATE | MS.MS_REC
@@ -204,7 +206,10 @@ function planBind(
   const bind: Op = isTree
     ? {
         op: 'attach',
-        slot: input.trees.add(source, isRecursive, maps),
+        slot:
+          pid !== undefined && path !== undefined
+            ? input.trees.addFrom(pid, path)
+            : input.trees.add(source, isRecursive, maps),
         target,
         flags,
         attr,
@@ -224,6 +229,9 @@ function planBind(
   const readonly = recursiveAttributes & MOUNT_ATTR.MOUNT_ATTR_RDONLY ? MS.MS_RDONLY : 0n
   return [bind, remount(target, MS.MS_REMOUNT | MS.MS_BIND | options.flags | readonly)]
 }
+
+/** What another process has mounted there, which its mount namespace alone can tell. */
+const OTHER_ROOT = /^\/proc\/([1-9]\d{0,9})\/root(\/.+)$/
 
 /** runtime-spec config.md#posix-platform-mounts: `idmap` without maps of its own takes the container's. */
 function mappingOf(

@@ -32,6 +32,15 @@ export class Trees {
     return slot
   }
 
+  /** A copy of what is mounted at `path` in the mount namespace of a process. */
+  addFrom(pid: string, path: string): number {
+    const namespace = this.#take()
+    const slot = this.#take()
+    this.ops.push({ op: 'open', slot: namespace, path: `/proc/${pid}/ns/mnt` })
+    this.ops.push({ op: 'tree_in', slot, namespace, path })
+    return slot
+  }
+
   addOverlay(
     overlay: { base: string; mapped: readonly string[]; data: string },
     maps: IdMaps,
