@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isErrno } from '@ctr/errdefs'
 
@@ -21,15 +22,28 @@ export function exitRecord(status: number, oomKilled: boolean, finishedAtNs: big
   return { exitCode, signal, oomKilled, finishedAtNs }
 }
 
-/** The record that a shim has left in its runtime directory; undefined if there is none (yet). */
+/** More than any record has. */
+const RECORD_BYTES_MAX = 1024
+
+/** The record that a shim has left in its runtime directory; undefined if there is none (yet), or if it is none. */
 export async function readExitRecord(runtimeDir: string): Promise<ExitRecord | undefined> {
-  let text: string
   try {
-    text = await readFile(join(runtimeDir, 'exit'), 'utf8')
+    // Neither waits for a writer of a FIFO.
+    const { O_RDONLY, O_NONBLOCK, O_NOFOLLOW } = constants
+    await using file = await open(join(runtimeDir, 'exit'), O_RDONLY | O_NONBLOCK | O_NOFOLLOW)
+    const { bytesRead, buffer } = await file.read(Buffer.alloc(RECORD_BYTES_MAX), 0)
+    return parseRecord(buffer.toString('utf8', 0, bytesRead))
   } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return undefined
+    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'EISDIR', 'ENXIO', 'EAGAIN')) return undefined
     throw error
   }
-  const record = JSON.parse(text) as { status: number; oom: boolean; finishedNs: string }
-  return exitRecord(record.status, record.oom, BigInt(record.finishedNs))
+}
+
+function parseRecord(text: string): ExitRecord | undefined {
+  const match = /^\{"status":(\d{1,9}),"oom":(true|false),"finishedNs":"(\d{1,19})"\}\s*$/.exec(
+    text,
+  )
+  if (match === null) return undefined
+  const [, status, oom, finishedNs] = match as unknown as [string, string, string, string]
+  return exitRecord(Number(status), oom === 'true', BigInt(finishedNs))
 }
