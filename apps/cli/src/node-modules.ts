@@ -1,10 +1,13 @@
+import type * as FileSystem from 'node:fs'
+import type * as Path from 'node:path'
+
 /**
  * Node's modules on demand: in the compiled executable a static import of node:fs takes 2 ms of every command's start,
  * node:path 1 ms and node:tty 4 ms, and `run` and `exec` seldom need any of them.
  */
-let fs: typeof import('node:fs') | undefined
+let fs: typeof FileSystem | undefined
 
-export function nodeFs(): typeof import('node:fs') {
+export function nodeFs(): typeof FileSystem {
   fs ??= process.getBuiltinModule('node:fs')
   return fs
 }
@@ -23,7 +26,7 @@ export function loadFsMeanwhile(): void {
   })
 }
 
-export function nodePath(): typeof import('node:path') {
+export function nodePath(): typeof Path {
   return process.getBuiltinModule('node:path')
 }
 
@@ -32,8 +35,8 @@ export function isTerminal(fd: number): boolean {
   if (process.versions['bun'] === undefined) {
     return process.getBuiltinModule('node:tty').isatty(fd)
   }
-  const { binding } = process as unknown as {
+  const bun = process as unknown as {
     binding(name: 'tty_wrap'): { isTTY(fd: number): boolean }
   }
-  return binding('tty_wrap').isTTY(fd)
+  return bun.binding('tty_wrap').isTTY(fd)
 }

@@ -98,7 +98,9 @@ describe('a forwarded port', { timeout: 60_000 }, () => {
 
   it('passes datagrams both ways, for several clients, from the address they asked', async () => {
     const target = createSocket('udp4')
-    target.on('message', (message, from) => target.send(`re:${message}`, from.port, from.address))
+    target.on('message', (message, from) =>
+      target.send(`re:${message.toString()}`, from.port, from.address),
+    )
     await new Promise<void>((resolve) => target.bind(0, '127.0.0.1', resolve))
     const port = await freePort()
     const connection = await start({

@@ -29,11 +29,11 @@ export function openStore(path: string): Store {
   db.pragma('foreign_keys = ON')
   db.pragma('busy_timeout = 5000')
   migrate(db)
-  const run = db.transaction((body: () => unknown) => body()).immediate
+  const locked = db.transaction((body: () => unknown) => body())
   const log = path === ':memory:' ? undefined : new WriteAheadLog(`${path}-wal`)
   return {
     db,
-    run: <T>(body: () => T): T => run(body) as T,
+    run: <T>(body: () => T): T => locked.immediate(body) as T,
     flush: async () => log?.flush(),
     close: () => {
       log?.close()

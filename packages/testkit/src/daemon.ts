@@ -165,7 +165,10 @@ class DaemonProcess implements TestDaemon {
     ].join('; ')
     const [file = '', ...args] = [
       ...(isIsolated ? ['unshare', '--net'] : []),
-      ...['sh', '-c', script, 'sh'],
+      'sh',
+      '-c',
+      script,
+      'sh',
       ...argv,
     ]
     const output = openSync(join(this.root, 'ctrd.log'), 'a')
