@@ -52,7 +52,7 @@ export const CALLS: readonly ApiCall[] = [
   post('/auth', 'not json'),
   get(`/events?since=0&until=1`, 'text'),
   get('/events?since=nope'),
-  get(`/events?since=0&until=1&${filters({ nope: ['x'] })}`),
+  get(`/events?since=0&until=1&${filters({ nope: ['x'] })}`, 'text'),
   // listing
   get('/containers/json'),
   get('/containers/json?all=1'),

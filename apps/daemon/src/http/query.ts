@@ -44,7 +44,7 @@ function parseValue(
 }
 
 /** moby httputils.BoolValue: everything but these is true. */
-function isTrue(text: string | undefined): boolean {
+export function isTrue(text: string | undefined): boolean {
   return text !== undefined && !['no', '0', 'false', 'none'].includes(text.trim().toLowerCase())
 }
 

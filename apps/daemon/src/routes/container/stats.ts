@@ -1,5 +1,6 @@
 import { containerStats } from '@ctr/engine'
 import { writeLine } from '../../http/json-lines.ts'
+import { isTrue } from '../../http/query.ts'
 import { route } from '../../http/route.ts'
 
 /** Docker's cadence. */
@@ -14,8 +15,7 @@ export const containerStatsRoute = route({
   status: 200,
   handle: async ({ engine }, { id, query, signal, openOutput }) => {
     // The default is true: absent differs from empty here.
-    const isStream =
-      query.stream === undefined || !['0', 'false', 'no', 'none'].includes(query.stream)
+    const isStream = query.stream === undefined || isTrue(query.stream)
     let previous = await containerStats(engine, id)
     if (!isStream && query['one-shot']) return previous
     const output = await openOutput('application/json')
