@@ -1,6 +1,6 @@
 import type { Client } from '@ctr/client'
 import type { ConfigFile } from './config/config-file.ts'
-import type { Flag } from './flags/flag.ts'
+import type { Flag, FlagValues } from './flags/flag.ts'
 import type { Parsed } from './flags/parse.ts'
 
 /** One command of `ctr`: options, one or a few client calls, print. Its file is loaded only when it runs. */
@@ -33,6 +33,10 @@ export interface Context {
   readonly config: ConfigFile
   /** As typed: `ctr container run`. */
   readonly commandPath: string
+  /** Options before the command. */
+  readonly globals: FlagValues
+  /** `~/.docker` */
+  readonly configDirectory: string
   readonly environment: Readonly<Record<string, string | undefined>>
 }
 

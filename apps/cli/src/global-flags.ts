@@ -3,6 +3,12 @@ import type { Flag } from './flags/flag.ts'
 /** Options before the command. */
 export const GLOBAL_FLAGS: readonly Flag[] = [
   { name: 'config', kind: 'string', help: 'Location of client config files', default: '~/.docker' },
+  {
+    name: 'context',
+    short: 'c',
+    kind: 'string',
+    help: 'Name of the context to use to connect to the daemon (overrides $CTR_HOST and the context set with "ctr context use")',
+  },
   { name: 'debug', short: 'D', kind: 'bool', help: 'Show the stack of errors' },
   {
     name: 'host',

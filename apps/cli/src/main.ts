@@ -142,19 +142,21 @@ function makeContext(globals: FlagValues, commandPath: string, environment: Envi
   const directory = configDirectory(environment, globals.optional('config'))
   let client: Client | undefined
   let config: ConfigFile | undefined
+  const readConfig = (): ConfigFile => (config ??= readConfigFile(directory))
   return {
     commandPath,
+    globals,
+    configDirectory: directory,
     environment,
     get client() {
       client ??= new Client({
-        host: daemonHost(globals, environment, directory),
+        host: daemonHost(globals, environment, directory, () => readConfig().values),
         apiVersion: environment['DOCKER_API_VERSION'] || undefined,
       })
       return client
     },
     get config() {
-      config ??= readConfigFile(directory)
-      return config
+      return readConfig()
     },
   }
 }

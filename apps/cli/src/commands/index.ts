@@ -118,6 +118,21 @@ const imageInspect = leaf(
   () => import('./image-inspect.ts'),
 )
 const imagePrune = leaf('Remove unused images', () => import('./image-prune.ts'))
+const contextCreate = leaf('Create a context', () => import('./context-create.ts'))
+const contextExport = leaf(
+  'Export a context to a tar archive FILE or a tar stream on STDOUT.',
+  () => import('./context-export.ts'),
+)
+const contextImport = leaf('Import a context from a tar file', () => import('./context-import.ts'))
+const contextInspect = leaf(
+  'Display detailed information on one or more contexts',
+  () => import('./context-inspect.ts'),
+)
+const contextLs = leaf('List contexts', () => import('./context-ls.ts'))
+const contextRm = leaf('Remove one or more contexts', () => import('./context-rm.ts'))
+const contextShow = leaf('Print the name of the current context', () => import('./context-show.ts'))
+const contextUpdate = leaf('Update a context', () => import('./context-update.ts'))
+const contextUse = leaf('Set the current context', () => import('./context-use.ts'))
 const networkConnect = leaf(
   'Connect a container to a network',
   () => import('./network-connect.ts'),
@@ -191,6 +206,19 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     unpause,
     update,
     wait,
+  }),
+  context: group('Manage contexts', {
+    create: contextCreate,
+    export: contextExport,
+    import: contextImport,
+    inspect: contextInspect,
+    list: hidden(contextLs),
+    ls: contextLs,
+    remove: hidden(contextRm),
+    rm: contextRm,
+    show: contextShow,
+    update: contextUpdate,
+    use: contextUse,
   }),
   cp,
   create,

@@ -20,7 +20,9 @@ export interface ConfigValues {
   readonly statsFormat?: string
   readonly detachKeys?: string
   readonly proxies?: Readonly<Record<string, Readonly<Record<string, string>>>>
+  /** Docker's. Ours is beside it, since theirs names another engine. */
   readonly currentContext?: string
+  readonly ctr?: { readonly currentContext?: string }
 }
 
 export function configDirectory(

@@ -1,22 +1,59 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { type Host, parseHost, type TlsFiles } from '@ctr/client'
 import { ExitError } from '../command.ts'
+import { currentContext, hostVariable } from '../context/current.ts'
+import { ContextStore, DEFAULT_CONTEXT } from '../context/store.ts'
 import { messageOf } from '../error-message.ts'
 import type { FlagValues } from '../flags/flag.ts'
-import { nodeFs } from '../node-modules.ts'
+import type { ConfigValues } from './config-file.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
 const DEFAULT_HOST = 'unix:///var/run/ctr.sock'
 
-/** `-H`, then CTR_HOST, then DOCKER_HOST, then the default: never another engine by accident. */
-export function daemonHost(flags: FlagValues, environment: Environment, directory: string): Host {
-  const given = flags.list('host')
-  if (given.length > 1) throw new ExitError(1, 'specify only one -H')
-  const text = given[0] ?? (environment['CTR_HOST'] || environment['DOCKER_HOST'] || DEFAULT_HOST)
+/** `-H`, `--context`, then the environment, the context in use, the default: never another engine by accident. */
+export function daemonHost(
+  flags: FlagValues,
+  environment: Environment,
+  directory: string,
+  config: () => ConfigValues,
+): Host {
+  if (flags.list('host').length > 0 && flags.string('context') !== '') {
+    throw new ExitError(1, 'conflicting options: cannot specify both --host and --context')
+  }
+  const name = currentContext(flags, environment, config)
+  if (name !== DEFAULT_CONTEXT) return contextHost(new ContextStore(directory), name)
   try {
-    return parseHost(text, tlsFiles(flags, environment, directory))
+    return parseHost(defaultAddress(flags, environment), tlsFiles(flags, environment, directory))
   } catch (error) {
     throw new ExitError(1, messageOf(error))
+  }
+}
+
+/** Of the context `default`. */
+export function defaultAddress(flags: FlagValues, environment: Environment): string {
+  const given = flags.list('host')
+  if (given.length > 1) throw new ExitError(1, 'specify only one -H')
+  const variable = hostVariable(environment)
+  return given[0] ?? (variable === undefined ? DEFAULT_HOST : (environment[variable] ?? ''))
+}
+
+function contextHost(store: ContextStore, name: string): Host {
+  try {
+    const { Host: address = DEFAULT_HOST, SkipTLSVerify = false } =
+      store.get(name).Endpoints.docker ?? {}
+    const files = store.tls(name)
+    const path = (file: keyof typeof files): string | undefined =>
+      files[file] === undefined ? undefined : join(store.tlsPath(name), 'docker', file)
+    if (Object.keys(files).length === 0 && !SkipTLSVerify) return parseHost(address)
+    const [ca, cert, key] = [path('ca.pem'), path('cert.pem'), path('key.pem')]
+    return parseHost(address, { ca, cert, key, verify: !SkipTLSVerify })
+  } catch (error) {
+    throw new ExitError(
+      1,
+      `Failed to initialize: unable to resolve docker endpoint: ${messageOf(error)}`,
+    )
   }
 }
 
@@ -29,8 +66,8 @@ function tlsFiles(
   if (!verify && !flags.bool('tls') && (environment['DOCKER_TLS'] ?? '') === '') return undefined
   const certificates = environment['DOCKER_CERT_PATH'] || directory
   const file = (flag: string, name: string): string | undefined => {
-    const path = flags.optional(flag) ?? `${certificates}/${name}`
-    return flags.isSet(flag) || nodeFs().existsSync(path) ? path : undefined
+    const path = flags.optional(flag) ?? join(certificates, name)
+    return flags.isSet(flag) || existsSync(path) ? path : undefined
   }
   return {
     ca: file('tlscacert', 'ca.pem'),

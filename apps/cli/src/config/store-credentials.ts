@@ -1,8 +1,6 @@
-import { randomUUID } from 'node:crypto'
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs'
-import { dirname } from 'node:path'
 import type { ConfigFile, ConfigValues } from './config-file.ts'
 import { runHelper } from './credentials.ts'
+import { writeConfig } from './write-config.ts'
 
 export interface NewCredentials {
   readonly username: string
@@ -45,18 +43,4 @@ export async function eraseCredentials(config: ConfigFile, server: string): Prom
 
 function helperFor(values: ConfigValues, server: string): string | undefined {
   return values.credHelpers?.[server] ?? (values.credsStore || undefined)
-}
-
-/** Never half written, never readable by others. */
-function writeConfig(path: string, values: ConfigValues): void {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-  const temporary = `${path}.${randomUUID()}`
-  const fd = openSync(temporary, 'wx', 0o600)
-  try {
-    writeSync(fd, `${JSON.stringify(values, undefined, '\t')}\n`)
-    fsyncSync(fd)
-  } finally {
-    closeSync(fd)
-  }
-  renameSync(temporary, path)
 }
