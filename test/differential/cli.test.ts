@@ -42,7 +42,7 @@ describe('every command', { concurrency: false }, () => {
   })
 
   after(async () => {
-    await Promise.all(Object.values(lanes).map((lane) => lane?.[Symbol.asyncDispose]()))
+    await Promise.all(Object.values(lanes).map(async (lane) => lane?.[Symbol.asyncDispose]()))
   })
 
   for (const [index, line] of lines.entries()) {
