@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { Context } from './context.ts'
+import { CpuGroup } from './cpu-group.ts'
 import {
   type Engine,
   has,
@@ -17,16 +18,19 @@ import {
 } from './engines.ts'
 import type { Row } from './measure.ts'
 import { apiExecSuite, apiSuite } from './suites/api.ts'
-import { dataSuite } from './suites/data.ts'
 import { idleSuite } from './suites/idle.ts'
+import { imagesSuite } from './suites/images.ts'
+import { insideSuite } from './suites/inside.ts'
+import { logsSuite } from './suites/logs.ts'
 import { execSuite, runSuite, versionSuite } from './suites/run.ts'
+import { stopSuite } from './suites/stop.ts'
 
 const { values } = parseArgs({
   options: {
     runs: { type: 'string', default: '15' },
-    suites: { type: 'string', default: 'run,version,exec,api,idle,data' },
+    suites: { type: 'string', default: 'run,version,exec,api,stop,logs,images,inside,idle' },
     engines: { type: 'string', default: 'ctr,docker,podman' },
-    idle: { type: 'string', default: '50,200' },
+    idle: { type: 'string', default: '50,200,500' },
     json: { type: 'string' },
   },
 })
@@ -46,6 +50,9 @@ function print(rows: readonly Row[]): void {
   }
 }
 
+// The bare runtimes and the clients have the same share of the machine as the engines.
+const group = new CpuGroup('bench')
+group.enter()
 const folder = workFolder()
 const rootfs = makeRootfs(folder)
 const wanted = values.engines.split(',')
@@ -78,10 +85,15 @@ try {
   await suite('exec', () => execSuite(context))
   await suite('exec', () => apiExecSuite(context))
   await suite('api', () => apiSuite(context))
+  await suite('stop', () => stopSuite(context))
+  await suite('logs', () => logsSuite(context))
+  await suite('images', () => imagesSuite(context))
+  await suite('inside', () => insideSuite(context))
   await suite('idle', () => idleSuite(context, values.idle.split(',').map(Number)))
-  await suite('data', () => dataSuite(context))
   if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(rows, null, 2)}\n`)
 } finally {
   for (const engine of engines) await engine.stop()
   removeFolder(folder)
+  group.leave()
+  group.remove()
 }

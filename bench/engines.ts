@@ -12,6 +12,7 @@ import {
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { CpuGroup } from './cpu-group.ts'
 import { pause } from './measure.ts'
 
 /** One engine under measurement, with roots of its own, in a network namespace of its own where it would change the host's firewall. */
@@ -24,6 +25,7 @@ export interface Engine {
   /** Docker API socket, where it has one. */
   readonly socket: string | undefined
   readonly daemonPid: number | undefined
+  readonly cpu: CpuGroup
   /** Command lines of the processes that live outside a container on its behalf. */
   readonly helpers: RegExp
   restart?(): Promise<number>
@@ -87,13 +89,19 @@ async function end(child: ChildProcess): Promise<void> {
 export async function startCtr(folder: string): Promise<Engine> {
   const root = join(folder, 'c')
   mkdirSync(root)
+  const cpu = new CpuGroup('ctr')
   const socket = join(root, 's')
   let daemon: ChildProcess
   const launch = async (): Promise<number> => {
     const begin = performance.now()
+    const [shell = '', ...rest] = cpu.prefix
     daemon = spawn(
-      join(REPOSITORY, 'bin/ctrd'),
+      shell,
       [
+        ...rest,
+        join(REPOSITORY, 'bin/ctrd'),
+        '--cgroup-parent',
+        cpu.containers,
         '-H',
         `unix://${socket}`,
         '--data-root',
@@ -124,6 +132,7 @@ export async function startCtr(folder: string): Promise<Engine> {
   return {
     name: 'ctr',
     cli,
+    cpu,
     runFlags: [],
     socket,
     get daemonPid() {
@@ -136,7 +145,10 @@ export async function startCtr(folder: string): Promise<Engine> {
       await gone
       return launch()
     },
-    stop: () => end(daemon),
+    stop: async () => {
+      await end(daemon)
+      cpu.remove()
+    },
   }
 }
 
@@ -144,17 +156,23 @@ export async function startCtr(folder: string): Promise<Engine> {
 export async function startDocker(folder: string): Promise<Engine> {
   const root = join(folder, 'k')
   mkdirSync(root)
+  const cpu = new CpuGroup('docker')
   const socket = join(root, 's')
   const netns = `ctrbench-${process.pid}`
   execFileSync('ip', ['netns', 'add', netns])
   execFileSync('ip', ['-n', netns, 'link', 'set', 'lo', 'up'])
-  const launch = (): ChildProcess =>
-    spawn(
-      // not `ip netns exec`: that mounts a new /sys, which hides the cgroup mounts
-      'nsenter',
+  const launch = (): ChildProcess => {
+    const [shell = '', ...rest] = cpu.prefix
+    return spawn(
+      shell,
       [
+        ...rest,
+        // not `ip netns exec`: that mounts a new /sys, which hides the cgroup mounts
+        'nsenter',
         `--net=/run/netns/${netns}`,
         'dockerd',
+        '--cgroup-parent',
+        cpu.containers,
         '-H',
         `unix://${socket}`,
         '--data-root',
@@ -171,6 +189,7 @@ export async function startDocker(folder: string): Promise<Engine> {
       ],
       { stdio: 'ignore' },
     )
+  }
   let daemon = launch()
   await socketAnswers(socket, 60_000)
   const cli = ['docker', '-H', `unix://${socket}`]
@@ -181,6 +200,7 @@ export async function startDocker(folder: string): Promise<Engine> {
   return {
     name: 'docker',
     cli,
+    cpu,
     runFlags: [],
     socket,
     get daemonPid() {
@@ -201,13 +221,16 @@ export async function startDocker(folder: string): Promise<Engine> {
       process.kill(pid(), 'SIGTERM')
       await gone
       execFileSync('ip', ['netns', 'del', netns])
+      cpu.remove()
     },
   }
 }
 
 export async function startPodman(folder: string): Promise<Engine> {
   const root = join(folder, 'p')
+  const cpu = new CpuGroup('podman')
   const cli = [
+    ...cpu.prefix,
     'podman',
     '--root',
     join(root, 'd'),
@@ -220,18 +243,29 @@ export async function startPodman(folder: string): Promise<Engine> {
     '--events-backend',
     'file',
   ]
-  execFileSync('podman', [...cli.slice(1), 'import', join(folder, 'rootfs.tar'), 'bench:latest'], {
-    stdio: 'ignore',
-  })
+  execFileSync(
+    cli[0] ?? '',
+    [...cli.slice(1), 'import', join(folder, 'rootfs.tar'), 'bench:latest'],
+    {
+      stdio: 'ignore',
+    },
+  )
   return {
     name: 'podman',
     cli,
-    runFlags: ['--ulimit', 'nofile=1024:4096', '--ulimit', 'nproc=1024:4096'],
+    cpu,
+    runFlags: [
+      ...['--ulimit', 'nofile=1024:4096', '--ulimit', 'nproc=1024:4096'],
+      ...['--cgroup-parent', cpu.containers],
+    ],
     socket: undefined,
     daemonPid: undefined,
     helpers: /conmon/,
     stop: async () => {
-      execFileSync('podman', [...cli.slice(1), 'system', 'reset', '--force'], { stdio: 'ignore' })
+      execFileSync(cli[0] ?? '', [...cli.slice(1), 'system', 'reset', '--force'], {
+        stdio: 'ignore',
+      })
+      cpu.remove()
     },
   }
 }
@@ -246,6 +280,7 @@ export function makeBundle(folder: string, rootfs: string): string {
   config.process.terminal = false
   config.process.args = ['true']
   config.root.path = rootfs
+  config.linux.cgroupsPath = '/ctrbench/runc'
   writeFileSync(path, JSON.stringify(config))
   return bundle
 }

@@ -14,7 +14,10 @@ export interface Row {
 
 export interface Contender {
   readonly engine: string
+  /** Before and after the time that counts. */
+  readonly prepare?: () => Promise<void>
   readonly run: (index: number) => Promise<void>
+  readonly after?: () => Promise<void>
 }
 
 export function summarize(
@@ -44,10 +47,12 @@ export async function interleave(
   const times = new Map<string, number[]>(contenders.map((c) => [c.engine, []]))
   for (let round = -1; round < runs; round++) {
     for (const contender of contenders) {
+      await contender.prepare?.()
       const begin = process.hrtime.bigint()
       await contender.run(round)
       const ms = Number(process.hrtime.bigint() - begin) / 1e6
       if (round >= 0) times.get(contender.engine)?.push(ms)
+      await contender.after?.()
       await pause(pauseMs)
     }
   }
@@ -56,13 +61,6 @@ export async function interleave(
 
 export async function pause(ms: number): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, ms))
-}
-
-/** Milliseconds of CPU that the whole machine has used since boot (user, nice, system, irq, softirq). /proc/stat, proc(5) */
-export function machineCpuMs(): number {
-  const [, user = '0', nice = '0', system = '0', , , irq = '0', softirq = '0'] =
-    readFileSync('/proc/stat', 'utf8').split('\n', 1)[0]?.split(/\s+/) ?? []
-  return [user, nice, system, irq, softirq].reduce((sum, ticks) => sum + Number(ticks) * 10, 0)
 }
 
 /** Proportional set size and private bytes of a process. /proc/PID/smaps_rollup, proc(5) */

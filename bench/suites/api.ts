@@ -1,6 +1,6 @@
 import type { Context } from '../context.ts'
 import { Api } from '../http.ts'
-import { interleave, machineCpuMs, pause, type Row, summarize } from '../measure.ts'
+import { interleave, pause, type Row, summarize } from '../measure.ts'
 
 async function cycle(api: Api, network: string): Promise<void> {
   const id = await api.create({
@@ -14,7 +14,7 @@ async function cycle(api: Api, network: string): Promise<void> {
   await api.call('DELETE', `/containers/${id}?force=1`)
 }
 
-/** create → start → wait → delete over one kept-open connection a client; whole-machine CPU per cycle beside it. */
+/** create → start → wait → delete over one kept-open connection a client; CPU of daemon, helpers and container beside it. */
 export async function apiSuite(context: Context): Promise<Row[]> {
   const rows: Row[] = []
   const engines = context.engines.filter((engine) => engine.socket !== undefined)
@@ -35,13 +35,14 @@ export async function apiSuite(context: Context): Promise<Row[]> {
         engines.map((engine) => ({
           engine: engine.name,
           run: async (round) => {
-            const before = machineCpuMs()
+            const before = engine.cpu.usedMs()
             await Promise.all(
               (apis.get(engine.name) ?? []).map(async (api) => {
                 for (let i = 0; i < each; i++) await cycle(api, network)
               }),
             )
-            if (round >= 0) cpu.get(engine.name)?.push((machineCpuMs() - before) / each / clients)
+            if (round >= 0)
+              cpu.get(engine.name)?.push((engine.cpu.usedMs() - before) / each / clients)
           },
         })),
         Math.max(3, Math.ceil(context.runs / 2)),
@@ -60,7 +61,7 @@ export async function apiSuite(context: Context): Promise<Row[]> {
         rows.push(
           summarize(
             'api',
-            `${what.replace(` ×${each}`, '')}: machine CPU`,
+            `${what.replace(` ×${each}`, '')}: CPU of engine and container`,
             engine.name,
             cpu.get(engine.name) ?? [],
             'CPU ms',

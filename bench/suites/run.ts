@@ -1,15 +1,9 @@
-import { execFile, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import type { Context } from '../context.ts'
-import { type Contender, interleave, type Row } from '../measure.ts'
-
-const run = promisify(execFile)
-
-async function command(argv: readonly string[]): Promise<void> {
-  await run(argv[0] ?? '', argv.slice(1))
-}
+import { type Contender, interleave, type Row, summarize } from '../measure.ts'
+import { command } from '../shell.ts'
 
 /** `run --rm busybox true` from the shell's point of view; the bare runtimes and the kernel's floor beside it. */
 export async function runSuite(context: Context): Promise<Row[]> {
@@ -18,16 +12,10 @@ export async function runSuite(context: Context): Promise<Row[]> {
   for (const runtime of context.runtimes) {
     const contender: Contender = {
       engine: runtime,
-      run: (i) =>
-        command([
-          runtime,
-          '--root',
-          join(context.folder, `${runtime}-root`),
-          'run',
-          '-b',
-          context.bundle,
-          `b${i + 1}`,
-        ]),
+      run: async (i) => {
+        const root = join(context.folder, `${runtime}-root`)
+        await command([runtime, '--root', root, 'run', '-b', context.bundle, `b${i + 1}`])
+      },
     }
     try {
       await contender.run(-2)
@@ -40,13 +28,17 @@ export async function runSuite(context: Context): Promise<Row[]> {
   mkdirSync(work, { recursive: true })
   bare.push({
     engine: 'floor',
-    run: () => command([context.floor, context.rootfs, work, '1']),
+    run: async () => {
+      await command([context.floor, context.rootfs, work, '1'])
+    },
   })
   for (const network of ['none', 'bridge']) {
+    const cpu = new Map(context.engines.map((engine) => [engine.name, [] as number[]]))
     const contenders = context.engines.map((engine) => ({
       engine: engine.name,
-      run: () =>
-        command([
+      run: async (round: number) => {
+        const before = engine.cpu.usedMs()
+        await command([
           ...engine.cli,
           'run',
           '--rm',
@@ -54,7 +46,9 @@ export async function runSuite(context: Context): Promise<Row[]> {
           ...(network === 'none' ? ['--network', 'none'] : []),
           'bench',
           'true',
-        ]),
+        ])
+        if (round >= 0) cpu.get(engine.name)?.push(engine.cpu.usedMs() - before)
+      },
     }))
     rows.push(
       ...(await interleave(
@@ -63,6 +57,15 @@ export async function runSuite(context: Context): Promise<Row[]> {
         [...contenders, ...bare],
         context.runs,
       )),
+      ...[...cpu].map(([name, values]) =>
+        summarize(
+          'run',
+          `run --rm true, network ${network}: CPU of engine and container, without the CLI`,
+          name,
+          values,
+          'CPU ms',
+        ),
+      ),
     )
   }
   return rows
@@ -71,7 +74,9 @@ export async function runSuite(context: Context): Promise<Row[]> {
 export async function versionSuite(context: Context): Promise<Row[]> {
   const contenders = context.engines.map((engine) => ({
     engine: engine.name,
-    run: () => command([...engine.cli, 'version']),
+    run: async () => {
+      await command([...engine.cli, 'version'])
+    },
   }))
   return interleave('cli', 'version', contenders, context.runs, 5)
 }
@@ -98,7 +103,9 @@ export async function execSuite(context: Context): Promise<Row[]> {
     stops.push(() => cli('rm', '-f', 'bench-exec'))
     contenders.push({
       engine: engine.name,
-      run: () => command([...engine.cli, 'exec', 'bench-exec', 'true']),
+      run: async () => {
+        await command([...engine.cli, 'exec', 'bench-exec', 'true'])
+      },
     })
   }
   try {

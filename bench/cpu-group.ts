@@ -1,0 +1,69 @@
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+const ACCOUNTING = '/sys/fs/cgroup/cpuacct'
+const SCHEDULING = '/sys/fs/cgroup/cpu'
+/** Weight of everything measured against the rest of the machine, where 1024 is the standard. */
+const SHARES = 200_000
+
+/**
+ * One cgroup for each engine, below /ctrbench: its daemon, its helpers and (by `--cgroup-parent`) its containers. It tells
+ * how much CPU the engine has used whatever else the machine does, and keeps others from disturbing much. cgroup v1 only;
+ * elsewhere there is no figure.
+ */
+export class CpuGroup {
+  readonly name: string
+  readonly #roots: readonly string[]
+
+  constructor(engine: string) {
+    this.name = `/ctrbench/${engine}`
+    this.#roots = [ACCOUNTING, SCHEDULING].filter((root) => existsSync(join(root, 'tasks')))
+    for (const root of this.#roots) mkdirSync(join(root, this.name, 'daemon'), { recursive: true })
+    const shares = join(SCHEDULING, 'ctrbench/cpu.shares')
+    if (existsSync(shares)) writeFileSync(shares, String(SHARES))
+  }
+
+  /** Where its containers go. */
+  get containers(): string {
+    return `${this.name}/c`
+  }
+
+  /** Moves this process, and so what it starts, here. */
+  enter(): void {
+    for (const root of this.#roots) {
+      writeFileSync(join(root, this.name, 'daemon/cgroup.procs'), String(process.pid))
+    }
+  }
+
+  /** Back to where everything is by default. */
+  leave(): void {
+    for (const root of this.#roots) writeFileSync(join(root, 'cgroup.procs'), String(process.pid))
+  }
+
+  /** What runs a command within the group. */
+  get prefix(): string[] {
+    const enter = this.#roots.map((root) => `echo 0 > ${root}${this.name}/daemon/tasks`)
+    return ['sh', '-c', [...enter, 'exec "$@"'].join('; '), 'sh']
+  }
+
+  /** CPU of the daemon, its helpers and its containers so far; NaN where it is not known. */
+  usedMs(): number {
+    try {
+      return Number(readFileSync(`${ACCOUNTING}${this.name}/cpuacct.usage`, 'utf8')) / 1e6
+    } catch {
+      return Number.NaN
+    }
+  }
+
+  remove(): void {
+    for (const root of this.#roots) {
+      for (const path of ['c', 'daemon', '.', '..']) {
+        try {
+          rmdirSync(join(root, this.name, path))
+        } catch {
+          // Another engine's is still there.
+        }
+      }
+    }
+  }
+}
