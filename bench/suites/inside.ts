@@ -2,8 +2,8 @@ import type { Context } from '../context.ts'
 import { interleave, type Row } from '../measure.ts'
 import { command, line, shell } from '../shell.ts'
 
-const FILE_MB = 256
-const NETWORK_MB = 512
+const FILE_MB = 512
+const NETWORK_MB = 2048
 
 /** What a container gets of the machine: its root filesystem's throughput, and that of the bridge between two containers. */
 export async function insideSuite(context: Context): Promise<Row[]> {
@@ -30,6 +30,7 @@ export async function insideSuite(context: Context): Promise<Row[]> {
     `write of a file of ${FILE_MB} MB in a container`,
     engines.map((engine) => ({
       engine: engine.name,
+      prepare: () => shell(line(engine, 'exec bench-b rm -f /file')),
       run: () =>
         shell(
           line(

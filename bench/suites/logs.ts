@@ -32,10 +32,14 @@ export async function logsSuite(context: Context): Promise<Row[]> {
       run: () => shell(body((rest) => line(engine, rest))),
     }))
   await measure('1 M log lines, written', [
-    ...each(
-      (cli) =>
-        `${cli('rm -f bench-log')} 2>/dev/null >&2; ${cli(`run -d ${flags} --name bench-log bench ${written}`)} && ${cli('wait bench-log')}`,
-    ),
+    ...engines.map((engine) => ({
+      engine: engine.name,
+      prepare: () => shell(`${line(engine, 'rm -f bench-log')} 2>/dev/null >&2; true`),
+      run: () =>
+        shell(
+          `${line(engine, `run -d ${flags} --name bench-log bench ${written}`)} && ${line(engine, 'wait bench-log')}`,
+        ),
+    })),
     { engine: 'cat > file', run: () => shell(`busybox sh -c "${WRITE}" | cat > ${out}`) },
   ])
   await measure(
