@@ -39,6 +39,7 @@ import { reserveDatabase, reserveLog } from './reserve.ts'
 import { SecretRegistry } from './secret/registry.ts'
 import { UserNamespaceRegistry } from './user-namespace/registry.ts'
 import { VolumeRegistry } from './volume/registry.ts'
+import { warmUp } from './warm-up.ts'
 
 const SHUTDOWN_MS = 500
 
@@ -98,6 +99,7 @@ export async function openEngine(
   const runTimeouts = new RunTimeouts()
   let isClosing = false
   const disposal = stack.move()
+  let warming: Disposable | undefined
   const engine: Engine = {
     id,
     config,
@@ -133,6 +135,7 @@ export async function openEngine(
     async [Symbol.asyncDispose]() {
       if (isClosing) return
       isClosing = true
+      warming?.[Symbol.dispose]()
       engine.health[Symbol.dispose]()
       engine.logForwarders[Symbol.dispose]()
       runTimeouts[Symbol.dispose]()
@@ -152,6 +155,7 @@ export async function openEngine(
     engine.health.resume()
     engine.logForwarders.resume()
     runTimeouts.resume()
+    warming = warmUp(engine)
   } catch (error) {
     await engine[Symbol.asyncDispose]()
     throw error

@@ -10,9 +10,13 @@ import { errnoError, lastError, libc } from './libc.ts'
  */
 const cache = new Map<string, Uint8Array>()
 const CACHE_SIZE = 64
+/** The same by identity: the default profile is one object, and its text as a key takes longer than the rest. */
+const known = new WeakMap<RuntimeSeccomp, { arch: string; filter: Uint8Array }>()
 
 /** struct sock_filter[] for a profile. `arch` as Node names it. EngineError if libseccomp is missing or refuses. */
 export function compileSeccomp(profile: RuntimeSeccomp, arch: string = process.arch): Uint8Array {
+  const own = known.get(profile)
+  if (own?.arch === arch) return own.filter
   const key = `${arch} ${JSON.stringify(profile)}`
   let filter = cache.get(key)
   if (filter === undefined) {
@@ -20,6 +24,7 @@ export function compileSeccomp(profile: RuntimeSeccomp, arch: string = process.a
     if (cache.size >= CACHE_SIZE) cache.delete(cache.keys().next().value ?? '')
     cache.set(key, filter)
   }
+  known.set(profile, { arch, filter })
   return filter
 }
 

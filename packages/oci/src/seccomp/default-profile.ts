@@ -152,9 +152,21 @@ export const DEFAULT_SECCOMP_PROFILE: SeccompProfile = {
   ],
 }
 
+/** By what decides it: hardly any two containers differ. Shared: nobody changes it. */
+const resolved = new Map<string, RuntimeSeccomp>()
+const RESOLVED_MAX = 32
+
 /** The default profile for one container. */
 export function defaultSeccomp(subject: SeccompSubject): RuntimeSeccomp {
-  return resolveSeccomp(DEFAULT_SECCOMP_PROFILE, subject)
+  const { arch, kernel, capabilities } = subject
+  const key = `${arch} ${kernel.major}.${kernel.minor} ${capabilities.join()}`
+  let profile = resolved.get(key)
+  if (profile === undefined) {
+    profile = resolveSeccomp(DEFAULT_SECCOMP_PROFILE, subject)
+    if (resolved.size >= RESOLVED_MAX) resolved.clear()
+    resolved.set(key, profile)
+  }
+  return profile
 }
 
 interface Conditions {
