@@ -1,6 +1,7 @@
 import { Client } from '@ctr/client'
 import { type Command, type Context, ExitError } from './command.ts'
-import { COMMANDS, type Entry, type Group } from './commands/index.ts'
+import type { Group } from './commands/index.ts'
+import { resolveCommand } from './commands/resolve.ts'
 import { type ConfigFile, configDirectory, readConfigFile } from './config/config-file.ts'
 import { daemonHost } from './config/daemon-host.ts'
 import type { FlagValues } from './flags/flag.ts'
@@ -37,7 +38,7 @@ async function dispatch(
   args: readonly string[],
   environment: Environment,
 ): Promise<number> {
-  const { entry, path, rest } = resolve(args)
+  const { entry, path, rest } = resolveCommand(args)
   if (entry === undefined || entry.kind === 'group') return badCommand(entry, path, rest)
   const { command } = await entry.load()
   try {
@@ -48,28 +49,6 @@ async function dispatch(
   } catch (error) {
     return reportError(error, command, path, globals.bool('debug'))
   }
-}
-
-interface Resolved {
-  readonly entry: Entry | undefined
-  /** As typed: `ctr container run`. */
-  readonly path: string
-  readonly rest: readonly string[]
-}
-
-function resolve(args: readonly string[]): Resolved {
-  let children: Group['children'] = COMMANDS
-  let entry: Entry | undefined
-  let path = 'ctr'
-  for (const [index, name] of args.entries()) {
-    const child = Object.hasOwn(children, name) ? children[name] : undefined
-    if (child === undefined) return { entry, path, rest: args.slice(index) }
-    entry = child
-    path += ` ${name}`
-    if (child.kind === 'command') return { entry, path, rest: args.slice(index + 1) }
-    children = child.children
-  }
-  return { entry, path, rest: [] }
 }
 
 async function badCommand(
@@ -93,7 +72,7 @@ async function badCommand(
 
 async function help(args: readonly string[]): Promise<number> {
   if (args.length === 0) return printRootHelp()
-  const { entry, path, rest } = resolve(args)
+  const { entry, path, rest } = resolveCommand(args)
   if (entry === undefined || rest.length > 0) {
     printError(`unknown help topic: ${rest.join(' ')}`)
     return 1

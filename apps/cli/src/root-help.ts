@@ -25,7 +25,9 @@ export function rootHelp(): string {
   const isCommon = ([, entry]: [string, Entry]): boolean =>
     entry.kind === 'command' && entry.isCommon
   const isGroup = ([, entry]: [string, Entry]): boolean => entry.kind === 'group'
-  const others = entries.filter((item) => !isCommon(item) && !isGroup(item))
+  const isHidden = ([, entry]: [string, Entry]): boolean =>
+    entry.kind === 'command' && entry.isHidden
+  const others = entries.filter((item) => !isCommon(item) && !isGroup(item) && !isHidden(item))
   const order = [
     'run',
     'exec',

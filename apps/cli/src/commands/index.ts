@@ -118,6 +118,11 @@ const imageInspect = leaf(
   () => import('./image-inspect.ts'),
 )
 const imagePrune = leaf('Remove unused images', () => import('./image-prune.ts'))
+const complete = leaf('Complete a command line', () => import('./complete.ts'))
+const completion = leaf(
+  'Print the completion script of a shell: bash, zsh or fish',
+  () => import('./completion.ts'),
+)
 const contextCreate = leaf('Create a context', () => import('./context-create.ts'))
 const contextExport = leaf(
   'Export a context to a tar archive FILE or a tar stream on STDOUT.',
@@ -175,6 +180,7 @@ const systemDialStdio = leaf(
 const systemPrune = leaf('Remove unused data', () => import('./system-prune.ts'))
 
 export const COMMANDS: Readonly<Record<string, Entry>> = {
+  __complete: hidden(complete),
   attach,
   commit,
   container: group('Manage containers', {
@@ -207,6 +213,7 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     update,
     wait,
   }),
+  completion,
   context: group('Manage contexts', {
     create: contextCreate,
     export: contextExport,
