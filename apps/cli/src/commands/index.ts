@@ -138,6 +138,7 @@ const contextRm = leaf('Remove one or more contexts', () => import('./context-rm
 const contextShow = leaf('Print the name of the current context', () => import('./context-show.ts'))
 const contextUpdate = leaf('Update a context', () => import('./context-update.ts'))
 const contextUse = leaf('Set the current context', () => import('./context-use.ts'))
+const man = leaf('Write the manual pages', () => import('./man.ts'))
 const networkConnect = leaf(
   'Connect a container to a network',
   () => import('./network-connect.ts'),
@@ -181,6 +182,7 @@ const systemPrune = leaf('Remove unused data', () => import('./system-prune.ts')
 
 export const COMMANDS: Readonly<Record<string, Entry>> = {
   __complete: hidden(complete),
+  __man: hidden(man),
   attach,
   commit,
   container: group('Manage containers', {

@@ -30,8 +30,13 @@ export function flagsHelp(flags: readonly Flag[], columns: number): string {
 
 function flagSpelling(flag: Flag): string {
   const short = flag.short === undefined ? '    ' : `-${flag.short}, `
-  const word = flag.value ?? VALUE_WORDS[flag.kind]
+  const word = flagValueWord(flag)
   return `  ${short}--${flag.name}${word === '' ? '' : ` ${word}`}`
+}
+
+/** What stands for the value in help; empty for options without one. */
+export function flagValueWord(flag: Flag): string {
+  return flag.value ?? VALUE_WORDS[flag.kind]
 }
 
 const VALUE_WORDS: Readonly<Record<Flag['kind'], string>> = {
