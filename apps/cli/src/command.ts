@@ -35,6 +35,8 @@ export interface Context {
   readonly commandPath: string
   /** Options before the command. */
   readonly globals: FlagValues
+  /** Name of the context that counts. */
+  readonly contextName: string
   /** `~/.docker` */
   readonly configDirectory: string
   readonly environment: Readonly<Record<string, string | undefined>>

@@ -4,6 +4,7 @@ import type { Group } from './commands/index.ts'
 import { resolveCommand } from './commands/resolve.ts'
 import { type ConfigFile, configDirectory, readConfigFile } from './config/config-file.ts'
 import { daemonHost } from './config/daemon-host.ts'
+import { currentContext } from './context/current.ts'
 import type { FlagValues } from './flags/flag.ts'
 import { type Parsed, parseFlags } from './flags/parse.ts'
 import { GLOBAL_FLAGS } from './global-flags.ts'
@@ -45,7 +46,7 @@ async function dispatch(
     const input = parseFlags(command.flags, rest, { interspersed: command.interspersed ?? true })
     if (input.wantsHelp) return printCommandHelp(path, command)
     checkArgumentCount(command, path, input.args.length)
-    return (await command.run(makeContext(globals, path, environment), input)) ?? 0
+    return (await command.run(await makeContext(globals, path, environment), input)) ?? 0
   } catch (error) {
     return reportError(error, command, path, globals.bool('debug'))
   }
@@ -117,25 +118,31 @@ function argumentRule(min: number, max: number | undefined): string {
     : `requires at least ${min} and at most ${plural(max)}`
 }
 
-function makeContext(globals: FlagValues, commandPath: string, environment: Environment): Context {
+async function makeContext(
+  globals: FlagValues,
+  commandPath: string,
+  environment: Environment,
+): Promise<Context> {
   const directory = configDirectory(environment, globals.optional('config'))
+  const contextName = await currentContext(globals, environment, directory)
   let client: Client | undefined
   let config: ConfigFile | undefined
-  const readConfig = (): ConfigFile => (config ??= readConfigFile(directory))
   return {
     commandPath,
     globals,
+    contextName,
     configDirectory: directory,
     environment,
     get client() {
       client ??= new Client({
-        host: daemonHost(globals, environment, directory, () => readConfig().values),
+        host: daemonHost(globals, environment, directory, contextName),
         apiVersion: environment['DOCKER_API_VERSION'] || undefined,
       })
       return client
     },
     get config() {
-      return readConfig()
+      config ??= readConfigFile(directory)
+      return config
     },
   }
 }

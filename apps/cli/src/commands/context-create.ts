@@ -1,8 +1,8 @@
 import { type Command, ExitError } from '../command.ts'
 import { defaultAddress } from '../config/daemon-host.ts'
-import { currentContext } from '../context/current.ts'
+import { DEFAULT_CONTEXT } from '../context/current.ts'
 import { parseEndpoint } from '../context/endpoint.ts'
-import { ContextStore, checkNewName, DEFAULT_CONTEXT } from '../context/store.ts'
+import { ContextStore, checkNewName } from '../context/store.ts'
 import type { Flag } from '../flags/flag.ts'
 import { printError, printLine } from '../output/write.ts'
 
@@ -37,7 +37,7 @@ export const command: Command = {
     if (flags.isSet('from') && flags.isSet('docker')) {
       throw new ExitError(1, 'cannot use --docker flag when --from is set')
     }
-    const from = flags.optional('from') ?? (flags.isSet('docker') ? undefined : current())
+    const from = flags.optional('from') ?? (flags.isSet('docker') ? undefined : context.contextName)
     const source = from === undefined || from === DEFAULT_CONTEXT ? undefined : store.get(from)
     const { docker, tls } =
       source !== undefined
@@ -57,9 +57,6 @@ export const command: Command = {
     printLine(name)
     printError(`Successfully created context "${name}"`)
 
-    function current(): string {
-      return currentContext(context.globals, context.environment, () => context.config.values)
-    }
     function defaultEndpoint(): { Host: string; SkipTLSVerify: boolean } {
       return { Host: defaultAddress(context.globals, context.environment), SkipTLSVerify: false }
     }

@@ -1,7 +1,7 @@
 import type { Command } from '../command.ts'
 import { defaultAddress } from '../config/daemon-host.ts'
-import { currentContext } from '../context/current.ts'
-import { ContextStore, DEFAULT_CONTEXT } from '../context/store.ts'
+import { DEFAULT_CONTEXT } from '../context/current.ts'
+import { ContextStore } from '../context/store.ts'
 import { INSPECT_FORMAT_FLAG, inspectEach } from '../format/inspect.ts'
 import { errorText } from '../report-error.ts'
 
@@ -10,10 +10,9 @@ export const command: Command = {
   summary: 'Display detailed information on one or more contexts',
   flags: [INSPECT_FORMAT_FLAG],
   args: { min: 0 },
-  async run({ globals, environment, config, configDirectory }, { flags, args }) {
+  async run({ contextName, globals, environment, configDirectory }, { flags, args }) {
     const store = new ContextStore(configDirectory)
-    const names =
-      args.length > 0 ? args : [currentContext(globals, environment, () => config.values)]
+    const names = args.length > 0 ? args : [contextName]
     await inspectEach(
       names,
       flags.string('format'),

@@ -1,7 +1,7 @@
 import type { Command } from '../command.ts'
 import { defaultAddress } from '../config/daemon-host.ts'
-import { currentContext, hostVariable } from '../context/current.ts'
-import { ContextStore, DEFAULT_CONTEXT } from '../context/store.ts'
+import { DEFAULT_CONTEXT, hostVariable } from '../context/current.ts'
+import { ContextStore } from '../context/store.ts'
 import { FORMAT_FLAG, type ListFormat, printList, type Row } from '../format/list.ts'
 import { printError } from '../output/write.ts'
 
@@ -27,8 +27,8 @@ export const command: Command = {
     { name: 'quiet', short: 'q', kind: 'bool', help: 'Only show context names' },
   ],
   args: { min: 0, max: 0 },
-  async run({ globals, environment, config, configDirectory }, { flags }) {
-    const current = currentContext(globals, environment, () => config.values)
+  async run({ contextName, globals, environment, configDirectory }, { flags }) {
+    const current = contextName
     const stored = new ContextStore(configDirectory).list()
     const row = (name: string, description: string, address: string): Row => ({
       Current: name === current,

@@ -1,6 +1,6 @@
 import { type Command, ExitError } from '../command.ts'
-import { currentContext } from '../context/current.ts'
-import { ContextStore, DEFAULT_CONTEXT } from '../context/store.ts'
+import { DEFAULT_CONTEXT } from '../context/current.ts'
+import { ContextStore } from '../context/store.ts'
 import { eachTarget } from '../targets.ts'
 import { keepCurrent } from './context-use.ts'
 
@@ -14,7 +14,7 @@ export const command: Command = {
   args: { min: 1 },
   async run(context, { flags, args }) {
     const store = new ContextStore(context.configDirectory)
-    const inUse = currentContext(context.globals, context.environment, () => context.config.values)
+    const inUse = context.contextName
     const force = flags.bool('force')
     await eachTarget(args, async (name) => {
       if (name === DEFAULT_CONTEXT) throw new ExitError(1, 'context "default" cannot be removed')

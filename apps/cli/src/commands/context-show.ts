@@ -1,5 +1,4 @@
 import type { Command } from '../command.ts'
-import { currentContext } from '../context/current.ts'
 import { printLine } from '../output/write.ts'
 
 export const command: Command = {
@@ -7,7 +6,7 @@ export const command: Command = {
   summary: 'Print the name of the current context',
   flags: [],
   args: { min: 0, max: 0 },
-  async run({ globals, environment, config }) {
-    printLine(currentContext(globals, environment, () => config.values))
+  async run({ contextName }) {
+    printLine(contextName)
   },
 }

@@ -1,6 +1,7 @@
 import type { Command } from '../command.ts'
+import { DEFAULT_CONTEXT } from '../context/current.ts'
 import { parseEndpoint } from '../context/endpoint.ts'
-import { ContextStore, DEFAULT_CONTEXT, reserved } from '../context/store.ts'
+import { ContextStore, reserved } from '../context/store.ts'
 import { printError, printLine } from '../output/write.ts'
 import { DESCRIPTION_FLAG, DOCKER_FLAG } from './context-create.ts'
 

@@ -1,7 +1,7 @@
 import type { Command, Context } from '../command.ts'
 import { writeConfig } from '../config/write-config.ts'
-import { hostVariable } from '../context/current.ts'
-import { ContextStore, DEFAULT_CONTEXT } from '../context/store.ts'
+import { DEFAULT_CONTEXT, hostVariable } from '../context/current.ts'
+import { ContextStore } from '../context/store.ts'
 import { printError, printLine } from '../output/write.ts'
 
 export const command: Command = {

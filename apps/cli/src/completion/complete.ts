@@ -3,6 +3,7 @@ import type { Command, Context } from '../command.ts'
 import { COMMANDS, type Entry } from '../commands/index.ts'
 import { resolveCommand } from '../commands/resolve.ts'
 import { daemonHost } from '../config/daemon-host.ts'
+import { currentContext } from '../context/current.ts'
 import type { Flag } from '../flags/flag.ts'
 import { parseFlags } from '../flags/parse.ts'
 import { GLOBAL_FLAGS } from '../global-flags.ts'
@@ -144,17 +145,18 @@ async function named(
   globals: readonly string[],
 ): Promise<Completion> {
   if (kind === 'file') return { candidates: [], files: true }
-  const names = await liveNames(kind, clientOf(context, globals), context.configDirectory).catch(
-    () => [],
-  )
+  const names = await clientOf(context, globals)
+    .then((client) => liveNames(kind, client, context.configDirectory))
+    .catch(() => []) // no daemon, no names
   return { candidates: names.map((word) => ({ word })), files: false }
 }
 
 /** With the options that stand before the command which is completed. */
-function clientOf(context: Context, globals: readonly string[]): Client {
+async function clientOf(context: Context, globals: readonly string[]): Promise<Client> {
   const { flags } = parseFlags(GLOBAL_FLAGS, globals, { interspersed: false })
-  const { environment, configDirectory, config } = context
-  return new Client({ host: daemonHost(flags, environment, configDirectory, () => config.values) })
+  const { environment, configDirectory } = context
+  const name = await currentContext(flags, environment, configDirectory)
+  return new Client({ host: daemonHost(flags, environment, configDirectory, name) })
 }
 
 /** The option that a word leaves without its value. */

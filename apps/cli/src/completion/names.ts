@@ -6,7 +6,8 @@ import {
   listVolumes,
   path,
 } from '@ctr/client'
-import { ContextStore, DEFAULT_CONTEXT } from '../context/store.ts'
+import { DEFAULT_CONTEXT } from '../context/current.ts'
+import { ContextStore } from '../context/store.ts'
 
 /** What can stand where a name is asked for. `file`: the shell knows better. */
 export type NameKind =

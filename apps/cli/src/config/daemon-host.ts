@@ -1,28 +1,25 @@
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
 import { type Host, parseHost, type TlsFiles } from '@ctr/client'
 import { ExitError } from '../command.ts'
-import { currentContext, hostVariable } from '../context/current.ts'
-import { ContextStore, DEFAULT_CONTEXT } from '../context/store.ts'
+import { DEFAULT_CONTEXT, hostVariable } from '../context/current.ts'
+import { ContextStore } from '../context/store.ts'
 import { messageOf } from '../error-message.ts'
 import type { FlagValues } from '../flags/flag.ts'
-import type { ConfigValues } from './config-file.ts'
+import { nodeFs, nodePath } from '../node-modules.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
 const DEFAULT_HOST = 'unix:///var/run/ctr.sock'
 
-/** `-H`, `--context`, then the environment, the context in use, the default: never another engine by accident. */
+/** `name`: of the context that counts. */
 export function daemonHost(
   flags: FlagValues,
   environment: Environment,
   directory: string,
-  config: () => ConfigValues,
+  name: string,
 ): Host {
   if (flags.list('host').length > 0 && flags.string('context') !== '') {
     throw new ExitError(1, 'conflicting options: cannot specify both --host and --context')
   }
-  const name = currentContext(flags, environment, config)
   if (name !== DEFAULT_CONTEXT) return contextHost(new ContextStore(directory), name)
   try {
     return parseHost(defaultAddress(flags, environment), tlsFiles(flags, environment, directory))
@@ -45,7 +42,7 @@ function contextHost(store: ContextStore, name: string): Host {
       store.get(name).Endpoints.docker ?? {}
     const files = store.tls(name)
     const path = (file: keyof typeof files): string | undefined =>
-      files[file] === undefined ? undefined : join(store.tlsPath(name), 'docker', file)
+      files[file] === undefined ? undefined : nodePath().join(store.tlsPath(name), 'docker', file)
     if (Object.keys(files).length === 0 && !SkipTLSVerify) return parseHost(address)
     const [ca, cert, key] = [path('ca.pem'), path('cert.pem'), path('key.pem')]
     return parseHost(address, { ca, cert, key, verify: !SkipTLSVerify })
@@ -66,8 +63,8 @@ function tlsFiles(
   if (!verify && !flags.bool('tls') && (environment['DOCKER_TLS'] ?? '') === '') return undefined
   const certificates = environment['DOCKER_CERT_PATH'] || directory
   const file = (flag: string, name: string): string | undefined => {
-    const path = flags.optional(flag) ?? join(certificates, name)
-    return flags.isSet(flag) || existsSync(path) ? path : undefined
+    const path = flags.optional(flag) ?? nodePath().join(certificates, name)
+    return flags.isSet(flag) || nodeFs().existsSync(path) ? path : undefined
   }
   return {
     ca: file('tlscacert', 'ca.pem'),

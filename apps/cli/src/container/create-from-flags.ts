@@ -1,6 +1,7 @@
 import type { ContainerCreated } from '@ctr/api'
 import { createContainer, explainContainer, ResponseError } from '@ctr/client'
 import { type Context, UsageError } from '../command.ts'
+import { readConfigText } from '../config/config-text.ts'
 import { messageOf } from '../error-message.ts'
 import type { Parsed } from '../flags/parse.ts'
 import { nodeFs } from '../node-modules.ts'
@@ -27,6 +28,8 @@ export async function createFromFlags(
 ): Promise<CreatedContainer | undefined> {
   const { flags } = input
   const { pull, request } = understand(context, input, options.isDetached)
+  warnOfNoEffect(flags)
+  await addProxies(context, request)
   if (!flags.isSet('rootfs')) checkImage(input.args[0] ?? '')
   if (flags.bool('explain')) {
     writeOut(await explainContainer(context.client, request))
@@ -60,6 +63,33 @@ function understand(
   } catch (error) {
     throw new UsageError(messageOf(error), { cause: error })
   }
+}
+
+/** Options that are taken for compatibility. */
+const NO_EFFECT: Readonly<Record<string, string>> = {
+  'cpu-count': 'is for Windows',
+  'cpu-percent': 'is for Windows',
+  'disable-content-trust': 'has no effect: signatures are not looked at',
+  'io-maxbandwidth': 'is for Windows',
+  'io-maxiops': 'is for Windows',
+  'kernel-memory': 'has no effect: kernels have none of its own any more',
+}
+
+function warnOfNoEffect(flags: Parsed['flags']): void {
+  for (const [name, reason] of Object.entries(NO_EFFECT)) {
+    if (flags.isSet(name)) printError(`WARNING: --${name} ${reason}`)
+  }
+}
+
+/** Few have proxies in config.json, so it is parsed only then. */
+async function addProxies(context: Context, { body }: ContainerRequest): Promise<void> {
+  if (!(await readConfigText(context.configDirectory)).includes('"proxies"')) return
+  const { proxyEnvironment } = await import('../config/proxies.ts')
+  const given = body.Env ?? []
+  body.Env = [
+    ...given,
+    ...proxyEnvironment(context.config.values, context.client.host.address, given),
+  ]
 }
 
 type PullPolicy = 'always' | 'missing' | 'never'

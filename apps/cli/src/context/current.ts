@@ -1,8 +1,10 @@
-import type { ConfigValues } from '../config/config-file.ts'
+import { readConfigText } from '../config/config-text.ts'
 import type { FlagValues } from '../flags/flag.ts'
-import { DEFAULT_CONTEXT } from './store.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
+
+/** The environment, or the default socket. */
+export const DEFAULT_CONTEXT = 'default'
 
 /** Variables that name a daemon themselves, the first one counts. */
 const HOST_VARIABLES = ['CTR_HOST', 'DOCKER_HOST'] as const
@@ -17,15 +19,25 @@ export function hostVariable(
  * Which context counts: --context, then none if -H or a variable names a daemon, then CTR_CONTEXT, DOCKER_CONTEXT, then what
  * `ctr context use` has kept. docker's own current context does not count: it names another engine.
  */
-export function currentContext(
+export async function currentContext(
   flags: FlagValues,
   environment: Environment,
-  config: () => ConfigValues,
-): string {
+  configDirectory: string,
+): Promise<string> {
   const flag = flags.string('context')
   if (flag !== '') return flag
   if (flags.list('host').length > 0 || hostVariable(environment) !== undefined)
     return DEFAULT_CONTEXT
   const variable = environment['CTR_CONTEXT'] || environment['DOCKER_CONTEXT']
-  return variable || config().ctr?.currentContext || DEFAULT_CONTEXT
+  return variable || keptContext(await readConfigText(configDirectory)) || DEFAULT_CONTEXT
+}
+
+function keptContext(text: string): string | undefined {
+  if (!text.includes('"ctr"')) return undefined
+  try {
+    const { ctr } = JSON.parse(text) as { ctr?: { currentContext?: unknown } }
+    return typeof ctr?.currentContext === 'string' ? ctr.currentContext : undefined
+  } catch {
+    return undefined // not JSON
+  }
 }

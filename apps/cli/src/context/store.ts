@@ -1,6 +1,6 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { ExitError } from '../command.ts'
+import { nodeFs, nodePath } from '../node-modules.ts'
+import { DEFAULT_CONTEXT } from './current.ts'
 
 /**
  * Contexts in Docker's layout, shared with the docker CLI: `contexts/meta/<sha256 of the name>/meta.json`, and the files of
@@ -14,7 +14,6 @@ export interface StoredContext {
   }
 }
 
-export const DEFAULT_CONTEXT = 'default'
 export const TLS_FILES = ['ca.pem', 'cert.pem', 'key.pem'] as const
 export type TlsFile = (typeof TLS_FILES)[number]
 
@@ -24,23 +23,23 @@ export class ContextStore {
   readonly #directory: string
 
   constructor(configDirectory: string) {
-    this.#directory = join(configDirectory, 'contexts')
+    this.#directory = nodePath().join(configDirectory, 'contexts')
   }
 
   metadataPath(name: string): string {
-    return join(this.#directory, 'meta', hashOf(name))
+    return nodePath().join(this.#directory, 'meta', hashOf(name))
   }
 
   tlsPath(name: string): string {
-    return join(this.#directory, 'tls', hashOf(name))
+    return nodePath().join(this.#directory, 'tls', hashOf(name))
   }
 
   has(name: string): boolean {
-    return readText(join(this.metadataPath(name), 'meta.json')) !== undefined
+    return readText(nodePath().join(this.metadataPath(name), 'meta.json')) !== undefined
   }
 
   get(name: string): StoredContext {
-    const path = join(this.metadataPath(name), 'meta.json')
+    const path = nodePath().join(this.metadataPath(name), 'meta.json')
     const text = readText(path)
     if (text === undefined) {
       const reason = `context ${JSON.stringify(name)}: context not found`
@@ -50,9 +49,9 @@ export class ContextStore {
   }
 
   list(): StoredContext[] {
-    return names(join(this.#directory, 'meta'))
+    return names(nodePath().join(this.#directory, 'meta'))
       .flatMap((hash) => {
-        const path = join(this.#directory, 'meta', hash, 'meta.json')
+        const path = nodePath().join(this.#directory, 'meta', hash, 'meta.json')
         const text = readText(path)
         return text === undefined ? [] : [parseContext(text, path)]
       })
@@ -60,31 +59,32 @@ export class ContextStore {
   }
 
   tls(name: string): Partial<Record<TlsFile, Buffer>> {
-    const directory = join(this.tlsPath(name), 'docker')
+    const directory = nodePath().join(this.tlsPath(name), 'docker')
     const files: Partial<Record<TlsFile, Buffer>> = {}
     for (const file of TLS_FILES) {
-      if (readText(join(directory, file)) === undefined) continue
-      files[file] = readFileSync(join(directory, file))
+      if (readText(nodePath().join(directory, file)) === undefined) continue
+      files[file] = nodeFs().readFileSync(nodePath().join(directory, file))
     }
     return files
   }
 
   put(context: StoredContext, tls?: Partial<Record<TlsFile, Buffer>>): void {
     const directory = this.metadataPath(context.Name)
-    mkdirSync(directory, { recursive: true, mode: 0o755 })
-    replaceFile(join(directory, 'meta.json'), JSON.stringify(context), 0o644)
+    nodeFs().mkdirSync(directory, { recursive: true, mode: 0o755 })
+    replaceFile(nodePath().join(directory, 'meta.json'), JSON.stringify(context), 0o644)
     if (tls === undefined) return
     const tlsDirectory = this.tlsPath(context.Name)
-    rmSync(tlsDirectory, { recursive: true, force: true })
+    nodeFs().rmSync(tlsDirectory, { recursive: true, force: true })
     const entries = Object.entries(tls)
     if (entries.length > 0)
-      mkdirSync(join(tlsDirectory, 'docker'), { recursive: true, mode: 0o700 })
-    for (const [file, data] of entries) replaceFile(join(tlsDirectory, 'docker', file), data, 0o600)
+      nodeFs().mkdirSync(nodePath().join(tlsDirectory, 'docker'), { recursive: true, mode: 0o700 })
+    for (const [file, data] of entries)
+      replaceFile(nodePath().join(tlsDirectory, 'docker', file), data, 0o600)
   }
 
   remove(name: string): void {
-    rmSync(this.metadataPath(name), { recursive: true, force: true })
-    rmSync(this.tlsPath(name), { recursive: true, force: true })
+    nodeFs().rmSync(this.metadataPath(name), { recursive: true, force: true })
+    nodeFs().rmSync(this.tlsPath(name), { recursive: true, force: true })
   }
 }
 
@@ -123,7 +123,7 @@ function hashOf(name: string): string {
 
 function readText(path: string): string | undefined {
   try {
-    return readFileSync(path, 'utf8')
+    return nodeFs().readFileSync(path, 'utf8')
   } catch {
     return undefined // as docker: not there
   }
@@ -131,7 +131,7 @@ function readText(path: string): string | undefined {
 
 function names(directory: string): string[] {
   try {
-    return readdirSync(directory)
+    return nodeFs().readdirSync(directory)
   } catch {
     return []
   }
@@ -139,6 +139,6 @@ function names(directory: string): string[] {
 
 function replaceFile(path: string, data: string | Buffer, mode: number): void {
   const temporary = `${path}.${process.pid}`
-  writeFileSync(temporary, data, { mode })
-  renameSync(temporary, path)
+  nodeFs().writeFileSync(temporary, data, { mode })
+  nodeFs().renameSync(temporary, path)
 }
