@@ -91,7 +91,9 @@ export async function composeScenario(
   assert.equal(await ok('exec', '-T', 'web', 'wget', '-q', '-O', '-', 'http://api/'), 'rows\n')
   const failed = await compose('exec', '-T', 'db', 'sh', '-c', 'exit 7')
   assert.equal(failed.code, 7, failed.stderr)
-  assert.match(await ok('run', '--rm', '-T', '--no-deps', 'web', 'echo', 'once'), /^once\r?\n$/)
+  // NOTE: not at once, because the client of compose 1.29 may miss the output of what ends before it reads.
+  const late = ['sh', '-c', 'sleep 1; echo once']
+  assert.match(await ok('run', '--rm', '-T', '--no-deps', 'web', ...late), /^once\r?\n$/)
   assert.match(await ok('top', 'db'), /httpd/)
   assert.match(await ok('ps'), /healthy/)
   assert.match(await ok('images'), /busybox/)

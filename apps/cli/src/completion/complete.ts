@@ -167,7 +167,7 @@ function waitsForValue(flags: readonly Flag[], word: string): Flag | undefined {
     return flag?.kind === 'bool' ? undefined : flag
   }
   // `-it` are two, `-p80:80` has its value.
-  for (const [index, letter] of [...word.slice(1)].entries()) {
+  for (const [index, letter] of word.slice(1).split('').entries()) {
     const flag = flags.find(({ short }) => short === letter)
     if (flag === undefined) return undefined
     if (flag.kind !== 'bool') return index === word.length - 2 ? flag : undefined
