@@ -45,6 +45,7 @@ interface Exchange {
 
 export class HttpConnection {
   readonly #address: string
+  readonly #hostHeader: string
   readonly #parser: ResponseParser
   #transport!: Transport
   #exchange: Exchange | undefined
@@ -57,7 +58,7 @@ export class HttpConnection {
 
   /** Throws ConnectError. */
   static async open(host: Host): Promise<HttpConnection> {
-    const connection = new HttpConnection(host.address)
+    const connection = new HttpConnection(host.address, hostHeader(host))
     try {
       connection.#transport = await connectTransport(host, {
         data: (chunk) => connection.#onData(chunk),
@@ -71,8 +72,9 @@ export class HttpConnection {
     return connection
   }
 
-  private constructor(address: string) {
+  private constructor(address: string, hostHeader: string) {
     this.#address = address
+    this.#hostHeader = hostHeader
     this.#parser = new ResponseParser({
       head: (head, isUpgraded) => this.#onHead(head, isUpgraded),
       body: (chunk) => this.#exchange?.body.push(chunk),
@@ -119,8 +121,7 @@ export class HttpConnection {
 
   async #write(request: HttpRequest, exchange: Exchange): Promise<void> {
     const { body } = request
-    // The daemon never looks at the host on a unix socket; dockerd and ours want one all the same (RFC 9112 §3.2).
-    let head = `${request.method} ${request.target} HTTP/1.1\r\nHost: ctr\r\n`
+    let head = `${request.method} ${request.target} HTTP/1.1\r\nHost: ${this.#hostHeader}\r\n`
     for (const [name, value] of Object.entries(request.headers)) head += `${name}: ${value}\r\n`
     if (body === undefined) {
       if (request.method === 'POST' || request.method === 'PUT') head += 'Content-Length: 0\r\n'
@@ -245,3 +246,9 @@ export class HttpConnection {
 
 const CRLF = Buffer.from('\r\n')
 const LAST_CHUNK = Buffer.from('0\r\n\r\n')
+
+/** By TCP a daemon answers to its own names only; on a unix socket it must have one and does not look (RFC 9112 §3.2). */
+function hostHeader(host: Host): string {
+  if (host.kind !== 'tcp') return 'ctr'
+  return `${host.hostname.includes(':') ? `[${host.hostname}]` : host.hostname}:${host.port}`
+}
