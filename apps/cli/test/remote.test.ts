@@ -28,14 +28,12 @@ describe('a daemon elsewhere', () => {
     secure = await startDaemon({
       bridge: false,
       args: [
-        ...['-H', `tcp://127.0.0.1:${port + 1}`, '--tlsverify'],
-        ...['--tlscacert', `${certificates}/ca.pem`],
-        ...[
-          '--tlscert',
-          `${certificates}/server.pem`,
-          '--tlskey',
-          `${certificates}/server-key.pem`,
-        ],
+        '-H',
+        `tcp://127.0.0.1:${port + 1}`,
+        '--tlsverify',
+        `--tlscacert=${certificates}/ca.pem`,
+        `--tlscert=${certificates}/server.pem`,
+        `--tlskey=${certificates}/server-key.pem`,
       ],
     })
   })
@@ -74,8 +72,12 @@ describe('a daemon elsewhere', () => {
     const address = `tcp://127.0.0.1:${port + 1}`
     const [ca, cert, key] = ['ca', 'cert', 'key'].map((name) => `${certificates}/${name}.pem`)
     await hasConversation([
-      ...['-H', address, '--tlsverify', '--tlscacert', `${ca}`, '--tlscert', `${cert}`],
-      ...['--tlskey', `${key}`],
+      '-H',
+      address,
+      '--tlsverify',
+      `--tlscacert=${ca}`,
+      `--tlscert=${cert}`,
+      `--tlskey=${key}`,
     ])
     const env = { DOCKER_HOST: address, DOCKER_TLS_VERIFY: '1', DOCKER_CERT_PATH: certificates }
     await hasConversation([], env)
