@@ -1,4 +1,4 @@
-/** Go's text/template syntax to a tree (https://pkg.go.dev/text/template), without define, block and template. */
+/** Go's text/template syntax to a tree (https://pkg.go.dev/text/template). */
 export type Node =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'action'; readonly pipe: Pipe }
@@ -10,6 +10,19 @@ export type Node =
     }
   | { readonly kind: 'break' }
   | { readonly kind: 'continue' }
+  | {
+      /** Absent pipe: nothing is the data. */
+      readonly kind: 'template'
+      readonly name: string
+      readonly pipe: Pipe | undefined
+      readonly at: Position
+    }
+
+export interface ParsedTemplate {
+  readonly nodes: readonly Node[]
+  /** Of `{{define}}` and `{{block}}`; the last one of a name counts. */
+  readonly definitions: ReadonlyMap<string, readonly Node[]>
+}
 
 export interface Pipe {
   readonly variables: readonly string[]
@@ -49,7 +62,7 @@ export class TemplateSyntaxError extends Error {
 }
 
 /** Throws TemplateSyntaxError with Go's text. */
-export function parseTemplate(text: string, functions: ReadonlySet<string>): Node[] {
+export function parseTemplate(text: string, functions: ReadonlySet<string>): ParsedTemplate {
   return new Parser(scan(text), functions).parse()
 }
 
@@ -151,20 +164,21 @@ class Parser {
   #line = 1
   #loops = 0
   #scopes: string[][] = [['$']]
+  readonly #definitions = new Map<string, readonly Node[]>()
 
   constructor(pieces: readonly Piece[], functions: ReadonlySet<string>) {
     this.#pieces = pieces
     this.#functions = functions
   }
 
-  parse(): Node[] {
-    const { nodes, end } = this.#list()
+  parse(): ParsedTemplate {
+    const { nodes, end } = this.#list(true)
     if (end !== undefined) throw this.#error(`unexpected {{${end}}}`)
-    return nodes
+    return { nodes, definitions: this.#definitions }
   }
 
   /** Nodes up to `{{end}}`, `{{else…}}` or the end of the text. */
-  #list(): { nodes: Node[]; end: string | undefined } {
+  #list(isTop = false): { nodes: Node[]; end: string | undefined } {
     const nodes: Node[] = []
     while (this.#piece < this.#pieces.length) {
       const piece = this.#pieces[this.#piece++] as Piece
@@ -183,7 +197,8 @@ class Parser {
         if (word === 'end') this.#expectEnd('end')
         return { nodes, end: word }
       }
-      nodes.push(this.#action(word))
+      if (word === 'define' && isTop) this.#define()
+      else nodes.push(this.#action(word))
     }
     return { nodes, end: undefined }
   }
@@ -202,12 +217,64 @@ class Parser {
         this.#expectEnd(word)
         return { kind: word }
       case 'define':
+        throw this.#error('unexpected <define> in command')
       case 'block':
       case 'template':
-        throw this.#error(`{{${word}}} is not supported`)
+        return this.#call(word)
       default:
         return { kind: 'action', pipe: this.#pipe('command') }
     }
+  }
+
+  /** `{{define "name"}} … {{end}}` */
+  #define(): void {
+    this.#at += 1
+    const name = this.#templateName('define clause')
+    this.#expectEnd('define clause')
+    this.#definitions.set(name, this.#separateList('define clause'))
+  }
+
+  /** `{{template "name" pipeline}}`, or `{{block "name" pipeline}} … {{end}}`, which also defines it. */
+  #call(kind: 'template' | 'block'): Node {
+    this.#at += 1
+    this.#skipSpace()
+    const at = this.#position(this.#at)
+    const name = this.#templateName(`${kind} clause`)
+    this.#skipSpace()
+    const hasPipe = this.#peek() !== undefined
+    const pipe = hasPipe || kind === 'block' ? this.#pipe(`${kind} clause`) : undefined
+    const node = {
+      kind: 'template',
+      name,
+      pipe,
+      at: { ...at, source: `{{template ${JSON.stringify(name)}}}` },
+    } as const
+    if (kind === 'block') this.#definitions.set(name, this.#separateList('block clause'))
+    return node
+  }
+
+  #templateName(context: string): string {
+    this.#skipSpace()
+    const token = this.#peek()
+    if (token?.kind !== 'string') {
+      const found = token === undefined ? '"}}"' : JSON.stringify(token.text)
+      throw this.#error(`unexpected ${found} in ${context}`)
+    }
+    this.#at += 1
+    return this.#string(token.text)
+  }
+
+  /** The body of a template: it knows `$` only, and no loop goes on around it. */
+  #separateList(context: string): Node[] {
+    const [scopes, loops] = [this.#scopes, this.#loops]
+    this.#scopes = [['$']]
+    this.#loops = 0
+    const { nodes, end } = this.#list()
+    if (end === undefined) throw new TemplateSyntaxError(`template: :${this.#line}: unexpected EOF`)
+    if (end === 'else') throw this.#error(`unexpected {{else}} in ${context}`)
+    this.#scopes = scopes
+    this.#loops = loops
+    return nodes
   }
 
   #control(kind: 'if' | 'with' | 'range'): Node {

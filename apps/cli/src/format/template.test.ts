@@ -22,6 +22,13 @@ const DATA = {
 /** template → output; what Go's text/template prints with the same data. */
 const CASES: readonly (readonly [string, string])[] = [
   ['plain text', 'plain text'],
+  ['{{define "x"}}<{{.}}>{{end}}{{template "x" .Id}}{{template "x" .Count}}', '<abc><3>'],
+  ['{{range .List}}{{template "item" .}}{{end}}{{define "item"}}[{{$}}]{{end}}', '[a][b][c]'],
+  ['{{block "b" .State}}{{.Status}}{{end}} {{template "b" .State}}', 'running running'],
+  [
+    '{{define "a"}}{{template "b" .Id}}{{end}}{{define "b"}}{{.}}!{{end}}{{template "a" .}}',
+    'abc!',
+  ],
   ['{{.Name}} {{ .Id }}', '/web abc'],
   ['{{.ID}}', 'abc'],
   ['{{.State.Nested.Deep}}', 'd'],

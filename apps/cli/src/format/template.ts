@@ -4,6 +4,7 @@ import { FUNCTIONS, type TemplateFunction } from './template-functions.ts'
 import {
   type Node,
   type Operand,
+  type ParsedTemplate,
   type Pipe,
   type Position,
   parseTemplate,
@@ -27,7 +28,7 @@ export class TemplateExecutionError extends Error {
 }
 
 export class Template {
-  readonly #nodes: readonly Node[]
+  readonly #parsed: ParsedTemplate
   readonly #functions: Readonly<Record<string, TemplateFunction>>
   readonly #options: TemplateOptions
 
@@ -35,19 +36,23 @@ export class Template {
   constructor(text: string, options: TemplateOptions = {}) {
     this.#functions = { ...FUNCTIONS, ...options.functions }
     this.#options = options
-    this.#nodes = parseTemplate(text, new Set(Object.keys(this.#functions)))
+    this.#parsed = parseTemplate(text, new Set(Object.keys(this.#functions)))
   }
 
   /** Throws TemplateExecutionError. */
   execute(data: unknown): string {
-    const execution = new Execution(this.#functions, this.#options)
-    execution.run(this.#nodes, data, [['$', data]])
+    const { nodes, definitions } = this.#parsed
+    const execution = new Execution(this.#functions, this.#options, definitions)
+    execution.run(nodes, data, [['$', data]])
     return execution.output
   }
 }
 
 /** Innermost last. Entries are replaced by assignment. */
 type Scope = [name: string, value: unknown][]
+
+/** Go: 100000; what fits on the stack here. */
+const MAX_DEPTH = 500
 
 const BREAK = Symbol('break')
 const CONTINUE = Symbol('continue')
@@ -58,9 +63,17 @@ class Execution {
   readonly #options: TemplateOptions
   output = ''
 
-  constructor(functions: Readonly<Record<string, TemplateFunction>>, options: TemplateOptions) {
+  readonly #definitions: ParsedTemplate['definitions']
+  #depth = 0
+
+  constructor(
+    functions: Readonly<Record<string, TemplateFunction>>,
+    options: TemplateOptions,
+    definitions: ParsedTemplate['definitions'],
+  ) {
     this.#functions = functions
     this.#options = options
+    this.#definitions = definitions
   }
 
   run(nodes: readonly Node[], dot: unknown, outer: Scope): Jump {
@@ -103,7 +116,24 @@ class Execution {
       }
       case 'range':
         return this.#range(node, dot, scope)
+      case 'template': {
+        const data = node.pipe === undefined ? undefined : this.#pipe(node.pipe, dot, scope)
+        this.#runTemplate(node.name, data, node.at)
+        return undefined
+      }
     }
+  }
+
+  /** Another template with data of its own. One that calls itself must come to an end. */
+  #runTemplate(name: string, data: unknown, at: Position): void {
+    const nodes = this.#definitions.get(name)
+    if (nodes === undefined) throw this.#error(at, `template "${name}" not defined`)
+    if (this.#depth === MAX_DEPTH) {
+      throw this.#error(at, `exceeded maximum template depth (${MAX_DEPTH})`)
+    }
+    this.#depth += 1
+    this.run(nodes, data, [['$', data]])
+    this.#depth -= 1
   }
 
   #range(
