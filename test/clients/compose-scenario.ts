@@ -91,7 +91,7 @@ export async function composeScenario(
   assert.equal(await ok('exec', '-T', 'web', 'wget', '-q', '-O', '-', 'http://api/'), 'rows\n')
   const failed = await compose('exec', '-T', 'db', 'sh', '-c', 'exit 7')
   assert.equal(failed.code, 7, failed.stderr)
-  // NOTE: not at once, because the client of compose 1.29 may miss the output of what ends before it reads.
+  // NOTE: not at once: compose 1.29 attaches after the start (dockerpty's sockets() is a lazy map in Python 3), without logs.
   const late = ['sh', '-c', 'sleep 1; echo once']
   assert.match(await ok('run', '--rm', '-T', '--no-deps', 'web', ...late), /^once\r?\n$/)
   assert.match(await ok('top', 'db'), /httpd/)
