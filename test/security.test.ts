@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import { chmodSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { requires, run } from '@ctr/testkit'
+import { type RunResult, requires, run } from '@ctr/testkit'
 import { checkResult, useDaemon } from './daemon-fixture.ts'
 
 const skip = requires({ root: true, commands: ['gcc'] })
@@ -144,6 +144,17 @@ test('a broken policy is refused', { skip }, async () => {
 test('an unknown security option is refused', { skip }, async () => {
   const result = await ctrd().ctr(['run', '--rm', '--security-opt', 'bogus=1', 'busybox', 'true'])
   checkResult({ code: 125, stderr: /invalid --security-opt/ }, result)
+})
+
+const noAppArmor = existsSync('/sys/kernel/security/apparmor') ? false : 'AppArmor is not there'
+
+test('apparmor=unconfined is what a container is without AppArmor, a profile is refused', {
+  skip: skip || (noAppArmor === false ? 'AppArmor is there' : false),
+}, async () => {
+  const confined = (profile: string): Promise<RunResult> =>
+    ctrd().ctr(['run', '--rm', '--security-opt', `apparmor=${profile}`, 'busybox', 'true'])
+  checkResult({ code: 0 }, await confined('unconfined'))
+  checkResult({ code: 125, stderr: /AppArmor is not enabled on this host/ }, await confined('mine'))
 })
 
 test('a set-uid program gains nothing under no-new-privileges', { skip }, async () => {

@@ -73,7 +73,7 @@ const ROWS: Row[] = [
     what: 'cpu shares and set',
     resources: { cpu: { shares: 512, cpus: '0-1', mems: '0' } },
     v1: ['cpu.shares 512', 'cpuset.cpus 0-1', 'cpuset.mems 0'],
-    v2: ['cpu.weight 20', 'cpuset.cpus 0-1', 'cpuset.mems 0'],
+    v2: ['cpu.weight 59', 'cpuset.cpus 0-1', 'cpuset.mems 0'],
   },
   {
     what: 'zero values, which mean "not set"',
@@ -154,7 +154,16 @@ test('a unified file name stays inside the cgroup', () => {
   }
 })
 
-test('shares and weights convert as Docker documents', () => {
-  assert.deepEqual([2, 1024, 262144, 0, 10 ** 9].map(cpuWeight), [1, 39, 10000, 1, 10000])
+test('v1 refuses shares that the kernel would clamp', () => {
+  for (const shares of [1, 262_145]) {
+    assert.throws(() => cgroupLimits({ cpu: { shares } }, v1), /m(in|ax)imum allowed cpu-shares/)
+  }
+})
+
+test('shares and weights convert as runc does it', () => {
+  assert.deepEqual(
+    [2, 512, 1024, 2048, 262144, 0, 10 ** 9].map(cpuWeight),
+    [1, 59, 100, 174, 10000, 1, 10000],
+  )
   assert.deepEqual([10, 500, 1000].map(ioWeight), [1, 4950, 10000])
 })

@@ -20,7 +20,8 @@ export interface LimitFacts {
 /**
  * The files to write for a set of limits, in an order that works for a new cgroup. Devices are apart (devices.ts).
  * What cgroup v2 does not have (swappiness, OOM killer off, real-time, net_cls, net_prio) is left out there, as Docker
- * does with a warning. Throws RangeError for a combination that v2 cannot express.
+ * does with a warning. Throws RangeError for what cannot be expressed: v2 without memory for its swap, v1 shares that
+ * the kernel would clamp in silence.
  */
 export function cgroupLimits(resources: RuntimeResources, facts: LimitFacts): CgroupWrite[] {
   return facts.version === 1 ? limitsV1(resources, facts) : limitsV2(resources)
@@ -62,7 +63,7 @@ function memoryV1(memory: RuntimeMemory, facts: LimitFacts): CgroupWrite[] {
 function cpuV1(cpu: RuntimeCpu): CgroupWrite[] {
   return [
     ...optional('cpu', 'cpu.idle', cpu.idle),
-    ...optional('cpu', 'cpu.shares', positive(cpu.shares)),
+    ...optional('cpu', 'cpu.shares', sharesV1(cpu.shares)),
     // The kernel compares quota with period, so the period comes first; burst may not exceed the quota.
     ...optional('cpu', 'cpu.cfs_period_us', positive(cpu.period)),
     ...optional('cpu', 'cpu.cfs_quota_us', nonZero(cpu.quota)),
@@ -70,6 +71,18 @@ function cpuV1(cpu: RuntimeCpu): CgroupWrite[] {
     ...optional('cpu', 'cpu.rt_period_us', positive(cpu.realtimePeriod)),
     ...optional('cpu', 'cpu.rt_runtime_us', nonZero(cpu.realtimeRuntime)),
   ]
+}
+
+const SHARES_MIN = 2
+const SHARES_MAX = 262_144
+
+/** The kernel clamps without a word; who asked for less or more is told, in runc's words. */
+function sharesV1(shares: number | undefined): number | undefined {
+  const wanted = positive(shares)
+  if (wanted === undefined) return undefined
+  if (wanted < SHARES_MIN) throw new RangeError(`the minimum allowed cpu-shares is ${SHARES_MIN}`)
+  if (wanted > SHARES_MAX) throw new RangeError(`the maximum allowed cpu-shares is ${SHARES_MAX}`)
+  return wanted
 }
 
 /** The same files in both versions. */
@@ -160,10 +173,16 @@ function cpuV2(cpu: RuntimeCpu): CgroupWrite[] {
   ]
 }
 
-/** v1 shares 2…262144 → v2 weight 1…10000, linear as Docker documents it (1024 → 39). */
+/**
+ * v1 shares 2…262144 → v2 weight 1…10000, by the curve that maps both defaults on each other (1024 → 100), as runc 1.3.2,
+ * crun 1.23 and Kubernetes do. The straight line of before gave a container with the default shares 39.
+ * opencontainers/cgroups utils.go ConvertCPUSharesToCgroupV2Value
+ */
 export function cpuWeight(shares: number): number {
-  const clamped = Math.min(Math.max(shares, 2), 262_144)
-  return 1 + Math.floor(((clamped - 2) * 9999) / 262_142)
+  if (shares <= SHARES_MIN) return 1
+  if (shares >= SHARES_MAX) return 10_000
+  const log = Math.log2(shares)
+  return Math.ceil(10 ** ((log * log + 125 * log) / 612 - 7 / 34))
 }
 
 /** v1 blkio weight 10…1000 → v2 io.weight 1…10000. */

@@ -1,6 +1,7 @@
 import { EngineError } from '@ctr/errdefs'
 import {
   type CgroupHierarchy,
+  type CgroupWrite,
   type CpusetFacts,
   cgroupDirectory,
   cgroupLimits,
@@ -106,15 +107,24 @@ function parents(path: string): string[] {
 }
 
 function planLimits({ path, resources }: CgroupInput, host: HostFacts): Op[] {
-  const writes = cgroupLimits(resources, {
-    version: host.cgroups.mode === 'v2' ? 2 : 1,
-    kernel: host.kernel,
-    hasSwapAccounting: host.hasSwapAccounting,
-  })
-  return writes.map(({ controller, file: name, value, optional }) => {
+  return limitWrites(resources, host).map(({ controller, file: name, value, optional }) => {
     const op = write(file(needHierarchy(host, controller), path, name), value)
     return optional === true ? { ...op, optional } : op
   })
+}
+
+/** INVALID_ARGUMENT for what this host's cgroups cannot express. */
+function limitWrites(resources: RuntimeResources, host: HostFacts): CgroupWrite[] {
+  try {
+    return cgroupLimits(resources, {
+      version: host.cgroups.mode === 'v2' ? 2 : 1,
+      kernel: host.kernel,
+      hasSwapAccounting: host.hasSwapAccounting,
+    })
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause
+    throw new EngineError('INVALID_ARGUMENT', cause.message, { cause })
+  }
 }
 
 function needHierarchy(host: HostFacts, controller: string): CgroupHierarchy {

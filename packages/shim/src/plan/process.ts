@@ -112,9 +112,11 @@ export function planStdio(
 function planLabels(process: RuntimeProcess, host: HostFacts): Op[] {
   const profile = process.apparmorProfile ?? ''
   const label = host.seLinux ? (process.selinuxLabel ?? '') : ''
-  if (profile !== '' && !host.appArmor) throw invalid('AppArmor is not enabled on this host')
+  // Not confined is what a process is without AppArmor.
+  const isConfined = profile !== '' && profile !== 'unconfined'
+  if (isConfined && !host.appArmor) throw invalid('AppArmor is not enabled on this host')
   return [
-    ...(profile === ''
+    ...(profile === '' || !host.appArmor
       ? []
       : [{ op: 'label', name: 'apparmor/exec', value: `exec ${profile}` } as const]),
     ...(label === '' ? [] : [{ op: 'label', name: 'exec', value: label } as const]),
