@@ -1,6 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { arch, release } from 'node:os'
-import { type CgroupLayout, findHierarchy, readCgroupLayout } from './cgroup/layout.ts'
+import {
+  type CgroupHierarchy,
+  type CgroupLayout,
+  findHierarchy,
+  readCgroupLayout,
+} from './cgroup/layout.ts'
 
 /** Everything about this host that a launch plan depends on. Read once at start: none of it changes while we run. */
 export interface HostFacts {
@@ -14,6 +19,8 @@ export interface HostFacts {
   readonly arch: string
   /** The v1 memory controller has memory.memsw.* (swapaccount=1); v2 always counts swap apart. */
   readonly hasSwapAccounting: boolean
+  /** The v1 cpu controller has cpu.rt_*: a kernel with CONFIG_RT_GROUP_SCHED. */
+  readonly hasRealtimeGroups: boolean
   /** Numbers of the /sys/fs/cgroup/cpuset root: `0-1`, `0`. */
   readonly onlineCpus: string
   readonly onlineMems: string
@@ -43,6 +50,7 @@ export function readHostFacts(): HostFacts {
       memory !== undefined &&
       (memory.version === 2 ||
         readLine(`${memory.mountpoint}/memory.memsw.limit_in_bytes`) !== undefined),
+    hasRealtimeGroups: hasFile(findHierarchy(cgroups, 'cpu'), 'cpu.rt_runtime_us'),
     onlineCpus: readLine('/sys/devices/system/cpu/online') ?? '0',
     onlineMems: readLine('/sys/devices/system/node/online') ?? '0',
     appArmor: readLine('/sys/module/apparmor/parameters/enabled') === 'Y',
@@ -52,6 +60,10 @@ export function readHostFacts(): HostFacts {
       readFileSync('/proc/self/mountinfo', 'utf8'),
     ),
   }
+}
+
+function hasFile(hierarchy: CgroupHierarchy | undefined, name: string): boolean {
+  return hierarchy !== undefined && existsSync(`${hierarchy.mountpoint}/${name}`)
 }
 
 function readLine(path: string): string | undefined {

@@ -29,7 +29,6 @@ export function withHostDefaults(
     Runtime: nonEmpty(hostConfig.Runtime, '', 'ctr'),
     ShmSize:
       (hostConfig.ShmSize ?? 0) === 0 ? config.defaultShmSizeBytes : (hostConfig.ShmSize ?? 0),
-    CpuShares: clampShares(hostConfig.CpuShares ?? 0),
     MemorySwap: memory > 0 && swap === 0 ? memory * 2 : swap,
     ...(MemorySwappiness === undefined || MemorySwappiness === -1 ? {} : { MemorySwappiness }),
     ...(PidsLimit === undefined || PidsLimit <= 0 ? {} : { PidsLimit }),
@@ -45,9 +44,4 @@ export function withHostDefaults(
 
 function nonEmpty(value: string | undefined, alias: string, fallback: string): string {
   return value === undefined || value === '' || value === alias ? fallback : value
-}
-
-/** What the kernel takes. cpu.shares of cgroup v1: 2–262144 */
-function clampShares(shares: number): number {
-  return shares === 0 ? 0 : Math.min(Math.max(shares, 2), 262_144)
 }

@@ -15,6 +15,7 @@ const FACTS: HostFacts = {
   hasSwapAccounting: true,
   onlineCpus: '0-1',
   onlineMems: '0',
+  hasRealtimeGroups: false,
   appArmor: false,
   seLinux: false,
   hasKcore: true,

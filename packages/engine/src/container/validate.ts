@@ -331,6 +331,8 @@ function validateCpu(resources: Resources, host: ValidationFacts): string[] {
     throw invalid('cpu real-time runtime cannot be higher than cpu real-time period')
   }
   if (realtimePeriod === 0 && realtimeRuntime === 0) return []
+  // The parent must have been given some; if not, the start says which file refused.
+  if (host.facts.hasRealtimeGroups) return []
   return ['Your kernel does not support real-time CPU scheduling for containers.']
 }
 

@@ -28,6 +28,7 @@ const v2: HostFacts = {
   hasSwapAccounting: true,
   onlineCpus: '0-3',
   onlineMems: '0',
+  hasRealtimeGroups: false,
   appArmor: false,
   seLinux: false,
   hasKcore: true,
