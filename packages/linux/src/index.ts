@@ -40,7 +40,13 @@ export { errnoError, errnoName, lastError, libc } from './libc.ts'
 export { type MountFact, parseMountInfo, readMountInfo } from './mountinfo.ts'
 export { interfaceIndex, isPortFree } from './network-interface.ts'
 export { Nftables, NftablesError } from './nftables.ts'
-export { isProcess, processStartTime, signalProcess } from './process.ts'
+export {
+  isProcess,
+  type ProcessStatus,
+  processStartTime,
+  processStatus,
+  signalProcess,
+} from './process.ts'
 export { sdNotify, sendDatagram, setCloseOnExec, socketFamily } from './sd-notify.ts'
 export { compileSeccomp, seccompFlags } from './seccomp.ts'
 export {

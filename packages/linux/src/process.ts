@@ -23,6 +23,28 @@ export function parseStartTime(stat: string): bigint {
   return BigInt(startTime)
 }
 
+/** What /proc/PID/stat says of a process. */
+export interface ProcessStatus {
+  /** Up to 15 bytes of the program's name, or what it calls itself. */
+  readonly name: string
+  /** One letter: R, S, D (uninterruptible wait), T (stopped), t (traced), Z (zombie), … proc_pid_stat(5) field 3 */
+  readonly state: string
+  readonly startTime: bigint
+}
+
+/** Undefined if there is no such process. */
+export function processStatus(pid: number): ProcessStatus | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    const end = stat.lastIndexOf(')')
+    const name = stat.slice(stat.indexOf('(') + 1, end)
+    return { name, state: stat.charAt(end + 2), startTime: parseStartTime(stat) }
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ESRCH')) return undefined
+    throw error
+  }
+}
+
 /** True while the process with this pid and start time exists (also as a zombie). */
 export function isProcess(pid: number, startTime: bigint): boolean {
   return processStartTime(pid) === startTime

@@ -15,10 +15,12 @@ import {
   u32s,
 } from './frames.ts'
 import type { Program } from './ops.ts'
+import { describeShim } from './shim-process.ts'
 
 /**
  * The control connection of one shim. It may close at any time without any effect on the process; `connectShim`
- * makes a new one. Requests reject with ESRCH once the shim has gone.
+ * makes a new one. Requests reject with ESRCH once the shim has gone, with ETIMEDOUT if it does not answer: it was
+ * stopped, or waits for a disk. It may then still do what was asked for, as soon as it goes on.
  */
 export interface ShimConnection {
   readonly pid: number
@@ -46,6 +48,9 @@ interface Pending {
   readonly reject: (error: Error) => void
 }
 
+/** A shim does nothing that takes long; a host with hundreds of busy processes may let it wait. */
+export const ANSWER_TIMEOUT_MS = 8000
+
 /** What `opened` resolves with: how the conversation began. */
 export type Opening = 'started' | 'ready' | 'done' | 'state'
 
@@ -67,6 +72,9 @@ export class Connection implements ShimConnection {
   readonly #opening = Promise.withResolvers<Opening>()
   #starting: Pending | undefined
   #closedByUs = false
+  /** A request has not been answered in time, and nothing has been heard since. */
+  #isSilent = false
+  #hasAnswered = false
 
   constructor(socket: Socket, runtimeDir: string | undefined, program: Program) {
     this.#socket = socket
@@ -117,6 +125,17 @@ export class Connection implements ShimConnection {
     this.#socket.destroy()
   }
 
+  /** True if at least one byte has come back. */
+  get hasAnswered(): boolean {
+    return this.#hasAnswered
+  }
+
+  /** Gives up waiting for `opened`, which rejects with `error`. */
+  abandon(error: Error): void {
+    this.#opening.reject(error)
+    this.close()
+  }
+
   /** Not waiting for the answer: for the way out. */
   sendSignal(signal: number): void {
     this.signal(signal).catch(() => undefined)
@@ -124,16 +143,29 @@ export class Connection implements ShimConnection {
 
   #request(type: FrameName, payload?: Buffer): Promise<void> {
     return new Promise((resolve, reject) => {
-      if (this.#socket.destroyed) {
-        reject(gone())
+      if (this.#socket.destroyed || this.#isSilent) {
+        reject(this.#socket.destroyed ? gone() : noAnswer(this.#runtimeDir))
         return
       }
-      this.#results.push({ resolve, reject })
+      // A result that comes too late is still the one of this request.
+      const timer = setTimeout(() => {
+        this.#isSilent = true
+        reject(noAnswer(this.#runtimeDir))
+      }, ANSWER_TIMEOUT_MS)
+      const settle = <T extends unknown[]>(finish: (...values: T) => void) => {
+        return (...values: T): void => {
+          clearTimeout(timer)
+          finish(...values)
+        }
+      }
+      this.#results.push({ resolve: settle(resolve), reject: settle(reject) })
       this.#socket.write(encodeFrame(type, payload))
     })
   }
 
   #onData(chunk: Buffer): void {
+    this.#isSilent = false
+    this.#hasAnswered = true
     try {
       this.#reader.push(chunk)
       for (let frame = this.#reader.next(); frame; frame = this.#reader.next()) this.#onFrame(frame)
@@ -232,32 +264,66 @@ function gone(): Error {
   return requestError(3) // ESRCH
 }
 
+/** ETIMEDOUT, with what can be seen of the process. */
+export function noAnswer(
+  runtimeDir: string | undefined,
+  waitedMs: number = ANSWER_TIMEOUT_MS,
+): Error {
+  const shim = runtimeDir === undefined ? 'the shim' : describeShim(runtimeDir)
+  const message = `${shim} has not answered for ${waitedMs / 1000} s`
+  return Object.assign(new Error(message), { code: 'ETIMEDOUT' })
+}
+
 function requestError(errno: number): Error {
   const code = errnoName(errno)
   return Object.assign(new Error(`shim: ${code}`), { code, errno })
 }
 
-/** Connects to a running shim. Rejects with ENOENT or ECONNREFUSED if there is none. */
-export async function connectShim(runtimeDir: string): Promise<ShimConnection> {
+/**
+ * Connects to a running shim. Rejects with ENOENT or ECONNREFUSED if there is none, with ETIMEDOUT if it does not answer
+ * in `timeoutMs` (default: never, because the kernel connects to one that is stopped too, and it may go on).
+ */
+export async function connectShim(runtimeDir: string, timeoutMs?: number): Promise<ShimConnection> {
   const socket = await connectUnix(join(runtimeDir, 'shim.sock'))
   const connection = new Connection(socket, runtimeDir, [])
-  await connection.opened
-  return connection
+  try {
+    await withTimeout(connection.opened, timeoutMs, runtimeDir)
+    return connection
+  } catch (error) {
+    connection.close()
+    throw error
+  }
+}
+
+async function withTimeout<T>(
+  answer: Promise<T>,
+  timeoutMs: number | undefined,
+  runtimeDir: string,
+): Promise<T> {
+  if (timeoutMs === undefined) return await answer
+  const { promise: late, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => reject(noAnswer(runtimeDir)), timeoutMs)
+  try {
+    return await Promise.race([answer, late])
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 /**
  * Attaches to the process's streams. After this the socket is raw: with a terminal its output as it is, else Docker's
- * multiplexed frames; what is written goes to stdin, and `end()` ends it (STDIO_STDIN_ONCE).
+ * multiplexed frames; what is written goes to stdin, and `end()` ends it (STDIO_STDIN_ONCE). Errors as of `connectShim`.
  */
 export async function attachShim(
   runtimeDir: string,
   streams: { stdin: boolean; stdout: boolean; stderr: boolean },
+  timeoutMs?: number,
 ): Promise<Socket> {
   const socket = await connectUnix(join(runtimeDir, 'shim.sock'))
   const flags = (streams.stdin ? 1 : 0) | (streams.stdout ? 2 : 0) | (streams.stderr ? 4 : 0)
   socket.write(encodeFrame('ATTACH', u32s(flags)))
   try {
-    const errno = await readResult(socket)
+    const errno = await withTimeout(readResult(socket), timeoutMs, runtimeDir)
     if (errno !== 0) throw requestError(errno)
     return socket
   } catch (error) {

@@ -1,5 +1,10 @@
 export { initBinaryPath, shimBinaryPath } from './binary.ts'
-export { attachShim, connectShim, type ShimConnection } from './connection.ts'
+export {
+  ANSWER_TIMEOUT_MS,
+  attachShim,
+  connectShim,
+  type ShimConnection,
+} from './connection.ts'
 export { describeOp } from './describe.ts'
 export { encodeProgram, encodeStart } from './encode.ts'
 export { type ExitRecord, exitRecord, readExitRecord } from './exit-record.ts'
@@ -44,4 +49,5 @@ export type {
 export { IN_ROOT, mountOptionWords } from './plan/mount-options.ts'
 export { compileStart, containerCgroup } from './plan/start.ts'
 export { hostId, type IdMaps } from './plan/trees.ts'
+export { killShim } from './shim-process.ts'
 export { type ShimTask, Spawner, type SpawnerOptions } from './spawner.ts'

@@ -1,17 +1,26 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import { isErrno } from '@ctr/errdefs'
 import { shimBinaryPath } from './binary.ts'
 import { connectUnix } from './connect.ts'
-import { Connection, type ShimConnection } from './connection.ts'
+import { Connection, noAnswer, type ShimConnection } from './connection.ts'
 import { encodeStart } from './encode.ts'
 import type { Program } from './ops.ts'
+import { findShim, isStopped, killShim } from './shim-process.ts'
 
 const RECONNECT_DEADLINE_MS = 5000
 const RECONNECT_PAUSE_MS = 10
 const RESTART_PAUSE_MIN_MS = 50
 const RESTART_PAUSE_MAX_MS = 5000
+/** Until the end of a spawner whose connection has closed is known to us as its parent. */
+const END_NOTICE_MS = 1000
+const ATTEMPTS_MAX = 5
+const WATCH_MS = 5000
+/** A start may have to wait for a mount of a slow server, but not for ever. */
+const START_TIMEOUT_MS = 120_000
 
 export interface SpawnerOptions {
   readonly binary?: string
@@ -31,6 +40,8 @@ export interface ShimTask extends AsyncDisposable {
 export class Spawner implements AsyncDisposable {
   readonly #options: SpawnerOptions
   #process: ChildProcess | undefined
+  /** Settles when #process has ended. */
+  #ended: Promise<unknown> = Promise.resolve()
   #ready: Promise<void>
   #isClosed = false
 
@@ -47,38 +58,35 @@ export class Spawner implements AsyncDisposable {
 
   /**
    * Runs a supervised program. Resolves when its process runs, or waits at `wait_start`. Rejects ShimError after
-   * everything was undone. On abort the process is killed, and the reason is thrown when it has gone.
+   * everything was undone, ETIMEDOUT if the shim was stopped or took too long and was killed: its cgroups stay. On abort
+   * the process is killed, and the reason is thrown when it has gone.
    */
   async run(program: Program, options: { signal?: AbortSignal } = {}): Promise<ShimConnection> {
     options.signal?.throwIfAborted()
     const runtimeDir = program[0]?.op === 'runtime_dir' ? program[0].path : undefined
-    const connection = await this.#open(program, runtimeDir)
-    const onAbort = (): void => connection.sendSignal(9)
+    let latest: Connection | undefined
+    const onAbort = (): void => latest?.sendSignal(9)
     options.signal?.addEventListener('abort', onAbort)
-    if (options.signal?.aborted === true) onAbort()
     try {
-      await connection.opened
-      if (options.signal?.aborted === true) await connection.exited.catch(() => undefined)
-      options.signal?.throwIfAborted()
-    } catch (error) {
+      const connection = await this.#begin(program, runtimeDir, (sent) => {
+        latest = sent
+        if (options.signal?.aborted === true) onAbort()
+      })
+      if (options.signal?.aborted !== true) return connection
+      await connection.exited.catch(() => undefined)
       connection.close()
+      throw options.signal.reason
+    } catch (error) {
       options.signal?.throwIfAborted()
       throw error
     } finally {
       options.signal?.removeEventListener('abort', onAbort)
     }
-    return connection
   }
 
   /** Runs a task: a program without `runtime_dir`. Resolves when all its operations have run; rejects ShimError. */
   async task(program: Program): Promise<ShimTask> {
-    const connection = await this.#open(program, undefined)
-    try {
-      await connection.opened
-    } catch (error) {
-      connection.close()
-      throw error
-    }
+    const connection = await this.#begin(program, undefined)
     return {
       pid: connection.pid,
       async [Symbol.asyncDispose](): Promise<void> {
@@ -97,12 +105,45 @@ export class Spawner implements AsyncDisposable {
     await ended
   }
 
-  async #open(program: Program, runtimeDir: string | undefined): Promise<Connection> {
+  /** Sends the program and waits for how it goes; sends it again if the spawner died before it had made a shim for it. */
+  async #begin(
+    program: Program,
+    runtimeDir: string | undefined,
+    onSent: (connection: Connection) => void = () => undefined,
+  ): Promise<Connection> {
     const message = encodeStart(program)
-    const socket = await this.#connect()
-    const connection = new Connection(socket, runtimeDir, program)
-    socket.write(message)
-    return connection
+    for (let attempt = 1; ; attempt++) {
+      const socket = await this.#connect()
+      const spawnerEnded = this.#ended
+      const connection = new Connection(socket, runtimeDir, program)
+      socket.write(message)
+      onSent(connection)
+      using _watch = this.#watch(connection, runtimeDir)
+      try {
+        await connection.opened
+        return connection
+      } catch (error) {
+        connection.close()
+        const isUntouched =
+          !connection.hasAnswered && (runtimeDir === undefined || !hasShim(runtimeDir))
+        const canRepeat = isUntouched && attempt < ATTEMPTS_MAX && !isErrno(error, 'ETIMEDOUT')
+        if (!canRepeat || !(await settlesSoon(spawnerEnded))) throw error
+      }
+    }
+  }
+
+  /** Of a start that is not heard of. Somebody may have stopped its shim, or the spawner: they are ended then. */
+  #watch(connection: Connection, runtimeDir: string | undefined): Disposable {
+    let waitedMs = 0
+    const timer = setInterval(() => {
+      waitedMs += WATCH_MS
+      if (isStopped(this.#process?.pid)) this.#process?.kill('SIGKILL')
+      const shim = runtimeDir === undefined ? undefined : findShim(runtimeDir)
+      if (shim?.condition !== 'stopped' && waitedMs < START_TIMEOUT_MS) return
+      connection.abandon(noAnswer(runtimeDir, waitedMs))
+      if (runtimeDir !== undefined) killShim(runtimeDir)
+    }, WATCH_MS)
+    return { [Symbol.dispose]: () => clearInterval(timer) }
   }
 
   /** The spawner may just be dead and about to be restarted: then the socket is there and refuses. */
@@ -113,7 +154,8 @@ export class Spawner implements AsyncDisposable {
       try {
         return await connectUnix(this.#options.socketPath)
       } catch (error) {
-        const isRestarting = isErrno(error, 'ECONNREFUSED', 'ENOENT') && !this.#isClosed
+        const isRestarting =
+          isErrno(error, 'ECONNREFUSED', 'ECONNRESET', 'ENOENT') && !this.#isClosed
         if (!isRestarting || Date.now() > deadline) throw error
         await delay(RECONNECT_PAUSE_MS)
       }
@@ -130,6 +172,7 @@ export class Spawner implements AsyncDisposable {
       },
     )
     this.#process = child
+    this.#ended = new Promise((resolve) => child.once('exit', resolve))
     child.stdin.on('error', () => undefined) // it died: 'exit' follows
     createInterface({ input: child.stderr }).on('line', log)
     await new Promise<void>((resolve, reject) => {
@@ -158,5 +201,23 @@ export class Spawner implements AsyncDisposable {
         await delay(pause)
       }
     }
+  }
+}
+
+/** True if a shim has begun to work there. */
+function hasShim(runtimeDir: string): boolean {
+  return ['shim.sock.tmp', 'shim.sock', 'shim.pid'].some((name) =>
+    existsSync(join(runtimeDir, name)),
+  )
+}
+
+/** The kernel closes a process's sockets before it tells the parent of the end. */
+async function settlesSoon(ended: Promise<unknown>): Promise<boolean> {
+  const waiting = new AbortController()
+  const late = delay(END_NOTICE_MS, false, { signal: waiting.signal }).catch(() => false)
+  try {
+    return await Promise.race([ended.then(() => true), late])
+  } finally {
+    waiting.abort()
   }
 }

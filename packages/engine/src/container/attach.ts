@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import { EngineError, isErrno } from '@ctr/errdefs'
-import { attachShim } from '@ctr/shim'
+import { ANSWER_TIMEOUT_MS, attachShim } from '@ctr/shim'
 import type { Engine } from '../engine.ts'
 import { containerEvent } from './container-event.ts'
 import { containerLogs } from './logs.ts'
@@ -27,7 +27,10 @@ export interface AttachSession {
   close(): void
 }
 
-/** To a running container at once; to any other for its next start. CONFLICT when paused, restarting or being removed. */
+/**
+ * To a running container at once; to any other for its next start. CONFLICT when paused, restarting or being removed;
+ * ETIMEDOUT if the shim does not answer.
+ */
 export async function attachContainer(
   engine: Engine,
   reference: string,
@@ -68,7 +71,10 @@ export async function attachContainer(
     stdout: options.stdout,
     stderr: options.stderr,
   }
-  return openSession(engine, id, hasTty, logs, streams)
+  const { connecting, session } = openSession(engine, id, hasTty, logs, streams)
+  // What can be known before the answer is.
+  if (isAlive(state)) await connecting
+  return session
 }
 
 function openSession(
@@ -77,7 +83,7 @@ function openSession(
   hasTty: boolean,
   logs: Readable | undefined,
   streams: AttachStreams,
-): AttachSession {
+): { readonly connecting: Promise<void>; readonly session: AttachSession } {
   const { promise, resolve } = Promise.withResolvers<Socket | undefined>()
   const waiting = engine.pendingAttachments.add(id, { streams, resolve })
   // In the queue: not between the launch of a start and its record.
@@ -91,7 +97,7 @@ function openSession(
     engine.log.warn({ containerId: id, err }, 'attach')
     resolve(undefined)
   })
-  return {
+  const session: AttachSession = {
     hasTty,
     logs,
     stream: promise,
@@ -100,6 +106,7 @@ function openSession(
       resolve(undefined)
     },
   }
+  return { connecting, session }
 }
 
 async function connect(
@@ -108,7 +115,7 @@ async function connect(
   streams: AttachStreams,
 ): Promise<Socket | undefined> {
   try {
-    return await attachShim(containerRuntimeDir(engine.config, id), streams)
+    return await attachShim(containerRuntimeDir(engine.config, id), streams, ANSWER_TIMEOUT_MS)
   } catch (error) {
     // It has just ended.
     if (isErrno(error, 'ENOENT', 'ECONNREFUSED', 'EPIPE', 'ECONNRESET')) return undefined
@@ -116,15 +123,18 @@ async function connect(
   }
 }
 
-/** CONFLICT unless it runs. */
+/** CONFLICT unless it runs; INTERNAL if its shim does not answer. */
 export async function resizeContainer(
   engine: Engine,
   reference: string,
   rows: number,
   columns: number,
 ): Promise<void> {
-  const { id } = engine.containers.get(reference)
+  const { id, state } = engine.containers.get(reference)
   const connection = engine.shims.get(id)
+  if (connection === undefined && isAlive(state)) {
+    throw new EngineError('INTERNAL', `the shim of container ${id} does not answer`)
+  }
   if (connection === undefined) {
     throw new EngineError(
       'CONFLICT',

@@ -1,8 +1,8 @@
-import { isErrno } from '@ctr/errdefs'
 import { thawCgroup } from '@ctr/linux'
 import type { Engine } from '../engine.ts'
 import type { ContainerRecord } from './container.ts'
 import { containerEvent } from './container-event.ts'
+import { deliver, hasEnded } from './kill.ts'
 import { containerCgroup } from './leftovers.ts'
 
 const SIGKILL = 9
@@ -16,10 +16,10 @@ export async function killRun(
   const { id } = container
   engine.events.emit(containerEvent(container, 'kill', { signal: String(SIGKILL), reason }))
   try {
-    await engine.shims.get(id)?.signal(SIGKILL)
+    await deliver(engine, container, SIGKILL)
   } catch (error) {
     // It has ended by itself.
-    if (!isErrno(error, 'ESRCH', 'EPIPE', 'ECONNRESET')) throw error
+    if (!hasEnded(error)) throw error
   }
   if (engine.containers.byId(id)?.state.status === 'paused') {
     thawCgroup(engine.host.cgroups, containerCgroup(engine, container))

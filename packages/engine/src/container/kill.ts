@@ -1,10 +1,12 @@
 import { EngineError, isErrno } from '@ctr/errdefs'
 import { signalProcess, thawCgroup } from '@ctr/linux'
 import { parseSignal, signalName } from '@ctr/oci'
+import { ANSWER_TIMEOUT_MS, connectShim, killShim } from '@ctr/shim'
 import type { Engine } from '../engine.ts'
 import type { ContainerRecord } from './container.ts'
 import { containerEvent } from './container-event.ts'
 import { containerCgroup } from './leftovers.ts'
+import { containerRuntimeDir } from './runtime-dir.ts'
 import { isAlive, isRunningForUser } from './state.ts'
 
 const SIGTERM = 15
@@ -54,13 +56,16 @@ async function killInQueue(
   await sendSignal(engine, container, signal, { endsPolicy, killAtNs: 0n })
 }
 
-/** Marks the wish first, so that a restart of the engine knows it; then signals, and thaws what could not receive it. */
+/**
+ * Marks the wish first, so that a restart of the engine knows it; then signals, and thaws what could not receive it.
+ * Says whether the shim has done it: if not, it may not tell of the end either.
+ */
 export async function sendSignal(
   engine: Engine,
   container: ContainerRecord,
   signal: number,
   intent: { readonly endsPolicy: boolean; readonly killAtNs: bigint },
-): Promise<void> {
+): Promise<{ readonly isShimSilent: boolean }> {
   const { id, state } = container
   const bookkeeping = {
     ...container.bookkeeping,
@@ -72,11 +77,12 @@ export async function sendSignal(
     engine.containers.change(id, { bookkeeping })
     engine.events.add(containerEvent(container, 'kill', { signal: String(signal) }))
   })
+  let isShimSilent = false
   try {
-    await deliver(engine, container, signal)
+    isShimSilent = !(await deliver(engine, container, signal))
   } catch (error) {
     // It has ended by itself meanwhile; the exit is on its way.
-    if (!isErrno(error, 'ESRCH', 'EPIPE', 'ECONNRESET')) {
+    if (!hasEnded(error)) {
       throw new EngineError('INTERNAL', `cannot send ${signalName(signal)} to container ${id}`, {
         cause: error,
       })
@@ -88,17 +94,57 @@ export async function sendSignal(
       engine.containers.change(id, { state: { ...state, status: 'running' } })
     })
   }
+  return { isShimSilent }
 }
 
-/** By the shim; if that does not answer (see recover.ts), to the process itself. */
-async function deliver(engine: Engine, container: ContainerRecord, signal: number): Promise<void> {
-  const connection = engine.shims.get(container.id)
-  if (connection !== undefined) {
-    await connection.signal(signal)
-    return
+/** True for an error of `deliver` that says that there is nothing left to signal. */
+export function hasEnded(error: unknown): boolean {
+  const isShimGone = error instanceof Error && error.message === 'shim died'
+  return isShimGone || isErrno(error, 'ESRCH', 'EPIPE', 'ECONNRESET', 'ENOENT', 'ECONNREFUSED')
+}
+
+/**
+ * By the shim. If that does not answer (it is stopped, or waits for a disk) to the process itself, which may then get
+ * it a second time when the shim goes on: false. ESRCH, ENOENT, …: it has ended.
+ */
+export async function deliver(
+  engine: Engine,
+  container: ContainerRecord,
+  signal: number,
+): Promise<boolean> {
+  try {
+    const connection = engine.shims.get(container.id)
+    if (connection === undefined) await signalByOther(engine, container, signal)
+    else await connection.signal(signal)
+    return true
+  } catch (err) {
+    if (!isErrno(err, 'ETIMEDOUT')) throw err
+    engine.log.error({ containerId: container.id, err }, 'signal the process without its shim')
+    deliverWithoutShim(engine, container, signal)
+    return false
   }
+}
+
+/** The shim was silent when this engine began (recover.ts). */
+async function signalByOther(
+  engine: Engine,
+  container: ContainerRecord,
+  signal: number,
+): Promise<void> {
+  const runtimeDir = containerRuntimeDir(engine.config, container.id)
+  const connection = await connectShim(runtimeDir, ANSWER_TIMEOUT_MS)
+  try {
+    await connection.signal(signal)
+  } finally {
+    connection.close()
+  }
+}
+
+function deliverWithoutShim(engine: Engine, container: ContainerRecord, signal: number): void {
   const { state } = container
   if (isAlive(state)) signalProcess(state.pid, state.startTime, signal)
+  // It would not tell us of the end. Its own end does, and nothing else is left for it to do.
+  if (signal === SIGKILL) killShim(containerRuntimeDir(engine.config, container.id))
 }
 
 /** Between two runs there is nothing to signal: the next one does not come. */

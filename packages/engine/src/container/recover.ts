@@ -1,7 +1,7 @@
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isEngineError, isErrno } from '@ctr/errdefs'
-import type { ShimConnection } from '@ctr/shim'
+import { killShim, type ShimConnection } from '@ctr/shim'
 import type { Engine } from '../engine.ts'
 import { recordExecExit, superviseExec } from '../exec/start.ts'
 import { recoverVolumes } from '../volume/recover.ts'
@@ -88,18 +88,20 @@ async function recoverContainer(
   )
 }
 
-/** Settles now, or later in the background if the shim does not answer. */
+/** Settles now, or later in the background if the shim does not answer: it may go on. */
 async function withDeadline(
   engine: Engine,
   id: string,
   runtimeDir: string,
   settle: (probe: Probe) => Promise<void>,
+  onLate: () => unknown = () => undefined,
 ): Promise<void> {
   const settled = probeRuntimeDir(runtimeDir).then(settle)
   const { promise: late, resolve } = Promise.withResolvers<'late'>()
   using _timer = engine.clock.after(ANSWER_DEADLINE_MS, () => resolve('late'))
   if ((await Promise.race([settled, late])) !== 'late') return
   engine.log.error({ id, runtimeDir }, 'a shim does not answer; going on without it')
+  onLate()
   engine.supervision.run('late recovery', id, () => settled)
 }
 
@@ -220,14 +222,20 @@ async function removeOrphanedRuntimeDirs(
   await Promise.all(
     orphans.map((path) =>
       isolate(engine, path, () =>
-        withDeadline(engine, path, path, async (probe) => {
-          engine.log.warn({ path, found: probe.kind }, 'a runtime directory without a row')
-          if (probe.kind === 'running') {
-            await probe.connection.signal(SIGKILL).catch(() => undefined)
-            await probe.connection.exited.catch(() => undefined)
-          }
-          await removeRuntimeDir(path)
-        }),
+        withDeadline(
+          engine,
+          path,
+          path,
+          async (probe) => {
+            engine.log.warn({ path, found: probe.kind }, 'a runtime directory without a row')
+            if (probe.kind === 'running') {
+              await probe.connection.signal(SIGKILL).catch(() => undefined)
+              await probe.connection.exited.catch(() => undefined)
+            }
+            await removeRuntimeDir(path)
+          },
+          () => killShim(path) || killShim(`${path}.gone`),
+        ),
       ),
     ),
   )

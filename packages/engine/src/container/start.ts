@@ -28,6 +28,7 @@ import { containerEvent, mountEvents, networkEvent } from './container-event.ts'
 import { resolveBlockIo, resolveDevices } from './devices.ts'
 import { superviseContainer } from './exit.ts'
 import { launch } from './launch.ts'
+import { killLeftovers } from './leftovers.ts'
 import { parseLogSettings } from './log-options.ts'
 import { networkModeContainer } from './modes.ts'
 import { removeContainerRecord } from './remove.ts'
@@ -138,7 +139,9 @@ async function startProcess(
   const runtimeDir = containerRuntimeDir(engine.config, id)
   mkdirSync(runtimeDir, { mode: 0o700 })
   undo.defer(() => removeTree(runtimeDir))
-  const connection = await launch(engine, program, runtimeDir, attachments).catch((error) => {
+  const connection = await launch(engine, program, runtimeDir, attachments).catch(async (error) => {
+    // A shim that died or was killed has undone nothing.
+    if (!(error instanceof ShimError)) await killLeftovers(engine, container)
     throw asPortConflict(error, program, endpoints) ?? error
   })
   for (const warning of connection.warnings) {

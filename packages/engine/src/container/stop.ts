@@ -1,4 +1,6 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { EngineError } from '@ctr/errdefs'
+import { processStatus } from '@ctr/linux'
 import { parseSignal } from '@ctr/oci'
 import type { Engine } from '../engine.ts'
 import { containerEvent } from './container-event.ts'
@@ -35,11 +37,13 @@ export async function stopRun(engine: Engine, id: string, options: StopOptions):
   const controller = new AbortController()
   const exited = engine.waiters.add(id, 'exit', controller.signal)
   try {
-    const graceMs = await engine.queues.run(id, () => signalStop(engine, id, options, number))
-    if (graceMs === undefined) return
+    const grace = await engine.queues.run(id, () => signalStop(engine, id, options, number))
+    if (grace === undefined) return
+    const { graceMs, silent } = grace
     const isOver = await Promise.race([
       exited.then(() => true),
       graceOver(engine, graceMs, controller.signal),
+      ...(silent === undefined ? [] : [endWithoutWord(silent, controller.signal)]),
     ])
     if (!isOver) {
       engine.log.info({ containerId: id, graceMs }, 'still runs after its grace, killing it')
@@ -52,20 +56,27 @@ export async function stopRun(engine: Engine, id: string, options: StopOptions):
   }
 }
 
-/** The grace, or undefined when there is nothing to wait for. */
+interface Grace {
+  readonly graceMs: number
+  /** The process, if its shim does not answer. */
+  readonly silent: { readonly pid: number; readonly startTime: bigint } | undefined
+}
+
+/** Undefined when there is nothing to wait for. */
 async function signalStop(
   engine: Engine,
   id: string,
   options: StopOptions,
   signal: number | undefined,
-): Promise<number | undefined> {
+): Promise<Grace | undefined> {
   const container = engine.containers.byId(id)
   if (container === undefined) return undefined
   if (container.state.status === 'restarting') {
     cancelRestart(engine, container)
     return undefined
   }
-  if (!isAlive(container.state)) return undefined
+  const { state } = container
+  if (!isAlive(state)) return undefined
   const seconds =
     options.timeoutSeconds ??
     container.config.StopTimeout ??
@@ -74,11 +85,26 @@ async function signalStop(
   const killAtNs = Number.isFinite(graceMs)
     ? engine.clock.nowNs() + BigInt(Math.trunc(graceMs)) * 1_000_000n
     : 0n
-  await sendSignal(engine, container, signal ?? stopSignalOf(container), {
+  const { isShimSilent } = await sendSignal(engine, container, signal ?? stopSignalOf(container), {
     endsPolicy: true,
     killAtNs,
   })
-  return graceMs
+  return { graceMs, silent: isShimSilent ? state : undefined }
+}
+
+const LOOK_MS = 100
+
+/** The process is a zombie that nobody reaps: there is nothing to be gained from the rest of the grace. */
+async function endWithoutWord(
+  process: { readonly pid: number; readonly startTime: bigint },
+  ended: AbortSignal,
+): Promise<false> {
+  while (!ended.aborted) {
+    const status = processStatus(process.pid)
+    if (status?.startTime !== process.startTime || status.state === 'Z') break
+    await delay(LOOK_MS)
+  }
+  return false
 }
 
 function graceOver(engine: Engine, graceMs: number, ended: AbortSignal): Promise<false> {

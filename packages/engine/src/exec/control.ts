@@ -33,8 +33,11 @@ function connectionOf(
   engine: Pick<Engine, 'execs' | 'shims'>,
   reference: string,
 ): NonNullable<ReturnType<Engine['shims']['get']>> {
-  const { id } = engine.execs.get(reference)
+  const { id, state } = engine.execs.get(reference)
   const connection = engine.shims.get(id)
+  if (connection === undefined && state.status === 'running') {
+    throw new EngineError('INTERNAL', `the shim of exec ${id} does not answer`)
+  }
   if (connection === undefined) throw new EngineError('CONFLICT', `exec ${id} is not running`)
   return connection
 }

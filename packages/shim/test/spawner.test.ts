@@ -1,0 +1,129 @@
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync, rmSync, watch } from 'node:fs'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { Spawner } from '../src/index.ts'
+import type { Op } from '../src/ops.ts'
+import { Bench, minimalProgram } from './minimal-program.ts'
+
+/** Requires root: namespaces, mounts. */
+describe('a spawner', { timeout: 120_000 }, () => {
+  let bench: Bench
+  before(async () => {
+    bench = await Bench.make()
+  })
+  after(async () => {
+    await bench[Symbol.asyncDispose]()
+  })
+
+  it('that is killed again and again makes no start fail', async () => {
+    const socketPath = join(bench.dir, 'killed.sock')
+    await using spawner = await Spawner.start({ socketPath, ...binary() })
+    for (let round = 0; round < 10; round++) {
+      const pid = await spawnerOf(socketPath)
+      const programs = await Promise.all(
+        Array.from({ length: 16 }, async () =>
+          minimalProgram(bench, {
+            runtimeDir: await bench.runtimeDir(),
+            args: ['sh', '-c', 'exit 0'],
+          }),
+        ),
+      )
+      const runs = programs.map(async (program) => await (await spawner.run(program)).exited)
+      // Some are with their shim by now, some wait in the queue of the socket that is about to go.
+      for (let turn = 0; turn < round; turn++) await new Promise(setImmediate)
+      process.kill(pid, 'SIGKILL')
+      const records = await Promise.all(runs)
+      assert.deepEqual(
+        records.map((record) => record.exitCode),
+        records.map(() => 0),
+      )
+    }
+  })
+
+  it('that was stopped is replaced, and the start that waited for it succeeds', async () => {
+    const socketPath = join(bench.dir, 'stopped.sock')
+    const log: string[] = []
+    await using spawner = await Spawner.start({
+      socketPath,
+      log: (line) => log.push(line),
+      ...binary(),
+    })
+    process.kill(await spawnerOf(socketPath), 'SIGSTOP')
+    const runtimeDir = await bench.runtimeDir()
+    const connection = await spawner.run(
+      minimalProgram(bench, { runtimeDir, args: ['sh', '-c', 'exit 0'] }),
+    )
+    assert.equal((await connection.exited).exitCode, 0)
+    assert.match(log.join('\n'), /SIGKILL; starting it again/)
+  })
+
+  it('a shim that was stopped in the middle of a start is ended, and the start fails', async () => {
+    const runtimeDir = await bench.runtimeDir()
+    const stopped = stopShimOf(runtimeDir)
+    const makeTime: Op[] = Array.from({ length: 16_000 }, (_, n) => ({
+      op: 'mkdir',
+      path: `/dev/d${n}`,
+      mode: 0o755,
+      uid: 0,
+      gid: 0,
+    }))
+    const program = minimalProgram(bench, {
+      runtimeDir,
+      args: ['sh', '-c', 'exit 0'],
+      rootOps: makeTime,
+    })
+    await assert.rejects(bench.spawner.run(program), {
+      code: 'ETIMEDOUT',
+      message: /^the shim in run-\d+ \(process \d+, stopped\) has not answered for 5 s$/,
+    })
+    const pid = await stopped
+    const deadline = Date.now() + 10_000
+    while (isAlive(pid) && Date.now() < deadline) await new Promise(setImmediate)
+    assert.ok(!isAlive(pid), 'the shim lives on')
+    rmSync(runtimeDir, { recursive: true })
+  })
+})
+
+function binary(): { binary?: string } {
+  const path = process.env['CTR_SHIM_BINARY']
+  return path === undefined ? {} : { binary: path }
+}
+
+/** As soon as a shim has said who it is. Resolves to its pid. */
+function stopShimOf(runtimeDir: string): Promise<number> {
+  const { promise, resolve } = Promise.withResolvers<number>()
+  const path = join(runtimeDir, 'shim.pid')
+  const watcher = watch(runtimeDir, () => {
+    if (!existsSync(path)) return
+    const pid = Number(readFileSync(path, 'latin1'))
+    if (pid === 0) return
+    process.kill(pid, 'SIGSTOP')
+    watcher.close()
+    resolve(pid)
+  })
+  return promise
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'))
+  } catch {
+    return false
+  }
+}
+
+/** The one that listens there, as soon as there is one. */
+async function spawnerOf(socketPath: string): Promise<number> {
+  const deadline = Date.now() + 10_000
+  while (Date.now() < deadline) {
+    for (const pid of await readdir('/proc')) {
+      // The shims have the same command line, but another name.
+      const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
+      const comm = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')
+      if (command.includes(socketPath) && comm === 'ctr-spawner\n') return Number(pid)
+    }
+  }
+  throw new Error(`no spawner at ${socketPath}`)
+}
