@@ -1,6 +1,7 @@
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isEngineError, isErrno } from '@ctr/errdefs'
+import { isCgroupFrozen, thawCgroup } from '@ctr/linux'
 import { killShim, type ShimConnection } from '@ctr/shim'
 import type { Engine } from '../engine.ts'
 import { recordExecExit, superviseExec } from '../exec/start.ts'
@@ -10,7 +11,7 @@ import { containerEvent } from './container-event.ts'
 import { removeContainerFiles } from './create.ts'
 import { recordExit, scheduleRestart, superviseContainer } from './exit.ts'
 import { killAndWait } from './kill.ts'
-import { killLeftovers } from './leftovers.ts'
+import { containerCgroup, killLeftovers } from './leftovers.ts'
 import { type Probe, probeRuntimeDir } from './probe.ts'
 import { removeContainerRecord } from './remove.ts'
 import { parseRestartPolicy, startsWithEngine } from './restart-policy.ts'
@@ -131,8 +132,29 @@ function adopt(engine: Engine, container: ContainerRecord, connection: ShimConne
   const { pid, startTime } = connection
   const isKnown = isAlive(state) && state.pid === pid && state.startTime === startTime
   if (!isKnown) recordLateStart(engine, container, connection.startedAtNs, { pid, startTime })
+  settleFreezer(engine, engine.containers.get(id))
   superviseContainer(engine, id, connection)
   engine.log.info({ containerId: id, pid }, 'adopted')
+}
+
+/**
+ * The killed engine may have been in the middle of a pause, an unpause or a commit, which freezes too: nobody would thaw
+ * what is not known to be paused.
+ */
+function settleFreezer(engine: Engine, container: ContainerRecord): void {
+  const { id, state } = container
+  const cgroup = containerCgroup(engine, container)
+  try {
+    if (state.status === 'running') thawCgroup(engine.host.cgroups, cgroup)
+    if (state.status !== 'paused' || isCgroupFrozen(engine.host.cgroups, cgroup)) return
+    engine.events.commit('volatile', () => {
+      engine.containers.change(id, { state: { ...state, status: 'running' } })
+      engine.events.add(containerEvent(container, 'unpause'))
+    })
+  } catch (err) {
+    // A host without a freezer, or the container ends just now.
+    engine.log.debug({ containerId: id, err }, 'look at the freezer')
+  }
 }
 
 /** The start that the killed engine did not come to record. */

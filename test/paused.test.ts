@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { describe, test } from 'node:test'
+import { requires, waitFor } from '@ctr/testkit'
+import { cgroupDirectory } from './cgroup-files.ts'
+import { field, pidOf, useDaemon } from './daemon-fixture.ts'
+
+// Frozen and stopped processes, and the daemons that find them.
+const skip = requires({ root: true })
+
+describe('a paused container', { skip, timeout: 300_000 }, () => {
+  const daemon = useDaemon({ bridge: false })
+
+  const status = async (): Promise<string> =>
+    await field(daemon(), 'it', '{{.State.Status}} {{.State.Paused}} {{.State.ExitCode}}')
+
+  /** Paused, and found by another daemon than the one that paused it. */
+  async function runPaused(...command: readonly string[]): Promise<number> {
+    await daemon().ok(['run', '-d', '--name', 'it', 'busybox', ...command])
+    await daemon().ok(['pause', 'it'])
+    const pid = await pidOf(daemon(), 'it')
+    await daemon().kill9()
+    await daemon().restart()
+    assert.equal(await status(), 'paused true 0')
+    return pid
+  }
+
+  const COUNT = 'trap "exit 3" TERM; i=0; while :; do echo $i; i=$((i+1)); sleep 0.02; done'
+
+  test('goes on after unpause by the next daemon', async () => {
+    const pid = await runPaused('sh', '-c', COUNT)
+    const before = await daemon().ok(['logs', 'it'])
+    assert.equal(await daemon().ok(['logs', 'it']), before)
+    await daemon().ok(['unpause', 'it'])
+    assert.equal(await status(), 'running false 0')
+    assert.equal(await pidOf(daemon(), 'it'), pid)
+    await waitFor('more output', async () => (await daemon().ok(['logs', 'it'])) > before)
+  })
+
+  test('is thawed by stop, gets its signal and has its exit code', async () => {
+    await runPaused('sh', '-c', COUNT)
+    await daemon().ok(['stop', '-t', '20', 'it'])
+    assert.equal(await status(), 'exited false 3')
+  })
+
+  test('is killed by kill', async () => {
+    await runPaused('sleep', '300')
+    await daemon().ok(['kill', 'it'])
+    assert.equal(await status(), 'exited false 137')
+  })
+
+  test('is not removed without --force, and is with it', async () => {
+    await runPaused('sleep', '300')
+    const refused = await daemon().ctr(['rm', 'it'])
+    assert.equal(refused.code, 1)
+    assert.match(refused.stderr, /paused and must be unpaused first/)
+    await daemon().ok(['rm', '--force', 'it'])
+    assert.equal(await daemon().ok(['ps', '-aq']), '')
+  })
+
+  test('is restarted by restart', async () => {
+    const pid = await runPaused('sh', '-c', COUNT)
+    await daemon().ok(['restart', '-t', '20', 'it'])
+    assert.equal(await status(), 'running false 0')
+    assert.notEqual(await pidOf(daemon(), 'it'), pid)
+  })
+
+  test('with a stop signal of its own keeps other signals until it is unpaused', async () => {
+    const script = 'trap "exit 5" USR1; while :; do sleep 0.02; done'
+    await runPaused('sh', '-c', script)
+    // Without one, any signal unpauses: moby daemon/kill.go.
+    await daemon().ok(['kill', '-s', 'USR1', 'it'])
+    await daemon().ok(['wait', 'it'])
+    await daemon().ok(['rm', 'it'])
+    await daemon().ok([
+      'create',
+      '--name',
+      'it',
+      '--stop-signal',
+      'INT',
+      'busybox',
+      'sh',
+      '-c',
+      script,
+    ])
+    await daemon().ok(['start', 'it'])
+    await daemon().ok(['pause', 'it'])
+    await daemon().ok(['kill', '-s', 'USR1', 'it'])
+    assert.equal(await status(), 'paused true 0')
+    await daemon().ok(['unpause', 'it'])
+    assert.equal(await daemon().ok(['wait', 'it']), '5')
+  })
+
+  test('that a killed daemon was about to pause, unpause or commit is not left frozen', async () => {
+    await daemon().ok(['run', '-d', '--name', 'it', 'busybox', 'sleep', '300'])
+    await daemon().kill9()
+    await daemon().restart()
+    freeze(await pidOf(daemon(), 'it'), true)
+    await daemon().kill9()
+    await daemon().restart()
+    assert.equal(await daemon().ok(['exec', 'it', 'echo', 'runs']), 'runs')
+    await daemon().ok(['pause', 'it'])
+    freeze(await pidOf(daemon(), 'it'), false)
+    await daemon().kill9()
+    await daemon().restart()
+    assert.equal(await status(), 'running false 0')
+  })
+
+  test('a process that is stopped by SIGSTOP is ended by stop after its grace', async () => {
+    await daemon().ok(['run', '-d', '--name', 'it', 'busybox', 'sh', '-c', COUNT])
+    process.kill(await pidOf(daemon(), 'it'), 'SIGSTOP')
+    await daemon().kill9()
+    await daemon().restart()
+    assert.equal(await status(), 'running false 0')
+    await daemon().ok(['stop', '-t', '1', 'it'])
+    assert.equal(await status(), 'exited false 137')
+  })
+})
+
+function freeze(pid: number, isFrozen: boolean): void {
+  const { path, version } = cgroupDirectory(pid, 'freezer')
+  if (version === 2) writeFileSync(`${path}/cgroup.freeze`, isFrozen ? '1' : '0')
+  else writeFileSync(`${path}/freezer.state`, isFrozen ? 'FROZEN' : 'THAWED')
+}
