@@ -56,12 +56,13 @@ cat <<EOT
 
 It worked. To try next (from any directory; put $root/bin on your PATH):
 
-  ctr run -it --rm busybox                          a shell of your own
-  ctr run -d --name web -p 8080:80 busybox httpd -f a web server: curl http://127.0.0.1:8080/
+  ctr run -it --rm busybox                 a shell of your own
+  ctr run -d --name web -p 8080:80 busybox sh -c 'mkdir /www; echo it works >/www/index.html; httpd -f -h /www'
+  curl http://127.0.0.1:8080/              its answer
   ctr logs -f web · ctr exec -it web sh · ctr stop web · ctr rm web
-  ctr run --explain busybox true                    the exact system calls of a start
+  ctr run --explain busybox true           the exact system calls of a start
   curl --unix-socket ${socket#unix://} http://ctr/containers/json
-  DOCKER_HOST=$socket docker ps                     Docker's own client works, too
+  DOCKER_HOST=$socket docker ps            Docker's own client works, too
 
 The daemon stays: it logs to $log and ends with SIGTERM (pid $(cat /var/run/ctrd.pid 2>/dev/null || echo '?')); containers outlive it.
 EOT

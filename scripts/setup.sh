@@ -7,6 +7,8 @@ set -eu
 
 PNPM_VERSION=12.21.0
 NODE_MINIMUM=18
+# What apt, npm and pnpm say when they reach nobody.
+NO_NETWORK='Temporary failure resolving|Could not (resolve|connect)|Unable to connect|EAI_AGAIN|ENOTFOUND|ENETUNREACH|EHOSTUNREACH|ECONNREFUSED|ECONNRESET|ETIMEDOUT|dns error|error sending request'
 
 # Debian and Ubuntu packages, each with what it is for.
 ENGINE_PACKAGES='gcc|compiles ctr-shim, the small native process beside each container
@@ -17,9 +19,9 @@ libnftables1|firewall rules: NAT and published ports
 busybox-static|the content of the default image "busybox"
 procps|ps, for `ctr top`
 xz-utils|images packed with xz
-bzip2|images packed with bzip2'
-TEST_PACKAGES='curl|the examples of the README
-docker-registry|a local registry for the image tests
+bzip2|images packed with bzip2
+curl|the examples of README and quickstart'
+TEST_PACKAGES='docker-registry|a local registry for the image tests
 nftables|tests look at the firewall rules
 iproute2|tests look at the network devices'
 
@@ -29,6 +31,8 @@ main() {
   case $mode in setup | quickstart | test) ;; *) die "unknown mode '$mode': expected setup, quickstart or test" ;; esac
   root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
   cd "$root"
+  # dpkg and ctrd need programs of /usr/sbin, which is not on the PATH after `su`.
+  PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
   check_machine
   mkdir -p .build/stamps bin
   log=$root/.build/setup.log
@@ -57,20 +61,26 @@ $TEST_PACKAGES"; else install_packages "$ENGINE_PACKAGES"; fi
 # Says everything that is missing at once, not one thing per run.
 check_machine() {
   problems=
+  case $mode in test) again='npm test' ;; *) again="npm run $mode" ;; esac
   [ "$(uname -s)" = Linux ] || problem "a Linux kernel (this is $(uname -s)): containers are a feature of Linux. Use a Linux machine or VM."
   case $(uname -m) in x86_64 | aarch64) ;; *) problem "an x86_64 or aarch64 processor (this is $(uname -m))" ;; esac
-  [ "$(id -u)" = 0 ] || problem "root (you are $(id -un)): namespaces, mounts, cgroups and packages need it. Run: sudo npm run quickstart"
+  [ "$(id -u)" = 0 ] || problem "root (you are $(id -un)): namespaces, mounts, cgroups and packages need it. Become root, or: sudo $again"
   if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
-    problem "Debian 12/13 or Ubuntu (no apt-get here). On another system install the counterparts of these packages and see CONTRIBUTING.md:
+    problem "Debian 12/13 or Ubuntu (this is $(system_name), without apt-get). On another system with glibc install the counterparts of
+    these packages and go on as CONTRIBUTING.md says, or run the tests in a container: docker-compose.test.yml
 $(echo "$ENGINE_PACKAGES" | sed 's/|/  - /; s/^/      /')"
   fi
   if ! command -v node >/dev/null; then
     problem "Node $NODE_MINIMUM or newer, to begin with (apt-get install nodejs npm)"
   elif ! node -e "process.exit(parseInt(process.versions.node) >= $NODE_MINIMUM ? 0 : 1)"; then
-    problem "Node $NODE_MINIMUM or newer (this is $(node --version))"
+    problem "Node $NODE_MINIMUM or newer (this is $(node --version); Debian 12 and Ubuntu 24.04 are the first to bring one, https://nodejs.org has others)"
   fi
-  command -v npm >/dev/null || problem "npm (apt-get install npm)"
+  command -v npm >/dev/null || problem "npm (apt-get install npm; then: $again)"
   [ -z "$problems" ] || { printf 'ctr needs, and this machine does not have:\n%s' "$problems" >&2; exit 1; }
+}
+
+system_name() { # as the system calls itself: os-release(5)
+  (. /etc/os-release 2>/dev/null && echo "${PRETTY_NAME:-${NAME:-unknown system}}") || echo 'unknown system'
 }
 
 install_packages() {
@@ -101,7 +111,7 @@ install_pnpm() {
   say "pnpm $PNPM_VERSION, the package manager of this workspace (from npm, into .build/pnpm)"
   mkdir -p .build/pnpm
   echo '{"private":true}' >.build/pnpm/package.json
-  logged 'npm install pnpm' npm install --prefix "$root/.build/pnpm" --no-save --no-package-lock --no-audit --no-fund "pnpm@$PNPM_VERSION"
+  logged 'npm install pnpm' npm install --prefix "$root/.build/pnpm" --no-save --no-package-lock --no-audit --no-fund --fetch-retry-maxtimeout=10000 "pnpm@$PNPM_VERSION"
   "$pnpm" --version >>"$log" 2>&1 || die "pnpm does not run, see $log"
   echo "$PNPM_VERSION" >.build/stamps/pnpm
 }
@@ -169,6 +179,12 @@ logged() {
   echo "\$ $*" >>"$log"
   begin=$(wc -l <"$log")
   "$@" >>"$log" 2>&1 9>&- && return 0
+  offline=$(tail -n "+$begin" "$log" | grep -E "$NO_NETWORK" | cut -c1-200 | head -n 3)
+  if [ -n "$offline" ]; then
+    printf '%s\n' "$offline" >&2
+    die "$what failed: is there no network? Set-up fetches from the archive of the distribution and from the registry of npm.
+  Behind a proxy set http_proxy and https_proxy; then the same command goes on where this one ended. All of it: $log"
+  fi
   tail -n "+$begin" "$log" | tail -n 40 >&2
   die "$what failed; everything it said is in $log"
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { basename } from 'node:path'
 import { test } from 'node:test'
 import { requires, run } from '@ctr/testkit'
@@ -7,11 +7,12 @@ import { requires, run } from '@ctr/testkit'
 // The set-up of a clone. The clone that runs the tests is set up already: running it again must be quick and harmless.
 const root = `${import.meta.dirname}/..`
 const skip = requires({ root: true, files: [`${root}/bin/ctrd`, `${root}/.build/stamps/modules`] })
+const script = `${root}/scripts/setup.sh`
 const env = { HOME: process.env['HOME'] ?? '/root' }
 
 test('a second set-up does nothing and takes a second or two', { skip }, async () => {
   const startedMs = Date.now()
-  const { code, stdout, stderr } = await run(['sh', `${root}/scripts/setup.sh`, 'setup'], { env })
+  const { code, stdout, stderr } = await run(['sh', script, 'setup'], { env })
   assert.equal(code, 0, stdout + stderr)
   assert.equal(stdout, '==> ready: bin/ctrd, bin/ctr and bin/ctr-runtime\n')
   assert.ok(Date.now() - startedMs < 5000, `${Date.now() - startedMs} ms`)
@@ -40,15 +41,23 @@ test('without root set-up says what it needs and changes nothing', {
   skip: skip || requires({ commands: ['setpriv'] }),
 }, async (t) => {
   const nobody = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups']
-  const script = `${root}/scripts/setup.sh`
   if ((await run([...nobody, 'test', '-r', script])).code !== 0) {
     t.skip('needs a clone that other users can read')
     return
   }
   const before = readFileSync(`${root}/.build/stamps/modules`, 'utf8')
-  const { code, stdout, stderr } = await run([...nobody, 'sh', script, 'quickstart'], { env })
-  assert.equal(code, 1, stdout)
-  assert.match(stderr, /ctr needs, and this machine does not have:\n {2}- root \(you are nobody\)/)
+  for (const [mode, again] of [
+    ['quickstart', 'npm run quickstart'],
+    ['test', 'npm test'],
+  ] as const) {
+    const { code, stdout, stderr } = await run([...nobody, 'sh', script, mode], { env })
+    assert.equal(code, 1, stdout)
+    assert.match(
+      stderr,
+      /ctr needs, and this machine does not have:\n {2}- root \(you are nobody\)/,
+    )
+    assert.ok(stderr.endsWith(`or: sudo ${again}\n`), stderr)
+  }
   assert.equal(readFileSync(`${root}/.build/stamps/modules`, 'utf8'), before)
 })
 
@@ -62,11 +71,11 @@ test('on a system without apt set-up names the packages', { skip }, async () => 
     ])
     for (const path of stdout.trim().split('\n')) symlinkSync(path, `${tools}/${basename(path)}`)
     symlinkSync(process.execPath, `${tools}/node`)
-    const result = await run(['/bin/sh', `${root}/scripts/setup.sh`], {
+    const result = await run(['/bin/sh', script], {
       env: { ...env, PATH: tools },
     })
     assert.equal(result.code, 1)
-    assert.match(result.stderr, /- Debian 12\/13 or Ubuntu \(no apt-get here\)/)
+    assert.match(result.stderr, /- Debian 12\/13 or Ubuntu \(this is .+, without apt-get\)/)
     assert.match(result.stderr, /gcc {2}- compiles ctr-shim/)
     assert.doesNotMatch(result.stderr, /Node|root/)
   } finally {
@@ -74,8 +83,26 @@ test('on a system without apt set-up names the packages', { skip }, async () => 
   }
 })
 
+test('without a network set-up says so in a few lines', {
+  skip: skip || requires({ commands: ['unshare', 'npm'] }),
+}, async () => {
+  const clone = mkdtempSync('/tmp/ctr-offline-')
+  try {
+    cpSync(script, `${clone}/scripts/setup.sh`)
+    const result = await run(['unshare', '--net', 'sh', `${clone}/scripts/setup.sh`], {
+      // npm's own cache would do without a network.
+      env: { ...env, npm_config_cache: `${clone}/cache`, npm_config_fetch_retries: '0' },
+    })
+    assert.equal(result.code, 1, result.stdout)
+    assert.match(result.stderr, /^setup: npm install pnpm failed: is there no network\?/m)
+    assert.ok(result.stderr.split('\n').length <= 6, result.stderr)
+  } finally {
+    rmSync(clone, { recursive: true })
+  }
+})
+
 test('every mode has a message for what it does not know', async () => {
-  const { code, stderr } = await run(['sh', `${root}/scripts/setup.sh`, 'nope'], { env })
+  const { code, stderr } = await run(['sh', script, 'nope'], { env })
   assert.equal(code, 1)
   assert.match(stderr, /unknown mode 'nope': expected setup, quickstart or test/)
   assert.ok(existsSync(root))
