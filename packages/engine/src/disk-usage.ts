@@ -9,7 +9,12 @@ import type { Volume } from './volume/registry.ts'
 export interface DiskUsage {
   /** All unpacked layers, each once. */
   readonly layersBytes: number
-  readonly images: readonly { readonly image: ImageSummary; readonly containers: number }[]
+  readonly images: readonly {
+    readonly image: ImageSummary
+    readonly containers: number
+    /** Of layers that another image has, too. */
+    readonly sharedBytes: number
+  }[]
   readonly containers: readonly { readonly container: Container; readonly sizes: ContainerSizes }[]
   readonly volumes: readonly {
     readonly volume: Volume
@@ -22,10 +27,12 @@ export interface DiskUsage {
 export async function diskUsage(engine: Engine): Promise<DiskUsage> {
   const containers = engine.containers.all()
   const images = engine.images.list()
+  const shared = engine.images.sharedSizes(images.map(({ id }) => id))
   return {
     layersBytes: await directorySize(`${engine.config.dataRoot}/snapshots`),
     images: images.map((image) => ({
       image,
+      sharedBytes: shared.get(image.id) ?? 0,
       containers: containers.filter((container) => container.imageId === image.id).length,
     })),
     containers: await Promise.all(

@@ -52,6 +52,7 @@ export {
 } from './filesystem/archive.ts'
 export { type Change, containerChanges } from './filesystem/changes.ts'
 export { exportContainer } from './filesystem/export.ts'
+export { matchesAny } from './go-regexp.ts'
 export { HEALTH_ACTIONS } from './health/actions.ts'
 export type { Health, HealthStatus, ProbeResult } from './health/health.ts'
 export { type HealthCondition, waitForHealth } from './health/wait.ts'

@@ -253,7 +253,7 @@ test('without journald a container for it is refused; unknown drivers too', asyn
   }
   await assert.rejects(
     t.create(['true'], { hostConfig: { LogConfig: { Type: 'fluentd' } } }),
-    /logger: no log driver named 'fluentd' is registered/,
+    /plugin "fluentd" not found/,
   )
 })
 

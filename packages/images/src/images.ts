@@ -13,7 +13,7 @@ import { type HistoryItem, imageHistory } from './history.ts'
 import { graphDriverData, type Image, type ImageSummary, toImage } from './image.ts'
 import { createContainerLayer, removeContainerLayer } from './layer/container-layer.ts'
 import { readRootFile } from './layer/merged.ts'
-import { type ListOptions, listImages } from './list.ts'
+import { type ListOptions, listImages, sharedSizes } from './list.ts'
 import { findImageRow, getImageRow } from './lookup.ts'
 import { makeImagePaths } from './paths.ts'
 import { type DryRunOptions, pruneImages } from './prune.ts'
@@ -42,6 +42,8 @@ export interface Images {
   list(options?: ListOptions): ImageSummary[]
   /** By name (which wins), full id or unique beginning of one. Throws NOT_FOUND with Docker's text. */
   get(ref: string): Image
+  /** Bytes of each image's layers that another one of them has, too. */
+  sharedSizes(imageIds: readonly string[]): Map<string, number>
   find(ref: string): Image | undefined
   /** As inspect shows the layers: GraphDriver.Data of overlay2. */
   graphDriverData(image: Image): Record<string, string>
@@ -114,6 +116,7 @@ export function openImages({ dataRoot, store, log, registries }: ImagesOptions):
       const row = findImageRow(table, ref)
       return row === undefined ? undefined : toImage(deps, row)
     },
+    sharedSizes: (imageIds) => sharedSizes(deps, imageIds),
     graphDriverData: (image) => graphDriverData(image),
     history: (ref) => imageHistory(deps, ref),
     load: (tar, options) => loadImages(deps, tar as AsyncIterable<Buffer>, options),

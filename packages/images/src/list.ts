@@ -1,7 +1,7 @@
 import { booleanFilter, type Filters } from '@ctr/api'
 import { EngineError } from '@ctr/errdefs'
 import type { ImageDeps } from './deps.ts'
-import { type Image, type ImageSummary, readNames, toImage } from './image.ts'
+import { type Image, type ImageSummary, readNames, sizeOf, toImage } from './image.ts'
 import { getImageRow } from './lookup.ts'
 import { parsePointInTimeNs } from './point-in-time.ts'
 
@@ -33,6 +33,27 @@ export function listImages(deps: ImageDeps, options: ListOptions = {}): ImageSum
     if (repoTags.length + repoDigests.length === 0) return []
     return [{ ...toSummary(image), repoTags, repoDigests }]
   })
+}
+
+/** Bytes of each image's layers that another one of them has, too. Unknown images are left out. */
+export function sharedSizes(
+  { table }: Pick<ImageDeps, 'table'>,
+  imageIds: readonly string[],
+): Map<string, number> {
+  const users = new Map<number, number>()
+  const stacks = imageIds.flatMap((id) => {
+    const row = table.image(id)
+    return row === undefined ? [] : [{ id, layers: table.layerStack(row.topLayer) }]
+  })
+  for (const { layers } of stacks) {
+    for (const layer of layers) users.set(layer.id, (users.get(layer.id) ?? 0) + 1)
+  }
+  return new Map(
+    stacks.map(({ id, layers }) => [
+      id,
+      sizeOf(layers.filter((layer) => (users.get(layer.id) ?? 0) > 1)),
+    ]),
+  )
 }
 
 /** `label`, `label!`, `until`, `before`, `since`: what looks at the image alone. */

@@ -21,6 +21,8 @@ export interface HostFacts {
   readonly hasSwapAccounting: boolean
   /** The v1 cpu controller has cpu.rt_*: a kernel with CONFIG_RT_GROUP_SCHED. */
   readonly hasRealtimeGroups: boolean
+  /** Weights of block I/O: v2's, or v1's of CFQ (kernels before 5.0) or BFQ. */
+  readonly hasBlockIoWeight: boolean
   /** Numbers of the /sys/fs/cgroup/cpuset root: `0-1`, `0`. */
   readonly onlineCpus: string
   readonly onlineMems: string
@@ -51,6 +53,9 @@ export function readHostFacts(): HostFacts {
       (memory.version === 2 ||
         readLine(`${memory.mountpoint}/memory.memsw.limit_in_bytes`) !== undefined),
     hasRealtimeGroups: hasFile(findHierarchy(cgroups, 'cpu'), 'cpu.rt_runtime_us'),
+    hasBlockIoWeight: hasBlockIoWeight(
+      findHierarchy(cgroups, 'blkio') ?? findHierarchy(cgroups, 'io'),
+    ),
     onlineCpus: readLine('/sys/devices/system/cpu/online') ?? '0',
     onlineMems: readLine('/sys/devices/system/node/online') ?? '0',
     appArmor: readLine('/sys/module/apparmor/parameters/enabled') === 'Y',
@@ -60,6 +65,11 @@ export function readHostFacts(): HostFacts {
       readFileSync('/proc/self/mountinfo', 'utf8'),
     ),
   }
+}
+
+function hasBlockIoWeight(hierarchy: CgroupHierarchy | undefined): boolean {
+  if (hierarchy?.version === 2) return true
+  return hasFile(hierarchy, 'blkio.weight') || hasFile(hierarchy, 'blkio.bfq.weight')
 }
 
 function hasFile(hierarchy: CgroupHierarchy | undefined, name: string): boolean {

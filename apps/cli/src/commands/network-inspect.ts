@@ -6,7 +6,10 @@ import { errorText } from '../report-error.ts'
 export const command: Command = {
   usage: '[OPTIONS] NETWORK [NETWORK...]',
   summary: 'Display detailed information on one or more networks',
-  flags: [INSPECT_FORMAT_FLAG],
+  flags: [
+    INSPECT_FORMAT_FLAG,
+    { name: 'verbose', short: 'v', kind: 'bool', help: 'Verbose output for diagnostics' },
+  ],
   args: { min: 1 },
   run: ({ client }, { flags, args }) =>
     inspectEach(

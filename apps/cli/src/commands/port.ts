@@ -24,6 +24,13 @@ export const command: Command = {
       for (const { line } of lines) printLine(line)
       return
     }
+    const number = wanted.replace(/\/.*$/, '')
+    if (!/^\d+$/.test(number) || Number(number) > 65_535) {
+      const why = /^\d+$/.test(number) ? 'value out of range' : 'invalid syntax'
+      throw new Error(
+        `Error: invalid port (${number}): strconv.ParseUint: parsing ${JSON.stringify(number)}: ${why}`,
+      )
+    }
     const port = wanted.includes('/') ? wanted : `${wanted}/tcp`
     const found = bindings.find((binding) => binding.port === port)?.hosts ?? []
     if (found.length === 0)

@@ -2,12 +2,12 @@ import type { ContainerSummary, DiskUsage, ImageSummary, Volume } from '@ctr/api
 import { diskUsage } from '@ctr/client'
 import type { Command } from '../command.ts'
 import { containerRow } from '../format/container-row.ts'
-import { humanDuration } from '../format/duration.ts'
 import { imageRows } from '../format/image-row.ts'
-import { FORMAT_FLAG, type ListFormat, printList, type Row } from '../format/list.ts'
+import { FORMAT_FLAG, type ListFormat, printDocument, printList, type Row } from '../format/list.ts'
 import { formatSize } from '../format/size.ts'
 import { alignColumns } from '../format/tabwriter.ts'
 import { writeOut } from '../output/write.ts'
+import { volumeRow } from './volume-ls.ts'
 
 export const command: Command = {
   usage: '[OPTIONS]',
@@ -19,7 +19,7 @@ export const command: Command = {
   args: { min: 0, max: 0 },
   async run({ client }, { flags }) {
     const usage = await diskUsage(client)
-    if (flags.bool('verbose')) writeOut(verboseText(usage, Date.now()))
+    if (flags.bool('verbose')) printVerbose(usage, flags.string('format'))
     else printList(usageRows(usage), USAGE_LIST, { format: flags.string('format') })
   },
 }
@@ -89,7 +89,7 @@ function row(type: string, total: number, active: number, bytes: number, reclaim
   const percent = bytes > 0 ? ` (${Math.trunc((reclaimable * 100) / bytes)}%)` : ''
   return {
     Active: String(active),
-    Reclaimable: `${formatSize(reclaimable)}${percent}`,
+    Reclaimable: `${formatSize(reclaimable, 4)}${percent}`,
     Size: formatSize(bytes, 4),
     TotalCount: String(total),
     Type: type,
@@ -100,14 +100,41 @@ function sum<T>(items: readonly T[], value: (item: T) => number): number {
   return items.reduce((total, item) => total + value(item), 0)
 }
 
-function verboseText(usage: DiskUsage, nowMs: number): string {
-  const images = (usage.Images ?? []).flatMap((image) =>
-    imageRows(image, { truncate: true, withDigests: false, nowMs }),
+/** With a format all rows are one document, `.Images`, `.Containers`, `.Volumes` and `.BuildCache`. */
+function printVerbose(usage: DiskUsage, format: string): void {
+  const nowMs = Date.now()
+  if (format === '' || format === 'table') return writeOut(verboseText(usage, nowMs))
+  printDocument(
+    {
+      Images: imagesOf(usage, { truncate: false, nowMs }),
+      Containers: containersOf(usage, { truncate: false, nowMs }),
+      Volumes: (usage.Volumes ?? []).map(volumeRow),
+      BuildCache: [],
+    },
+    format,
+    '*formatter.diskUsageContext',
   )
-  const containers = (usage.Containers ?? []).map((container) => ({
-    ...containerRow(container, { truncate: true, nowMs }),
-    Created: `${humanDuration(nowMs - container.Created * 1000)} ago`,
-  }))
+}
+
+interface RowOptions {
+  readonly truncate: boolean
+  readonly nowMs: number
+}
+
+function imagesOf({ Images: images }: DiskUsage, o: RowOptions): Row[] {
+  return (images ?? [])
+    .flatMap((image) => imageRows(image, { ...o, withDigests: false }))
+    .map((row) => ({ ...row, Digest: '' }))
+}
+
+/** Without the size of the image behind each. */
+function containersOf({ Containers: containers }: DiskUsage, o: RowOptions): Row[] {
+  return (containers ?? []).map((container) => containerRow({ ...container, SizeRootFs: 0 }, o))
+}
+
+function verboseText(usage: DiskUsage, nowMs: number): string {
+  const images = imagesOf(usage, { truncate: true, nowMs })
+  const containers = containersOf(usage, { truncate: true, nowMs })
   return [
     'Images space usage:\n',
     table(
@@ -122,7 +149,7 @@ function verboseText(usage: DiskUsage, nowMs: number): string {
       'Command',
       'LocalVolumes',
       'Size',
-      'Created',
+      'RunningFor',
       'Status',
       'Names',
     ]),
@@ -136,14 +163,6 @@ function verboseText(usage: DiskUsage, nowMs: number): string {
     table('CACHE ID\tCACHE TYPE\tSIZE\tCREATED\tLAST USED\tUSAGE\tSHARED', [], []),
     '',
   ].join('\n')
-}
-
-function volumeRow({ Name: name, UsageData: usage }: Volume): Row {
-  return {
-    Name: name,
-    Links: usage === undefined ? 'N/A' : String(usage.RefCount),
-    Size: usage === undefined ? 'N/A' : formatSize(usage.Size),
-  }
 }
 
 function table(header: string, rows: readonly Row[], columns: readonly string[]): string {

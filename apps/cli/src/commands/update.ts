@@ -5,7 +5,7 @@ import type { Flag, FlagValues } from '../flags/flag.ts'
 import { parseBytes } from '../options/bytes.ts'
 import { parseCpus } from '../options/cpus.ts'
 import { parseRestartPolicy } from '../options/restart.ts'
-import { printError } from '../output/write.ts'
+import { printLine } from '../output/write.ts'
 import { eachTarget } from '../targets.ts'
 
 const FLAGS: readonly Flag[] = [
@@ -40,15 +40,18 @@ export const command: Command = {
   aliases: ['ctr container update', 'ctr update'],
   flags: FLAGS,
   args: { min: 1 },
-  run({ client }, { flags, args }) {
+  async run({ client }, { flags, args }) {
     if (!FLAGS.some(({ name }) => flags.isSet(name))) {
       throw new ExitError(1, 'you must provide one or more flags when using this command')
     }
     const body = updateBody(flags)
-    return eachTarget(args, async (ref) => {
+    const told: string[] = []
+    await eachTarget(args, async (ref) => {
       const { Warnings: warnings } = await updateContainer(client, ref, body)
-      for (const warning of warnings ?? []) printError(warning)
+      // After the names of all, on stdout: as docker does.
+      told.push(...(warnings ?? []))
     })
+    if (told.length > 0) printLine(told.join('\n'))
   },
 }
 
@@ -67,6 +70,7 @@ function updateBody(flags: FlagValues): ContainerUpdate {
     Memory: bytes('memory'),
     MemoryReservation: bytes('memory-reservation'),
     MemorySwap: bytes('memory-swap'),
+    KernelMemory: bytes('kernel-memory'),
     ...(flags.isSet('pids-limit') ? { PidsLimit: flags.int('pids-limit') ?? 0 } : {}),
     RestartPolicy: flags.isSet('restart') ? parseRestartPolicy(flags.string('restart')) : {},
   }

@@ -54,7 +54,7 @@ const VOLUME_LIST: ListFormat = {
   rowType: '*formatter.volumeContext',
 }
 
-function volumeRow(volume: Volume): Row {
+export function volumeRow(volume: Volume): Row {
   const { UsageData: usage, Labels: labels } = volume
   return {
     Availability: 'N/A',

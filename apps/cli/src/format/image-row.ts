@@ -99,5 +99,5 @@ function count(value: number): string {
 }
 
 function bytes(value: number): string {
-  return value === -1 ? 'N/A' : formatSize(value)
+  return value === -1 ? 'N/A' : formatSize(value, 4)
 }

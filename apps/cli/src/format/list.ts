@@ -42,6 +42,34 @@ export function printList(
   printTable(rows, unescape(text), list)
 }
 
+/** Lists of rows as one document: `json`, or a template over it. */
+export function printDocument(
+  document: Readonly<Record<string, readonly Row[]>>,
+  format: string,
+  rowType: string,
+): void {
+  if (format === 'json') return printLine(escapeHtml(documentJson(document)))
+  const template = new Template(unescape(format), {
+    missingField: (name) => `can't evaluate field ${name} in type ${rowType}`,
+    functions: {
+      json: (value) =>
+        value === document
+          ? escapeHtml(documentJson(document))
+          : isRow(value)
+            ? rowJson(value)
+            : JSON.stringify(value ?? null),
+    },
+  })
+  writeOut(execute(template, document))
+}
+
+function documentJson(document: Readonly<Record<string, readonly Row[]>>): string {
+  const fields = Object.entries(document).map(
+    ([name, rows]) => `${JSON.stringify(name)}:[${rows.map(rowJson).join(',')}]`,
+  )
+  return `{${fields.join(',')}}`
+}
+
 function printJson(rows: readonly Row[]): void {
   for (const row of rows) printLine(escapeHtml(rowJson(row)))
 }

@@ -52,7 +52,7 @@ function bind(text: string, source: string, destination: string, mode: string): 
   try {
     return {
       source: source.startsWith('/') ? posix.normalize(source) : source,
-      destination: cleanDestination(destination),
+      destination: bindDestination(source, destination),
       mode,
       options,
     }
@@ -60,6 +60,14 @@ function bind(text: string, source: string, destination: string, mode: string): 
     const reason = error instanceof Error ? error.message : ''
     throw invalid(`invalid volume specification: '${text}': ${reason}`)
   }
+}
+
+/** A path of the host has been told apart before; for a volume Docker names the kind of mount as well. */
+function bindDestination(source: string, destination: string): string {
+  if (source.startsWith('/') || destination.startsWith('/')) return cleanDestination(destination)
+  throw invalid(
+    `invalid mount config for type "volume": invalid mount path: '${destination}' mount path must be absolute`,
+  )
 }
 
 /** Undefined: not a list of option words. */

@@ -2,7 +2,7 @@ import type { ContainerConfig } from '@ctr/api'
 import { EngineError } from '@ctr/errdefs'
 import { applyChanges } from '@ctr/images'
 import { freezeCgroup, thawCgroup } from '@ctr/linux'
-import type { ImageExecConfig } from '@ctr/oci'
+import { familiarReference, type ImageExecConfig, parseReference, withDefaultTag } from '@ctr/oci'
 import type { Engine } from '../engine.ts'
 import { imageEvent } from '../image/image-event.ts'
 import type { ContainerRecord } from './container.ts'
@@ -47,7 +47,11 @@ export async function commitContainer(engine: Engine, request: CommitRequest): P
     await using stack = new AsyncDisposableStack()
     if (freezes) {
       await freezeCgroup(engine.host.cgroups, cgroup)
-      stack.defer(() => thawCgroup(engine.host.cgroups, cgroup))
+      engine.events.emit(containerEvent(container, 'pause'))
+      stack.defer(() => {
+        thawCgroup(engine.host.cgroups, cgroup)
+        engine.events.emit(containerEvent(container, 'unpause'))
+      })
     }
     const imageId = await engine.images.commit({
       parentId: container.imageId,
@@ -59,7 +63,8 @@ export async function commitContainer(engine: Engine, request: CommitRequest): P
       ...(request.reference === undefined ? {} : { reference: request.reference }),
     })
     if (request.reference !== undefined) {
-      engine.events.emit(imageEvent(engine, imageId, 'tag', request.reference))
+      const shown = familiarReference(withDefaultTag(parseReference(request.reference)))
+      engine.events.emit(imageEvent(engine, imageId, 'tag', shown))
     }
     engine.events.emit(
       containerEvent(container, 'commit', {

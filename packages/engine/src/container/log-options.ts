@@ -1,6 +1,7 @@
 import type { ContainerConfig, HostConfig } from '@ctr/api'
 import { EngineError } from '@ctr/errdefs'
 import type { EngineConfig } from '../config.ts'
+import { goRegexp } from '../go-regexp.ts'
 import { parseDriverSettings } from '../logging/options.ts'
 import { parseBoolean, parseFileCount, parseSize } from '../logging/values.ts'
 
@@ -41,7 +42,7 @@ export function parseLogSettings(
     return { ...other.cache, extra: extraAttributes(config, options) }
   }
   if (driver !== 'json-file' && driver !== '') {
-    throw invalid(`logger: no log driver named '${driver}' is registered`)
+    throw invalid(`error looking up logging plugin ${driver}: plugin "${driver}" not found`)
   }
   for (const key of Object.keys(options)) {
     if (!JSON_FILE_OPTIONS.includes(key)) {
@@ -106,18 +107,10 @@ function pick(
   pattern: string | undefined,
 ): Record<string, string> {
   const wanted = new Set((names ?? '').split(',').filter((name) => name !== ''))
-  const regex = pattern === undefined || pattern === '' ? undefined : parseRegex(pattern)
+  const regex = pattern === undefined || pattern === '' ? undefined : goRegexp(pattern)
   return Object.fromEntries(
     Object.entries(values).filter(([name]) => wanted.has(name) || regex?.test(name) === true),
   )
-}
-
-function parseRegex(pattern: string): RegExp {
-  try {
-    return new RegExp(pattern)
-  } catch (cause) {
-    throw new EngineError('INVALID_ARGUMENT', `error parsing regexp: ${pattern}`, { cause })
-  }
 }
 
 function invalid(message: string): EngineError {

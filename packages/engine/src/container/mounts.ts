@@ -59,7 +59,7 @@ function volumesFrom(
   const mode = colon === -1 ? '' : spec.slice(colon + 1)
   if (reference === '') throw invalid('malformed volumes-from specification: ')
   if (!['', 'rw', 'ro', 'z', 'Z'].includes(mode)) {
-    throw invalid(`invalid mode for volumes-from: ${mode}`)
+    throw invalid(`invalid mode: ${mode}`)
   }
   return findContainer(reference)
     .mounts.filter((mount) => mount.type === 'bind' || mount.type === 'volume')

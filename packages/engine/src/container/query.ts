@@ -1,8 +1,10 @@
 import { booleanFilter, type Filters } from '@ctr/api'
 import { EngineError } from '@ctr/errdefs'
 import type { Engine } from '../engine.ts'
+import { matchesAny } from '../go-regexp.ts'
 import type { Container, ContainerRecord } from './container.ts'
 import { parseNetworkMode } from './modes.ts'
+import { portFilter } from './port-filter.ts'
 import { type ContainerStatus, isRunningForUser } from './state.ts'
 
 type Deps = Pick<Engine, 'containers' | 'networks' | 'execs' | 'images' | 'health'>
@@ -96,9 +98,8 @@ function compileFilter(
     case 'id':
       return (container) => values.some((value) => container.id.startsWith(value))
     case 'name': {
-      const patterns = values.map((value) => parseRegex(value, key))
-      return ({ name }) =>
-        patterns.some((pattern) => pattern.test(name) || pattern.test(`/${name}`))
+      const matches = matchesAny(values)
+      return ({ name }) => matches(name) || matches(`/${name}`)
     }
     case 'label':
       return ({ config }) => values.every((value) => matchesLabel(config.Labels ?? {}, value))
@@ -109,8 +110,8 @@ function compileFilter(
       return ({ state }) => values.includes(state.status)
     case 'exited': {
       const codes = values.map((value) => {
-        if (!/^-?\d+$/.test(value)) throw invalidFilter(key, value)
-        return Number(value)
+        if (/^[-+]?\d+$/.test(value)) return Number(value)
+        throw invalid(`strconv.Atoi: parsing ${JSON.stringify(value)}: invalid syntax`)
       })
       return ({ state }) =>
         !isRunningForUser(state) && state.startedAtNs !== 0n && codes.includes(state.exitCode)
@@ -136,7 +137,7 @@ function compileFilter(
       return (container) => isOnNetwork(engine, container, values)
     case 'publish':
     case 'expose':
-      return (container) => values.some((value) => hasPort(container, key, value))
+      return portFilter(engine, key, values)
     case 'health':
       for (const value of values) {
         if (HEALTHS.includes(value)) continue
@@ -173,29 +174,10 @@ function isOnNetwork(engine: Deps, container: ContainerRecord, values: readonly 
     .some((endpoint) => wanted.has(endpoint.networkId))
 }
 
-/** `80`, `80/udp`, `8000-8080/tcp` */
-function hasPort(container: ContainerRecord, key: 'publish' | 'expose', value: string): boolean {
-  const match = /^(\d{1,5})(?:-(\d{1,5}))?(?:\/(tcp|udp|sctp))?$/.exec(value)
-  if (match === null) throw invalidFilter(key, value)
-  const first = Number(match[1])
-  const last = Number(match[2] ?? match[1])
-  const protocol = match[3] ?? 'tcp'
-  const { config, hostConfig } = container
-  const ports = key === 'expose' ? config.ExposedPorts : hostConfig.PortBindings
-  return Object.keys(ports ?? {}).some((port) => {
-    const [number = '', portProtocol = 'tcp'] = port.split('/')
-    return portProtocol === protocol && Number(number) >= first && Number(number) <= last
-  })
-}
-
-export function parseRegex(text: string, key: string): RegExp {
-  try {
-    return new RegExp(text)
-  } catch (cause) {
-    throw new EngineError('INVALID_ARGUMENT', `invalid filter '${key}=${text}'`, { cause })
-  }
-}
-
 function invalidFilter(key: string, value: string): EngineError {
-  return new EngineError('INVALID_ARGUMENT', `invalid filter '${key}=${value}'`)
+  return invalid(`invalid filter '${key}=${value}'`)
+}
+
+function invalid(message: string): EngineError {
+  return new EngineError('INVALID_ARGUMENT', message)
 }

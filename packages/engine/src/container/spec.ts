@@ -23,6 +23,7 @@ import type { ContainerRecord, MountPoint } from './container.ts'
 import type { ContainerDevices } from './devices.ts'
 import { overrideEnvironment, processEnvironment } from './environment.ts'
 import { networkNamespace, parseNetworkMode } from './modes.ts'
+import { assertPropagation } from './propagation.ts'
 import { parseSecurityOptions, type SecurityOptions } from './security-options.ts'
 import { mergeTmpfsOptions } from './tmpfs-options.ts'
 import type { ResolvedUser } from './user.ts'
@@ -115,7 +116,10 @@ function compileProcess(input: SpecInput, security: SecurityOptions): RuntimePro
     rlimits: compileRlimits(input),
     noNewPrivileges: security.noNewPrivileges,
     oomScoreAdj: hostConfig.OomScoreAdj ?? 0,
-    ...(security.apparmorProfile === '' ? {} : { apparmorProfile: security.apparmorProfile }),
+    // As Docker: a profile means nothing on a host without AppArmor.
+    ...(security.apparmorProfile === '' || !input.host.appArmor
+      ? {}
+      : { apparmorProfile: security.apparmorProfile }),
   }
 }
 
@@ -324,6 +328,7 @@ function runtimeMount(mount: MountPoint, input: SpecInput): RuntimeMount {
     case 'volume': {
       const { source } = mount
       const propagation = mount.propagation === '' ? 'rprivate' : mount.propagation
+      if (mount.type === 'bind') assertPropagation(source, propagation)
       const bind = mount.isRecursive ? 'rbind' : 'bind'
       const isOwn = mount.type === 'volume' || parseMountIds(mount.mode).isIdMapped
       const words = isOwn ? ownIds(input.idMaps) : []

@@ -57,7 +57,7 @@ async function runPs(args: readonly string[]): Promise<string> {
     const stderr = cause instanceof Error && 'stderr' in cause ? String(cause.stderr).trim() : ''
     throw new EngineError(
       isMissing ? 'NOT_IMPLEMENTED' : 'INVALID_ARGUMENT',
-      isMissing ? 'ps is not installed (package procps)' : `error running ps: ${stderr}`,
+      isMissing ? 'ps is not installed (package procps)' : `ps: ${stderr.split('\n', 1)[0]}`,
       { cause },
     )
   }

@@ -25,7 +25,8 @@ export async function updateContainer(
     const changes = definedFields(update)
     const hostConfig = merge(container, changes)
     const facts = { facts: engine.host, cpuCount: engine.cpuCount }
-    const warnings = validateResources(hostConfig, facts, 'update')
+    validateResources(hostConfig, facts, 'update')
+    const warnings = validateResources(changes, facts, 'update')
     if (isAlive(container.state)) applyLive(engine, container, changes, hostConfig)
     engine.events.commit('durable', () => {
       const updated = engine.containers.changeDocuments(id, { hostConfig })
@@ -54,13 +55,13 @@ function isEmpty(value: unknown): boolean {
 function merge(container: ContainerRecord, changes: ContainerUpdate): HostConfig {
   const current = container.hostConfig
   const { RestartPolicy, ...resources } = changes
-  assertCpuKinds(current, resources)
+  assertCpuKinds(container.id, current, resources)
   if (changes.Memory !== undefined && changes.MemorySwap === undefined) {
     const swap = current.MemorySwap ?? 0
     if (swap > 0 && changes.Memory > swap) {
       throw new EngineError(
         'CONFLICT',
-        'Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time',
+        `Cannot update container ${container.id}: Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time`,
       )
     }
   }
@@ -80,19 +81,19 @@ function merge(container: ContainerRecord, changes: ContainerUpdate): HostConfig
   return merged
 }
 
-function assertCpuKinds(current: HostConfig, changes: Resources): void {
+function assertCpuKinds(id: string, current: HostConfig, changes: Resources): void {
   const isNano = (current.NanoCpus ?? 0) > 0
   const isQuota = (current.CpuPeriod ?? 0) > 0 || (current.CpuQuota ?? 0) > 0
   if (changes.NanoCpus !== undefined && isQuota) {
     throw new EngineError(
       'CONFLICT',
-      'Conflicting options: Nano CPUs cannot be updated as CPU Period/Quota has already been set',
+      `Cannot update container ${id}: Conflicting options: Nano CPUs cannot be updated as CPU Period/Quota has already been set`,
     )
   }
   if ((changes.CpuPeriod !== undefined || changes.CpuQuota !== undefined) && isNano) {
     throw new EngineError(
       'CONFLICT',
-      'Conflicting options: CPU Period/Quota cannot be updated as NanoCPUs has already been set',
+      `Cannot update container ${id}: Conflicting options: CPU Period/Quota cannot be updated as NanoCPUs has already been set`,
     )
   }
 }

@@ -16,6 +16,7 @@ const FACTS: HostFacts = {
   onlineCpus: '0-1',
   onlineMems: '0',
   hasRealtimeGroups: false,
+  hasBlockIoWeight: true,
   appArmor: false,
   seLinux: false,
   hasKcore: true,
@@ -125,7 +126,7 @@ describe('validation', () => {
       extra: ',"attrs":{"a":"1"}',
     })
     assert.equal(parse('none', {}), undefined)
-    assert.throws(() => parse('bogus', {}), /no log driver named 'bogus' is registered/)
+    assert.throws(() => parse('bogus', {}), /plugin "bogus" not found/)
     assert.throws(() => parse('json-file', { x: 'y' }), /unknown log opt 'x' for json-file/)
     assert.throws(() => parse('json-file', { 'max-file': '0' }), /max-file cannot be less than 1/)
     assert.throws(() => parse('json-file', { 'max-size': 'big' }), /invalid size: 'big'/)

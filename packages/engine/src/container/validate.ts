@@ -241,7 +241,7 @@ export function validateResources(
   return [
     ...validateMemory(resources, host.facts, occasion),
     ...validateCpu(resources, host),
-    ...validateBlkio(resources),
+    ...validateBlkio(resources, host.facts),
   ]
 }
 
@@ -348,8 +348,13 @@ function validateSet(kind: 'cpus' | 'mems', what: string, wanted: string, availa
   }
 }
 
-function validateBlkio(resources: Resources): string[] {
+function validateBlkio(resources: Resources, { hasBlockIoWeight }: HostFacts): string[] {
   const weight = resources.BlkioWeight ?? 0
+  if (weight !== 0 && !hasBlockIoWeight) {
+    return [
+      'Your kernel does not support Block I/O weight or the cgroup is not mounted. Weight discarded.',
+    ]
+  }
   if (weight !== 0 && (weight < 10 || weight > 1000)) {
     throw invalid('Range of blkio weight is from 10 to 1000')
   }

@@ -53,6 +53,12 @@ export function newVolume(
       `create ${name}: error looking up volume plugin ${driver}: plugin "${driver}" not found`,
     )
   }
+  if (name.length === 1) {
+    throw new EngineError(
+      'INVALID_ARGUMENT',
+      `create ${name}: volume name is too short, names should be at least two alphanumeric characters`,
+    )
+  }
   if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(name) || Buffer.byteLength(name) > 255) {
     throw new EngineError(
       'INVALID_ARGUMENT',

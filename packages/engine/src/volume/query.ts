@@ -1,6 +1,7 @@
 import { booleanFilter, type Filters } from '@ctr/api'
-import { matchesLabel, parseRegex } from '../container/query.ts'
+import { matchesLabel } from '../container/query.ts'
 import type { Engine } from '../engine.ts'
+import { matchesAny } from '../go-regexp.ts'
 import type { Volume } from './registry.ts'
 
 type Deps = Pick<Engine, 'volumes' | 'containers'>
@@ -15,13 +16,14 @@ export function getVolume(engine: Pick<Engine, 'volumes'>, name: string): Volume
 /** By name. INVALID_ARGUMENT for an impossible value. */
 export function listVolumes(engine: Deps, filters: Filters): Volume[] {
   const dangling = booleanFilter(filters, 'dangling')
-  const names = (filters.get('name') ?? []).map((value) => parseRegex(value, 'name'))
+  const names = filters.get('name') ?? []
+  const hasName = matchesAny(names)
   const labels = filters.get('label') ?? []
   const drivers = filters.get('driver') ?? []
   return engine.volumes
     .all()
     .filter((volume) => dangling === undefined || dangling === isDangling(engine, volume))
-    .filter(({ name }) => names.length === 0 || names.some((pattern) => pattern.test(name)))
+    .filter(({ name }) => names.length === 0 || hasName(name))
     .filter((volume) => labels.every((label) => matchesLabel(volume.labels, label)))
     .filter(({ driver }) => drivers.length === 0 || drivers.includes(driver))
 }

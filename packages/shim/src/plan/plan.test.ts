@@ -29,6 +29,7 @@ const v2: HostFacts = {
   onlineCpus: '0-3',
   onlineMems: '0',
   hasRealtimeGroups: false,
+  hasBlockIoWeight: true,
   appArmor: false,
   seLinux: false,
   hasKcore: true,

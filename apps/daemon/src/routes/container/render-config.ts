@@ -1,4 +1,5 @@
 import type { ContainerConfig } from '@ctr/api'
+import { sortedKeys } from '../sorted-keys.ts'
 
 /** A container's or image's config as dockerd shows it: every field but those of Go's omitempty. An image without labels has null. */
 export function renderConfig(
@@ -13,7 +14,7 @@ export function renderConfig(
     AttachStdin: given.AttachStdin ?? false,
     AttachStdout: given.AttachStdout ?? false,
     AttachStderr: given.AttachStderr ?? false,
-    ...present('ExposedPorts', given.ExposedPorts),
+    ...present('ExposedPorts', sortedKeys(given.ExposedPorts ?? {})),
     Tty: given.Tty ?? false,
     OpenStdin: given.OpenStdin ?? false,
     StdinOnce: given.StdinOnce ?? false,
@@ -22,7 +23,7 @@ export function renderConfig(
     ...present('Healthcheck', withoutZeros(given.Healthcheck)),
     ...present('ArgsEscaped', given.ArgsEscaped === true ? true : undefined),
     Image: given.Image ?? '',
-    Volumes: Object.keys(given.Volumes ?? {}).length > 0 ? given.Volumes : null,
+    Volumes: Object.keys(given.Volumes ?? {}).length > 0 ? sortedKeys(given.Volumes ?? {}) : null,
     WorkingDir: given.WorkingDir ?? '',
     // Go's nil and empty lists: a reset entrypoint is shown as none.
     Entrypoint: given.Entrypoint?.length ? given.Entrypoint : null,
@@ -30,7 +31,7 @@ export function renderConfig(
     // Moved to the endpoint in v1.44.
     ...present('MacAddress', apiMinor < 44 && given.MacAddress ? given.MacAddress : undefined),
     OnBuild: given.OnBuild ?? null,
-    Labels: given.Labels ?? noLabels,
+    Labels: given.Labels ? sortedKeys(given.Labels) : noLabels,
     ...present('StopSignal', given.StopSignal || undefined),
     ...present('StopTimeout', given.StopTimeout),
     ...present('Shell', given.Shell),

@@ -11,6 +11,7 @@ import type {
 } from '@ctr/api'
 import type { Container } from '@ctr/engine'
 import { humanDuration, nowNs, rfc3339, unixSeconds } from '../../time.ts'
+import { sortedKeys } from '../sorted-keys.ts'
 import { renderConfig } from './render-config.ts'
 import { renderHostConfig } from './render-host-config.ts'
 
@@ -154,11 +155,13 @@ function renderNetworkSettings(container: Container, apiMinor: number): NetworkS
 /** Networks that the container is on, or, while it does not run, will be on. */
 function renderNetworks(container: Container, apiMinor: number): Record<string, EndpointSettings> {
   if (container.endpoints.length > 0) {
-    return Object.fromEntries(
-      container.endpoints.map((endpoint) => [
-        endpoint.networkName,
-        renderEndpoint(container, endpoint.networkName, endpoint, apiMinor),
-      ]),
+    return sortedKeys(
+      Object.fromEntries(
+        container.endpoints.map((endpoint) => [
+          endpoint.networkName,
+          renderEndpoint(container, endpoint.networkName, endpoint, apiMinor),
+        ]),
+      ),
     )
   }
   const mode = container.hostConfig.NetworkMode ?? ''
@@ -221,7 +224,7 @@ function renderPortMap(container: Container): Record<string, PortBinding[] | nul
       map[key] = [...(map[key] ?? []), { HostIp: port.hostIp, HostPort: String(port.hostPort) }]
     }
   }
-  return map
+  return sortedKeys(map)
 }
 
 function withProtocol(port: string): string {
@@ -248,7 +251,7 @@ export function renderSummary(
           ...(sizes.sizeRw === 0 ? {} : { SizeRw: sizes.sizeRw }),
           SizeRootFs: sizes.sizeRootFs,
         }),
-    Labels: container.config.Labels ?? {},
+    Labels: sortedKeys(container.config.Labels ?? {}),
     State: container.state.status,
     Status: statusText(container, nowNs()),
     HostConfig: {

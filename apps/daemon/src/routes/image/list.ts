@@ -23,7 +23,10 @@ export const listImagesRoute = route({
     if (apiMinor < 28 && query.filter !== undefined) filters.set('reference', [query.filter])
     const images = engine.images.list({ all: query.all, filters })
     // Docker counts containers only for `system df`; here it costs nothing, but -1 is what clients know.
-    return images.map((image) => renderImageSummary(image, apiMinor, { containers: -1 }))
+    const summaries = images.map((image) => renderImageSummary(image, apiMinor, { containers: -1 }))
+    if (!query['shared-size']) return summaries
+    const shared = engine.images.sharedSizes(images.map(({ id }) => id))
+    return summaries.map((each) => ({ ...each, SharedSize: shared.get(each.Id) ?? 0 }))
   },
 })
 

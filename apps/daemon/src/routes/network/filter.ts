@@ -1,4 +1,5 @@
 import { booleanFilter, type Filters } from '@ctr/api'
+import { matchesAny } from '@ctr/engine'
 import { EngineError } from '@ctr/errdefs'
 import type { Network } from '@ctr/network'
 import { nowNs, parseTime } from '../../time.ts'
@@ -7,7 +8,7 @@ export const NETWORK_FILTERS = ['dangling', 'driver', 'id', 'label', 'name', 'sc
 
 const PREDEFINED = ['bridge', 'host', 'none']
 
-/** moby daemon/network/filter.go: names and ids match anywhere. */
+/** moby daemon/network/filter.go: names and ids are patterns that match anywhere. */
 export function matchesNetwork(
   network: Network,
   filters: Filters,
@@ -17,12 +18,16 @@ export function matchesNetwork(
     const values = filters.get(key)
     return values === undefined || values.length === 0 || values.some(test)
   }
+  const matches = (key: string, text: string): boolean => {
+    const values = filters.get(key) ?? []
+    return values.length === 0 || matchesAny(values)(text)
+  }
   const isPredefined = PREDEFINED.includes(network.name)
   const dangling = booleanFilter(filters, 'dangling')
   return (
     any('driver', (value) => network.driver === value) &&
-    any('name', (value) => network.name.includes(value)) &&
-    any('id', (value) => network.id.includes(value)) &&
+    matches('name', network.name) &&
+    matches('id', network.id) &&
     any('scope', (value) => value === 'local') &&
     any('type', (value) => isType(value, isPredefined)) &&
     (filters.get('label') ?? []).every((label) => hasLabel(network.labels, label)) &&

@@ -18,9 +18,9 @@ export const diskUsageRoute = route({
     return {
       LayersSize: usage.layersBytes,
       Images: wants('image')
-        ? usage.images.map(({ image, containers }) => ({
+        ? usage.images.map(({ image, containers, sharedBytes }) => ({
             ...renderImageSummary(image, apiMinor, { containers }),
-            SharedSize: 0,
+            SharedSize: sharedBytes,
           }))
         : null,
       Containers: wants('container')

@@ -1,0 +1,45 @@
+import { readFileSync, realpathSync } from 'node:fs'
+import { EngineError } from '@ctr/errdefs'
+
+/**
+ * Mounts cannot come in from, or go out to, a place of the host that does not pass them on: said instead of done in vain. A source
+ * that is not there is the start's to report. INVALID_ARGUMENT. moby daemon/oci_linux.go ensureShared, ensureSharedOrSlave
+ */
+export function assertPropagation(source: string, propagation: string): void {
+  const isShared = /^r?shared$/.test(propagation)
+  if (!isShared && !/^r?slave$/.test(propagation)) return
+  const mount = mountOf(readFileSync('/proc/self/mountinfo', 'utf8'), realpath(source))
+  if (mount === undefined || /\bshared:\d/.test(mount.fields)) return
+  if (!isShared && /\bmaster:\d/.test(mount.fields)) return
+  const wanted = isShared ? 'shared' : 'shared or slave'
+  throw new EngineError(
+    'INVALID_ARGUMENT',
+    `path ${source} is mounted on ${mount.path} but it is not a ${wanted} mount`,
+  )
+}
+
+/** The mount that a path is on: the longest mount point above it, of several at one place the last. */
+export function mountOf(
+  mountinfo: string,
+  path: string,
+): { path: string; fields: string } | undefined {
+  let found: { path: string; fields: string } | undefined
+  for (const line of mountinfo.split('\n')) {
+    const [, , , , point = '', ...rest] = line.split(' ')
+    const mountPoint = point.replace(/\\(\d{3})/g, (_, octal: string) =>
+      String.fromCharCode(Number.parseInt(octal, 8)),
+    )
+    const isAbove = mountPoint === '/' || path === mountPoint || path.startsWith(`${mountPoint}/`)
+    if (!isAbove || mountPoint === '' || mountPoint.length < (found?.path.length ?? 0)) continue
+    found = { path: mountPoint, fields: rest.slice(1, rest.indexOf('-')).join(' ') }
+  }
+  return found
+}
+
+function realpath(path: string): string {
+  try {
+    return realpathSync(path)
+  } catch {
+    return path
+  }
+}
