@@ -46,7 +46,7 @@ $TEST_PACKAGES"; else install_packages "$ENGINE_PACKAGES"; fi
   install_modules
   build_shim
   build_program cli ctr 'the command line' packages/client packages/api packages/errdefs
-  build_program runtime ctr-runtime 'an OCI runtime' packages/errdefs packages/linux packages/oci packages/shim/src
+  build_program runtime ctr-runtime 'an OCI runtime' packages/api/src packages/errdefs packages/linux packages/oci packages/shim/src
   write_ctrd
   exec 9>&-
 

@@ -8,13 +8,14 @@ import { currentContext } from './context/current.ts'
 import type { FlagValues } from './flags/flag.ts'
 import { type Parsed, parseFlags } from './flags/parse.ts'
 import { GLOBAL_FLAGS } from './global-flags.ts'
+import { rawArguments } from './options/raw-process.ts'
 import { printError, printLine, writeOut } from './output/write.ts'
 import { reportError } from './report-error.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
 /** Explicit: nothing that is still open may keep the command alive. */
-process.exit(await main(process.argv.slice(2), process.env))
+process.exit(await main(rawArguments(process.argv.slice(2)), process.env))
 
 async function main(argv: readonly string[], environment: Environment): Promise<number> {
   let globals: Parsed

@@ -1,3 +1,4 @@
+import { bytesOfText } from '@ctr/api/raw-bytes'
 import { OPS, type Op, type Program } from './ops.ts'
 
 const RECORD_HEADER_BYTES = 8
@@ -98,6 +99,12 @@ class Writer {
 
   #str(value: string, name: string): void {
     if (value.includes('\0')) throw new RangeError(`${name}: a string with a NUL character`)
+    if (!value.isWellFormed()) {
+      this.#bytes(bytesOfText(value))
+      this.#reserve(1)
+      this.#buffer[this.length++] = 0
+      return
+    }
     const length = Buffer.byteLength(value)
     this.u32(length)
     this.#reserve(length + 1)

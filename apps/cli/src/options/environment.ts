@@ -1,4 +1,5 @@
 import { readUserFile } from './open-file.ts'
+import { rawVariable } from './raw-process.ts'
 
 /** `-e`, `--env-file`, `-l`, `--label-file` (docker/cli opts/file.go, pkg/kvfile). */
 type Environment = Readonly<Record<string, string | undefined>>
@@ -19,7 +20,7 @@ export function readEnvironment(
   values: readonly string[],
   environment: Environment,
 ): string[] {
-  const lookup = (key: string): string | undefined => environment[key]
+  const lookup = (key: string): string | undefined => rawVariable(key, environment[key])
   const fromFiles = files.flatMap((file) => readKeyValueFile(file, lookup))
   const fromOptions = values.map((value) => {
     if (value.includes('=')) return value

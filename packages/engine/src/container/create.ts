@@ -28,6 +28,7 @@ import { parseLogSettings } from './log-options.ts'
 import { commandOf, mergeConfig } from './merge-config.ts'
 import { parseNetworkMode } from './modes.ts'
 import { type PlannedMount, planMounts } from './mounts.ts'
+import { assertText } from './raw-bytes.ts'
 import { containerPaths } from './registry.ts'
 import { makeRootDirectory, type RootDirectory, rootDirectoryOf } from './root-directory.ts'
 import { parseSecurityOptions } from './security-options.ts'
@@ -111,6 +112,11 @@ export async function createContainer(
 export function planContainer(engine: Engine, request: CreateRequest): ContainerPlan {
   const { hostConfig: rawHostConfig } = request
   const reference = request.config.Image ?? ''
+  assertText(request.config, {
+    HostConfig: rawHostConfig,
+    NetworkingConfig: request.networkingConfig,
+    name: request.name,
+  })
   if (request.name !== undefined) validateName(request.name)
   const root = rootDirectoryOf(rawHostConfig)
   const image = root === undefined ? engine.images.get(reference) : NO_IMAGE

@@ -190,12 +190,23 @@ function toRow(container: ContainerRecord): ContainerRow {
     imageId: container.imageId,
     imageReference: container.imageReference,
     platform: container.platform,
-    path: container.path,
+    path: storedPath(container.path),
     args: JSON.stringify(container.args),
     layers: JSON.stringify(container.layers),
     ...documentsRow(container),
     ...stateRow(container),
   }
+}
+
+/** SQLite's text cannot hold bytes that are no UTF-8, JSON can; no program's name begins with NUL. */
+const IS_JSON = '\0'
+
+function storedPath(path: string): string {
+  return path.isWellFormed() ? path : `${IS_JSON}${JSON.stringify(path)}`
+}
+
+function pathOfStored(stored: string): string {
+  return stored.startsWith(IS_JSON) ? (JSON.parse(stored.slice(1)) as string) : stored
 }
 
 function documentsRow(
@@ -233,7 +244,7 @@ function fromRow(row: ContainerRow, mounts: readonly string[], dataRoot: string)
     id: row.id,
     name: row.name,
     createdAtNs: row.createdAtNs,
-    path: row.path,
+    path: pathOfStored(row.path),
     args: JSON.parse(row.args) as string[],
     config,
     hostConfig,
