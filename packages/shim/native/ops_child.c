@@ -191,8 +191,6 @@ int child_op(struct shim *s, const struct op *o) {
     return errno_of(setns(s->slots[op_u32(o, 0)], (int)op_u64(o, 1)));
   case OP_UNSHARE:
     return errno_of(unshare((int)op_u64(o, 0)));
-  case OP_PROPAGATION:
-    return errno_of(mount(NULL, op_str(o, 0), NULL, op_u64(o, 1), NULL));
   case OP_SETHOSTNAME:
     return errno_of(sethostname(op_str(o, 0), o->f[0].number));
   case OP_SETDOMAINNAME:
