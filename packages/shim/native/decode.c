@@ -130,9 +130,19 @@ static bool check_values(const struct op *o) {
     return !path_is_dotted(op_str(o, 0));
   case OP_EXEC:
     return o->f[0].number > 0 && get32(o->f[0].bytes) > 0;
+  case OP_RESTORE:
+    return *op_str(o, 0) == '/' && o->f[1].number > 0 && *op_first(o, 1) == '/';
   default:
     return true;
   }
+}
+
+/* Behind it the host finishes the work. */
+static bool is_last_of_child(const struct program *p, uint32_t i) {
+  while (++i < p->count)
+    if (p->ops[i].side == SIDE_CHILD)
+      return false;
+  return true;
 }
 
 /* Where a record may stand: one clone, child records after it, exec last and supervised only, hold last and task only.
@@ -150,13 +160,16 @@ static bool check_place(const struct program *p, uint32_t i, bool cloned) {
     return !cloned && !o->optional;
   case OP_EXEC:
     return supervised && last && !o->optional;
+  case OP_RESTORE:
+    return supervised && is_last_of_child(p, i) && !o->optional;
   case OP_HOLD:
     return !supervised && last && !o->optional;
   case OP_WAIT_START:
     return supervised && !is_handover(p) && !o->optional;
   case OP_PAUSE:
-  case OP_GATE:
     return is_handover(p) && !o->optional;
+  case OP_GATE:
+    return is_handover(p) && p->ops[p->count - 1].code == OP_EXEC && !o->optional;
   case OP_CONSOLE_SOCKET:
   case OP_EXEC_FIFO:
     return is_handover(p) && !cloned;
@@ -211,7 +224,11 @@ int decode_program(const uint8_t *data, size_t size, struct program *program, ui
       return EINVAL;
     cloned = cloned || program->ops[i].code == OP_CLONE;
   }
-  if (is_supervised(program) && program->ops[program->count - 1].code != OP_EXEC)
+  uint32_t last = program->count - 1;
+  while (last && program->ops[last].side == SIDE_HOST)
+    last--;
+  uint16_t end = program->ops[last].code;
+  if (is_supervised(program) && end != OP_RESTORE && (end != OP_EXEC || last + 1 != program->count))
     return EINVAL;
   return 0;
 }

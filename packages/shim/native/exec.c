@@ -133,7 +133,7 @@ static const char *path_of(const struct op *o) {
   return found;
 }
 
-static char **vector(const struct field *f) {
+char **string_vector(const struct field *f) {
   char **v = map_pages((f->number + 1) * sizeof *v);
   const uint8_t *at = f->bytes;
   for (uint64_t i = 0; v && i < f->number; i++)
@@ -160,8 +160,8 @@ int prepare_exec(struct shim *s, const struct op *o) {
   if (error)
     return error;
   s->step = "mmap";
-  char **args = vector(&o->f[0]);
-  s->env = vector(&o->f[1]);
+  char **args = string_vector(&o->f[0]);
+  s->env = string_vector(&o->f[1]);
   if (!args || !s->env)
     return ENOMEM;
   /* All are close-on-exec already; this is the second lock. The sync socket must live until execve. */

@@ -79,6 +79,9 @@ static void decode_or_fail(struct shim *s) {
     fail(s, bad, (uint32_t)error, "decode");
   s->supervised = is_supervised(&s->program);
   s->handover = is_handover(&s->program);
+  for (uint32_t i = 0; i < s->program.count; i++)
+    if (s->program.ops[i].code == OP_RESTORE)
+      s->restore = &s->program.ops[i];
   if (s->handover) {
     s->foreground = op_u32(&s->program.ops[0], 0) & HANDOVER_FOREGROUND;
     s->preserved = op_u32(&s->program.ops[0], 1);

@@ -155,7 +155,7 @@ static int op_chdir(struct shim *s, const struct op *o) {
 
 static int op_seccomp(struct shim *s, const struct op *o) {
   struct sock_fprog filter = {.len = (uint16_t)(o->f[0].number / 8), .filter = (void *)(uintptr_t)o->f[0].bytes};
-  const struct op *next = o + 1; /* exec is last, so there is one */
+  const struct op *next = o + 1; /* exec or restore comes behind, so there is one */
   /* What exec needs may be forbidden by the filter, as far as it can be done before. */
   if (next->code == OP_EXEC) {
     int error = prepare_exec(s, next);
@@ -228,6 +228,8 @@ int child_op(struct shim *s, const struct op *o) {
     return op_console(s);
   case OP_EXEC:
     return op_exec(s, o);
+  case OP_RESTORE:
+    return op_restore(s, o);
   default:
     return rootfs_op(s, o);
   }

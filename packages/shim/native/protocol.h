@@ -78,7 +78,8 @@ enum side { SIDE_HOST, SIDE_CHILD, SIDE_ANY };
   X(SECCOMP, 74, CHILD, "seccomp", "BI", "filter flags")                                                               \
   X(LABEL, 75, CHILD, "label", "SS", "name value")                                                                     \
   X(GATE, 76, CHILD, "gate", "", "")                                                                                   \
-  X(EXEC, 90, CHILD, "exec", "VV", "args env")
+  X(EXEC, 90, CHILD, "exec", "VV", "args env")                                                                         \
+  X(RESTORE, 91, CHILD, "restore", "SVV", "pid_file args env")
 
 #define X(id, code, side, name, kinds, fields) OP_##id = code,
 enum op_code { OPS(X) };

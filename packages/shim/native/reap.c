@@ -23,9 +23,10 @@
 void reap(struct shim *s) {
   int status;
   pid_t pid;
-  if (s->handover && !s->foreground)
+  if (s->handover && !s->foreground && !s->restore && !s->failed)
     return; /* the caller's to reap */
-  while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+  /* Which of our other children is the process, only criu's end tells. */
+  while ((pid = waitpid(s->restore && !s->failed ? s->child : -1, &status, WNOHANG)) > 0) {
     if (pid == s->log.gzip)
       s->log.gzip = 0;
     if (pid != s->child || s->child_reaped)
@@ -115,12 +116,16 @@ void begin_draining(struct shim *s) {
   finish_if_drained(s);
 }
 
-static void process_ended(struct shim *s) {
+void process_ended(struct shim *s) {
   bool at_pause = s->handover && !s->gated && s->phase == PHASE_READY;
   if (s->phase == PHASE_STARTING || at_pause)
     on_sync(s, &s->sync, 0); /* what the child said last: a failure, or that it executed the program */
   if (!s->supervised)
     return;
+  if (s->restore) {
+    criu_ended(s);
+    return;
+  }
   if (s->handover)
     report_exit(s);
   s->phase = PHASE_EXITED;

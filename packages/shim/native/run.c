@@ -62,7 +62,10 @@ void advance(struct shim *s) {
       send_problem(s, s->starter, FRAME_WARNING, s->next, (uint32_t)error, s->step);
     s->next++;
   }
-  /* Only a task gets here: a supervised program ends in exec, which is the child's. */
+  if (s->supervised) { /* behind `restore` */
+    started(s);
+    return;
+  }
   report_done(s);
   _exit(0);
 }
@@ -99,7 +102,8 @@ static void child_closed(struct shim *s) {
   if (s->phase == PHASE_READY && !at_pause)
     return; /* killed before START: reap() reports it as an exit */
   if (s->executing) {
-    started(s);
+    if (!s->restore)
+      started(s);
     return;
   }
   if (!s->supervised && s->next >= s->program.count)
@@ -170,6 +174,7 @@ void on_sync(struct shim *s, struct source *src, uint32_t events) {
 }
 
 static void undo(struct shim *s) {
+  s->failed = true;
   if (s->child > 0 && !s->child_reaped) {
     kill(s->child, SIGKILL);
     while (waitpid(s->child, NULL, 0) < 0 && errno == EINTR)

@@ -87,8 +87,10 @@ struct shim {
   uint8_t *program_data;
   size_t program_size;
   uint32_t next;              /* record that runs next, or first of the child's run under way */
+  const struct op *restore;   /* until the process of criu has taken the child's place */
   const char *step;           /* failing step inside the current operation: a literal, e.g. "move_mount" */
   bool supervised, executing; /* executing: the child said that it calls execve next */
+  bool failed;                /* everything is being taken back */
 
   /* Host resources. */
   int dir; /* runtime directory, -1 for tasks */
@@ -195,8 +197,13 @@ int op_clone(struct shim *s, const struct op *o);
 int op_console(struct shim *s);
 int op_exec(struct shim *s, const struct op *o);
 int prepare_exec(struct shim *s, const struct op *o);
+char **string_vector(const struct field *f);
 int send_console(struct shim *s, int master, int slave);
 void announce_exec(struct shim *s);
+
+/* restore.c: criu */
+int op_restore(struct shim *s, const struct op *o);
+void criu_ended(struct shim *s);
 
 /* stdio.c */
 int open_stdio(struct shim *s, const struct op *o);
@@ -238,6 +245,7 @@ void close_gently(int fd);
 /* reap.c: the end of the process */
 void on_children(struct shim *s, struct source *src, uint32_t events);
 void reap(struct shim *s);
+void process_ended(struct shim *s);
 void started(struct shim *s);
 void begin_draining(struct shim *s);
 void end_expectation(struct shim *s);

@@ -20,6 +20,8 @@ export function describeOp(op: Op): string {
       return `join ${op.pid}`
     case 'exec':
       return `exec ${op.args[0] ?? ''}`
+    case 'restore':
+      return `criu ${op.args[1] ?? ''}`
     case 'sysctl':
       return `sysctl ${op.key}`
     case 'label':

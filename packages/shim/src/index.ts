@@ -29,6 +29,8 @@ export {
   LOG_COMPRESS,
   LOG_NONE,
   NO_SLOT,
+  RESTORE_NETWORK_FD,
+  RESTORE_STDIO_FD,
   STDIO_INHERIT,
   STDIO_STDIN,
   STDIO_STDIN_ONCE,
@@ -42,11 +44,13 @@ export type {
   HostFacts,
   LogTarget,
   NetworkPlan,
+  RestoreInput,
   RootFilesystem,
   StartInput,
   Stdio,
 } from './plan/input.ts'
 export { IN_ROOT, mountOptionWords } from './plan/mount-options.ts'
+export { compileRestore } from './plan/restore.ts'
 export { compileStart, containerCgroup } from './plan/start.ts'
 export { hostId, type IdMaps } from './plan/trees.ts'
 export { killShim } from './shim-process.ts'

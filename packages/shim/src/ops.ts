@@ -229,6 +229,12 @@ const ops = {
   gate: { code: 76, side: 'child', fields: {} },
   /** sched_setscheduler, ioprio and others may follow with new codes. Last: look `args[0]` up in `env`'s PATH and execve. */
   exec: { code: 90, side: 'child', fields: { args: 'strs', env: 'strs' } },
+  /**
+   * Instead of `exec`: execve criu (`args[0]` a path), whose descriptors 3–5 are the process's stdio and 6 is the network
+   * namespace. It has to write the host's pid of a child of the shim (--restore-sibling) to `pid_file`: that is the
+   * process. Host operations may follow; they run when criu has ended.
+   */
+  restore: { code: 91, side: 'child', fields: { pid_file: 'str', args: 'strs', env: 'strs' } },
 } as const satisfies Record<string, OpShape>
 
 export const OPS: { readonly [N in OpName]: (typeof ops)[N] } = ops
@@ -265,6 +271,9 @@ export const STDIO_TTY = 2
 export const STDIO_STDIN_ONCE = 4
 /** The process has the stdio of the shim itself (`handover`); nothing is made and nothing is read. */
 export const STDIO_INHERIT = 8
+/** Descriptors of criu in `restore`: stdin, stdout and stderr of the process (or its terminal), and the network namespace. */
+export const RESTORE_STDIO_FD = 3
+export const RESTORE_NETWORK_FD = 6
 /** `handover` flags: the shim stays until the process ends, relays the terminal, reports EXIT. */
 export const HANDOVER_FOREGROUND = 1
 /** `bind` flags. */

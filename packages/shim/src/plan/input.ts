@@ -99,6 +99,19 @@ export interface StartInput {
   readonly initBinary?: string | undefined
 }
 
+/** How criu is called by a restore program; the stdio and the network come from `StartInput`. */
+export interface RestoreInput {
+  /** criu's path and arguments, but for those that name files made by the program. */
+  readonly args: readonly string[]
+  readonly env: readonly string[]
+  /** criu writes the process's pid there; in a directory of the container's own. */
+  readonly pidFile: string
+  /** Mounts that criu was told to leave out, by their paths in the container, which are also their keys in the images. */
+  readonly mounts: readonly string[]
+  /** Operations for when the process is back, e.g. the network's: nothing reaches its sockets before. */
+  readonly afterwards: readonly Op[]
+}
+
 export interface ExecInput {
   readonly containerId: string
   readonly containerPid: number

@@ -132,12 +132,12 @@ export function containerCgroup(input: {
   return posix.resolve('/', path === '' ? posix.join(input.cgroupParent, input.containerId) : path)
 }
 
-function needProcess(spec: RuntimeSpec): RuntimeProcess {
+export function needProcess(spec: RuntimeSpec): RuntimeProcess {
   if (spec.process !== undefined) return spec.process
   throw new EngineError('INVALID_ARGUMENT', 'the spec has no process')
 }
 
-function planLog(log: LogTarget | undefined): Op[] {
+export function planLog(log: LogTarget | undefined): Op[] {
   if (log === undefined) return []
   return [
     {

@@ -1,0 +1,103 @@
+import { EngineError } from '@ctr/errdefs'
+import type { HostFacts } from '@ctr/linux'
+import type { RuntimeSpec } from '@ctr/oci'
+import type { Op, Program } from '../ops.ts'
+import { planCgroup } from './cgroup.ts'
+import { CLONE } from './constants.ts'
+import type { RestoreInput, StartInput } from './input.ts'
+import { planNamespaces } from './namespaces.ts'
+import { hostUser, planStdio } from './process.ts'
+import { planRestoredRootfs, restoredMount, restoredRoot } from './rootfs.ts'
+import { containerCgroup, needProcess, planLog, planOwner } from './start.ts'
+import { Trees } from './trees.ts'
+
+/**
+ * The program that brings a container back from criu's images: everything on the host, its network and its files as at a
+ * start; then criu, in the container's cgroup, makes the other namespaces and the processes. Pure. EngineError
+ * (INVALID_ARGUMENT) for a spec that cannot be restored.
+ */
+export function compileRestore(input: StartInput, restore: RestoreInput, host: HostFacts): Program {
+  const { spec, network, stdio } = input
+  const process = needProcess(spec)
+  const cgroupPath = containerCgroup(input)
+  const namespaces = planNamespaces(spec)
+  if (namespaces.isNew('user')) {
+    throw new EngineError(
+      'INVALID_ARGUMENT',
+      'a container with a user namespace of its own cannot be restored from a checkpoint',
+    )
+  }
+  const resources = spec.linux?.resources ?? {}
+  const cgroup = planCgroup(
+    { path: cgroupPath, resources, cpuset: input.cpuset, hasUserNamespace: false },
+    host,
+  )
+  const trees = new Trees()
+  const rootfs = planRestoredRootfs(
+    {
+      spec,
+      rootfs: input.rootfs,
+      cgroupPath,
+      hasTerminal: stdio.tty,
+      hasCgroupNamespace: namespaces.isNew('cgroup'),
+      hasUserNamespace: false,
+      initBinary: input.initBinary,
+      trees,
+      beforePivot: input.afterMounts ?? [],
+    },
+    restore.mounts,
+    host,
+  )
+  return [
+    ...planOwner(input),
+    ...planLog(input.log),
+    planStdio(stdio, process, hostUser(process, spec), input.handover),
+    ...network.forwards,
+    ...(input.expectAttach > 0
+      ? [{ op: 'expect_attach', clients: input.expectAttach } as const]
+      : []),
+    ...cgroup.make,
+    ...namespaces.open,
+    ...trees.ops,
+    {
+      op: 'clone',
+      flags: namespaces.cloneFlags & (CLONE.CLONE_NEWNS | CLONE.CLONE_NEWNET),
+      cgroup: cgroup.cloneInto,
+    },
+    ...network.hostOps,
+    ...cgroup.join,
+
+    ...namespaces.enter,
+    ...network.childOps,
+    ...networkSysctls(spec),
+    ...rootfs,
+    {
+      op: 'restore',
+      pid_file: restore.pidFile,
+      args: [...restore.args, ...fileArguments(input, restore)],
+      env: restore.env,
+    },
+    ...restore.afterwards,
+  ]
+}
+
+function fileArguments(input: StartInput, restore: RestoreInput): string[] {
+  const { mountpoint } = input.rootfs
+  return [
+    '--pidfile',
+    restore.pidFile,
+    '--root',
+    restoredRoot(mountpoint),
+    ...restore.mounts.flatMap((path, index) => [
+      '--external',
+      `mnt[${path}]:${restoredMount(mountpoint, index)}`,
+    ]),
+  ]
+}
+
+/** The network namespace is made here; criu restores the sysctls of the others. */
+function networkSysctls(spec: RuntimeSpec): Op[] {
+  return Object.entries(spec.linux?.sysctl ?? {})
+    .filter(([key]) => key.startsWith('net.'))
+    .map(([key, value]) => ({ op: 'sysctl', key, value }))
+}
