@@ -189,7 +189,7 @@ test('ping says what the daemon speaks', async () => {
     assert.equal(answer.text, method === 'GET' ? 'OK' : '')
     assert.equal(answer.headers['api-version'], '1.51')
     assert.equal(answer.headers['ostype'], 'linux')
-    assert.equal(answer.headers['docker-experimental'], 'false')
+    assert.equal(answer.headers['docker-experimental'], 'true')
     assert.equal(answer.headers['builder-version'], '1')
     assert.equal(answer.headers['cache-control'], 'no-cache, no-store, must-revalidate')
     assert.match(String(answer.headers['server']), /^ctr\/[0-9.]+ \(linux\)$/)

@@ -16,8 +16,10 @@ export {
   NetworkSettings,
   PathStat,
   Port,
+  RunReport,
   WaitResponse,
 } from './container.ts'
+export { CheckpointCreate, CheckpointSummary } from './checkpoint.ts'
 export { ContainerConfig, HealthConfig } from './container-config.ts'
 export { decode } from './decode.ts'
 export { EventMessage } from './events.ts'

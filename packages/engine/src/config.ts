@@ -43,6 +43,8 @@ export interface EngineConfig {
   readonly usernsRemap: string
   /** Directories of CDI specs; later ones win. */
   readonly cdiSpecDirs: readonly string[]
+  /** criu for checkpoints: a path, or a name to look up in PATH. */
+  readonly criuPath: string
 }
 
 const MiB = 1024 * 1024
@@ -68,4 +70,5 @@ export const DEFAULT_ENGINE_CONFIG: EngineConfig = {
   seccompProfile: '',
   usernsRemap: '',
   cdiSpecDirs: ['/etc/cdi', '/var/run/cdi'],
+  criuPath: 'criu',
 }

@@ -2,6 +2,9 @@
  * Containers, execs, volumes and events of one data root. Every function takes the engine first. What happens between
  * the parts (supervision, recovery, queues) is not exported: `openEngine` starts it.
  */
+export { type CheckpointRequest, createCheckpoint } from './checkpoint/create.ts'
+export { listCheckpoints, removeCheckpoint } from './checkpoint/directory.ts'
+export type { CheckpointReference } from './checkpoint/restore.ts'
 export { type Clock, systemClock } from './clock.ts'
 export { DEFAULT_ENGINE_CONFIG, type EngineConfig } from './config.ts'
 export {

@@ -111,6 +111,10 @@ export function setLinkUp(ref: LinkRef): NetlinkMessage {
   return build(RTM_NEWLINK, 0, ...linkParts(ref, { flags: IFF_UP, change: IFF_UP }))
 }
 
+export function setLinkDown(ref: LinkRef): NetlinkMessage {
+  return build(RTM_NEWLINK, 0, ...linkParts(ref, { change: IFF_UP }))
+}
+
 /** Readable in /sys/class/net/NAME/ifalias: whose link this is. */
 export function setLinkAlias(ref: LinkRef, alias: string): NetlinkMessage {
   return build(RTM_NEWLINK, 0, ...linkParts(ref, {}), text(IFLA_IFALIAS, alias))

@@ -40,6 +40,12 @@ const attach = leaf(
   'Attach local standard input, output, and error streams to a running container',
   () => import('./attach.ts'),
 )
+const checkpointCreate = leaf(
+  'Create a checkpoint from a running container',
+  () => import('./checkpoint-create.ts'),
+)
+const checkpointLs = leaf('List checkpoints for a container', () => import('./checkpoint-ls.ts'))
+const checkpointRm = leaf('Remove a checkpoint', () => import('./checkpoint-rm.ts'))
 const commit = leaf("Create a new image from a container's changes", () => import('./commit.ts'))
 const cp = leaf(
   'Copy files/folders between a container and the local filesystem',
@@ -184,6 +190,13 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   __complete: hidden(complete),
   __man: hidden(man),
   attach,
+  checkpoint: group('Manage checkpoints', {
+    create: checkpointCreate,
+    list: hidden(checkpointLs),
+    ls: checkpointLs,
+    remove: hidden(checkpointRm),
+    rm: checkpointRm,
+  }),
   commit,
   container: group('Manage containers', {
     attach,

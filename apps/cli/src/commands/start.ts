@@ -17,6 +17,11 @@ export const command: Command = {
     { name: 'attach', short: 'a', kind: 'bool', help: 'Attach STDOUT/STDERR and forward signals' },
     { name: 'checkpoint', kind: 'string', help: 'Restore from this checkpoint' },
     {
+      name: 'checkpoint-dir',
+      kind: 'string',
+      help: 'Use a custom checkpoint storage directory',
+    },
+    {
       name: 'detach-keys',
       kind: 'string',
       help: 'Override the key sequence for detaching a container',
@@ -26,6 +31,8 @@ export const command: Command = {
   args: { min: 1 },
   async run(context, input) {
     const { flags, args } = input
+    if (flags.optional('checkpoint') !== undefined && args.length > 1)
+      throw new ExitError(1, 'you cannot restore multiple containers at once')
     if (!flags.bool('attach') && !flags.bool('interactive')) return startAll(context, input)
     if (args.length > 1)
       throw new ExitError(1, 'you cannot start and attach multiple containers at once')
@@ -37,7 +44,7 @@ async function startAll({ client }: Context, { flags, args }: Parsed): Promise<n
   const failed: string[] = []
   for (const ref of args) {
     try {
-      await startContainer(client, ref, { checkpoint: flags.optional('checkpoint') })
+      await startContainer(client, ref, checkpointOf(flags))
       printLine(ref)
     } catch (error) {
       printError(errorText(error))
@@ -47,6 +54,15 @@ async function startAll({ client }: Context, { flags, args }: Parsed): Promise<n
   if (failed.length > 0)
     throw new ExitError(1, `Error: failed to start containers: ${failed.join(', ')}`)
   return 0
+}
+
+function checkpointOf(flags: Parsed['flags']): { checkpoint?: string; checkpointDir?: string } {
+  const checkpoint = flags.optional('checkpoint')
+  const checkpointDir = flags.optional('checkpoint-dir')
+  return {
+    ...(checkpoint === undefined ? {} : { checkpoint }),
+    ...(checkpointDir === undefined ? {} : { checkpointDir }),
+  }
 }
 
 async function startAttached(context: Context, { flags, args }: Parsed): Promise<number> {
@@ -72,7 +88,7 @@ async function startAttached(context: Context, { flags, args }: Parsed): Promise
     resize: resizeSession(client, id),
   })
   try {
-    await startContainer(client, id, { checkpoint: flags.optional('checkpoint') })
+    await startContainer(client, id, checkpointOf(flags))
   } catch (error) {
     session.abandon()
     throw error

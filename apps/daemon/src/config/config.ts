@@ -127,6 +127,7 @@ function daemonConfig(values: OptionValues): DaemonConfig {
       },
       seccompProfile: text('seccomp-profile') ?? defaults.seccompProfile,
       cdiSpecDirs: values.has('cdi-spec-dirs') ? list('cdi-spec-dirs') : defaults.cdiSpecDirs,
+      criuPath: text('criu-path') ?? defaults.criuPath,
       usernsRemap: text('userns-remap') ?? defaults.usernsRemap,
     },
     ignoredKeys: OPTIONS.filter(({ key, help }) => help === undefined && values.has(key)).map(

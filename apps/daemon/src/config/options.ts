@@ -173,6 +173,12 @@ export const OPTIONS: readonly Option[] = [
     help: 'Directory of CDI specs (default /etc/cdi and /var/run/cdi, repeatable)',
   },
   {
+    key: 'criu-path',
+    flag: 'criu-path',
+    kind: 'string',
+    help: 'criu for checkpoints: a path, or a name in PATH (default criu)',
+  },
+  {
     key: 'userns-remap',
     flag: 'userns-remap',
     kind: 'string',

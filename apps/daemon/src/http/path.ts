@@ -5,6 +5,8 @@ const VERBS: Readonly<Record<string, readonly string[]>> = {
     'attach',
     'attach/ws',
     'changes',
+    'checkpoint',
+    'checkpoints',
     'exec',
     'export',
     'json',
@@ -45,6 +47,19 @@ export function parsePath(url: string): ApiPath {
   return { version: prefix?.[1], url: escapeName(rest) }
 }
 
+function verbOf(verbs: readonly string[], rest: string): string | undefined {
+  return verbs
+    .filter((candidate) => rest.endsWith(`/${candidate}`))
+    .sort((a, b) => b.length - a.length)[0]
+}
+
+/** `/containers/{name}/checkpoints/{checkpoint}`: the last segment is a name, too. */
+function checkpointOf(resource: string, segments: readonly string[]): string | undefined {
+  const isOne =
+    resource === 'containers' && segments.length > 2 && segments.at(-2) === 'checkpoints'
+  return isOne ? segments.slice(-2).join('/') : undefined
+}
+
 function escapeName(url: string): string {
   const queryAt = url.indexOf('?')
   const path = queryAt === -1 ? url : url.slice(0, queryAt)
@@ -52,9 +67,7 @@ function escapeName(url: string): string {
   const verbs = Object.hasOwn(VERBS, resource) ? VERBS[resource] : undefined
   if (verbs === undefined || segments.length < 2) return url
   const rest = segments.join('/')
-  const verb = verbs
-    .filter((candidate) => rest.endsWith(`/${candidate}`))
-    .sort((a, b) => b.length - a.length)[0]
+  const verb = checkpointOf(resource, segments) ?? verbOf(verbs, rest)
   const name = verb === undefined ? rest : rest.slice(0, -verb.length - 1)
   const tail = verb === undefined ? '' : `/${verb}`
   return `/${resource}/${name.replaceAll('/', '%2F')}${tail}${queryAt === -1 ? '' : url.slice(queryAt)}`

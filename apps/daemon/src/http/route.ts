@@ -31,6 +31,8 @@ export interface Route<Q extends QuerySpec = QuerySpec, B = unknown> {
 export interface Call<Q extends QuerySpec = QuerySpec, B = unknown> {
   /** The path's `:id`. */
   readonly id: string
+  /** The path's `:name` behind it, if there is one. */
+  readonly name: string
   readonly query: QueryOf<Q>
   readonly body: B
   readonly headers: IncomingHttpHeaders

@@ -92,7 +92,7 @@ export async function buildApiServer(o: {
   app.addHook('onRequest', (request, reply, done) => {
     reply.headers({
       'Api-Version': API_VERSION,
-      'Docker-Experimental': 'false',
+      'Docker-Experimental': 'true',
       Ostype: 'linux',
       Server: SERVER_HEADER,
     })
@@ -247,6 +247,7 @@ function newCall(
   const params = request.params as Readonly<Record<string, string>>
   const call: Call = {
     id: params['id'] ?? '',
+    name: params['name'] ?? '',
     query: parseQuery(route.query ?? {}, request.query as Record<string, string>),
     body: parseBody(route, request),
     headers: raw.headers,

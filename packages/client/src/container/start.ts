@@ -7,7 +7,13 @@ export async function startContainer(
   options: {
     readonly detachKeys?: string | undefined
     readonly checkpoint?: string | undefined
+    readonly checkpointDir?: string | undefined
   } = {},
 ): Promise<void> {
-  await client.run({ method: 'POST', path: path`/containers/${ref}/start`, query: { ...options } })
+  const { checkpointDir, ...query } = options
+  await client.run({
+    method: 'POST',
+    path: path`/containers/${ref}/start`,
+    query: { ...query, 'checkpoint-dir': checkpointDir },
+  })
 }

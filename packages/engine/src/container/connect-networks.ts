@@ -14,11 +14,15 @@ export function effectiveNetworkMode(engine: Deps, container: ContainerRecord): 
   return isOff && engine.networks.defaultNetwork === 'none' ? { kind: 'none' } : mode
 }
 
-/** Allocates the endpoints of a container that is about to start; undone by `networks.disconnect`. */
+/**
+ * Allocates the endpoints of a container that is about to start; undone by `networks.disconnect`. `previous`: addresses by
+ * network name that it gets again if they are free.
+ */
 export async function connectNetworks(
   engine: Deps,
   container: ContainerRecord,
   mode: NetworkMode,
+  previous: ReadonlyMap<string, { readonly ipv4: string; readonly ipv6: string }> = new Map(),
 ): Promise<EndpointPlan[]> {
   if (mode.kind === 'container' || mode.kind === 'namespace') return []
   const primary = mode.kind === 'network' ? mode.name : mode.kind
@@ -36,6 +40,8 @@ export async function connectNetworks(
         ...names,
         requestedIp: config.IPAMConfig?.IPv4Address,
         requestedIpv6: config.IPAMConfig?.IPv6Address,
+        preferredIp: previous.get(network)?.ipv4,
+        preferredIpv6: previous.get(network)?.ipv6,
         macAddress: config.MacAddress ?? container.config.MacAddress,
         // Published once: on the network that is the way out.
         ports: network === primary && mode.kind === 'network' ? portBindings(container) : [],

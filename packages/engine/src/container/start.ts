@@ -14,6 +14,11 @@ import {
   ShimError,
   type StartInput,
 } from '@ctr/shim'
+import {
+  addressesByNetwork,
+  type CheckpointReference,
+  prepareRestore,
+} from '../checkpoint/restore.ts'
 import type { Engine } from '../engine.ts'
 import { removeTree } from '../remove-tree.ts'
 import { secretEnvironment, secretOps } from '../secret/mount.ts'
@@ -45,6 +50,8 @@ import { isAlive, isRunningForUser, lastRun } from './state.ts'
 export interface StartOptions {
   /** Size of the terminal, set before the process runs; 0: unknown. */
   readonly consoleSize?: { readonly rows: number; readonly columns: number }
+  /** Go on from there instead of running the command. */
+  readonly checkpoint?: CheckpointReference | undefined
 }
 
 /** Resolves when the container's process runs. NOT_MODIFIED if it does already; CONFLICT; INVALID_ARGUMENT (126, 127). */
@@ -123,26 +130,31 @@ async function startProcess(
   await using undo = new AsyncDisposableStack()
   await makeBindSources(container)
 
+  const runtimeDir = containerRuntimeDir(engine.config, id)
+  const restore =
+    options.checkpoint && (await prepareRestore(engine, container, options.checkpoint, runtimeDir))
+
   const mode = effectiveNetworkMode(engine, container)
   undo.defer(() => engine.networks.disconnect(id))
-  const endpoints = await connectNetworks(engine, container, mode)
+  const previous = addressesByNetwork(restore?.metadata)
+  const endpoints = await connectNetworks(engine, container, mode, previous)
 
   const hostname = visibleHostname(engine, container)
   writeRuntimeFiles(engine, container, mode, { hostname, addresses: addressesOf(endpoints) })
-  const program = compileProgram(engine, container, {
+  const input = startInput(engine, container, {
     endpoints,
     hostname,
     expectAttach: attachments.length,
     consoleSize: options.consoleSize,
   })
+  const program = restore?.program(input, endpoints) ?? compileStart(input, engine.host)
 
-  const runtimeDir = containerRuntimeDir(engine.config, id)
   mkdirSync(runtimeDir, { mode: 0o700 })
   undo.defer(() => removeTree(runtimeDir))
   const connection = await launch(engine, program, runtimeDir, attachments).catch(async (error) => {
     // A shim that died or was killed has undone nothing.
     if (!(error instanceof ShimError)) await killLeftovers(engine, container)
-    throw asPortConflict(error, program, endpoints) ?? error
+    throw asPortConflict(error, program, endpoints) ?? restore?.explain(error) ?? error
   })
   for (const warning of connection.warnings) {
     engine.log.warn({ containerId: id, err: warning }, 'start')
@@ -207,6 +219,14 @@ export function compileProgram(
   container: ContainerRecord,
   options: ProgramOptions,
 ): Program {
+  return compileStart(startInput(engine, container, options), engine.host)
+}
+
+function startInput(
+  engine: Engine,
+  container: ContainerRecord,
+  options: ProgramOptions,
+): StartInput {
   const { config, hostConfig } = container
   const { rows, columns } = options.consoleSize ?? sizeOf(hostConfig.ConsoleSize)
   const spec = compileContainerSpec(engine, container, options.hostname, {
@@ -215,7 +235,7 @@ export function compileProgram(
     hidesSecrets: options.hidesSecrets,
     idMaps: options.idMaps,
   })
-  const input: StartInput = {
+  return {
     spec,
     containerId: container.id,
     runtimeDir: containerRuntimeDir(engine.config, container.id),
@@ -237,7 +257,6 @@ export function compileProgram(
     cpuset: (hostConfig.CgroupParent ?? '') === '' ? engine.cpuset : undefined,
     ...((hostConfig.Init ?? engine.config.initByDefault) ? { initBinary: initBinaryPath } : {}),
   }
-  return compileStart(input, engine.host)
 }
 
 function rootFilesystem(engine: Engine, container: ContainerRecord): StartInput['rootfs'] {

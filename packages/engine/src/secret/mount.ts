@@ -6,7 +6,7 @@ import type { Engine } from '../engine.ts'
 
 type SecretMount = NonNullable<HostConfig['Secrets']>[number]
 
-const DIRECTORY = '/run/secrets'
+export const SECRETS_DIRECTORY = '/run/secrets'
 
 /** linux/mount.h */
 const MS_RDONLY = 1n
@@ -41,7 +41,7 @@ export function validateSecrets(
   const seen = new Set(mountDestinations)
   for (const { target } of targets) {
     const isHidden = mountDestinations.some(
-      (path) => path === DIRECTORY || path.startsWith(`${DIRECTORY}/`),
+      (path) => path === SECRETS_DIRECTORY || path.startsWith(`${SECRETS_DIRECTORY}/`),
     )
     if (seen.has(target) || isHidden) throw invalid(`Duplicate mount point: ${target}`)
     seen.add(target)
@@ -86,13 +86,13 @@ export function secretOps(engine: Pick<Engine, 'secrets'>, hostConfig: HostConfi
   const placed = (hostConfig.Secrets ?? [])
     .filter((secret) => !isEnvironment(secret))
     .map((secret) => place(engine, secret))
-  const isInside = ({ target }: PlacedSecret): boolean => target.startsWith(`${DIRECTORY}/`)
+  const isInside = ({ target }: PlacedSecret): boolean => target.startsWith(`${SECRETS_DIRECTORY}/`)
   const inside = placed.filter(isInside)
   const outside = placed.filter((secret) => !isInside(secret))
   return [
     ...(outside.length === 0 ? [] : [tmpfs()]),
     ...outside.flatMap((secret, index): Op[] => {
-      const path = `${DIRECTORY}/${index}`
+      const path = `${SECRETS_DIRECTORY}/${index}`
       return [
         file(engine, secret, path),
         {
@@ -113,12 +113,19 @@ export function secretOps(engine: Pick<Engine, 'secrets'>, hostConfig: HostConfi
 
 function tmpfs(): Op {
   const data = 'mode=0755,size=16m'
-  return { op: 'mount', type: 'tmpfs', source: 'tmpfs', target: DIRECTORY, flags: SAFE, data }
+  return {
+    op: 'mount',
+    type: 'tmpfs',
+    source: 'tmpfs',
+    target: SECRETS_DIRECTORY,
+    flags: SAFE,
+    data,
+  }
 }
 
 function remountReadOnly(): Op {
   const flags = MS_REMOUNT | MS_BIND | MS_RDONLY | SAFE
-  return { op: 'mount', type: '', source: '', target: DIRECTORY, flags, data: '' }
+  return { op: 'mount', type: '', source: '', target: SECRETS_DIRECTORY, flags, data: '' }
 }
 
 function file(engine: Pick<Engine, 'secrets'>, secret: PlacedSecret, path: string): Op {
@@ -129,7 +136,7 @@ function file(engine: Pick<Engine, 'secrets'>, secret: PlacedSecret, path: strin
 function place(engine: Pick<Engine, 'secrets'>, secret: SecretMount): PlacedSecret {
   const { Source = '', Target = '', Mode = 0o444, UID = 0, GID = 0 } = secret
   const name = Target === '' ? engine.secrets.get(Source).name : Target
-  const target = posix.resolve(DIRECTORY, name)
+  const target = posix.resolve(SECRETS_DIRECTORY, name)
   return { source: Source, target, mode: Mode, uid: UID, gid: GID }
 }
 

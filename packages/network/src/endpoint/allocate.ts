@@ -25,6 +25,9 @@ export interface ConnectOptions {
   readonly links?: readonly string[] | undefined
   readonly requestedIp?: string | undefined
   readonly requestedIpv6?: string | undefined
+  /** Taken if they are free: what a container had before. */
+  readonly preferredIp?: string | undefined
+  readonly preferredIpv6?: string | undefined
   readonly macAddress?: string | undefined
   readonly ports: readonly PortBinding[]
   /** n of the container's `eth<n>`. */
@@ -107,8 +110,8 @@ function bridgeParts(
   o: ConnectOptions,
   endpoint: { id: string; isGateway: boolean },
 ): BridgeParts {
-  const ipv4 = chooseAddress(deps, network, 4, o.requestedIp)
-  const ipv6 = chooseAddress(deps, network, 6, o.requestedIpv6)
+  const ipv4 = chooseAddress(deps, network, 4, o.requestedIp, o.preferredIp)
+  const ipv6 = chooseAddress(deps, network, 6, o.requestedIpv6, o.preferredIpv6)
   const name = { name: o.containerName, id: endpoint.id }
   return {
     // Docker's pattern; 44 random bits and a UNIQUE column. IFNAMSIZ allows 15 characters.
@@ -126,6 +129,7 @@ function chooseAddress(
   network: Network,
   family: 4 | 6,
   requested: string | undefined,
+  preferred: string | undefined,
 ): bigint | undefined {
   const pools = poolsOf(network).filter((pool) => pool.subnet.family === family)
   const book: AddressBook = {
@@ -136,6 +140,8 @@ function chooseAddress(
   if (requested === undefined || requested === '') {
     const pool = pools[0]
     if (pool === undefined) return undefined
+    const again = preferredAddress(pools, book, preferred, family)
+    if (again !== undefined) return again
     const address = allocateAddress(pool, book, network)
     lowestFree.taken(network.id, family, address)
     return address
@@ -147,6 +153,23 @@ function chooseAddress(
     )
   }
   return requestAddress(pools, parseRequested(requested, family), book)
+}
+
+function preferredAddress(
+  pools: Parameters<typeof requestAddress>[0],
+  book: AddressBook,
+  preferred: string | undefined,
+  family: 4 | 6,
+): bigint | undefined {
+  if (preferred === undefined || preferred === '') return undefined
+  // Which the user cannot ask for on every network, but the container had it.
+  const any = pools.map((pool) => ({ ...pool, isExplicit: true }))
+  try {
+    return requestAddress(any, parseRequested(preferred, family), book)
+  } catch (error) {
+    if (error instanceof EngineError) return undefined // taken, or of another subnet now
+    throw error
+  }
 }
 
 function chooseMac(requested: string | undefined, ipv4: bigint | undefined): string {

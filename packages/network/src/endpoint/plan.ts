@@ -2,7 +2,7 @@ import type { Op } from '@ctr/shim'
 import type { EndpointRow } from '@ctr/store'
 import { parseMac } from '../address.ts'
 import { mtuOf, type Network } from '../network/network.ts'
-import { newRoute } from '../rtnetlink.ts'
+import { newRoute, setLinkDown, setLinkUp } from '../rtnetlink.ts'
 import { type Endpoint, toEndpoint } from './endpoint.ts'
 import { childOps, forwardOps, hostOps, loopbackOps, netlink, storedAddress } from './ops.ts'
 
@@ -13,6 +13,9 @@ export interface EndpointPlan extends Endpoint {
   /** In the new network namespace. Those of the container's first endpoint bring `lo` up, on the network `none` too. */
   readonly childOps: Op[]
   readonly forwards: Op[]
+  /** Host operations that cut the container off from the network, and connect it again; without addresses it has none. */
+  readonly unplug: Op[]
+  readonly plug: Op[]
 }
 
 /** A running container, for changes to its network namespace. */
@@ -31,7 +34,7 @@ export function planEndpoint(
   const loopback = row.interface === 0 && network.driver !== 'host' ? loopbackOps() : []
   const mac = parseMac(row.macAddress)
   if (row.link === undefined || bridgeIndex === undefined || mac === undefined) {
-    return { ...endpoint, hostOps: [], childOps: loopback, forwards: [] }
+    return { ...endpoint, hostOps: [], childOps: loopback, forwards: [], unplug: [], plug: [] }
   }
   const addresses = [endpoint.ipv4, endpoint.ipv6].filter((entry) => entry !== undefined)
   const link = {
@@ -52,6 +55,8 @@ export function planEndpoint(
     hostOps: hostOps(link),
     childOps: [...loopback, ...childOps(link)],
     forwards: forwardOps(endpoint.publications),
+    unplug: [netlink('host', setLinkDown({ name: row.link }))],
+    plug: [netlink('host', setLinkUp({ name: row.link }))],
   }
 }
 

@@ -2,6 +2,11 @@ import type { AnyRoute } from '../../http/route.ts'
 import { extractArchiveRoute, readArchiveRoute, statArchiveRoute } from './archive.ts'
 import { attachContainerRoute, attachWebSocketRoute } from './attach.ts'
 import { containerChangesRoute } from './changes.ts'
+import {
+  createCheckpointRoute,
+  listCheckpointsRoute,
+  removeCheckpointRoute,
+} from './checkpoints.ts'
 import { createContainerRoute } from './create.ts'
 import { explainContainerRoute } from './explain.ts'
 import { exportContainerRoute } from './export.ts'
@@ -50,5 +55,9 @@ export const containerRoutes: readonly AnyRoute[] = [
   readArchiveRoute,
   extractArchiveRoute,
   pruneContainersRoute,
+  createCheckpointRoute,
+  listCheckpointsRoute,
+  removeCheckpointRoute,
   explainContainerRoute,
+  runContainerRoute,
 ]

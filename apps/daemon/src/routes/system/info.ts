@@ -99,7 +99,7 @@ function renderInfo({ engine, config }: Context, apiMinor: number): SystemInfo {
     NoProxy: process.env['NO_PROXY'] ?? '',
     Name: hostname(),
     Labels: [...engine.config.labels],
-    ExperimentalBuild: false,
+    ExperimentalBuild: true,
     ServerVersion: VERSION,
     Runtimes: { ctr: { path: 'ctr-shim' } },
     DefaultRuntime: 'ctr',

@@ -26,7 +26,7 @@ export const versionRoute = route({
     return {
       Platform: { Name: 'ctr' },
       Components: [
-        { Name: 'Engine', Version: VERSION, Details: { ...common, Experimental: 'false' } },
+        { Name: 'Engine', Version: VERSION, Details: { ...common, Experimental: 'true' } },
         { Name: 'ctr-shim', Version: VERSION, Details: { GitCommit: 'source' } },
         {
           Name: 'node',

@@ -1,0 +1,39 @@
+import { createCheckpoint } from '@ctr/client'
+import type { Command } from '../command.ts'
+import { printLine } from '../output/write.ts'
+
+export const command: Command = {
+  usage: '[OPTIONS] CONTAINER CHECKPOINT',
+  summary: 'Create a checkpoint from a running container',
+  aliases: ['ctr checkpoint create'],
+  flags: [
+    {
+      name: 'checkpoint-dir',
+      kind: 'string',
+      help: 'Use a custom checkpoint storage directory',
+    },
+    { name: 'file-locks', kind: 'bool', help: 'Checkpoint a container with file locks' },
+    {
+      name: 'leave-running',
+      kind: 'bool',
+      help: 'Leave the container running after checkpoint',
+    },
+    {
+      name: 'tcp-established',
+      kind: 'bool',
+      help: 'Checkpoint a container with established TCP connections',
+    },
+  ],
+  args: { min: 2, max: 2 },
+  async run({ client }, { flags, args }) {
+    const [container = '', name = ''] = args
+    await createCheckpoint(client, container, {
+      CheckpointID: name,
+      CheckpointDir: flags.string('checkpoint-dir'),
+      Exit: !flags.bool('leave-running'),
+      ...(flags.bool('tcp-established') ? { TcpEstablished: true } : {}),
+      ...(flags.bool('file-locks') ? { FileLocks: true } : {}),
+    })
+    printLine(name)
+  },
+}

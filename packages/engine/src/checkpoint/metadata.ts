@@ -1,0 +1,76 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { EngineError, isErrno } from '@ctr/errdefs'
+
+/** What a restore must know beside criu's images; written last, so that a checkpoint without it is not complete. */
+export interface CheckpointMetadata {
+  readonly version: 1
+  readonly containerId: string
+  /** RFC 3339. */
+  readonly created: string
+  readonly criuVersion: string
+  readonly tcpEstablished: boolean
+  readonly fileLocks: boolean
+  /** The network namespace was the container's own, or another container's. */
+  readonly hasNetwork: boolean
+  /** Paths of the mounts that are not in the images. */
+  readonly mounts: readonly string[]
+  /** The container's addresses by network; its connections know them. */
+  readonly addresses: readonly NetworkAddress[]
+}
+
+export interface NetworkAddress {
+  readonly network: string
+  readonly ipv4: string
+  readonly ipv6: string
+}
+
+const FILE = 'checkpoint.json'
+const SIZE_MAX = 1 << 20
+
+export function writeMetadata(directory: string, metadata: CheckpointMetadata): void {
+  writeFileSync(join(directory, FILE), JSON.stringify(metadata), { mode: 0o600 })
+}
+
+/** INVALID_ARGUMENT for what is no checkpoint of ours: it may come from anywhere. */
+export function readMetadata(directory: string): CheckpointMetadata {
+  try {
+    const text = readFileSync(join(directory, FILE), 'utf8')
+    const value: unknown = text.length > SIZE_MAX ? undefined : JSON.parse(text)
+    if (isMetadata(value)) return value
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT') && !(error instanceof SyntaxError)) throw error
+  }
+  throw new EngineError('INVALID_ARGUMENT', `${directory} is not a complete checkpoint of ctr`)
+}
+
+function isMetadata(value: unknown): value is CheckpointMetadata {
+  if (typeof value !== 'object' || value === null) return false
+  const { version, tcpEstablished, fileLocks, hasNetwork, mounts, addresses } = value as Partial<
+    Record<keyof CheckpointMetadata, unknown>
+  >
+  return (
+    version === 1 &&
+    [tcpEstablished, fileLocks, hasNetwork].every((one) => typeof one === 'boolean') &&
+    Array.isArray(mounts) &&
+    mounts.every(isMountPath) &&
+    Array.isArray(addresses) &&
+    addresses.every(isAddress)
+  )
+}
+
+/** It becomes a part of criu's arguments. */
+function isMountPath(value: unknown): boolean {
+  return (
+    typeof value === 'string' &&
+    value.startsWith('/') &&
+    !value.includes('\0') &&
+    !value.split('/').includes('..')
+  )
+}
+
+function isAddress(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  const { network, ipv4, ipv6 } = value as Partial<Record<keyof NetworkAddress, unknown>>
+  return [network, ipv4, ipv6].every((one) => typeof one === 'string')
+}
