@@ -16,7 +16,6 @@ export {
   NetworkSettings,
   PathStat,
   Port,
-  RunReport,
   WaitResponse,
 } from './container.ts'
 export { CheckpointCreate, CheckpointSummary } from './checkpoint.ts'
