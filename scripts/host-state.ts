@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
+import { basename } from 'node:path'
 import { run } from '@ctr/testkit'
 
 /** What an engine could leave on a host, as one line each. */
@@ -46,6 +47,9 @@ export function markedProcesses(mark: string | undefined): string[] {
   return found
 }
 
+/** They stay, empty, for the next container, as /docker does. */
+const LASTING_PARENTS = ['ctr', 'ctr-runtime']
+
 /** Directories two levels deep in each hierarchy: /ctr…, and what a test names. */
 function cgroups(): string[] {
   const points = read('/proc/self/mountinfo')
@@ -56,7 +60,7 @@ function cgroups(): string[] {
     .flatMap((point) => {
       const first = directories(point).map((name) => `${point}/${name}`)
       return [
-        ...first,
+        ...first.filter((path) => !LASTING_PARENTS.includes(basename(path))),
         ...first.flatMap((path) => directories(path).map((name) => `${path}/${name}`)),
       ]
     })

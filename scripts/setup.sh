@@ -23,7 +23,8 @@ bzip2|images packed with bzip2
 curl|the examples of README and quickstart'
 TEST_PACKAGES='docker-registry|a local registry for the image tests
 nftables|tests look at the firewall rules
-iproute2|tests look at the network devices'
+iproute2|tests look at the network devices
+iputils-ping|tests reach containers with ping'
 
 main() {
   mode=${1:-setup}

@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
+import { join, relative } from 'node:path'
 
 /** Where the limit of a process is, in the files of either cgroup version. */
 export interface LimitFile {
@@ -9,15 +10,10 @@ export interface LimitFile {
 
 /** Directory of a process's cgroup for a controller, found as cgroups(7) describes, never by a fixed path. */
 export function cgroupDirectory(pid: number, controller: string): { path: string; version: 1 | 2 } {
-  const memberships = readFileSync(`/proc/${pid}/cgroup`, 'utf8').trim().split('\n')
-  for (const line of memberships) {
-    const [, controllers = '', ...path] = line.split(':')
-    if (controllers.split(',').includes(controller)) {
-      return { path: `${v1MountPoint(controller)}${path.join(':')}`, version: 1 }
-    }
-  }
-  const unified = memberships.find((line) => line.startsWith('0::'))?.slice(3) ?? '/'
-  return { path: `${v2MountPoint()}${unified}`, version: 2 }
+  const of = memberships(pid)
+  const v1 = of.find(({ controllers }) => controllers.includes(controller))
+  const path = directory(v1 ?? of.find(({ controllers }) => controllers[0] === ''))
+  return { path: path ?? '/nonexistent', version: v1 === undefined ? 2 : 1 }
 }
 
 export function readLimit(pid: number, limit: LimitFile): string {
@@ -26,40 +22,55 @@ export function readLimit(pid: number, limit: LimitFile): string {
 }
 
 export function hasCgroupV1(controller: string): boolean {
-  return mountLines().some(({ type, options }) => type === 'cgroup' && options.includes(controller))
+  return mounts().some(({ type, options }) => type === 'cgroup' && options.includes(controller))
 }
 
-/** Every directory that a process belongs to, one per hierarchy. */
+/** Every directory that a process belongs to, one per hierarchy that is mounted. */
 export function cgroupDirectories(pid: number): string[] {
-  const lines = readFileSync(`/proc/${pid}/cgroup`, 'utf8').trim().split('\n')
-  return lines
+  return memberships(pid)
+    .map(directory)
+    .filter((path) => path !== undefined && existsSync(path))
+}
+
+interface Membership {
+  /** `['']` in the hierarchy of version 2. */
+  readonly controllers: readonly string[]
+  readonly cgroup: string
+}
+
+function memberships(pid: number): Membership[] {
+  return readFileSync(`/proc/${pid}/cgroup`, 'utf8')
+    .trim()
+    .split('\n')
     .map((line) => {
-      const [id = '', controllers = '', ...rest] = line.split(':')
-      const first = controllers.split(',')[0] ?? ''
-      const point = id === '0' ? v2MountPoint() : v1MountPoint(first)
-      return `${point}${rest.join(':')}`
+      const [, controllers = '', ...cgroup] = line.split(':')
+      return { controllers: controllers.split(','), cgroup: cgroup.join(':') }
     })
-    .filter((path) => existsSync(path))
 }
 
-function v1MountPoint(controller: string): string {
-  const name = controller.startsWith('name=') ? controller : controller
-  const line = mountLines().find(({ type, options }) => type === 'cgroup' && options.includes(name))
-  return line?.point ?? '/nonexistent'
-}
-
-function v2MountPoint(): string {
-  return mountLines().find(({ type }) => type === 'cgroup2')?.point ?? '/nonexistent'
+/** In a container a mount shows only the part of a hierarchy below the container's own cgroup. */
+function directory(membership: Membership | undefined): string | undefined {
+  if (membership === undefined) return undefined
+  const { controllers, cgroup } = membership
+  const mount = mounts().find(({ type, options }) =>
+    controllers[0] === ''
+      ? type === 'cgroup2'
+      : type === 'cgroup' && options.includes(controllers[0] ?? ''),
+  )
+  if (mount === undefined) return undefined
+  const inside = relative(mount.root, cgroup)
+  return inside.startsWith('..') ? undefined : join(mount.point, inside)
 }
 
 /** proc_pid_mountinfo(5) */
-function mountLines(): { point: string; type: string; options: string[] }[] {
+function mounts(): { root: string; point: string; type: string; options: string[] }[] {
   return readFileSync('/proc/self/mountinfo', 'utf8')
     .trim()
     .split('\n')
     .map((line) => {
       const [left = '', right = ''] = line.split(' - ')
+      const [, , , root = '', point = ''] = left.split(' ')
       const [type = '', , options = ''] = right.split(' ')
-      return { point: left.split(' ')[4] ?? '', type, options: options.split(',') }
+      return { root, point, type, options: options.split(',') }
     })
 }

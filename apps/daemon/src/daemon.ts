@@ -4,6 +4,7 @@ import type { Context } from './context.ts'
 import { loadDefaultImage } from './default-image.ts'
 import { buildApiServer } from './http/server.ts'
 import { listen } from './listen/listen.ts'
+import { refuseTakenSocket } from './listen/unix-socket.ts'
 import type { RootLog } from './log.ts'
 import { writePidFile } from './pid-file.ts'
 import { reload } from './reload.ts'
@@ -28,6 +29,8 @@ export async function startDaemon(
   cleanup.use(lockRoot(config.engine.dataRoot))
   cleanup.use(lockRoot(config.engine.execRoot))
   cleanup.use(writePidFile(config.pidFile))
+  // Before anything is made on the host for an engine that nobody could talk to.
+  for (const host of config.hosts) if (host.kind === 'unix') await refuseTakenSocket(host.path)
 
   services.notify('STATUS=Restoring containers')
   // The engine's is changed by a reload, and is its own.

@@ -98,6 +98,7 @@ test('a second daemon on the same directories is refused and harms nothing', roo
   )
   assert.equal(sameSocket.code, 1)
   assert.match(sameSocket.stderr, /another daemon listens on/)
+  assert.equal(existsSync(join(daemon.root, 'b.data', 'ctr.db')), false)
   const samePid = ctrd(
     '--bridge',
     'none',

@@ -23,12 +23,7 @@ export async function listenOnPath(
   log: Log,
 ): Promise<void> {
   mkdirSync(dirname(path), { recursive: true })
-  if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() === false) {
-    throw new EngineError('CONFLICT', `${path} exists and is not a socket`)
-  }
-  if (await isAnswering(path)) {
-    throw new EngineError('CONFLICT', `another daemon listens on ${path}`)
-  }
+  await refuseTakenSocket(path)
   rmSync(path, { force: true })
   await bind(server, { path })
   // Until here the umask keeps others out: connecting needs the right to write. unix(7)
@@ -38,6 +33,16 @@ export async function listenOnPath(
     throw new EngineError('INVALID_ARGUMENT', `group ${group.name} not found`)
   chmodSync(path, SOCKET_MODE)
   log.info({ socket: path, group: gid === undefined ? 'root' : group.name }, 'listening')
+}
+
+/** Throws CONFLICT for a path that somebody listens on, or that is no socket. */
+export async function refuseTakenSocket(path: string): Promise<void> {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() === false) {
+    throw new EngineError('CONFLICT', `${path} exists and is not a socket`)
+  }
+  if (await isAnswering(path)) {
+    throw new EngineError('CONFLICT', `another daemon listens on ${path}`)
+  }
 }
 
 function isAnswering(path: string): Promise<boolean> {
