@@ -71,10 +71,12 @@ export async function openEngine(
 
   const host = readHostFacts()
   const cpuset = prepareCgroupParent(host.cgroups, config.cgroupParent)
+  let onRulesetLoss: (() => void) | undefined
   const spawner = stack.use(
     await Spawner.start({
       socketPath: join(config.execRoot, 'spawner.sock'),
       log: (line) => log.warn({ line }, 'spawner'),
+      onRulesetLoss: () => onRulesetLoss?.(),
     }),
   )
   const filesystem = stack.use(new FilesystemAccess())
@@ -93,6 +95,7 @@ export async function openEngine(
     },
   })
   stack.defer(() => networks.close())
+  onRulesetLoss = () => networks.rulesetLost()
 
   const background = new BackgroundWork(log)
   const supervision = new BackgroundWork(log)

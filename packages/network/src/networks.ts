@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { EngineError } from '@ctr/errdefs'
 import { interfaceIndex, isPortFree } from '@ctr/linux'
+import type { Op } from '@ctr/shim'
 import {
   type EndpointRow,
   EndpointTable,
@@ -18,6 +19,8 @@ import {
   enterNetwork,
   gatewayOps,
   planEndpoint,
+  RESOLVER_ADDRESS,
+  resolverOps,
   type Target,
 } from './endpoint/plan.ts'
 import { firstEphemeral, type PortFacts } from './endpoint/ports.ts'
@@ -48,6 +51,9 @@ export interface NetworksOptions {
   readonly instance: string
 }
 
+/** So that two programs that delete each other's rules do not keep a CPU busy. */
+const HEAL_PAUSE_MS = 250
+
 interface Logger {
   info(fields: object, message: string): void
   warn(fields: object, message: string): void
@@ -76,6 +82,9 @@ export class Networks {
   /** Undefined with `--bridge none`: no bridge networks, no firewall. */
   readonly #firewall: Firewall | undefined
   readonly #resolver: Resolver
+  #healing: NodeJS.Timeout | undefined
+  /** What is taken down now is not to come back. */
+  #isClosing = false
 
   constructor(options: NetworksOptions) {
     if (!/^[A-Za-z0-9-]{1,32}$/.test(options.instance)) {
@@ -191,9 +200,18 @@ export class Networks {
       .map((row) => toEndpoint(row, this.get(row.networkId)))
   }
 
-  /** Address of the resolver that answers this container; undefined: it has to ask the host's resolvers. */
+  /** Address at which a container finds its resolver; undefined: it has to ask the host's resolvers. */
   resolverOf(containerId: string): string | undefined {
-    return this.#resolver.addressFor(containerId)
+    const gateway = this.#resolver.addressFor(containerId)
+    return gateway === undefined || gateway.includes(':') ? gateway : RESOLVER_ADDRESS
+  }
+
+  /** The resolver of a container, if it is the gateway of this endpoint's network. */
+  #resolverOn(row: EndpointRow): string | undefined {
+    const gateway = this.#resolver.addressFor(row.containerId)
+    const { pools } = this.get(row.networkId)
+    if (gateway === undefined || gateway.includes(':')) return undefined
+    return pools.some((pool) => pool.gateway === gateway) ? gateway : undefined
   }
 
   renameContainer(containerId: string, name: string): void {
@@ -213,7 +231,8 @@ export class Networks {
     }
     const row = this.#allocate(() => allocateEndpoint(deps, network, o))
     try {
-      const plan = planEndpoint(row, network, await this.#bridgeIndex(network))
+      const bridgeIndex = await this.#bridgeIndex(network)
+      const plan = planEndpoint(row, network, bridgeIndex, this.#resolverOn(row))
       await this.#firewall?.publish(plan.publications)
       return plan
     } catch (error) {
@@ -248,11 +267,14 @@ export class Networks {
       )
     }
     if (row.link !== undefined) await deleteLinks(this.#options.exec, [row.link])
+    const wasResolver = this.#resolverOn(row) !== undefined
     await this.#release([row])
-    const next = this.#nextGateway(rows.filter((other) => other !== row))
-    if (!row.isGateway || next === undefined) return
-    const endpoint = toEndpoint(next, this.get(next.networkId))
-    await this.#options.exec([...enterNetwork(target), ...gatewayOps(endpoint)])
+    const others = rows.filter((other) => other !== row)
+    const ops = wasResolver ? this.#resolverOps(others) : []
+    const next = row.isGateway ? this.#nextGateway(others) : undefined
+    if (next !== undefined) ops.push(...gatewayOps(toEndpoint(next, this.get(next.networkId))))
+    if (ops.length > 0) await this.#options.exec([...enterNetwork(target), ...ops])
+    if (next === undefined) return
     this.#endpoints.setGateway(next.id, true)
     this.#resolver.forget()
   }
@@ -285,8 +307,32 @@ export class Networks {
     await this.#firewall?.apply()
   }
 
+  /**
+   * Somebody has deleted something from the ruleset of nftables; much of it comes at once, and some of it is our own.
+   * Looks at our table a moment later, and makes it anew if it is not whole.
+   */
+  rulesetLost(): void {
+    if (this.#firewall === undefined || this.#healing !== undefined || this.#isClosing) return
+    this.#healing = setTimeout(() => {
+      this.#healing = undefined
+      this.#heal().catch((err: unknown) => this.#options.log.warn({ err }, 'look at the firewall'))
+    }, HEAL_PAUSE_MS)
+    this.#healing.unref()
+  }
+
+  async #heal(): Promise<void> {
+    if ((await this.#firewall?.heal()) !== true) return
+    this.#options.log.warn({}, 'another program has deleted rules of the firewall; they are back')
+  }
+
+  #stopHealing(): void {
+    this.#isClosing = true
+    clearTimeout(this.#healing)
+  }
+
   /** At the end of the daemon: bridges and firewall stay while a container is connected, else they go. */
   async close(): Promise<void> {
+    this.#stopHealing()
     const isUsed = this.#endpoints.all().some((row) => row.link !== undefined)
     if (!isUsed) {
       await this.#firewall?.removeTable()
@@ -301,6 +347,7 @@ export class Networks {
 
   /** Lets go of the library only; everything on the host stays. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopHealing()
     await this.#resolver[Symbol.asyncDispose]()
     await this.#firewall?.[Symbol.asyncDispose]()
   }
@@ -401,6 +448,15 @@ export class Networks {
     }
     if (this.#firewall === undefined) return forget()
     await this.#firewall.unpublish(rows.flatMap(publicationsOf), forget)
+  }
+
+  /** For a container that runs, after one of its networks has gone. */
+  #resolverOps(rows: readonly EndpointRow[]): Op[] {
+    return rows.flatMap((row) => {
+      const resolver = this.#resolverOn(row)
+      if (resolver === undefined) return []
+      return resolverOps(toEndpoint(row, this.get(row.networkId)), resolver)
+    })
   }
 
   #bridged(): BridgedNetwork[] {

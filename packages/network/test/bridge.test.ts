@@ -209,6 +209,36 @@ if (isInOwnNetns(import.meta.filename)) {
       assertNothingLeft()
     })
 
+    test('a firewall that another program has deleted, wholly or in part, comes back by itself', async () => {
+      await using sandbox = await Sandbox.open()
+      const networks = await sandbox.openNetworks()
+      sandbox.onRulesetLoss = () => networks.rulesetLost()
+      const ports = [{ protocol: 'tcp', containerPort: 80, hostIp: '0.0.0.0', hostPort: '8080' }]
+      await networks.connect({ ...base, containerId: A, containerName: 'a', ports })
+      const rules = run('nft list ruleset')
+      const healed = async (): Promise<void> => {
+        const deadline = Date.now() + 10_000
+        while (run('nft list ruleset') !== rules) {
+          assert.ok(Date.now() < deadline, run('nft list ruleset'))
+          await new Promise((resolve) => setTimeout(resolve, 20))
+        }
+      }
+      for (const damage of [
+        'nft flush ruleset',
+        'nft delete table inet ctr-test',
+        'nft flush table inet ctr-test',
+        'nft flush chain inet ctr-test forward',
+        // A firewall that is loaded anew, as nftables.service does it.
+        "printf 'flush ruleset\\nadd table inet other\\n' | nft -f -; nft delete table inet other",
+      ]) {
+        run(damage)
+        await healed()
+      }
+      await networks.disconnect(A)
+      await networks.close()
+      assertNothingLeft()
+    })
+
     test('ten containers at once get ten addresses and leave nothing', async () => {
       await using sandbox = await Sandbox.open()
       const networks = await sandbox.openNetworks()

@@ -43,6 +43,8 @@ export class Sandbox {
   readonly store: Store
   readonly spawner: Spawner
   readonly #containers: Container[] = []
+  /** What the kernel tells a daemon about the firewall. */
+  onRulesetLoss: () => void = () => undefined
 
   private constructor(directory: string, spawner: Spawner) {
     this.directory = directory
@@ -52,10 +54,14 @@ export class Sandbox {
 
   static async open(): Promise<Sandbox> {
     const directory = mkdtempSync(join(tmpdir(), 'ctr-network-'))
-    return new Sandbox(
+    const sandbox: Sandbox = new Sandbox(
       directory,
-      await Spawner.start({ socketPath: join(directory, 'spawner.sock') }),
+      await Spawner.start({
+        socketPath: join(directory, 'spawner.sock'),
+        onRulesetLoss: () => sandbox.onRulesetLoss(),
+      }),
     )
+    return sandbox
   }
 
   /** As a daemon does at its start. The same database each time: opening again is a restart. */

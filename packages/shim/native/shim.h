@@ -154,6 +154,8 @@ void set_deadline(struct shim *s, uint64_t at_ms);
 _Noreturn void serve(struct shim *s, int connection);
 
 /* spawner.c */
+int watch_ruleset(void);
+bool ruleset_lost(int fd);
 int spawner(const char *socket_path, struct shim *s);
 int seal_binary(char **argv);
 void ignore_signals(void);

@@ -134,13 +134,20 @@ int spawner(const char *socket_path, struct shim *s) {
     return complain("listen", -listener);
   if (write_all(STDOUT_FILENO, "ready\n", 6))
     return 1;
+  /* From here on words to a daemon that does not read are dropped. */
+  fcntl(STDOUT_FILENO, F_SETFL, O_NONBLOCK);
+  int ruleset = watch_ruleset();
   for (;;) {
-    struct pollfd p[2] = {{.fd = STDIN_FILENO, .events = POLLIN}, {.fd = listener, .events = POLLIN}};
-    if (poll(p, 2, -1) < 0)
+    struct pollfd p[3] = {{.fd = STDIN_FILENO, .events = POLLIN},
+                          {.fd = listener, .events = POLLIN},
+                          {.fd = ruleset, .events = POLLIN}};
+    if (poll(p, 3, -1) < 0)
       continue;
     char byte;
     if (p[0].revents && read(STDIN_FILENO, &byte, 1) <= 0)
       return 0;
+    if (p[2].revents && ruleset_lost(ruleset))
+      (void)!write(STDOUT_FILENO, "ruleset\n", 8);
     if (!(p[1].revents & POLLIN))
       continue;
     int connection = accept4(listener, NULL, NULL, SOCK_CLOEXEC);

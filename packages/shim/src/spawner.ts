@@ -26,6 +26,8 @@ export interface SpawnerOptions {
   readonly binary?: string
   readonly socketPath: string
   readonly log?: (line: string) => void
+  /** Somebody (perhaps we) has deleted something from the host's nftables ruleset, or may have without our notice. */
+  readonly onRulesetLoss?: () => void
 }
 
 /** What a task's program holds (its child's namespaces, forwards); disposing lets go of it. */
@@ -176,7 +178,10 @@ export class Spawner implements AsyncDisposable {
     child.stdin.on('error', () => undefined) // it died: 'exit' follows
     createInterface({ input: child.stderr }).on('line', log)
     await new Promise<void>((resolve, reject) => {
-      child.stdout.once('data', () => resolve())
+      createInterface({ input: child.stdout }).on('line', (line) => {
+        if (line === 'ready') resolve()
+        else this.#options.onRulesetLoss?.()
+      })
       child.once('error', reject)
       child.once('exit', (code, signal) =>
         reject(new Error(`spawner ended at its start: ${signal ?? code}`)),
@@ -194,6 +199,7 @@ export class Spawner implements AsyncDisposable {
     for (let pause = RESTART_PAUSE_MIN_MS; ; pause = Math.min(2 * pause, RESTART_PAUSE_MAX_MS)) {
       try {
         await this.#launch()
+        this.#options.onRulesetLoss?.()
         return
       } catch (error) {
         if (this.#isClosed) throw error

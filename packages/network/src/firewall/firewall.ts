@@ -29,6 +29,16 @@ export class Firewall {
     return this.#serial(() => this.#apply())
   }
 
+  /** Makes the table anew if somebody has deleted it, or rules of it. Says whether. */
+  heal(): Promise<boolean> {
+    return this.#serial(async () => {
+      const expected = renderTable({ ...this.#state(), table: this.#table })
+      if (countRules(await this.#list()) >= countRules(expected)) return false
+      await this.#nft.run(expected)
+      return true
+    })
+  }
+
   async publish(publications: readonly Publication[]): Promise<void> {
     const commands = renderPublish(this.#table, publications)
     if (commands === '') return
@@ -58,6 +68,15 @@ export class Firewall {
     await this.#nft[Symbol.asyncDispose]()
   }
 
+  async #list(): Promise<string> {
+    try {
+      return await this.#nft.run(`list table inet ${this.#table}\n`)
+    } catch (error) {
+      if (error instanceof NftablesError) return '' // there is none
+      throw error
+    }
+  }
+
   async #change(commands: string, commit: () => void): Promise<void> {
     try {
       await this.#nft.run(commands)
@@ -78,6 +97,18 @@ export class Firewall {
     this.#last = result.catch(() => undefined)
     return result
   }
+}
+
+/** Lines of the chains of one table, as `renderTable` writes them and `list table` shows them. */
+export function countRules(text: string): number {
+  let isChain = false
+  let count = 0
+  for (const line of text.split('\n').map((part) => part.trim())) {
+    if (isChain && line !== '' && line !== '}') count += 1
+    if (line.startsWith('chain ')) isChain = true
+    if (line === '}') isChain = false
+  }
+  return count
 }
 
 /** From `list chains`: those at a hook with policy drop, as `ip filter FORWARD`. */
