@@ -1,7 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { EngineError } from '@ctr/errdefs'
 import { interfaceIndex, isPortFree } from '@ctr/linux'
-import type { Op } from '@ctr/shim'
 import {
   type EndpointRow,
   EndpointTable,
@@ -19,8 +18,6 @@ import {
   enterNetwork,
   gatewayOps,
   planEndpoint,
-  RESOLVER_ADDRESS,
-  resolverOps,
   type Target,
 } from './endpoint/plan.ts'
 import { firstEphemeral, type PortFacts } from './endpoint/ports.ts'
@@ -200,18 +197,9 @@ export class Networks {
       .map((row) => toEndpoint(row, this.get(row.networkId)))
   }
 
-  /** Address at which a container finds its resolver; undefined: it has to ask the host's resolvers. */
+  /** Address of the resolver that answers this container; undefined: it has to ask the host's resolvers. */
   resolverOf(containerId: string): string | undefined {
-    const gateway = this.#resolver.addressFor(containerId)
-    return gateway === undefined || gateway.includes(':') ? gateway : RESOLVER_ADDRESS
-  }
-
-  /** The resolver of a container, if it is the gateway of this endpoint's network. */
-  #resolverOn(row: EndpointRow): string | undefined {
-    const gateway = this.#resolver.addressFor(row.containerId)
-    const { pools } = this.get(row.networkId)
-    if (gateway === undefined || gateway.includes(':')) return undefined
-    return pools.some((pool) => pool.gateway === gateway) ? gateway : undefined
+    return this.#resolver.addressFor(containerId)
   }
 
   renameContainer(containerId: string, name: string): void {
@@ -231,8 +219,7 @@ export class Networks {
     }
     const row = this.#allocate(() => allocateEndpoint(deps, network, o))
     try {
-      const bridgeIndex = await this.#bridgeIndex(network)
-      const plan = planEndpoint(row, network, bridgeIndex, this.#resolverOn(row))
+      const plan = planEndpoint(row, network, await this.#bridgeIndex(network))
       await this.#firewall?.publish(plan.publications)
       return plan
     } catch (error) {
@@ -267,14 +254,11 @@ export class Networks {
       )
     }
     if (row.link !== undefined) await deleteLinks(this.#options.exec, [row.link])
-    const wasResolver = this.#resolverOn(row) !== undefined
     await this.#release([row])
-    const others = rows.filter((other) => other !== row)
-    const ops = wasResolver ? this.#resolverOps(others) : []
-    const next = row.isGateway ? this.#nextGateway(others) : undefined
-    if (next !== undefined) ops.push(...gatewayOps(toEndpoint(next, this.get(next.networkId))))
-    if (ops.length > 0) await this.#options.exec([...enterNetwork(target), ...ops])
-    if (next === undefined) return
+    const next = this.#nextGateway(rows.filter((other) => other !== row))
+    if (!row.isGateway || next === undefined) return
+    const endpoint = toEndpoint(next, this.get(next.networkId))
+    await this.#options.exec([...enterNetwork(target), ...gatewayOps(endpoint)])
     this.#endpoints.setGateway(next.id, true)
     this.#resolver.forget()
   }
@@ -448,15 +432,6 @@ export class Networks {
     }
     if (this.#firewall === undefined) return forget()
     await this.#firewall.unpublish(rows.flatMap(publicationsOf), forget)
-  }
-
-  /** For a container that runs, after one of its networks has gone. */
-  #resolverOps(rows: readonly EndpointRow[]): Op[] {
-    return rows.flatMap((row) => {
-      const resolver = this.#resolverOn(row)
-      if (resolver === undefined) return []
-      return resolverOps(toEndpoint(row, this.get(row.networkId)), resolver)
-    })
   }
 
   #bridged(): BridgedNetwork[] {
