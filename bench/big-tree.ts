@@ -19,9 +19,13 @@ export function makeBigTree(folder: string): string {
   return tree
 }
 
-/** The tree's tar with one small file that is unlike any other tar's: another layer each time. */
-export function makeLayer(tree: string, mark: string, target: string): void {
-  writeFileSync(join(tree, 'mark'), mark)
+let layers = 0
+
+/** The tree's tar with one small file that is unlike any other tar's, also in its size: another layer each time. */
+export function makeLayer(tree: string, target: string): void {
+  layers += 1
+  // tar writes whole records of 10 KiB.
+  writeFileSync(join(tree, 'mark'), Buffer.alloc(layers * 10_240, `${layers} `))
   execFileSync('tar', ['-C', tree, '-cf', target, '.'])
 }
 

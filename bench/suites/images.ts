@@ -41,7 +41,7 @@ export async function imagesSuite(context: Context): Promise<Row[]> {
 async function load({ engines, folder, tree, runs }: Setting): Promise<Row[]> {
   for (let round = -1; round < runs; round++) {
     const layer = join(folder, `load${round}.layer`)
-    makeLayer(tree, `load ${round}`, layer)
+    makeLayer(tree, layer)
     await shell(`cp ${layer} ${layer}.copy`)
     await makeImageArchive(layer, `bench-load${round}:latest`, join(folder, `load${round}.tar`))
   }
@@ -58,8 +58,7 @@ async function load({ engines, folder, tree, runs }: Setting): Promise<Row[]> {
 }
 
 async function importing({ engines, folder, tree, runs }: Setting): Promise<Row[]> {
-  for (let round = -1; round < runs; round++)
-    makeLayer(tree, `import ${round}`, join(folder, `import${round}.tar`))
+  for (let round = -1; round < runs; round++) makeLayer(tree, join(folder, `import${round}.tar`))
   return interleave(
     'images',
     'import of 120 MB, 20,000 files',
