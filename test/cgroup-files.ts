@@ -29,7 +29,8 @@ export function hasCgroupV1(controller: string): boolean {
 export function cgroupDirectories(pid: number): string[] {
   return memberships(pid)
     .map(directory)
-    .filter((path) => path !== undefined && existsSync(path))
+    .filter((path) => path !== undefined)
+    .filter((path) => existsSync(path))
 }
 
 interface Membership {

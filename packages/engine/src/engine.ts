@@ -8,6 +8,7 @@ import type { EngineConfig } from './config.ts'
 import type { PendingAttachments } from './container/pending-attachments.ts'
 import type { ContainerRegistry } from './container/registry.ts'
 import type { Waiters } from './container/waiters.ts'
+import type { DefaultSeccomp } from './default-seccomp.ts'
 import type { EventLog } from './events.ts'
 import type { ExecRegistry } from './exec/registry.ts'
 import type { FilesystemAccess } from './filesystem/access.ts'
@@ -35,6 +36,7 @@ export interface Engine extends AsyncDisposable {
   readonly cpuCount: number
   /** Of the parent cgroup of all containers (cgroup v1). */
   readonly cpuset: CpusetFacts | undefined
+  readonly defaultSeccomp: DefaultSeccomp
   readonly images: Images
   readonly networks: Networks
   readonly spawner: Spawner

@@ -27,6 +27,7 @@ import { RunTimeouts } from './container/run-timeouts.ts'
 import { containersRuntimeDir, execsRuntimeDir } from './container/runtime-dir.ts'
 import { startByPolicy } from './container/start-by-policy.ts'
 import { Waiters } from './container/waiters.ts'
+import { readDefaultSeccomp } from './default-seccomp.ts'
 import { BackgroundWork, type Engine } from './engine.ts'
 import { EventLog } from './events.ts'
 import { ExecRegistry } from './exec/registry.ts'
@@ -37,6 +38,7 @@ import { LogForwarders } from './logging/forwarder.ts'
 import { SerialQueues } from './queue.ts'
 import { reserveDatabase, reserveLog } from './reserve.ts'
 import { SecretRegistry } from './secret/registry.ts'
+import { planUserNamespace } from './user-namespace/mode.ts'
 import { UserNamespaceRegistry } from './user-namespace/registry.ts'
 import { VolumeRegistry } from './volume/registry.ts'
 import { warmUp } from './warm-up.ts'
@@ -53,6 +55,10 @@ export async function openEngine(
   clock: Clock = systemClock,
 ): Promise<Engine> {
   await using stack = new AsyncDisposableStack()
+  // What nobody can start a container with is refused before anything is made.
+  const host = readHostFacts()
+  const defaultSeccomp = readDefaultSeccomp(config.seccompProfile)
+  planUserNamespace({}, config.usernsRemap, host)
   mkdirSync(config.dataRoot, { recursive: true, mode: 0o711 })
   for (const path of [containersRuntimeDir(config), execsRuntimeDir(config)]) {
     mkdirSync(path, { recursive: true, mode: 0o700 })
@@ -69,7 +75,6 @@ export async function openEngine(
   events.prune(config.eventRows, config.eventDays)
   const onRollback = (undo: () => void): void => events.onRollback(undo)
 
-  const host = readHostFacts()
   const cpuset = prepareCgroupParent(host.cgroups, config.cgroupParent)
   let onRulesetLoss: (() => void) | undefined
   const spawner = stack.use(
@@ -112,6 +117,7 @@ export async function openEngine(
     host,
     cpuCount: availableParallelism(),
     cpuset,
+    defaultSeccomp,
     images,
     networks,
     spawner,

@@ -1,12 +1,12 @@
 import { EngineError } from '@ctr/errdefs'
-import { parseSeccompProfile, type SeccompProfile } from '@ctr/oci'
+import { parseSeccompProfile } from '@ctr/oci'
+import type { DefaultSeccomp } from '../default-seccomp.ts'
 
 /** `--security-opt`, parsed. */
 export interface SecurityOptions {
   readonly noNewPrivileges: boolean
-  readonly seccomp:
-    | { readonly kind: 'default' | 'unconfined' }
-    | { readonly kind: 'profile'; readonly profile: SeccompProfile }
+  /** `default`: nothing was said. */
+  readonly seccomp: { readonly kind: 'default' } | DefaultSeccomp
   /** Empty: the engine's default. */
   readonly apparmorProfile: string
   /** SELinux `label=` words. */
@@ -56,7 +56,8 @@ export function parseSecurityOptions(
 
 function parseSeccomp(value: string): SecurityOptions['seccomp'] {
   if (value === 'unconfined') return { kind: 'unconfined' }
-  if (value === '' || value === 'builtin') return { kind: 'default' }
+  if (value === '') return { kind: 'default' }
+  if (value === 'builtin') return { kind: 'builtin' }
   try {
     return { kind: 'profile', profile: parseSeccompProfile(value) }
   } catch (cause) {

@@ -18,6 +18,7 @@ import {
 } from '@ctr/oci'
 import { hostId, type IdMaps, IN_ROOT } from '@ctr/shim'
 import type { CdiEdits } from '../cdi/specs.ts'
+import type { DefaultSeccomp } from '../default-seccomp.ts'
 import { hasId, ownerMaps, parseMountIds } from '../user-namespace/mount-ids.ts'
 import type { ContainerRecord, MountPoint } from './container.ts'
 import type { ContainerDevices } from './devices.ts'
@@ -46,6 +47,7 @@ export interface SpecInput {
   /** `NAME=value`: after all other variables. */
   readonly secretEnvironment: readonly string[]
   readonly noNewPrivileges: boolean
+  readonly defaultSeccomp: DefaultSeccomp
   readonly defaultUlimits: readonly { Name: string; Soft: number; Hard: number }[]
   /** Of its user namespace; undefined: it has none. */
   readonly idMaps: IdMaps | undefined
@@ -449,12 +451,15 @@ function compileSeccompRules(
     arch: input.host.arch,
     kernel: input.host.kernel,
   }
-  switch (security.seccomp.kind) {
+  const isPrivileged = hostConfig.Privileged === true
+  if (security.seccomp.kind === 'default' && isPrivileged) return undefined
+  const policy = security.seccomp.kind === 'default' ? input.defaultSeccomp : security.seccomp
+  switch (policy.kind) {
     case 'unconfined':
       return undefined
     case 'profile':
-      return resolveSeccomp(security.seccomp.profile, subject)
-    case 'default':
-      return hostConfig.Privileged === true ? undefined : defaultSeccomp(subject)
+      return resolveSeccomp(policy.profile, subject)
+    case 'builtin':
+      return isPrivileged ? undefined : defaultSeccomp(subject)
   }
 }

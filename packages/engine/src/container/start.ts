@@ -300,6 +300,7 @@ export function compileContainerSpec(
     runtimeFiles: networkOwner(engine, container),
     hostname,
     noNewPrivileges: engine.config.noNewPrivileges,
+    defaultSeccomp: engine.defaultSeccomp,
     defaultUlimits: engine.config.defaultUlimits,
     secretEnvironment:
       o.hidesSecrets === true ? [] : secretEnvironment(engine, container.hostConfig),

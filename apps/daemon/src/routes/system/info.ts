@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, statfsSync } from 'node:fs'
 import { cpus, hostname } from 'node:os'
 import { SystemInfo } from '@ctr/api'
-import { engineInfo } from '@ctr/engine'
+import { type EngineConfig, engineInfo } from '@ctr/engine'
 import { findHierarchy } from '@ctr/linux'
 import type { Context } from '../../context.ts'
 import { route } from '../../http/route.ts'
@@ -118,13 +118,20 @@ function renderInfo({ engine, config }: Context, apiMinor: number): SystemInfo {
     ContainerdCommit: noCommit,
     RuncCommit: noCommit,
     InitCommit: noCommit,
-    SecurityOptions: securityOptions(cgroupVersion),
+    SecurityOptions: securityOptions(cgroupVersion, engine.config),
     Warnings: null,
   }
 }
 
-function securityOptions(cgroupVersion: string): string[] {
-  return ['name=seccomp,profile=builtin', ...(cgroupVersion === '2' ? ['name=cgroupns'] : [])]
+function securityOptions(
+  cgroupVersion: string,
+  { seccompProfile, usernsRemap }: Pick<EngineConfig, 'seccompProfile' | 'usernsRemap'>,
+): string[] {
+  return [
+    `name=seccomp,profile=${seccompProfile || 'builtin'}`,
+    ...(usernsRemap === '' ? [] : ['name=userns']),
+    ...(cgroupVersion === '2' ? ['name=cgroupns'] : []),
+  ]
 }
 
 /** statfs(2), by the names that Docker uses. */

@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { after, test } from 'node:test'
+import { requires, startDaemon } from '@ctr/testkit'
+
+// What flags of ctrd decide for containers that do not say otherwise.
+const skip = requires({ root: true })
+const directory = mkdtempSync('/tmp/ctr-defaults-')
+after(() => rmSync(directory, { recursive: true }))
+
+const PROFILE = `${directory}/no-chown.json`
+writeFileSync(
+  PROFILE,
+  JSON.stringify({
+    defaultAction: 'SCMP_ACT_ALLOW',
+    syscalls: [{ names: ['chown', 'fchownat', 'lchown', 'fchown'], action: 'SCMP_ACT_ERRNO' }],
+  }),
+)
+const CHOWN = ['busybox', 'chown', '1', '/tmp']
+const POLICY = ['busybox', 'grep', 'Seccomp:', '/proc/1/status']
+
+test('--seccomp-profile is the policy of all containers that name none', { skip }, async () => {
+  await using daemon = await startDaemon({ bridge: false, args: ['--seccomp-profile', PROFILE] })
+  const refused = await daemon.ctr(['run', '--rm', ...CHOWN])
+  assert.match(refused.stderr, /Operation not permitted/)
+  assert.equal(refused.code, 1)
+  for (const flags of [['--security-opt', 'seccomp=builtin'], ['--privileged']]) {
+    assert.equal((await daemon.ctr(['run', '--rm', ...flags, ...CHOWN])).code, 0, flags.join(' '))
+  }
+  assert.equal(
+    await daemon.ok(['info', '-f', '{{index .SecurityOptions 0}}']),
+    `name=seccomp,profile=${PROFILE}`,
+  )
+  // An exec has the container's.
+  await daemon.ok(['run', '-d', '--name', 'box', 'busybox', 'sleep', '300'])
+  assert.equal((await daemon.ctr(['exec', 'box', 'chown', '1', '/tmp'])).code, 1)
+})
+
+test('--seccomp-profile unconfined: no policy but the one a container names', {
+  skip,
+}, async () => {
+  await using daemon = await startDaemon({
+    bridge: false,
+    args: ['--seccomp-profile', 'unconfined'],
+  })
+  assert.equal(await daemon.ok(['run', '--rm', ...POLICY]), 'Seccomp:\t0')
+  const own = ['--security-opt', 'seccomp=builtin']
+  assert.equal(await daemon.ok(['run', '--rm', ...own, ...POLICY]), 'Seccomp:\t2')
+})
+
+test('a default that no container could start with is refused', { skip }, async () => {
+  writeFileSync(`${directory}/broken.json`, '{')
+  for (const [args, message] of [
+    [['--seccomp-profile', '/nonexistent'], /ctrd: seccomp profile \/nonexistent: ENOENT/],
+    [['--seccomp-profile', `${directory}/broken.json`], /ctrd: seccomp profile .*broken\.json: /],
+    [['--userns-remap', 'nosuchuser'], /no subordinate ids for "nosuchuser" in \/etc\/subuid/],
+  ] as const) {
+    await assert.rejects(startDaemon({ bridge: false, args: [...args] }), { message })
+  }
+})
