@@ -17,8 +17,16 @@ export interface Command {
   readonly examples?: readonly Example[]
   /** `run` style: errors carry the program's name, a hint, and exit status 125. */
   readonly isRun?: boolean
+  /** Words that may follow the command's name in place of its own arguments, each a command by itself. */
+  readonly forms?: Readonly<Record<string, Form>>
   /** Returns the exit status; nothing means 0. */
   run(context: Context, input: Parsed): Promise<number | void>
+}
+
+interface Form {
+  readonly load: () => Promise<{ readonly command: Command }>
+  /** False: `args`, which begin with the word, are the command's own after all. */
+  isMeant(context: Context, args: readonly string[]): Promise<boolean>
 }
 
 interface Example {

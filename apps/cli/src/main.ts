@@ -43,7 +43,26 @@ async function dispatch(
   const { entry, path, rest } = resolveCommand(args)
   if (entry === undefined || entry.kind === 'group') return badCommand(entry, path, rest)
   const { command } = await entry.load()
+  return runCommand(command, path, rest, globals, environment)
+}
+
+async function runCommand(
+  command: Command,
+  path: string,
+  rest: readonly string[],
+  globals: FlagValues,
+  environment: Environment,
+): Promise<number> {
   try {
+    const [word = ''] = rest
+    const form = Object.hasOwn(command.forms ?? {}, word) ? command.forms?.[word] : undefined
+    if (
+      form !== undefined &&
+      (await form.isMeant(await makeContext(globals, path, environment), rest))
+    ) {
+      const { command: chosen } = await form.load()
+      return await runCommand(chosen, `${path} ${word}`, rest.slice(1), globals, environment)
+    }
     const input = parseFlags(command.flags, rest, { interspersed: command.interspersed ?? true })
     if (input.wantsHelp) return printCommandHelp(path, command)
     checkArgumentCount(command, path, input.args.length)

@@ -26,6 +26,23 @@ export const ExecStart = Type.Partial({
 })
 export type ExecStart = Static<typeof ExecStart>
 
+/** An element of `GET /exec/json` (ours). */
+export const ExecSummary = Type.Object({
+  ID: Type.String(),
+  ContainerID: Type.String(),
+  /** Without slash. */
+  ContainerName: Type.String(),
+  Command: Strings(),
+  /** Seconds of the Unix clock. */
+  Created: Type.Integer(),
+  State: Type.Union([Type.Literal('created'), Type.Literal('running'), Type.Literal('exited')]),
+  /** 0: it never ran. */
+  Pid: Type.Integer(),
+  ExitCode: Type.Union([Type.Integer(), Type.Null()]),
+  Tty: Type.Boolean(),
+})
+export type ExecSummary = Static<typeof ExecSummary>
+
 export const ExecInspect = Type.Object({
   ID: Type.String(),
   Running: Type.Boolean(),

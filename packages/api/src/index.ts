@@ -22,7 +22,7 @@ export { CheckpointCreate, CheckpointSummary } from './checkpoint.ts'
 export { ContainerConfig, HealthConfig } from './container-config.ts'
 export { decode } from './decode.ts'
 export { EventMessage } from './events.ts'
-export { ExecConfig, ExecInspect, ExecStart } from './exec.ts'
+export { ExecConfig, ExecInspect, ExecStart, ExecSummary } from './exec.ts'
 export { booleanFilter, type Filters, formatFilters, parseFilters } from './filters.ts'
 export {
   ContainerUpdate,

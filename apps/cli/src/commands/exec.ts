@@ -1,7 +1,10 @@
 import type { ExecConfig } from '@ctr/api'
 import {
   createExec,
+  holdExec,
+  inspectContainer,
   inspectExec,
+  keepExec,
   ResponseError,
   resizeExec,
   startExec,
@@ -43,6 +46,11 @@ export const command: Command = {
     },
     { name: 'env-file', kind: 'list', help: 'Read in a file of environment variables' },
     { name: 'interactive', short: 'i', kind: 'bool', help: 'Keep STDIN open even if not attached' },
+    {
+      name: 'keep',
+      kind: 'bool',
+      help: 'Let the command go on when this client dies (default: it is hung up)',
+    },
     { name: 'privileged', kind: 'bool', help: 'Give extended privileges to the command' },
     { name: 'tty', short: 't', kind: 'bool', help: 'Allocate a pseudo-TTY' },
     {
@@ -55,9 +63,17 @@ export const command: Command = {
   ],
   args: { min: 2 },
   interspersed: false,
+  forms: {
+    ls: { load: () => import('./exec-ls.ts'), isMeant: isExecForm },
+    attach: { load: () => import('./exec-attach.ts'), isMeant: isExecForm },
+    kill: { load: () => import('./exec-kill.ts'), isMeant: isExecForm },
+  },
   examples: [
     { text: 'A shell in a running container', command: 'ctr exec -it web sh' },
     { text: 'A file out of it', command: 'ctr exec web cat /etc/hosts > hosts' },
+    { text: 'What runs beside the main process of a container', command: 'ctr exec ls web' },
+    { text: 'Join one of them', command: 'ctr exec attach 1f2e3d4c5b6a' },
+    { text: 'Send it a signal', command: 'ctr exec kill --signal TERM 1f2e3d4c5b6a' },
   ],
   async run(context, input) {
     const { client } = context
@@ -68,18 +84,39 @@ export const command: Command = {
     // The streams take the first connection over; the exit code comes through another.
     if (config.Detach !== true) client.warm(2)
     const id = await createExec(client, input.args[0] as string, config)
+    let ended: Promise<number | undefined> | undefined
     try {
       if (config.Detach === true) {
         await startExecDetached(client, id, { Tty: config.Tty === true })
         return 0
       }
+      if (!input.flags.bool('keep')) ended = holdExec(client, id)
+      ended?.catch(() => {
+        // Awaited below, unless the exec could not be run.
+      })
       await join(context, input, id, config)
     } catch (error) {
       if (error instanceof ExitError) throw error
       return execErrorStatus(error)
     }
-    return (await inspectExec(client, id)).ExitCode ?? 0
+    return (await ended) ?? (await inspectExec(client, id)).ExitCode ?? 0
   },
+}
+
+/**
+ * `docker exec ls COMMAND` is for a container named ls: where there is one, the word is its name. Without a COMMAND it
+ * cannot be meant.
+ */
+async function isExecForm({ client }: Context, args: readonly string[]): Promise<boolean> {
+  const [word = '', next] = args
+  if (next === undefined || next.startsWith('-')) return true
+  try {
+    const { Name } = await inspectContainer(client, word)
+    return Name !== `/${word}`
+  } catch (error) {
+    if (error instanceof ResponseError && error.status === 404) return true
+    throw error
+  }
 }
 
 function execConfig(context: Context, { flags, args }: Parsed): ExecConfig {
@@ -123,7 +160,11 @@ async function join(
     resize: (size) => resizeExec(client, id, size),
   })
   session.sendSize()
-  if ((await session.finished) === 'detached') throw new ExitError(1, 'read escape sequence')
+  if ((await session.finished) !== 'detached') return
+  await keepExec(client, id).catch(() => {
+    // Docker's daemon has no such thing: there it goes on anyway.
+  })
+  throw new ExitError(1, 'read escape sequence')
 }
 
 /** 126 and 127 when the daemon's words say so. */

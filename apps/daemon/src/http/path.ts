@@ -25,7 +25,7 @@ const VERBS: Readonly<Record<string, readonly string[]>> = {
     'wait',
   ],
   distribution: ['json'],
-  exec: ['json', 'kill', 'resize', 'start'],
+  exec: ['attach', 'json', 'keep', 'kill', 'resize', 'start', 'wait'],
   images: ['get', 'history', 'json', 'push', 'tag'],
   networks: ['connect', 'disconnect'],
   volumes: [],

@@ -22,6 +22,9 @@ export class ExecRegistry {
   readonly #onRollback: (undo: () => void) => void
   readonly #byId = new Map<string, Exec>()
   readonly #idsByContainer = new Map<string, Set<string>>()
+  readonly #watchers = new Map<string, Set<(exec: Exec | undefined) => void>>()
+  /** Their clients have left on purpose: nobody's going hangs them up. */
+  readonly #kept = new Set<string>()
 
   constructor(table: ExecTable, onRollback: (undo: () => void) => void = () => undefined) {
     this.#table = table
@@ -56,6 +59,27 @@ export class ExecRegistry {
     return [...ids].flatMap((id) => this.#byId.get(id) ?? [])
   }
 
+  /** Told each change of its state; undefined: it has gone. */
+  watch(id: string, listener: (exec: Exec | undefined) => void): Disposable {
+    const listeners = this.#watchers.get(id) ?? new Set()
+    this.#watchers.set(id, listeners)
+    listeners.add(listener)
+    return {
+      [Symbol.dispose]: () => {
+        listeners.delete(listener)
+        if (listeners.size === 0) this.#watchers.delete(id)
+      },
+    }
+  }
+
+  keep(id: string): void {
+    this.#kept.add(id)
+  }
+
+  isKept(id: string): boolean {
+    return this.#kept.has(id)
+  }
+
   insert(exec: Exec): void {
     this.#table.insert(toRow(exec))
     this.#keep(exec)
@@ -68,6 +92,7 @@ export class ExecRegistry {
     this.#table.update(toRow(after))
     this.#keep(after)
     this.#onRollback(() => this.#keep(before))
+    this.#tell(id, after)
     return after
   }
 
@@ -87,9 +112,15 @@ export class ExecRegistry {
     const exec = this.#byId.get(id)
     if (exec === undefined) return
     this.#byId.delete(id)
+    this.#kept.delete(id)
+    this.#tell(id, undefined)
     const siblings = this.#idsByContainer.get(exec.containerId)
     siblings?.delete(id)
     if (siblings?.size === 0) this.#idsByContainer.delete(exec.containerId)
+  }
+
+  #tell(id: string, exec: Exec | undefined): void {
+    for (const listener of this.#watchers.get(id) ?? []) listener(exec)
   }
 
   #keep(exec: Exec): void {

@@ -124,7 +124,8 @@ async function launchExec(
       process: compileProcess(engine, container, exec, spec, size),
       runtimeDir,
       stdio: {
-        stdin: exec.config.AttachStdin === true,
+        // A terminal has an input, also for who attaches later.
+        stdin: exec.config.AttachStdin === true || exec.config.Tty === true,
         tty: exec.config.Tty === true,
         stdinOnce: true,
         ...size,

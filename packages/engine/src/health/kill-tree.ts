@@ -8,6 +8,11 @@ const MAX_PROCESSES = 1024
 
 /** Kills a process and what it has started: a shell's child would outlive the shell. */
 export function killTree(pid: number, startTime: bigint): void {
+  for (const [process, start] of processTree(pid, startTime)) signalProcess(process, start, SIGKILL)
+}
+
+/** A process and what it has started, as pid → start time. Pids alone may be of others by the time they are used. */
+export function processTree(pid: number, startTime: bigint): Map<number, bigint> {
   const found = new Map([[pid, startTime]])
   for (const [parent] of found) {
     for (const child of childrenOf(parent)) {
@@ -15,7 +20,7 @@ export function killTree(pid: number, startTime: bigint): void {
       if (childStart !== undefined && found.size < MAX_PROCESSES) found.set(child, childStart)
     }
   }
-  for (const [process, start] of found) signalProcess(process, start, SIGKILL)
+  return found
 }
 
 /** Of its main thread. proc(5), /proc/pid/task/tid/children */
