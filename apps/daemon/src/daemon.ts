@@ -28,7 +28,7 @@ export async function startDaemon(
   await using cleanup = new AsyncDisposableStack()
   cleanup.use(lockRoot(config.engine.dataRoot))
   cleanup.use(lockRoot(config.engine.execRoot))
-  cleanup.use(writePidFile(config.pidFile))
+  if (config.pidFile !== undefined) cleanup.use(writePidFile(config.pidFile))
   // Before anything is made on the host for an engine that nobody could talk to.
   for (const host of config.hosts) if (host.kind === 'unix') await refuseTakenSocket(host.path)
 

@@ -127,10 +127,47 @@ test('values without a meaning are refused', () => {
     ['stray'],
     ['--cgroup-parent', '../x'],
     ['--mtu', 'x'],
+    ['--data-root', ''],
+    ['--exec-root='],
+    ['--debug=maybe'],
+    ['--dns', '300.1.1.1'],
+    ['--dns-search', 'a b'],
+    ['--insecure-registry', 'a b'],
+    ['--label', 'a=b', '--label', 'a=c'],
+    ['--default-ulimit', 'nofile=5:3'],
+    ['--default-ulimit', 'nofile=-1:3'],
+    ['--default-ulimit', 'bogus=1'],
+    ['-H', '/run/a.sock'],
   ]
   for (const flags of bad) {
     assert.throws(() => load(flags), { code: 'INVALID_ARGUMENT' }, flags.join(' '))
   }
+})
+
+test('the address of the bridge is one for a host', () => {
+  for (const bip of ['172.30.0.1/16', '10.1.0.255/16', '192.168.1.1/30']) {
+    assert.equal(load(['--bip', bip]).engine.bridge.kind, 'bridge', bip)
+  }
+  const bad =
+    '10.0.0.0/24 10.0.0.255/24 10.0.0.1/31 10.0.0.1/33 300.1.1.1/16 127.0.0.1/8 224.0.0.1/24'
+  for (const bip of [...bad.split(' '), '0.0.0.1/8', '10.0.0.1', '::1/64', '10.0.0.1/8/8', '']) {
+    assert.throws(() => load(['--bip', bip]), { code: 'INVALID_ARGUMENT', message: /^invalid bip/ })
+  }
+})
+
+test('booleans are those of Go; empty names mean none where dockerd takes them so', () => {
+  assert.equal(load(['--debug=T']).logLevel, 'debug')
+  assert.equal(load(['--debug=F']).logLevel, 'info')
+  assert.equal(load(['--pidfile', '']).pidFile, undefined)
+  assert.equal(loadConfig(parseFlags(['--config-file', ''])).logLevel, 'info')
+  assert.deepEqual(load(['--label', 'a=b', '--label', 'a=b']).engine.labels, ['a=b'])
+  assert.deepEqual(load(['--dns-search', '.', '--dns-search=a-b.c']).engine.dnsSearch, [
+    '.',
+    'a-b.c',
+  ])
+  assert.deepEqual(load(['--default-ulimit', 'core=-1']).engine.defaultUlimits, [
+    { Name: 'core', Soft: -1, Hard: -1 },
+  ])
 })
 
 test('a reload changes what can be changed and names the rest', () => {

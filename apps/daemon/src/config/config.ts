@@ -7,6 +7,17 @@ import { readConfigFile } from './file.ts'
 import type { Flags } from './flags.ts'
 import { DEFAULT_SOCKET, type Host, parseHost, type TlsFiles } from './hosts.ts'
 import { OPTIONS, type OptionValues } from './options.ts'
+import {
+  bip as bridgeAddress,
+  dnsServer,
+  insecureRegistry,
+  invalid,
+  labels,
+  mirror,
+  path,
+  searchDomain,
+  ulimit,
+} from './values.ts'
 
 export const DEFAULT_CONFIG_FILE = '/etc/ctr/ctrd.json'
 const DEFAULT_GROUP = 'ctr'
@@ -19,7 +30,8 @@ export interface DaemonConfig {
     readonly name: string /** Asked for: must exist. */
     readonly isRequired: boolean
   }
-  readonly pidFile: string
+  /** Undefined: none is written. */
+  readonly pidFile: string | undefined
   readonly logLevel: LogLevel
   readonly metricsAddress: { readonly host: string; readonly port: number } | undefined
   /** For the environment: HTTP_PROXY and so on. */
@@ -33,10 +45,11 @@ export interface DaemonConfig {
 
 /** Reads the file that the flags name, and merges. Throws INVALID_ARGUMENT with what is wrong. */
 export function loadConfig(flags: Flags): DaemonConfig {
-  const file = readConfigFile(
-    flags.configFile ?? DEFAULT_CONFIG_FILE,
-    flags.configFile !== undefined,
-  )
+  // An empty name means none, as for dockerd.
+  const file: OptionValues =
+    flags.configFile === ''
+      ? new Map()
+      : readConfigFile(flags.configFile ?? DEFAULT_CONFIG_FILE, flags.configFile !== undefined)
   refuseConflicts(flags.values, file)
   return daemonConfig(new Map([...file, ...flags.values]))
 }
@@ -86,7 +99,6 @@ function daemonConfig(values: OptionValues): DaemonConfig {
     (values.get(key) as Readonly<Record<string, unknown>>) ?? {}
 
   const defaults = DEFAULT_ENGINE_CONFIG
-  const execRoot = resolve(text('exec-root') ?? defaults.execRoot)
   const hosts = list('hosts')
   const tls = tlsFiles(values)
   return {
@@ -99,12 +111,12 @@ function daemonConfig(values: OptionValues): DaemonConfig {
     proxies: proxies(values),
     values,
     socketGroup: { name: text('group') ?? DEFAULT_GROUP, isRequired: values.has('group') },
-    pidFile: resolve(text('pidfile') ?? '/var/run/ctrd.pid'),
+    pidFile: text('pidfile') === '' ? undefined : resolve(text('pidfile') ?? '/var/run/ctrd.pid'),
     logLevel: logLevel(text('log-level'), values.get('debug') === true),
     engine: {
       ...defaults,
-      dataRoot: resolve(text('data-root') ?? defaults.dataRoot),
-      execRoot,
+      dataRoot: path('data-root', text('data-root') ?? defaults.dataRoot),
+      execRoot: path('exec-root', text('exec-root') ?? defaults.execRoot),
       cgroupParent: cgroupParent(text('cgroup-parent') ?? defaults.cgroupParent),
       bridge: bridge(text('bridge'), text('bip')),
       defaultLog: { ...defaults.defaultLog, ...logOptions(map('log-opts')) },
@@ -113,14 +125,14 @@ function daemonConfig(values: OptionValues): DaemonConfig {
         text('default-shm-size') === undefined
           ? defaults.defaultShmSizeBytes
           : parseSize('default-shm-size', text('default-shm-size') ?? ''),
-      dns: list('dns'),
-      dnsSearch: list('dns-search'),
+      dns: list('dns').map(dnsServer),
+      dnsSearch: list('dns-search').map(searchDomain),
       dnsOptions: list('dns-opts'),
-      labels: list('labels').map(label),
+      labels: labels(list('labels')),
       initByDefault: values.get('init') === true,
       noNewPrivileges: values.get('no-new-privileges') === true,
       registries: {
-        insecure: list('insecure-registries'),
+        insecure: list('insecure-registries').map(insecureRegistry),
         mirrors: list('registry-mirrors').map(mirror),
         maxDownloads: count(values, 'max-concurrent-downloads', defaults.registries.maxDownloads),
         maxAttempts: count(values, 'max-download-attempts', defaults.registries.maxAttempts),
@@ -141,12 +153,12 @@ function tlsFiles(values: OptionValues): TlsFiles | undefined {
   const isMutual = values.get('tlsverify') === true
   if (!isMutual && values.get('tls') !== true) return undefined
   const directory = process.env['DOCKER_CERT_PATH'] || join(homedir(), '.docker')
-  const path = (key: string, file: string): string =>
-    resolve((values.get(key) as string | undefined) ?? join(directory, file))
+  const file = (key: string, name: string): string =>
+    resolve((values.get(key) as string | undefined) ?? join(directory, name))
   return {
-    cert: path('tlscert', 'cert.pem'),
-    key: path('tlskey', 'key.pem'),
-    ...(isMutual ? { ca: path('tlscacert', 'ca.pem') } : {}),
+    cert: file('tlscert', 'cert.pem'),
+    key: file('tlskey', 'key.pem'),
+    ...(isMutual ? { ca: file('tlscacert', 'ca.pem') } : {}),
   }
 }
 
@@ -211,9 +223,6 @@ function cgroupParent(text: string): string {
 }
 
 function bridge(name: string | undefined, bip: string | undefined): EngineConfig['bridge'] {
-  if (bip !== undefined && !/^\d{1,3}(\.\d{1,3}){3}\/\d{1,2}$/.test(bip)) {
-    throw invalid('bip', bip, 'must be an IPv4 address with prefix length')
-  }
   if (name === 'none') {
     if (bip !== undefined) throw invalid('bip', bip, 'has no meaning without a bridge')
     return { kind: 'none' }
@@ -224,7 +233,11 @@ function bridge(name: string | undefined, bip: string | undefined): EngineConfig
   }
   const base = DEFAULT_ENGINE_CONFIG.bridge
   const defaultName = base.kind === 'bridge' ? base.name : 'ctr0'
-  return { kind: 'bridge', name: name ?? defaultName, ...(bip === undefined ? {} : { bip }) }
+  return {
+    kind: 'bridge',
+    name: name ?? defaultName,
+    ...(bip === undefined ? {} : { bip: bridgeAddress(bip) }),
+  }
 }
 
 function logOptions(
@@ -261,27 +274,12 @@ function ulimits(map: Readonly<Record<string, unknown>>): EngineConfig['defaultU
       const match = /^(-?[0-9]+)(?::(-?[0-9]+))?$/.exec(value)
       if (match === null)
         throw invalid('default-ulimits', `${name}=${value}`, 'must be name=soft[:hard]')
-      return { Name: name, Soft: Number(match[1]), Hard: Number(match[2] ?? match[1]) }
+      return ulimit(name, Number(match[1]), Number(match[2] ?? match[1]))
     }
     const { Soft, Hard } = (value ?? {}) as { Soft?: unknown; Hard?: unknown }
     if (typeof Hard !== 'number' || (Soft !== undefined && typeof Soft !== 'number')) {
       throw invalid('default-ulimits', name, 'needs Soft and Hard')
     }
-    return { Name: name, Soft: Soft ?? Hard, Hard }
+    return ulimit(name, Soft ?? Hard, Hard)
   })
-}
-
-function mirror(text: string): string {
-  const url = URL.parse(text)
-  if (url !== null && ['http:', 'https:'].includes(url.protocol) && url.username === '') return text
-  throw invalid('registry-mirrors', text, 'must be an http or https URL')
-}
-
-function label(text: string): string {
-  if (/^[^=]+=/.test(text)) return text
-  throw invalid('labels', text, 'must be key=value')
-}
-
-function invalid(key: string, value: string, why: string): EngineError {
-  return new EngineError('INVALID_ARGUMENT', `invalid ${key} ${JSON.stringify(value)}: ${why}`)
 }

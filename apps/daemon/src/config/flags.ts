@@ -45,12 +45,14 @@ function longForm(argument: string): string {
   return match === null || option === undefined ? argument : `--${option.flag}=${match[2]}`
 }
 
-/** Go's flags take `--debug=true`; parseArgs wants the bare flag, or its `--no-` form. */
+/** Go's flags take `--debug=true`; parseArgs wants the bare flag, or its `--no-` form. strconv.ParseBool */
 function withoutValueTrue(argument: string): string {
-  const match = /^--([a-z0-9-]+)=(true|false|1|0)$/.exec(argument)
+  const match = /^--([a-z0-9-]+)=([^]*)$/.exec(argument)
   const option = OPTIONS.find(({ flag }) => flag === match?.[1])
   if (match === null || option?.kind !== 'boolean') return argument
-  return match[2] === 'true' || match[2] === '1' ? `--${option.flag}` : `--no-${option.flag}`
+  if (/^(1|t|T|true|TRUE|True)$/.test(match[2] ?? '')) return `--${option.flag}`
+  if (/^(0|f|F|false|FALSE|False)$/.test(match[2] ?? '')) return `--no-${option.flag}`
+  throw new EngineError('INVALID_ARGUMENT', `${argument}: must be true or false`)
 }
 
 function parseStrictly(
@@ -66,7 +68,7 @@ function parseStrictly(
 }
 
 function firstSentence(message: string): string {
-  return message.split('. ')[0] ?? message
+  return message.split(/\.\s/)[0] ?? message
 }
 
 function flagValue(option: Option, value: string | boolean | string[]): OptionValue {

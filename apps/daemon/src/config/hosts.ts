@@ -24,6 +24,7 @@ const TLS_PORT = 2376
 
 /** Throws INVALID_ARGUMENT for what cannot be listened on, and for what would give the machine away. */
 export function parseHost(text: string, tls: TlsFiles | undefined): Host {
+  if (/^[./]/.test(text)) throw invalid(text, `a path is written unix://${text}`)
   const [scheme, rest] = /^[a-z]+:\/\//.test(text) ? splitOnce(text, '://') : ['tcp', text]
   switch (text === '' ? 'unix' : scheme) {
     case 'unix':
