@@ -73,8 +73,10 @@ async function main(argv: readonly string[]): Promise<void> {
 const SHUTDOWN_MS = 800
 
 main(process.argv.slice(2)).catch((error: unknown) => {
-  const isUsage = error instanceof EngineError
-  process.stderr.write(`ctrd: ${isUsage ? error.message : (error as Error).stack}\n`)
-  if (isUsage && error.code === 'INVALID_ARGUMENT') process.stderr.write('See ctrd --help.\n')
+  // What has a code says what is wrong with the machine or the request; the rest is our fault.
+  const isExplained = error instanceof Error && 'code' in error
+  process.stderr.write(`ctrd: ${isExplained ? error.message : (error as Error).stack}\n`)
+  const isUsage = error instanceof EngineError && error.code === 'INVALID_ARGUMENT'
+  if (isUsage) process.stderr.write('See ctrd --help.\n')
   process.exit(1)
 })

@@ -1,6 +1,7 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { EngineError, isErrno } from '@ctr/errdefs'
+import { makeDirectory } from './root-lock.ts'
 
 /** Writes our pid; a file whose process is gone, or is not a ctrd any more, is replaced. */
 export function writePidFile(path: string): Disposable {
@@ -8,8 +9,13 @@ export function writePidFile(path: string): Disposable {
   if (other !== undefined && other !== process.pid && isCtrd(other)) {
     throw new EngineError('CONFLICT', `process with PID ${other} is still running (${path})`)
   }
-  mkdirSync(dirname(path), { recursive: true })
-  writeFileSync(path, `${process.pid}\n`)
+  try {
+    makeDirectory(dirname(path))
+    writeFileSync(path, `${process.pid}\n`)
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new EngineError('INTERNAL', `cannot write the pid file: ${why}`, { cause })
+  }
   return {
     [Symbol.dispose]: () => {
       if (readPid(path) === process.pid) rmSync(path, { force: true })
@@ -22,7 +28,7 @@ function readPid(path: string): number | undefined {
     const text = readFileSync(path, 'utf8').trim()
     return /^[1-9][0-9]{0,9}$/.test(text) ? Number(text) : undefined
   } catch (error) {
-    if (isErrno(error, 'ENOENT')) return undefined
+    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'EISDIR')) return undefined
     throw error
   }
 }

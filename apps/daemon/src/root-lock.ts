@@ -1,5 +1,13 @@
-import { closeSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs'
-import { join } from 'node:path'
+import {
+  closeSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  statSync,
+  writeSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
 import { EngineError } from '@ctr/errdefs'
 import { tryLock } from '@ctr/linux'
 
@@ -8,9 +16,8 @@ import { tryLock } from '@ctr/linux'
  * be stale. The descriptor is close-on-exec (Node's rule), so no child holds on to it.
  */
 export function lockRoot(directory: string): Disposable {
-  mkdirSync(directory, { recursive: true, mode: 0o711 })
   const path = join(directory, 'ctrd.lock')
-  const fd = openSync(path, 'a+', 0o600)
+  const fd = openIn(directory, path)
   if (!tryLock(fd)) {
     const owner = readFileSync(path, 'utf8').trim()
     closeSync(fd)
@@ -19,4 +26,24 @@ export function lockRoot(directory: string): Disposable {
   ftruncateSync(fd)
   writeSync(fd, `${process.pid}\n`)
   return { [Symbol.dispose]: () => closeSync(fd) }
+}
+
+/** INTERNAL with the reason if it cannot be what the daemon needs. */
+function openIn(directory: string, path: string): number {
+  try {
+    makeDirectory(directory)
+    return openSync(path, 'a+', 0o600)
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new EngineError('INTERNAL', `cannot use ${directory} as a root: ${why}`, { cause })
+  }
+}
+
+/** Not by Node's `recursive`, which never ends where nothing can be made, as in /proc. */
+export function makeDirectory(directory: string): void {
+  const stats = statSync(directory, { throwIfNoEntry: false })
+  if (stats?.isDirectory() === true) return
+  if (stats !== undefined) throw new Error('it is no directory')
+  if (dirname(directory) !== directory) makeDirectory(dirname(directory))
+  mkdirSync(directory, { mode: 0o711 })
 }

@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -46,6 +54,36 @@ test('a wrong flag or configuration ends with 1 and says why', () => {
     const good = ctrd('--config-file', file, '--validate')
     assert.equal(good.stdout, 'configuration OK\n')
     assert.equal(good.code, 0)
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
+})
+
+test('a root or pid file that cannot be one ends it with 1 and one line', root, () => {
+  const directory = mkdtempSync('/tmp/ctr-daemon-process-')
+  try {
+    const file = join(directory, 'file')
+    writeFileSync(file, '')
+    symlinkSync('nowhere', join(directory, 'dangling'))
+    const cases: [Partial<Record<'data' | 'exec' | 'pid', string>>, RegExp][] = [
+      [{ data: file }, /^ctrd: cannot use \S+\/file as a root: it is no directory\n$/],
+      [{ exec: file }, /^ctrd: cannot use \S+\/file as a root: it is no directory\n$/],
+      [{ exec: join(file, 'x') }, /^ctrd: cannot use \S+\/file\/x as a root: .+\n$/],
+      [{ data: join(directory, 'dangling') }, /^ctrd: cannot use \S+ as a root: EEXIST.+\n$/],
+      // Node's own mkdir never ends here.
+      [{ data: '/proc/nowhere' }, /^ctrd: cannot use \/proc\/nowhere as a root: ENOENT.+\n$/],
+      [{ data: '/sys' }, /^ctrd: cannot use \/sys as a root: .+\n$/],
+      [{ pid: join(file, 'pid') }, /^ctrd: cannot write the pid file: .+\n$/],
+      [{ pid: directory }, /^ctrd: cannot write the pid file: EISDIR.+\n$/],
+    ]
+    for (const [wrong, expected] of cases) {
+      const { data = 'data', exec = 'exec', pid = 'pid' } = wrong
+      const at = (path: string): string => join(path.startsWith('/') ? '' : directory, path)
+      const paths = ['--pidfile', at(pid), '--data-root', at(data), '--exec-root', at(exec)]
+      const { code, stderr } = ctrd('--bridge', 'none', '-H', `unix://${at('s')}`, ...paths)
+      assert.match(stderr, expected)
+      assert.equal(code, 1)
+    }
   } finally {
     rmSync(directory, { recursive: true })
   }

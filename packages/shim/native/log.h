@@ -10,7 +10,7 @@
 size_t utf8_length(const uint8_t *p, size_t left);
 /* RFC 3339 with nanoseconds, trailing zeros dropped, UTC: Go's time.RFC3339Nano. */
 void log_time(char *out, size_t size, uint64_t ns);
-/* LOG to LOG.1, LOG.1 to LOG.2 and so on; opens a new LOG. With one file it is truncated. */
+/* LOG to LOG.1, LOG.1 to LOG.2 and so on; opens a new LOG. With one file it is a new one. */
 void log_rotate(struct log *log);
 /* Starts to make PATH.gz out of PATH; the pid of the process that does it, or -1. */
 pid_t gzip_in_background(const char *path);

@@ -28,9 +28,8 @@ static void move(const char *path, uint32_t from, uint32_t to, const char *suffi
 /* The caller does not rotate while LOG.1 is being compressed: the log grows past its size for that long. */
 void log_rotate(struct log *log) {
   char first[PATH_MAX];
-  int flags = LOG_OPEN_FLAGS;
   if (log->max_files < 2)
-    flags |= O_TRUNC;
+    unlink(log->path); /* not truncated: who reads it can still read it to its end */
   else {
     for (uint32_t i = log->max_files - 1; i > 1; i--) {
       move(log->path, i - 1, i, "");
@@ -38,7 +37,7 @@ void log_rotate(struct log *log) {
     }
     move(log->path, 0, 1, "");
   }
-  int fd = open(log->path, flags, 0640);
+  int fd = open(log->path, LOG_OPEN_FLAGS, 0640);
   if (fd < 0)
     return; /* goes on in the old file; the next record tries again */
   close(log->fd);

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
-import { copyFile, readdir, readFile, rename, stat } from 'node:fs/promises'
+import { copyFile, open, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 import { gunzipSync } from 'node:zlib'
 import { attachShim, LOG_COMPRESS } from '../src/index.ts'
 import { Bench, type MinimalOptions, minimalProgram, parseLog } from './minimal-program.ts'
@@ -93,6 +94,34 @@ describe('the json-file log', { timeout: 60_000 }, () => {
     assert.equal((await stat(path)).mode & 0o777, 0o640)
   })
 
+  it('with one file begins a new one, so that who reads the old one can do so to its end', async () => {
+    const script = 'seq 1 50; until [ -e /tmp/go ]; do sleep 0.01; done; seq 51 99'
+    const runtimeDir = await bench.runtimeDir()
+    const path = join(runtimeDir, 'log')
+    const go = join(bench.dir, 'image/tmp/go')
+    const connection = await bench.spawner.run(
+      minimalProgram(bench, {
+        runtimeDir,
+        args: ['sh', '-c', script],
+        log: { path, max_bytes: 4000n, max_files: 1 },
+      }),
+    )
+    while (parseLog(await readFile(path, 'utf8')).length < 50) await setTimeout(5)
+    await using old = await open(path)
+    await writeFile(go, '')
+    await connection.exited
+    const texts = [await old.readFile('utf8'), await readFile(path, 'utf8')]
+    const numbers = texts.flatMap(parseLog).map((record) => Number(record.log))
+    assert.deepEqual(
+      numbers,
+      Array.from({ length: 99 }, (_, i) => i + 1),
+    )
+    assert.deepEqual(
+      (await readdir(runtimeDir)).filter((name) => name.startsWith('log')),
+      ['log'],
+    )
+  })
+
   it('compresses rotated files, complete or not there', async () => {
     const path = await run('seq 1 3000; sleep 0.3; seq 3001 3100; sleep 0.3; seq 3101 3200', {
       max_bytes: 60_000n,
@@ -118,7 +147,7 @@ describe('the json-file log', { timeout: 60_000 }, () => {
     )
   })
 
-  it('starts over in the same file when it may keep only one', async () => {
+  it('keeps no other file when it may keep only one', async () => {
     const path = await run('seq 1 200', { max_bytes: 2000n, max_files: 1 })
     const names = (await readdir(join(path, '..'))).filter((name) => name.startsWith('log'))
     assert.deepEqual(names, ['log'])

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, read, statSync } from 'node:fs'
+import { closeSync, constants, fstatSync, lstatSync, openSync, read } from 'node:fs'
 import { pipeline, Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { isErrno } from '@ctr/errdefs'
@@ -15,23 +15,32 @@ const OPEN_ATTEMPTS = 10
  */
 export class LogFile implements Disposable {
   readonly inode: number
+  readonly isCompressed: boolean
   readonly #fd: number
-  readonly #isCompressed: boolean
 
   private constructor(fd: number, isCompressed: boolean) {
     this.#fd = fd
     this.inode = fstatSync(fd).ino
-    this.#isCompressed = isCompressed
+    this.isCompressed = isCompressed
   }
 
-  /** Undefined: there is none. */
+  /** Undefined: there is none, or what is there is no file. Waits for no writer of a FIFO. */
   static open(path: string): LogFile | undefined {
+    let fd: number
     try {
-      return new LogFile(openSync(path, 'r'), path.endsWith('.gz'))
+      fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW)
     } catch (error) {
-      if (isErrno(error, 'ENOENT')) return undefined
+      if (isErrno(error, 'ENOENT', 'ELOOP', 'ENXIO')) return undefined
       throw error
     }
+    if (fstatSync(fd).isFile()) return new LogFile(fd, path.endsWith('.gz'))
+    closeSync(fd)
+    return undefined
+  }
+
+  /** Now; of one that is compressed, what it takes on the disk. */
+  get sizeBytes(): number {
+    return fstatSync(this.#fd).size
   }
 
   /** All files of a log, oldest first. When it is rotated meanwhile, once more: the order would be wrong. */
@@ -39,10 +48,19 @@ export class LogFile implements Disposable {
     for (let attempt = 1; ; attempt++) {
       const opened = LogFile.#openOnce(path)
       const isStable = opened.every(([name, file]) => inodeOf(name) === file.inode)
-      const files = opened.map(([, file]) => file).reverse()
-      if (isStable || attempt === OPEN_ATTEMPTS) return files
-      for (const file of files) file[Symbol.dispose]()
+      if (isStable || attempt === OPEN_ATTEMPTS) return LogFile.#distinct(opened).reverse()
+      for (const [, file] of opened) file[Symbol.dispose]()
     }
+  }
+
+  /** A log that is rotated faster than it can be opened: one that moved on in between was met a second time. */
+  static #distinct(opened: readonly [name: string, file: LogFile][]): LogFile[] {
+    const files: LogFile[] = []
+    for (const [, file] of opened) {
+      if (files.some(({ inode }) => inode === file.inode)) file[Symbol.dispose]()
+      else files.push(file)
+    }
+    return files
   }
 
   /** Newest first. In a rotation, which renames from the oldest on, one of the names is missing. */
@@ -91,7 +109,7 @@ export class LogFile implements Disposable {
 
   /** Where the last `count` lines begin, and how many there are (fewer, if the file has fewer). */
   async tail(count: number): Promise<{ offset: number; lines: number }> {
-    return this.#isCompressed ? await this.#tailForward(count) : await this.#tailBackward(count)
+    return this.isCompressed ? await this.#tailForward(count) : await this.#tailBackward(count)
   }
 
   [Symbol.dispose](): void {
@@ -99,7 +117,7 @@ export class LogFile implements Disposable {
   }
 
   async *#blocks(offset: number): AsyncGenerator<Buffer> {
-    if (!this.#isCompressed) {
+    if (!this.isCompressed) {
       yield* this.#fileBlocks(offset, Buffer.allocUnsafe(BLOCK_BYTES))
       return
     }
@@ -177,7 +195,8 @@ export class LogFile implements Disposable {
 
 /** Undefined: there is no such file. */
 export function inodeOf(path: string): number | undefined {
-  return statSync(path, { throwIfNoEntry: false })?.ino
+  const stats = lstatSync(path, { throwIfNoEntry: false })
+  return stats?.isFile() === true ? stats.ino : undefined
 }
 
 function readAt(fd: number, buffer: Buffer, length: number, position: number): Promise<number> {

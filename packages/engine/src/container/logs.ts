@@ -107,7 +107,11 @@ async function* readLog(
     // A file that has been rotated away gets nothing more, so its end is its end. No file: a rotation is under way.
     const inode = inodeOf(path)
     const isRotated = inode !== undefined && inode !== current?.inode
-    if (current !== undefined) yield* reader.read(current, reader.offset)
+    if (current !== undefined) {
+      // Somebody has truncated it (copytruncate of logrotate(8)).
+      const isCut = !current.isCompressed && current.sizeBytes < reader.offset
+      yield* reader.read(current, isCut ? 0 : reader.offset)
+    }
     if (isRotated) {
       const newer = await filesAfter(current, reader.lastTime, LogFile.openAll(path))
       if (newer.length > 0) files.replace(newer)
@@ -128,9 +132,10 @@ async function filesAfter(
   const index = all.findIndex((file) => file.inode === last?.inode)
   const newer: LogFile[] = []
   for (const [at, file] of all.entries()) {
-    // Compressed or removed meanwhile it has no place any more: then times tell.
-    const isNewer = index === -1 ? (await firstTime(file)) > lastTime : at > index
-    if (isNewer || (index === -1 && file === all.at(-1))) newer.push(file)
+    // Compressed or removed meanwhile it has no place any more. What is not compressed is newer; of the rest times tell.
+    const isNewer =
+      index === -1 ? !file.isCompressed || (await firstTime(file)) > lastTime : at > index
+    if (isNewer) newer.push(file)
     else file[Symbol.dispose]()
   }
   return newer

@@ -1,4 +1,8 @@
+import { lstatSync, mkdirSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { EngineError, isErrno } from '@ctr/errdefs'
+import { findShim } from '@ctr/shim'
 import type { EngineConfig } from '../config.ts'
 
 /** Half an id: sun_path of a socket below it takes 108 bytes only. unix(7) */
@@ -19,6 +23,28 @@ export function containerRuntimeDir(config: EngineConfig, id: string): string {
 
 export function execRuntimeDir(config: EngineConfig, id: string): string {
   return join(execsRuntimeDir(config), id.slice(0, NAME_LENGTH))
+}
+
+/**
+ * For a start, in the queue of the container or exec: makes the directory; something else that is there (of a start that
+ * went wrong, or put there by somebody) is removed, unless a shim lives in it: CONFLICT.
+ */
+export async function makeRuntimeDir(path: string): Promise<void> {
+  try {
+    mkdirSync(path, { mode: 0o700 })
+    return
+  } catch (error) {
+    if (!isErrno(error, 'EEXIST')) throw error
+  }
+  const shim = lstatSync(path).isDirectory() ? findShim(path) : undefined
+  if (shim !== undefined) {
+    throw new EngineError(
+      'CONFLICT',
+      `process ${shim.pid}, the shim of an earlier start, still runs`,
+    )
+  }
+  await rm(path, { recursive: true, force: true })
+  mkdirSync(path, { mode: 0o700 })
 }
 
 /** True if `name` is what the directory of this id is called. */

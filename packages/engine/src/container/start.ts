@@ -1,4 +1,4 @@
-import { mkdirSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { chmod, mkdir } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { EngineError, isErrno } from '@ctr/errdefs'
@@ -41,7 +41,7 @@ import { startRequirements } from './requirements.ts'
 import { resolveContainerUser } from './resolve-user.ts'
 import { writtenDirectory } from './root-directory.ts'
 import { rootfsMountpoint } from './rootfs.ts'
-import { containerRuntimeDir } from './runtime-dir.ts'
+import { containerRuntimeDir, makeRuntimeDir } from './runtime-dir.ts'
 import { writeRuntimeFiles } from './runtime-files.ts'
 import { compileSpec } from './spec.ts'
 import { describeStartFailure, type StartFailure, UNKNOWN_FAILURE } from './start-error.ts'
@@ -149,7 +149,7 @@ async function startProcess(
   })
   const program = restore?.program(input, endpoints) ?? compileStart(input, engine.host)
 
-  mkdirSync(runtimeDir, { mode: 0o700 })
+  await makeRuntimeDir(runtimeDir)
   undo.defer(() => removeTree(runtimeDir))
   const connection = await launch(engine, program, runtimeDir, attachments).catch(async (error) => {
     // A shim that died or was killed has undone nothing.
