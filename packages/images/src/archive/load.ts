@@ -2,7 +2,6 @@ import type { ProgressMessage } from '@ctr/api'
 import { EngineError } from '@ctr/errdefs'
 import { chainIds, familiarReference, type ImageConfig, shortId, withDefaultTag } from '@ctr/oci'
 import { parseImageConfig } from '../config.ts'
-import { decompressSniffed } from '../content/compression.ts'
 import type { ImageDeps } from '../deps.ts'
 import { adoptImage, missingLayers, type StagedLayer, type UnpackedLayer } from '../layer/adopt.ts'
 import { syncDataRoot, Workspace } from '../paths.ts'
@@ -47,7 +46,7 @@ export async function loadImages(
   const context = { deps, workspace, spool, options, staged: new Map() }
   let early: Promise<void> | undefined
   try {
-    await spool.read(decompressSniffed(source))
+    await spool.read(source)
     // Unpacking goes on: meanwhile the disk can take what has been received.
     if (spool.isUnpacking) early = syncDataRoot(deps.paths)
     const images = readManifests(spool).map((image) => ({

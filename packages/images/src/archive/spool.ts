@@ -1,9 +1,11 @@
 import { createHash, type Hash } from 'node:crypto'
-import { close, openSync, writev } from 'node:fs'
+import { close, openSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { EngineError } from '@ctr/errdefs'
 import type { ImageTable } from '@ctr/store'
-import { looksLikeLayer, SNIFF_BYTES } from '../content/compression.ts'
+import { decompressSniffed, looksLikeLayer, SNIFF_BYTES } from '../content/compression.ts'
+import { giverOf } from '../content/give-back.ts'
+import { writeAll } from '../content/write-all.ts'
 import type { Workspace } from '../paths.ts'
 import { type TarEntry, toText } from '../tar/format.ts'
 import { type TarHandler, TarParser } from '../tar/parser.ts'
@@ -43,7 +45,6 @@ const MAX_LINKS = 10
 /** Bytes that are collected before they are written, and that may wait while others are being written. */
 const BATCH_BYTES = 1 << 20
 
-const writevAsync = promisify(writev)
 const closeAsync = promisify(close)
 
 interface Batch {
@@ -74,6 +75,9 @@ export class ArchiveSpool implements TarHandler {
   readonly #links = new Map<string, string>()
   readonly #openFiles = new Map<number, SpooledFile>()
   #batches: Batch[] = []
+  /** What the batches are slices of. */
+  #received: Buffer[] = []
+  #giveBack: (chunk: Buffer) => void = () => {}
   #batchedBytes = 0
   #count = 0
   #current: Current | undefined
@@ -83,12 +87,16 @@ export class ArchiveSpool implements TarHandler {
     this.#deps = deps
   }
 
+  /** Reads `source`, compressed or not, to its end. */
   async read(source: AsyncIterable<Buffer>): Promise<void> {
+    this.#giveBack = giverOf(source)
+    const chunks = decompressSniffed(source)
     const parser = new TarParser(this)
     let writing: Promise<void> = Promise.resolve()
     try {
-      for await (const chunk of source) {
+      for await (const chunk of chunks) {
         parser.write(chunk)
+        this.#received.push(chunk)
         if (this.#batchedBytes < BATCH_BYTES) continue
         await writing
         writing = this.#flush()
@@ -211,7 +219,9 @@ export class ArchiveSpool implements TarHandler {
 
   async #flush(): Promise<void> {
     const batches = this.#batches
+    const received = this.#received
     this.#batches = []
+    this.#received = []
     this.#batchedBytes = 0
     for (const { file, fd, start, chunks, isLast } of batches) {
       const end = await writeAll(fd, chunks, start)
@@ -221,6 +231,7 @@ export class ArchiveSpool implements TarHandler {
       await closeAsync(fd)
       complete(file.progress)
     }
+    for (const chunk of received) this.#giveBack(chunk)
   }
 
   async #breakOff(): Promise<void> {
@@ -231,24 +242,4 @@ export class ArchiveSpool implements TarHandler {
     this.#openFiles.clear()
     await this.settle()
   }
-}
-
-/** Linux takes up to 1024 buffers at once. writev(2) */
-const MAX_VECTOR = 1024
-
-/** Returns the position behind what was written. */
-async function writeAll(fd: number, chunks: readonly Buffer[], start: number): Promise<number> {
-  let position = start
-  const pending = [...chunks]
-  while (pending.length > 0) {
-    const { bytesWritten } = await writevAsync(fd, pending.slice(0, MAX_VECTOR), position)
-    position += bytesWritten
-    let done = bytesWritten
-    for (let first = pending[0]; first !== undefined && done >= first.length; first = pending[0]) {
-      done -= first.length
-      pending.shift()
-    }
-    if (pending[0] !== undefined) pending[0] = pending[0].subarray(done)
-  }
-  return position
 }

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
 import { closeSync, openSync } from 'node:fs'
-import { type FileHandle, open } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
+import { giverOf } from '../content/give-back.ts'
+import { writeAll } from '../content/write-all.ts'
 import type { ImageDeps } from '../deps.ts'
 import type { Workspace } from '../paths.ts'
 import { breakOff, complete, newProgress, type Progress, report } from '../unpack/growing-file.ts'
@@ -84,6 +86,9 @@ export async function stageDirectory(
   return { layer, directory, blob }
 }
 
+/** Bytes that are collected before they are written, and that may wait while others are being written. */
+const BATCH_BYTES = 1 << 20
+
 async function receive(
   source: AsyncIterable<Buffer>,
   path: string,
@@ -91,27 +96,38 @@ async function receive(
   failed: AbortSignal,
 ): Promise<{ digest: string; size: number }> {
   const hash = createHash('sha256')
+  const giveBack = giverOf(source)
   let size = 0
+  let batch: Buffer[] = []
+  let batchedBytes = 0
+  let writing: Promise<void> = Promise.resolve()
   await using file = await open(path, 'r+')
+  const flush = async (chunks: readonly Buffer[]): Promise<void> => {
+    size = await writeAll(file.fd, chunks, size)
+    report(progress, size)
+    for (const chunk of chunks) giveBack(chunk)
+  }
   try {
     for await (const chunk of source) {
       failed.throwIfAborted()
       hash.update(chunk)
-      await writeAll(file, chunk, size)
-      size += chunk.length
-      report(progress, size)
+      batch.push(chunk)
+      batchedBytes += chunk.length
+      if (batchedBytes < BATCH_BYTES) continue
+      await writing
+      writing = flush(batch)
+      // Awaited with the next batch, or below; until then its failure must not count as unhandled.
+      writing.catch(() => {})
+      batch = []
+      batchedBytes = 0
     }
+    await writing
+    await flush(batch)
     complete(progress)
     return { digest: `sha256:${hash.digest('hex')}`, size }
   } catch (error) {
+    await writing.catch(() => {})
     breakOff(progress)
     throw error
-  }
-}
-
-async function writeAll(file: FileHandle, data: Buffer, position: number): Promise<void> {
-  for (let done = 0; done < data.length; ) {
-    const { bytesWritten } = await file.write(data, done, data.length - done, position + done)
-    done += bytesWritten
   }
 }
