@@ -1,4 +1,5 @@
-import { killCgroup, removeCgroup, signalProcess } from '@ctr/linux'
+import { setTimeout as delay } from 'node:timers/promises'
+import { killCgroup, processStatus, removeCgroup, signalProcess } from '@ctr/linux'
 import type { Engine } from '../engine.ts'
 import type { ContainerRecord } from './container.ts'
 import { isAlive } from './state.ts'
@@ -25,9 +26,23 @@ export async function killLeftovers(
   const cgroup = containerCgroup(engine, container)
   try {
     await killCgroup(engine.host.cgroups, cgroup)
+    // A process leaves its cgroup before it has let go of anything else.
+    if (isAlive(state)) await processEnd(state.pid, state.startTime)
     await removeCgroup(engine.host.cgroups, cgroup)
   } catch (err) {
     // A process in an uninterruptible wait: the next start of the engine looks again.
     engine.log.error({ containerId: container.id, err }, 'leftovers of a container stay')
+  }
+}
+
+const END_TIMEOUT_MS = 10_000
+
+/** Throws if it does not come. A zombie has ended: who reaps it is not our business. */
+async function processEnd(pid: number, startTime: bigint): Promise<void> {
+  const signal = AbortSignal.timeout(END_TIMEOUT_MS)
+  for (let waitMs = 1; ; waitMs = Math.min(waitMs * 2, 50)) {
+    const status = processStatus(pid)
+    if (status?.startTime !== startTime || ['Z', 'X'].includes(status.state)) return
+    await delay(waitMs, undefined, { signal })
   }
 }
