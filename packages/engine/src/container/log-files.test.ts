@@ -16,7 +16,7 @@ async function readAll(file: LogFile, offset = 0): Promise<{ lines: string[]; ne
   const lines: string[] = []
   let next = offset
   for await (const block of file.lines(offset, (position) => (next = position))) {
-    lines.push(...block.map(String))
+    lines.push(...block.toString().split('\n').slice(0, -1))
   }
   return { lines, next }
 }
@@ -93,8 +93,10 @@ describe('records', () => {
     Buffer.from('{"log":"cut'),
     record('c\n', 'stdout', 3),
   ]
+  const whole = (parts: readonly Buffer[]): Buffer =>
+    Buffer.concat(parts.flatMap((line) => [line, Buffer.from('\n')]))
   const format = (o: Partial<RecordFormat>): string =>
-    formatRecords(lines, { ...FORMAT, ...o }).output.toString()
+    formatRecords(whole(lines), { ...FORMAT, ...o }).output.toString()
 
   test('streams, times and attributes', () => {
     assert.equal(format({}), 'a\nü\nc\n')
@@ -111,11 +113,76 @@ describe('records', () => {
       formatTime(BigInt(Date.UTC(2026, 0, 1, 0, 0, second, 500)) * 1_000_000n)
     assert.equal(format({ since: time(2) }), 'ü\nc\n')
     assert.equal(format({ until: time(2) }), 'a\nü\n')
-    assert.equal(formatRecords(lines, { ...FORMAT, until: time(2) }).isOver, true)
+    assert.equal(formatRecords(whole(lines), { ...FORMAT, until: time(2) }).isOver, true)
   })
 
   test('frames have the stream and the length in bytes', () => {
-    const { output } = formatRecords(lines.slice(1, 2), { ...FORMAT, isRaw: false })
+    const { output } = formatRecords(whole(lines.slice(1, 2)), { ...FORMAT, isRaw: false })
     assert.deepEqual([...output], [2, 0, 0, 0, 0, 0, 0, 3, 0xc3, 0xbc, 10])
+  })
+
+  test('what is taken as bytes is what JSON.parse says', () => {
+    const texts = [
+      '',
+      '\n',
+      'plain\n',
+      'ü€😀\n',
+      '"q" \\ \t\b\f\r/\n',
+      '\x1b[1m<b>&\x7f\x01\n',
+      'no end',
+      '\u2028\n',
+    ]
+    const times = ['', '.1', '.123456789', '.000000001'].map((end) => `2026-01-01T00:00:00${end}Z`)
+    for (const text of texts) {
+      for (const time of times) {
+        for (const stream of ['stdout', 'stderr'] as const) {
+          const line = `${JSON.stringify({ log: text, stream, time })}\n`
+          // As Go writes them.
+          const escaped = line.replaceAll('<', '\\u003c').replaceAll('\b', '\\u0008')
+          const padded = `${time.slice(0, 19)}.${time.slice(20, -1).padEnd(9, '0')}Z`
+          for (const input of [line, escaped, escaped.repeat(3)]) {
+            const count = input.length === escaped.length * 3 ? 3 : 1
+            const bytes = Buffer.from(input)
+            const plain = formatRecords(bytes, FORMAT).output.toString()
+            assert.equal(plain, text.repeat(count), input)
+            const timed = formatRecords(bytes, { ...FORMAT, timestamps: true }).output.toString()
+            assert.equal(timed, `${padded} ${text}`.repeat(count), input)
+            const none = formatRecords(bytes, { ...FORMAT, [stream]: false }).output
+            assert.equal(none.length, 0, input)
+          }
+        }
+      }
+    }
+  })
+
+  test('damage anywhere in a record hides that record and no other', () => {
+    const good = Buffer.concat([record('good\n', 'stdout', 1), Buffer.from('\n')])
+    const line = record('a \\ "b" \u2028 \n', 'stderr', 2)
+    const shown = (bytes: Buffer): string => {
+      try {
+        const parsed: unknown = JSON.parse(bytes.toString())
+        const { log = '' } = parsed as { log?: unknown }
+        return typeof log === 'string' ? log : ''
+      } catch {
+        return ''
+      }
+    }
+    for (let at = 0; at < line.length; at++) {
+      for (const byte of [0, 0x0b, 0x20, 0x22, 0x5c, 0x75, 0x7d]) {
+        const damaged = Buffer.from(line)
+        damaged[at] = byte
+        const all = Buffer.concat([good, damaged, Buffer.from('\n'), good])
+        const { output } = formatRecords(all, FORMAT)
+        assert.equal(output.toString(), `good\n${shown(damaged)}good\n`, damaged.toString())
+      }
+    }
+  })
+
+  test('records cut at any byte are left out', () => {
+    const line = record('text\n', 'stdout', 1)
+    for (let length = 0; length < line.length; length++) {
+      const cut = whole([line.subarray(0, length), line])
+      assert.equal(formatRecords(cut, FORMAT).output.toString(), 'text\n')
+    }
   })
 })

@@ -78,32 +78,29 @@ export class LogFile implements Disposable {
   }
 
   /**
-   * Whole lines (without the newline) from byte `offset` of the plain text on; in blocks, so that the caller may do
-   * much at once. `onOffset` learns where the next line begins: a later call goes on there.
+   * Whole lines, each with its newline, from byte `offset` of the plain text on; many at once, valid until the next are asked
+   * for. `onOffset` learns where the next line begins: a later call goes on there.
    */
-  async *lines(offset: number, onOffset: (next: number) => void): AsyncGenerator<Buffer[]> {
+  async *lines(offset: number, onOffset: (next: number) => void): AsyncGenerator<Buffer> {
     let next = offset
     let rest: Buffer[] = []
     let restBytes = 0
     for await (const block of this.#blocks(offset)) {
-      const lines: Buffer[] = []
-      let start = 0
-      for (;;) {
-        const end = block.indexOf(NEWLINE, start)
-        if (end === -1) break
-        const piece = block.subarray(start, end)
-        const isTooLong = restBytes + piece.length > MAX_LINE_BYTES
-        if (!isTooLong) lines.push(restBytes === 0 ? piece : Buffer.concat([...rest, piece]))
-        next += restBytes + piece.length + 1
+      const first = block.indexOf(NEWLINE) + 1
+      const end = first === 0 ? 0 : block.lastIndexOf(NEWLINE) + 1
+      const isTooLong = restBytes + first - 1 > MAX_LINE_BYTES
+      const whole = block.subarray(isTooLong ? first : 0, end)
+      const lines = rest.length === 0 || isTooLong ? whole : Buffer.concat([...rest, whole])
+      if (end > 0) {
+        next += restBytes + end
         rest = []
         restBytes = 0
-        start = end + 1
       }
-      restBytes += block.length - start
-      if (restBytes <= MAX_LINE_BYTES) rest.push(Buffer.from(block.subarray(start)))
-      else rest = []
+      restBytes += block.length - end
+      if (restBytes > MAX_LINE_BYTES) rest = []
+      else if (end < block.length) rest.push(Buffer.from(block.subarray(end)))
       onOffset(next)
-      if (lines.length > 0) yield lines
+      if (end > 0 && lines.length > 0) yield lines
     }
   }
 

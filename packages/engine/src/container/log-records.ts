@@ -1,3 +1,5 @@
+import { FULL_TIME_BYTES, SECONDS_BYTES, type TakenRecord, takeRecord } from './log-record-bytes.ts'
+
 /** Which records are wanted, and how they are written. */
 export interface RecordFormat {
   readonly stdout: boolean
@@ -22,6 +24,11 @@ interface LogRecord {
 const STDOUT = 1
 const STDERR = 2
 const HEADER_BYTES = 8
+const NEWLINE = 0x0a
+const SPACE = 0x20
+const POINT = 0x2e
+const ZERO = 0x30
+const LETTER_Z = 0x5a
 
 export interface Formatted {
   readonly output: Buffer
@@ -29,23 +36,36 @@ export interface Formatted {
   readonly isOver: boolean
 }
 
-/** Formats lines of a json-file log. Lines that are no records (cut by a power failure) are left out. */
-export function formatRecords(lines: readonly Buffer[], format: RecordFormat): Formatted {
-  const output = new Output()
-  for (const line of lines) {
-    const record = parseRecord(line)
-    if (record === undefined) continue
-    const time = padTime(record.time ?? '')
-    if (format.until !== '' && time > format.until) return { output: output.take(), isOver: true }
-    if (time < format.since) continue
-    const stream = record.stream === 'stderr' ? STDERR : STDOUT
-    if (!(stream === STDOUT ? format.stdout : format.stderr)) continue
-    let text = record.log ?? ''
-    if (format.details) text = `${details(record.attrs)} ${text}`
-    if (format.timestamps) text = `${time} ${text}`
-    output.add(text, format.isRaw ? undefined : stream)
+/** Formats whole lines of a json-file log. Lines that are no records (cut by a power failure) are left out. */
+export function formatRecords(lines: Buffer, format: RecordFormat): Formatted {
+  const output = new Output(lines.length)
+  const taken: TakenRecord = { isStderr: false, timeStart: 0, timeEnd: 0, textEnd: 0, next: 0 }
+  for (let start = 0; start < lines.length; ) {
+    let verdict = format.details ? 'other' : output.take(lines, start, format, taken)
+    if (verdict === 'other') {
+      taken.next = lines.indexOf(NEWLINE, start) + 1
+      verdict = addParsed(output, lines.subarray(start, taken.next - 1), format)
+    }
+    if (verdict === 'over') return { output: output.bytes(), isOver: true }
+    start = taken.next
   }
-  return { output: output.take(), isOver: false }
+  return { output: output.bytes(), isOver: false }
+}
+
+/** Any record that JSON can write. */
+function addParsed(output: Output, line: Buffer, format: RecordFormat): 'taken' | 'over' {
+  const record = parseRecord(line)
+  if (record === undefined) return 'taken'
+  const time = padTime(record.time ?? '')
+  if (format.until !== '' && time > format.until) return 'over'
+  if (time < format.since) return 'taken'
+  const stream = record.stream === 'stderr' ? STDERR : STDOUT
+  if (!(stream === STDOUT ? format.stdout : format.stderr)) return 'taken'
+  let text = record.log ?? ''
+  if (format.details) text = `${details(record.attrs)} ${text}`
+  if (format.timestamps) text = `${time} ${text}`
+  output.add(text, format.isRaw ? undefined : stream)
+  return 'taken'
 }
 
 /** Time of a record, for finding out whether a file is newer than what was read. Undefined: no record. */
@@ -65,7 +85,7 @@ function parseRecord(line: Buffer): LogRecord | undefined {
 
 /** RFC 3339 with nine digits, so that times compare as texts. */
 function padTime(time: string): string {
-  if (time.length === 30) return time
+  if (time.length === FULL_TIME_BYTES) return time
   const match = /^(.*?)(?:\.(\d+))?Z$/.exec(time)
   return match === null ? time : `${match[1]}.${(match[2] ?? '').padEnd(9, '0').slice(0, 9)}Z`
 }
@@ -76,6 +96,18 @@ export function formatTime(timeNs: bigint): string {
   return `${seconds}.${String(timeNs % 1_000_000_000n).padStart(9, '0')}Z`
 }
 
+/** As `padTime`, and a space. The time has 20 to 30 bytes. */
+function putTime(output: Buffer, at: number, lines: Buffer, taken: TakenRecord): void {
+  const { timeStart, timeEnd } = taken
+  for (let index = 0; index < FULL_TIME_BYTES; index++) {
+    const from = timeStart + index
+    output[at + index] = from < timeEnd - 1 ? (lines[from] as number) : ZERO
+  }
+  output[at + SECONDS_BYTES] = POINT
+  output[at + FULL_TIME_BYTES - 1] = LETTER_Z
+  output[at + FULL_TIME_BYTES] = SPACE
+}
+
 /** `a=1,b=2`, sorted, as Docker's. */
 function details(attributes: Readonly<Record<string, string>> | undefined): string {
   return Object.entries(attributes ?? {})
@@ -84,25 +116,66 @@ function details(attributes: Readonly<Record<string, string>> | undefined): stri
     .join(',')
 }
 
-/** One growing buffer: a million small ones would cost more than the formatting. */
+/** One buffer for a block of lines: a million small ones would cost more than the formatting. */
 class Output {
-  #buffer = Buffer.allocUnsafe(64 * 1024)
+  #buffer: Buffer
   #length = 0
+
+  constructor(bytes: number) {
+    // A record is longer than its text with a header and a time.
+    this.#buffer = Buffer.allocUnsafeSlow(bytes + HEADER_BYTES + FULL_TIME_BYTES + 1)
+  }
+
+  /** Takes the record at `start` if it is of the simple form. */
+  take(
+    lines: Buffer,
+    start: number,
+    format: RecordFormat,
+    taken: TakenRecord,
+  ): 'taken' | 'other' | 'over' {
+    const header = format.isRaw ? 0 : HEADER_BYTES
+    const time = format.timestamps ? FULL_TIME_BYTES + 1 : 0
+    const text = this.#length + header + time
+    this.#reserve(header + time + lines.length - start)
+    if (!takeRecord(lines, start, this.#buffer, text, taken)) return 'other'
+    if (format.since !== '' || format.until !== '') {
+      const at = padTime(lines.toString('latin1', taken.timeStart, taken.timeEnd))
+      if (format.until !== '' && at > format.until) return 'over'
+      if (at < format.since) return 'taken'
+    }
+    if (!(taken.isStderr ? format.stderr : format.stdout)) return 'taken'
+    if (time > 0) putTime(this.#buffer, this.#length + header, lines, taken)
+    if (header > 0) {
+      this.#putHeader(taken.isStderr ? STDERR : STDOUT, taken.textEnd - this.#length - header)
+    }
+    this.#length = taken.textEnd
+    return 'taken'
+  }
 
   add(text: string, stream: number | undefined): void {
     const header = stream === undefined ? 0 : HEADER_BYTES
     // UTF-8 takes three bytes at most for a UTF-16 unit.
     this.#reserve(header + text.length * 3)
     const bytes = this.#buffer.write(text, this.#length + header, 'utf8')
-    if (stream !== undefined) {
-      this.#buffer.writeUInt32BE(stream * 0x1000000, this.#length)
-      this.#buffer.writeUInt32BE(bytes, this.#length + 4)
-    }
+    if (stream !== undefined) this.#putHeader(stream, bytes)
     this.#length += header + bytes
   }
 
-  take(): Buffer {
+  bytes(): Buffer {
     return this.#buffer.subarray(0, this.#length)
+  }
+
+  #putHeader(stream: number, bytes: number): void {
+    const buffer = this.#buffer
+    const at = this.#length
+    buffer[at] = stream
+    buffer[at + 1] = 0
+    buffer[at + 2] = 0
+    buffer[at + 3] = 0
+    buffer[at + 4] = bytes >>> 24
+    buffer[at + 5] = bytes >>> 16
+    buffer[at + 6] = bytes >>> 8
+    buffer[at + 7] = bytes
   }
 
   #reserve(bytes: number): void {

@@ -8,6 +8,8 @@ import { inodeOf, LogFile } from './log-files.ts'
 import { formatRecords, formatTime, type RecordFormat, recordTime } from './log-records.ts'
 import { isAlive } from './state.ts'
 
+const NEWLINE = 0x0a
+
 export interface LogOptions {
   readonly stdout: boolean
   readonly stderr: boolean
@@ -147,8 +149,17 @@ async function firstTime(file: LogFile): Promise<string> {
   return line === undefined ? '' : (recordTime(line) ?? '')
 }
 
+/** Of whole lines. */
+function lastLine(lines: Buffer): Buffer {
+  const end = lines.length - 1
+  return end === 0
+    ? lines.subarray(0, 0)
+    : lines.subarray(lines.lastIndexOf(NEWLINE, end - 1) + 1, end)
+}
+
 async function firstLine(file: LogFile): Promise<Buffer | undefined> {
-  for await (const lines of file.lines(0, () => undefined)) return lines[0]
+  for await (const lines of file.lines(0, () => undefined))
+    return lines.subarray(0, lines.indexOf(NEWLINE))
   return undefined
 }
 
@@ -204,7 +215,7 @@ class Reader {
     }
     for await (const lines of file.lines(start, advance)) {
       const { output, isOver } = formatRecords(lines, this.#format)
-      this.lastTime = recordTime(lines.at(-1) ?? Buffer.alloc(0)) ?? this.lastTime
+      this.lastTime = recordTime(lastLine(lines)) ?? this.lastTime
       if (output.length > 0) yield output
       if (isOver) {
         this.isOver = true
