@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { EngineError } from '@ctr/errdefs'
 import { interfaceIndex, isPortFree } from '@ctr/linux'
+import type { Op } from '@ctr/shim'
 import {
   type EndpointRow,
   EndpointTable,
@@ -18,6 +19,9 @@ import {
   enterNetwork,
   gatewayOps,
   planEndpoint,
+  RESOLVER_ADDRESS,
+  type ResolverAt,
+  resolverOps,
   type Target,
 } from './endpoint/plan.ts'
 import { firstEphemeral, type PortFacts } from './endpoint/ports.ts'
@@ -197,9 +201,18 @@ export class Networks {
       .map((row) => toEndpoint(row, this.get(row.networkId)))
   }
 
-  /** Address of the resolver that answers this container; undefined: it has to ask the host's resolvers. */
+  /** Address at which a container finds its resolver; undefined: it has to ask the host's resolvers. */
   resolverOf(containerId: string): string | undefined {
-    return this.#resolver.addressFor(containerId)
+    const gateway = this.#resolver.addressFor(containerId)
+    return gateway === undefined || gateway.includes(':') ? gateway : RESOLVER_ADDRESS
+  }
+
+  /** The resolver of a container, if it is the gateway of this endpoint's network. */
+  #resolverOn(row: EndpointRow, isMoved: boolean): ResolverAt | undefined {
+    const gateway = this.#resolver.addressFor(row.containerId)
+    const { pools } = this.get(row.networkId)
+    if (gateway === undefined || gateway.includes(':')) return undefined
+    return pools.some((pool) => pool.gateway === gateway) ? { gateway, isMoved } : undefined
   }
 
   renameContainer(containerId: string, name: string): void {
@@ -209,6 +222,10 @@ export class Networks {
 
   /** Allocates everything for a container that is about to start. Undone by `disconnect`. */
   async connect(o: ConnectOptions): Promise<EndpointPlan> {
+    return await this.#connect(o, false)
+  }
+
+  async #connect(o: ConnectOptions, isRunning: boolean): Promise<EndpointPlan> {
     const network = this.get(o.network)
     const deps = {
       endpoints: this.#endpoints,
@@ -219,7 +236,8 @@ export class Networks {
     }
     const row = this.#allocate(() => allocateEndpoint(deps, network, o))
     try {
-      const plan = planEndpoint(row, network, await this.#bridgeIndex(network))
+      const bridgeIndex = await this.#bridgeIndex(network)
+      const plan = planEndpoint(row, network, bridgeIndex, this.#resolverOn(row, isRunning))
       await this.#firewall?.publish(plan.publications)
       return plan
     } catch (error) {
@@ -230,7 +248,7 @@ export class Networks {
 
   /** As `connect`, for a container that runs: its network namespace has changed when this returns. */
   async connectRunning(o: ConnectOptions, target: Target): Promise<Endpoint> {
-    const plan = await this.connect(o)
+    const plan = await this.#connect(o, true)
     if (plan.link === undefined) return plan
     try {
       await this.#options.exec([...enterNetwork(target), ...plan.hostOps, ...plan.childOps])
@@ -254,11 +272,14 @@ export class Networks {
       )
     }
     if (row.link !== undefined) await deleteLinks(this.#options.exec, [row.link])
+    const wasResolver = this.#resolverOn(row, true) !== undefined
     await this.#release([row])
-    const next = this.#nextGateway(rows.filter((other) => other !== row))
-    if (!row.isGateway || next === undefined) return
-    const endpoint = toEndpoint(next, this.get(next.networkId))
-    await this.#options.exec([...enterNetwork(target), ...gatewayOps(endpoint)])
+    const others = rows.filter((other) => other !== row)
+    const ops = wasResolver ? this.#resolverOps(others) : []
+    const next = row.isGateway ? this.#nextGateway(others) : undefined
+    if (next !== undefined) ops.push(...gatewayOps(toEndpoint(next, this.get(next.networkId))))
+    if (ops.length > 0) await this.#options.exec([...enterNetwork(target), ...ops])
+    if (next === undefined) return
     this.#endpoints.setGateway(next.id, true)
     this.#resolver.forget()
   }
@@ -432,6 +453,15 @@ export class Networks {
     }
     if (this.#firewall === undefined) return forget()
     await this.#firewall.unpublish(rows.flatMap(publicationsOf), forget)
+  }
+
+  /** For a container that runs, after one of its networks has gone. */
+  #resolverOps(rows: readonly EndpointRow[]): Op[] {
+    return rows.flatMap((row) => {
+      const resolver = this.#resolverOn(row, true)
+      if (resolver === undefined) return []
+      return resolverOps(toEndpoint(row, this.get(row.networkId)), resolver)
+    })
   }
 
   #bridged(): BridgedNetwork[] {

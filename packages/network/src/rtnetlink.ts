@@ -42,7 +42,9 @@ const IFA_F_NODAD = 0x02
 const RTA_DST = 1
 const RTA_OIF = 4
 const RTA_GATEWAY = 5
+const RTA_PREFSRC = 7
 const RT_TABLE_MAIN = 254
+const RT_TABLE_LOCAL = 255
 const RTPROT_BOOT = 3
 const RT_SCOPE_UNIVERSE = 0
 const RT_SCOPE_LINK = 253
@@ -154,6 +156,10 @@ export interface RouteOptions {
   readonly destination?: { readonly address: Address; readonly prefix: number }
   readonly gateway?: Address
   readonly index?: number
+  /** In the table that comes before all others, `local`. */
+  readonly isLocalTable?: boolean
+  /** Of packets whose sender has not chosen one. */
+  readonly source?: Address
 }
 
 export function newRoute(o: RouteOptions): NetlinkMessage {
@@ -164,7 +170,7 @@ function routeParts(o: RouteOptions): Buffer[] {
   const head = Buffer.alloc(12) // struct rtmsg
   head.writeUInt8(o.family === 4 ? AF_INET : AF_INET6, 0)
   head.writeUInt8(o.destination?.prefix ?? 0, 1)
-  head.writeUInt8(RT_TABLE_MAIN, 4)
+  head.writeUInt8(o.isLocalTable ? RT_TABLE_LOCAL : RT_TABLE_MAIN, 4)
   head.writeUInt8(RTPROT_BOOT, 5)
   head.writeUInt8(o.gateway === undefined ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE, 6)
   head.writeUInt8(RTN_UNICAST, 7)
@@ -175,6 +181,7 @@ function routeParts(o: RouteOptions): Buffer[] {
       : [attribute(RTA_DST, addressBytes(o.destination.address))]),
     ...(o.gateway === undefined ? [] : [attribute(RTA_GATEWAY, addressBytes(o.gateway))]),
     ...(o.index === undefined ? [] : [u32(RTA_OIF, o.index)]),
+    ...(o.source === undefined ? [] : [attribute(RTA_PREFSRC, addressBytes(o.source))]),
   ]
 }
 
@@ -202,7 +209,7 @@ function build(type: number, flags: number, ...parts: Buffer[]): NetlinkMessage 
 }
 
 /** struct nlattr: length without padding, type, value, padding to 4. */
-function attribute(type: number, value: Uint8Array): Buffer {
+export function attribute(type: number, value: Uint8Array): Buffer {
   const length = 4 + value.length
   const bytes = Buffer.alloc((length + 3) & ~3)
   bytes.writeUInt16LE(length, 0)
@@ -211,11 +218,11 @@ function attribute(type: number, value: Uint8Array): Buffer {
   return bytes
 }
 
-function nested(type: number, ...attributes: Buffer[]): Buffer {
+export function nested(type: number, ...attributes: Buffer[]): Buffer {
   return attribute(type | NLA_F_NESTED, Buffer.concat(attributes))
 }
 
-function text(type: number, value: string): Buffer {
+export function text(type: number, value: string): Buffer {
   return attribute(type, Buffer.from(`${value}\0`))
 }
 

@@ -13,6 +13,7 @@ import { type Container, isInOwnNetns, run, Sandbox } from './sandbox.ts'
 const A = 'a'.repeat(64)
 const B = 'b'.repeat(64)
 const C = 'c'.repeat(64)
+const RESOLVER = '127.0.0.11'
 
 if (isInOwnNetns(import.meta.filename)) {
   describe('names', { concurrency: false }, () => {
@@ -28,7 +29,7 @@ if (isInOwnNetns(import.meta.filename)) {
         network: 'n1',
         links: ['Web:linked'],
       })
-      assert.equal(networks.resolverOf(B), '10.72.0.1')
+      assert.equal(networks.resolverOf(B), RESOLVER)
       for (const name of ['web', 'WEB', 'www', 'host-a', A.slice(0, 12), 'linked', 'web.n1']) {
         assert.deepEqual(await lookUp(client, '10.72.0.1', name), ['10.72.0.2'], name)
       }
@@ -83,6 +84,42 @@ if (isInOwnNetns(import.meta.filename)) {
       assert.deepEqual(await lookUp(undefined, '10.1.0.1', 'db'), ['EREFUSED'])
     })
 
+    test('127.0.0.11 is the resolver, over UDP and TCP, and nothing else of 127.0.0.0/8 leaves the container', async () => {
+      await using sandbox = await Sandbox.open()
+      await using networks = await openWithUpstream(sandbox)
+      const client = await start(sandbox, networks, { ...solo, network: 'n1' })
+      assert.deepEqual(await lookUp(client, RESOLVER, 'solo'), ['10.72.0.2'])
+      assert.deepEqual(await lookUp(client, RESOLVER, '10.72.0.2', 'reverse'), ['solo.n1'])
+      // Does not fit into a datagram.
+      assert.equal((await lookUp(client, RESOLVER, 'long.example')).length, 200)
+      assert.match(
+        client.run('ip route get 127.0.0.11'),
+        /via 10\.72\.0\.1 dev eth0 src 10\.72\.0\.2/,
+      )
+      assert.match(client.run('ip route get 127.0.0.12'), /^local 127\.0\.0\.12 dev lo/)
+      assert.match(
+        client.run('nft list ruleset'),
+        /ip daddr 127\.0\.0\.11 .* dport 53 dnat to 10\.72\.0\.1/,
+      )
+    })
+
+    test('127.0.0.11 follows a running container from network to network', async () => {
+      await using sandbox = await Sandbox.open()
+      await using networks = await sandbox.openNetworks()
+      await networks.create({ name: 'n1', ipam: [{ subnet: '10.1.0.0/24' }] })
+      await networks.create({ name: 'n2', ipam: [{ subnet: '10.2.0.0/24' }] })
+      const ends = { ...solo, aliases: [], ports: [] }
+      const client = await start(sandbox, networks, { ...ends, network: 'bridge' })
+      assert.equal(networks.resolverOf(A), undefined)
+      await networks.connectRunning({ ...ends, network: 'n1', index: 1 }, client.target)
+      assert.deepEqual(await lookUp(client, RESOLVER, 'solo'), ['10.1.0.2'])
+      await networks.connectRunning({ ...ends, network: 'n2', index: 2 }, client.target)
+      await networks.disconnectRunning(A, 'n1', client.target)
+      assert.deepEqual(await lookUp(client, RESOLVER, 'solo'), ['10.2.0.2'])
+      await networks.disconnectRunning(A, 'n2', client.target)
+      assert.equal(networks.resolverOf(A), undefined)
+    })
+
     test('other names are asked of the host’s resolvers, and kept for a while', async () => {
       await using sandbox = await Sandbox.open()
       await using networks = await openWithUpstream(sandbox)
@@ -120,8 +157,9 @@ if (isInOwnNetns(import.meta.filename)) {
       await first[Symbol.asyncDispose]()
       assert.deepEqual(await lookUp(client, '10.72.0.1', 'solo'), ['ECONNREFUSED'])
       await using second = await sandbox.openNetworks()
-      assert.equal(second.resolverOf(A), '10.72.0.1')
+      assert.equal(second.resolverOf(A), RESOLVER)
       assert.deepEqual(await lookUp(client, '10.72.0.1', 'solo'), ['10.72.0.2'])
+      assert.deepEqual(await lookUp(client, RESOLVER, 'solo'), ['10.72.0.2'])
     })
 
     test('when another program has port 53, queries are led around it', async () => {
@@ -132,6 +170,7 @@ if (isInOwnNetns(import.meta.filename)) {
       await networks.create({ name: 'n1', ipam: [{ subnet: '10.72.0.0/24' }] })
       const client = await start(sandbox, networks, { ...solo, network: 'n1' })
       assert.deepEqual(await lookUp(client, '10.72.0.1', 'solo'), ['10.72.0.2'])
+      assert.deepEqual(await lookUp(client, RESOLVER, 'solo'), ['10.72.0.2'])
       run('nft flush ruleset')
       await networks.reload()
       assert.deepEqual(await lookUp(client, '10.72.0.1', 'solo'), ['10.72.0.2'])

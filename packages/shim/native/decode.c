@@ -116,8 +116,9 @@ static bool check_values(const struct op *o) {
     return (op_u32(o, 0) == 6 || op_u32(o, 0) == 17) && op_u32(o, 2) <= 65535 && op_u32(o, 4) <= 65535;
   case OP_OOM_WATCH:
     return op_u32(o, 1) == 1 || op_u32(o, 1) == 2;
-  case OP_NETLINK: /* struct nlmsghdr is 16 bytes */
-    return o->f[0].number >= 16 && get32(o->f[0].bytes) == o->f[0].number && op_u32(o, 1) <= o->f[0].number - 4;
+  case OP_NETLINK: /* struct nlmsghdr is 16 bytes; the first one may be that of a batch */
+    return o->f[0].number >= 16 && get32(o->f[0].bytes) >= 16 && get32(o->f[0].bytes) <= o->f[0].number &&
+           op_u32(o, 1) <= o->f[0].number - 4;
   case OP_DEVICE_BPF:
     return o->f[1].number > 0 && o->f[1].number % 8 == 0;
   case OP_SECCOMP:

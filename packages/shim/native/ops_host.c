@@ -20,6 +20,7 @@ static int op_join(struct shim *s, const struct op *o) {
   text_number(&t, pid);
   text_str(&t, "/root");
   s->step = "pidfd_open";
+  s->join_pid = (pid_t)pid;
   s->join_pidfd = sys_pidfd_open((pid_t)pid);
   if (s->join_pidfd < 0)
     return errno;
@@ -71,6 +72,11 @@ int op_clone(struct shim *s, const struct op *o) {
     return errno;
   s->step = "clone3";
   long pid = sys_clone3(&args);
+  scoped_fd joined = pid < 0 && errno == EBUSY && s->join_pid ? open_cgroup_of(s->join_pid, op_str(o, 1)) : -1;
+  if (joined >= 0) {
+    args.cgroup = (unsigned)joined;
+    pid = sys_clone3(&args);
+  }
   if (pid == 0)
     child_main(s, pair[1], s->next + 1);
   int error = pid < 0 ? errno : 0;
@@ -136,7 +142,8 @@ static int op_device_bpf(struct shim *s, const struct op *o) {
   return syscall(SYS_bpf, BPF_PROG_ATTACH, &attach, sizeof attach) < 0 ? errno : 0;
 }
 
-/* One rtnetlink request and its ack, on a socket of its own: it belongs to the network namespace of this moment. */
+/* One rtnetlink request, or a batch for another protocol (nlmsg_pid of the first header; 0 is NETLINK_ROUTE), and its ack, on a
+ * socket of its own: it belongs to the network namespace of this moment. */
 static int op_netlink(struct shim *s, const struct op *o) {
   uint32_t length = (uint32_t)o->f[0].number, pid_offset = op_u32(o, 1), ignore = op_u32(o, 2);
   if (length > sizeof s->scratch)
@@ -145,28 +152,32 @@ static int op_netlink(struct shim *s, const struct op *o) {
   struct nlmsghdr *request = (struct nlmsghdr *)(void *)s->scratch;
   request->nlmsg_flags |= NLM_F_REQUEST | NLM_F_ACK;
   request->nlmsg_seq = 1;
+  int protocol = (int)request->nlmsg_pid;
   request->nlmsg_pid = 0;
   if (pid_offset)
     put32(s->scratch + pid_offset, (uint32_t)s->child);
   s->step = "socket";
-  scoped_fd fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+  scoped_fd fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
   if (fd < 0)
     return errno;
   s->step = "send";
   if (send(fd, s->scratch, length, 0) < 0)
     return errno;
-  /* The kernel answers inside send(2); more than one message may come (the new link, with NLM_F_ECHO). */
+  /* The kernel answers inside send(2). More than one message may come: the new link, with NLM_F_ECHO; one for each error in a batch. */
   s->step = "ack";
+  int error = EPROTO;
   for (;;) {
-    ssize_t n = recv(fd, s->scratch, sizeof s->scratch, 0);
-    if (n < 0)
+    ssize_t n = recv(fd, s->scratch, sizeof s->scratch, MSG_DONTWAIT);
+    if (n < 0 && errno != EAGAIN)
       return errno;
+    if (n < 0)
+      return ignore && error == (int)ignore ? 0 : error;
     uint32_t left = (uint32_t)n;
     for (struct nlmsghdr *h = request; NLMSG_OK(h, left); h = NLMSG_NEXT(h, left)) {
       if (h->nlmsg_type != NLMSG_ERROR || h->nlmsg_len < NLMSG_LENGTH(sizeof(struct nlmsgerr)))
         continue;
-      int error = -((struct nlmsgerr *)NLMSG_DATA(h))->error;
-      return ignore && error == (int)ignore ? 0 : error;
+      if (error == EPROTO || !error)
+        error = -((struct nlmsgerr *)NLMSG_DATA(h))->error;
     }
   }
 }

@@ -81,7 +81,7 @@ const ops = {
   // --- either side -------------------------------------------------------------------------------------------------
   /** Write `data` to `path` with one write(2); O_WRONLY without O_CREAT. */
   write: { code: 20, side: 'any', fields: { path: 'str', data: 'bytes' } },
-  /** Send one rtnetlink message and wait for its ack. Where `pid_offset` is not 0, the child's pid is put there (u32). Errno `ignore` (0: none) counts as success. */
+  /** Send one rtnetlink message, or a batch for the protocol in nlmsg_pid of its first header, and wait for its ack. Where `pid_offset` is not 0, the child's pid is put there (u32). Errno `ignore` (0: none) counts as success. */
   netlink: {
     code: 21,
     side: 'any',

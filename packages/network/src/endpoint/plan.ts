@@ -1,6 +1,7 @@
 import type { Op } from '@ctr/shim'
 import type { EndpointRow } from '@ctr/store'
 import { parseMac } from '../address.ts'
+import { redirectDns } from '../netfilter.ts'
 import { mtuOf, type Network } from '../network/network.ts'
 import { newRoute, setLinkDown, setLinkUp } from '../rtnetlink.ts'
 import { type Endpoint, toEndpoint } from './endpoint.ts'
@@ -24,11 +25,12 @@ export interface Target {
   readonly startTime: bigint
 }
 
-/** Pure. `bridgeIndex` is undefined on the networks `host` and `none`. */
+/** Pure. `bridgeIndex` is undefined on the networks `host` and `none`; `resolver`: the endpoint's gateway, if the container asks there. */
 export function planEndpoint(
   row: EndpointRow,
   network: Network,
   bridgeIndex: number | undefined,
+  resolver?: ResolverAt,
 ): EndpointPlan {
   const endpoint = toEndpoint(row, network)
   const loopback = row.interface === 0 && network.driver !== 'host' ? loopbackOps() : []
@@ -53,7 +55,11 @@ export function planEndpoint(
   return {
     ...endpoint,
     hostOps: hostOps(link),
-    childOps: [...loopback, ...childOps(link)],
+    childOps: [
+      ...loopback,
+      ...childOps(link),
+      ...(resolver === undefined ? [] : resolverOps(endpoint, resolver)),
+    ],
     forwards: forwardOps(endpoint.publications),
     unplug: [netlink('host', setLinkDown({ name: row.link }))],
     plug: [netlink('host', setLinkUp({ name: row.link }))],
@@ -70,6 +76,40 @@ export function gatewayOps(endpoint: Endpoint): Op[] {
       return netlink('child', newRoute({ family: gateway.family, gateway, index }))
     })
 }
+
+/**
+ * In the container's network namespace: RESOLVER_ADDRESS leads to the resolver at `gateway`, as in Docker. A route of its own makes
+ * the packets leave by the endpoint and with its address, by which the resolver knows who asks; the rest of 127.0.0.0/8 stays inside.
+ */
+export function resolverOps(endpoint: Endpoint, { gateway, isMoved }: ResolverAt): Op[] {
+  const source = endpoint.ipv4?.address
+  if (source === undefined) return []
+  const address = storedAddress(RESOLVER_ADDRESS)
+  const server = storedAddress(gateway)
+  return [
+    netlink(
+      'child',
+      newRoute({
+        family: 4,
+        isLocalTable: true,
+        destination: { address, prefix: 32 },
+        gateway: server,
+        index: interfaceIndexOf(endpoint),
+        source: storedAddress(source),
+      }),
+    ),
+    netlink('child', redirectDns(address, server, { replaces: isMoved })),
+  ]
+}
+
+export interface ResolverAt {
+  readonly gateway: string
+  /** The container runs, and may have had its resolver elsewhere. */
+  readonly isMoved: boolean
+}
+
+/** Where programs in containers look for it: Docker's. */
+export const RESOLVER_ADDRESS = '127.0.0.11'
 
 /** A child of the program in the container's network namespace; `join` checks that the pid is still the container's. */
 export function enterNetwork(target: Target): Op[] {
