@@ -2,7 +2,7 @@ import { renameSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, posix, resolve } from 'node:path'
 import { cgroupPids, type HostFacts, prepareCgroupParent, readHostFacts } from '@ctr/linux'
 import { capabilityNumber, type RuntimeProcess, type RuntimeSpec } from '@ctr/oci'
-import { compileStart, type Op, type Program } from '@ctr/shim'
+import { compileStart, type Op, type StartInput } from '@ctr/shim'
 import { type Bundle, readBundle, withHome } from './bundle.ts'
 import type { Context, Input } from './command.ts'
 import { invalidArgument, wrongState } from './errors.ts'
@@ -99,7 +99,7 @@ export async function createContainer(
   }
 }
 
-interface Plan {
+export interface Plan {
   readonly id: string
   readonly spec: RuntimeSpec
   readonly bundle: Bundle
@@ -115,7 +115,8 @@ async function launchInit(
   plan: Plan,
   pidFile: string | undefined,
 ): Promise<CreatedContainer> {
-  const launch = new Launch(compile(context, plan), {
+  const input = startInput(context, plan, fifoPath(context.root, plan.id))
+  const launch = new Launch(compileStart(input, plan.host), {
     preserveFds: plan.preserveFds,
     warn: (message) => context.log.warn(message),
   })
@@ -136,50 +137,48 @@ async function launchInit(
   }
 }
 
-function compile(context: Context, plan: Plan): Program {
+/** `execFifo`: where the process waits before its execve. */
+export function startInput(context: Context, plan: Plan, execFifo: string | undefined): StartInput {
   const { spec, host, bundle } = plan
   const cgroupPath = spec.linux?.cgroupsPath ?? ''
   const found = cgroupPids(host.cgroups, cgroupPath).length
   if (found > 0) throw wrongState(`container's cgroup is not empty: ${found} process(es) found`)
   const cpuset = prepareCgroupParent(host.cgroups, posix.dirname(cgroupPath))
   const env = spec.process === undefined ? [] : withHome(spec.process, bundle.rootfs)
-  return compileStart(
-    {
-      spec: {
-        ...spec,
-        ...(spec.process === undefined ? {} : { process: { ...spec.process, env } }),
-      },
-      containerId: plan.id,
-      runtimeDir: '',
-      handover: {
-        isForeground: plan.isForeground,
-        preserveFds: plan.preserveFds,
-        consoleSocket: plan.consoleSocket,
-        execFifo: fifoPath(context.root, plan.id),
-        pauseForHooks: hasCreateHooks(spec),
-        noNewKeyring: plan.noNewKeyring,
-      },
-      rootfs: { kind: 'directory', path: bundle.rootfs, mountpoint: bundle.rootfs },
-      log: undefined,
-      stdio: {
-        stdin: true,
-        tty: spec.process?.terminal === true,
-        stdinOnce: false,
-        rows: spec.process?.consoleSize?.height ?? 0,
-        columns: spec.process?.consoleSize?.width ?? 0,
-      },
-      expectAttach: 0,
-      waitForStart: false,
-      seccompFilter: cachedSeccomp(context.root, spec.linux?.seccomp),
-      network: { hostOps: [], childOps: loopbackUp(spec), forwards: [] },
-      cgroupParent: '/',
-      cpuset,
+  return {
+    spec: {
+      ...spec,
+      ...(spec.process === undefined ? {} : { process: { ...spec.process, env } }),
     },
-    host,
-  )
+    containerId: plan.id,
+    runtimeDir: '',
+    handover: {
+      isForeground: plan.isForeground,
+      preserveFds: plan.preserveFds,
+      consoleSocket: plan.consoleSocket,
+      execFifo,
+      pauseForHooks: hasCreateHooks(spec),
+      noNewKeyring: plan.noNewKeyring,
+    },
+    rootfs: { kind: 'directory', path: bundle.rootfs, mountpoint: bundle.rootfs },
+    log: undefined,
+    stdio: {
+      stdin: true,
+      tty: spec.process?.terminal === true,
+      stdinOnce: false,
+      rows: spec.process?.consoleSize?.height ?? 0,
+      columns: spec.process?.consoleSize?.width ?? 0,
+    },
+    expectAttach: 0,
+    waitForStart: false,
+    seccompFilter: cachedSeccomp(context.root, spec.linux?.seccomp),
+    network: { hostOps: [], childOps: loopbackUp(spec), forwards: [] },
+    cgroupParent: '/',
+    cpuset,
+  }
 }
 
-function recordOf(plan: Plan, init: { pid: number; startTime: bigint }): ContainerRecord {
+export function recordOf(plan: Plan, init: { pid: number; startTime: bigint }): ContainerRecord {
   return {
     version: 1,
     id: plan.id,
@@ -194,13 +193,13 @@ function recordOf(plan: Plan, init: { pid: number; startTime: bigint }): Contain
   }
 }
 
-function hasCreateHooks({ hooks }: RuntimeSpec): boolean {
+export function hasCreateHooks({ hooks }: RuntimeSpec): boolean {
   return [hooks?.prestart, hooks?.createRuntime, hooks?.createContainer].some(
     (list) => (list ?? []).length > 0,
   )
 }
 
-async function runCreateHooks(context: Context, record: ContainerRecord): Promise<void> {
+export async function runCreateHooks(context: Context, record: ContainerRecord): Promise<void> {
   const state = ociState(record, 'creating')
   const { hooks } = record.spec
   try {
@@ -221,7 +220,7 @@ async function runCreateHooks(context: Context, record: ContainerRecord): Promis
   }
 }
 
-function needProcess(spec: RuntimeSpec): RuntimeProcess {
+export function needProcess(spec: RuntimeSpec): RuntimeProcess {
   if (spec.process !== undefined) return spec.process
   throw invalidArgument('process property must not be empty')
 }

@@ -12,6 +12,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command:
   list: () => import('./list.ts'),
   pause: () => import('./pause.ts'),
   ps: () => import('./ps.ts'),
+  restore: () => import('./restore.ts'),
   resume: () => import('./resume.ts'),
   run: () => import('./run.ts'),
   spec: () => import('./spec.ts'),

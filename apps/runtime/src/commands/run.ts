@@ -33,16 +33,18 @@ async function runContainer(context: Context, input: Input): Promise<number> {
     await destroyContainer(context, created.record)
     throw error
   }
-  return isDetached ? 0 : await follow(context, created, input.flags.bool('keep'))
+  if (isDetached) return 0
+  forwardSignals(created.launch)
+  await created.launch.next('started')
+  return await follow(context, created, input.flags.bool('keep'))
 }
 
-async function follow(
+/** To the end of a process that runs in the foreground. */
+export async function follow(
   context: Context,
   { record, launch }: CreatedContainer,
   isKept: boolean,
 ): Promise<number> {
-  forwardSignals(launch)
-  await launch.next('started')
   const { status } = await launch.next('exit')
   if (!isKept) await destroyContainer(context, record)
   return status

@@ -10,6 +10,7 @@ import {
   readExternalMounts,
   readShimPipes,
   saveDescriptors,
+  saveMounts,
 } from '@ctr/shim/criu'
 import type { ContainerRecord } from '../container/container.ts'
 import { containerEvent } from '../container/container-event.ts'
@@ -160,6 +161,7 @@ async function dumpInto(
     freezeCgroup: container.state.status === 'paused' ? freezerOf(engine, container) : undefined,
   })
   saveDescriptors(directory, descriptors)
+  saveMounts(directory, mounts)
   writeMetadata(directory, {
     version: 1,
     containerId: id,
@@ -168,7 +170,6 @@ async function dumpInto(
     tcpEstablished,
     fileLocks,
     hasNetwork: networkInode !== undefined,
-    mounts,
     addresses: engine.networks.endpointsOfContainer(id).map((endpoint) => ({
       network: endpoint.networkName,
       ipv4: endpoint.ipv4?.address ?? '',

@@ -13,8 +13,6 @@ export interface CheckpointMetadata {
   readonly fileLocks: boolean
   /** The network namespace was the container's own, or another container's. */
   readonly hasNetwork: boolean
-  /** Paths of the mounts that are not in the images. */
-  readonly mounts: readonly string[]
   /** The container's addresses by network; its connections know them. */
   readonly addresses: readonly NetworkAddress[]
 }
@@ -46,26 +44,14 @@ export function readMetadata(directory: string): CheckpointMetadata {
 
 function isMetadata(value: unknown): value is CheckpointMetadata {
   if (typeof value !== 'object' || value === null) return false
-  const { version, tcpEstablished, fileLocks, hasNetwork, mounts, addresses } = value as Partial<
+  const { version, tcpEstablished, fileLocks, hasNetwork, addresses } = value as Partial<
     Record<keyof CheckpointMetadata, unknown>
   >
   return (
     version === 1 &&
     [tcpEstablished, fileLocks, hasNetwork].every((one) => typeof one === 'boolean') &&
-    Array.isArray(mounts) &&
-    mounts.every(isMountPath) &&
     Array.isArray(addresses) &&
     addresses.every(isAddress)
-  )
-}
-
-/** It becomes a part of criu's arguments. */
-function isMountPath(value: unknown): boolean {
-  return (
-    typeof value === 'string' &&
-    value.startsWith('/') &&
-    !value.includes('\0') &&
-    !value.split('/').includes('..')
   )
 }
 

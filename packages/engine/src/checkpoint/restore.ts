@@ -11,6 +11,7 @@ import {
 import {
   criuEnvironment,
   loadDescriptors,
+  loadMounts,
   readCriuErrors,
   restoreArguments,
 } from '@ctr/shim/criu'
@@ -55,7 +56,7 @@ export async function prepareRestore(
     args,
     env,
     pidFile: join(runtimeDir, 'restored.pid'),
-    mounts: metadata.mounts,
+    mounts: loadMounts(imagesDir),
     afterwards: [],
   }
   return {

@@ -52,7 +52,7 @@ export async function dump(criu: Criu, request: DumpRequest): Promise<void> {
   const reason = readCriuErrors(log) || output.trim() || status
   throw new EngineError(
     'INTERNAL',
-    `criu failed: type ${name.toUpperCase()} status ${status}: ${reason}\nlog file: ${log}`,
+    `criu failed: type ${name.toUpperCase()} status ${status}: ${reason}`,
   )
 }
 

@@ -16,3 +16,4 @@ export {
   restoreArguments,
 } from './dump.ts'
 export { readExternalMounts } from './external-mounts.ts'
+export { loadMounts, saveMounts } from './saved-mounts.ts'

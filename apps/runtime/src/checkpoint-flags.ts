@@ -1,0 +1,90 @@
+import { statSync } from 'node:fs'
+import { isAbsolute, join, resolve } from 'node:path'
+import type { CriuOptions } from '@ctr/shim/criu'
+import { invalidArgument } from './errors.ts'
+import type { Flag, Values } from './flags.ts'
+
+/** Flags of both checkpoint and restore, as runc has them. */
+export const CRIU_FLAGS: readonly Flag[] = [
+  { names: ['image-path'], kind: 'text', help: 'path of criu image files' },
+  { names: ['work-path'], kind: 'text', help: 'path for saving work files and logs' },
+  { names: ['tcp-established'], kind: 'bool', help: 'allow open tcp connections' },
+  { names: ['ext-unix-sk'], kind: 'bool', help: 'allow external unix sockets' },
+  { names: ['shell-job'], kind: 'bool', help: 'allow shell jobs' },
+  {
+    names: ['lazy-pages'],
+    kind: 'bool',
+    help: 'use userfaultfd to lazily restore memory pages (not supported)',
+  },
+  { names: ['file-locks'], kind: 'bool', help: 'handle file locks, for safety' },
+  {
+    names: ['manage-cgroups-mode'],
+    kind: 'text',
+    help: "cgroups mode: 'ignore' (default: the cgroups are made as at a start), 'soft', 'full' and 'strict'",
+  },
+  {
+    names: ['empty-ns'],
+    kind: 'list',
+    help: "create a namespace, but don't restore its properties",
+  },
+  { names: ['auto-dedup'], kind: 'bool', help: 'enable auto deduplication of memory images' },
+]
+
+const CGROUP_MODES = ['ignore', 'soft', 'full', 'strict']
+
+export function criuOptions(flags: Values): CriuOptions {
+  if (flags.bool('lazy-pages')) {
+    throw invalidArgument('--lazy-pages is not supported: restore from complete images')
+  }
+  const mode = flags.text('manage-cgroups-mode') ?? 'ignore'
+  if (!CGROUP_MODES.includes(mode)) throw invalidArgument('Invalid manage cgroups mode')
+  const emptyNamespaces = flags.list('empty-ns')
+  const unknown = emptyNamespaces.find((name) => name !== 'network')
+  if (unknown !== undefined)
+    throw invalidArgument(`namespace ${JSON.stringify(unknown)} is not supported`)
+  return {
+    tcpEstablished: flags.bool('tcp-established'),
+    extUnixSockets: flags.bool('ext-unix-sk'),
+    shellJob: flags.bool('shell-job'),
+    fileLocks: flags.bool('file-locks'),
+    autoDedup: flags.bool('auto-dedup'),
+    manageCgroups: mode,
+    // The network namespace is never in the images here, so there is nothing that criu would have to leave out.
+    emptyNamespaces: [],
+  }
+}
+
+/** Absolute; runc's default is below the current directory. */
+export function imagePath(flags: Values): string {
+  return resolve(flags.text('image-path') ?? 'checkpoint')
+}
+
+export function workPath(flags: Values): string | undefined {
+  const path = flags.text('work-path')
+  return path === undefined || path === '' ? undefined : resolve(path)
+}
+
+/** Relative to the image path, as criu wants it. */
+export function parentPath(flags: Values, images: string): string | undefined {
+  const path = flags.text('parent-path')
+  if (path === undefined || path === '') return undefined
+  if (isAbsolute(path)) throw invalidArgument('--parent-path must be relative')
+  const parent = statSync(join(images, path), { throwIfNoEntry: false })
+  if (parent?.isDirectory() === true) return path
+  throw invalidArgument(
+    `invalid --parent-path ${path}: ${parent === undefined ? 'no such file or directory' : 'not a directory'}`,
+  )
+}
+
+/** `address:port`, or `[v6]:port`. */
+export function pageServer(flags: Values): { address: string; port: number } | undefined {
+  const text = flags.text('page-server')
+  if (text === undefined || text === '') return undefined
+  const [, bracketed, plain, port = ''] = /^(?:\[([^\]]+)\]|([^:]+)):(.+)$/.exec(text) ?? []
+  const address = bracketed ?? plain
+  if (address === undefined) {
+    throw invalidArgument('Use --page-server ADDRESS:PORT to specify page server')
+  }
+  if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) throw invalidArgument('Invalid port number')
+  return { address, port: Number(port) }
+}
