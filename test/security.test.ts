@@ -148,13 +148,13 @@ test('an unknown security option is refused', { skip }, async () => {
 
 const noAppArmor = existsSync('/sys/kernel/security/apparmor') ? false : 'AppArmor is not there'
 
-test('apparmor=unconfined is what a container is without AppArmor, a profile is refused', {
+test('without AppArmor a profile means nothing, as for Docker', {
   skip: skip || (noAppArmor === false ? 'AppArmor is there' : false),
 }, async () => {
   const confined = (profile: string): Promise<RunResult> =>
     ctrd().ctr(['run', '--rm', '--security-opt', `apparmor=${profile}`, 'busybox', 'true'])
   checkResult({ code: 0 }, await confined('unconfined'))
-  checkResult({ code: 125, stderr: /AppArmor is not enabled on this host/ }, await confined('mine'))
+  checkResult({ code: 0 }, await confined('mine'))
 })
 
 test('a set-uid program gains nothing under no-new-privileges', { skip }, async () => {

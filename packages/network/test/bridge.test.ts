@@ -174,7 +174,7 @@ if (isInOwnNetns(import.meta.filename)) {
       const after = await sandbox.openNetworks()
       await after.reconcile(new Set([A]))
       assert.equal(ask(outside, 'tcp', '192.0.2.1', 8080), '192.0.2.9')
-      assert.doesNotMatch(run('nft list ruleset'), /udp \. 53/)
+      assert.doesNotMatch(run('nft --numeric-protocol list ruleset'), /17 \. 53/)
       assert.doesNotMatch(run('ip -br link'), /stray/)
       const next = await after.connect({ ...base, containerId: B, containerName: 'b' })
       assert.equal(next.ipv4?.address, '172.17.0.3')
@@ -201,7 +201,7 @@ if (isInOwnNetns(import.meta.filename)) {
       run('nft flush ruleset')
       const ports = [{ protocol: 'tcp', containerPort: 80, hostIp: '0.0.0.0', hostPort: '8080' }]
       await networks.connect({ ...base, containerId: A, containerName: 'a', ports })
-      assert.match(run('nft list ruleset'), /tcp \. 8080 : 172\.17\.0\.2 \. 80/)
+      assert.match(run('nft --numeric-protocol list ruleset'), /6 \. 8080 : 172\.17\.0\.2 \. 80/)
       run('nft flush ruleset')
       await networks.disconnect(A)
       assert.equal(run('nft list ruleset'), rules)
