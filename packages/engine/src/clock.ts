@@ -6,14 +6,19 @@ export interface Clock {
   after(delayMs: number, listener: () => void): Disposable
 }
 
-/** setTimeout(3) of Node takes 31 bits. */
+/** Node's timers take 31 bits, some 24 days; a longer delay is several of them. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1
 
 export const systemClock: Clock = {
   nowNs,
   after(delayMs, listener) {
-    const timer = setTimeout(listener, Math.min(Math.max(0, delayMs), MAX_TIMEOUT_MS))
-    timer.unref()
+    let timer: NodeJS.Timeout | undefined
+    const wait = (leftMs: number): void => {
+      const nowMs = Math.min(Math.max(0, leftMs), MAX_TIMEOUT_MS)
+      timer = setTimeout(() => (nowMs < leftMs ? wait(leftMs - nowMs) : listener()), nowMs)
+      timer.unref()
+    }
+    wait(delayMs)
     return { [Symbol.dispose]: () => clearTimeout(timer) }
   },
 }

@@ -43,6 +43,7 @@ export { Nftables, NftablesError } from './nftables.ts'
 export {
   isProcess,
   type ProcessStatus,
+  processAgeMs,
   processStartTime,
   processStatus,
   signalProcess,
@@ -73,4 +74,14 @@ export {
   tryLock,
   umount,
 } from './syscalls.ts'
+export {
+  checkSlice,
+  isSystemdBooted,
+  parseScopeName,
+  type ScopeName,
+  scopePath,
+  startScope,
+  stopScope,
+  updateScope,
+} from './systemd/scope.ts'
 export { fsetxattr, lgetxattr, llistxattr, lsetxattr, type PathBytes } from './xattr.ts'

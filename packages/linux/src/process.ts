@@ -45,6 +45,15 @@ export function processStatus(pid: number): ProcessStatus | undefined {
   }
 }
 
+/** USER_HZ, the unit of a start time, on every architecture that Node runs on. */
+const TICKS_PER_SECOND = 100
+
+/** For how long a process has existed, by the clock that nobody can set (CLOCK_BOOTTIME). proc_uptime(5) */
+export function processAgeMs(startTime: bigint): number {
+  const [uptimeSeconds = '0'] = readFileSync('/proc/uptime', 'latin1').split(' ')
+  return Math.max(0, Number(uptimeSeconds) * 1000 - (Number(startTime) * 1000) / TICKS_PER_SECOND)
+}
+
 /** True while the process with this pid and start time exists (also as a zombie). */
 export function isProcess(pid: number, startTime: bigint): boolean {
   return processStartTime(pid) === startTime

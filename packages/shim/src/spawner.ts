@@ -150,7 +150,7 @@ export class Spawner implements AsyncDisposable {
 
   /** The spawner may just be dead and about to be restarted: then the socket is there and refuses. */
   async #connect(): ReturnType<typeof connectUnix> {
-    const deadline = Date.now() + RECONNECT_DEADLINE_MS
+    const deadline = performance.now() + RECONNECT_DEADLINE_MS
     for (;;) {
       await this.#ready
       try {
@@ -158,7 +158,7 @@ export class Spawner implements AsyncDisposable {
       } catch (error) {
         const isRestarting =
           isErrno(error, 'ECONNREFUSED', 'ECONNRESET', 'ENOENT') && !this.#isClosed
-        if (!isRestarting || Date.now() > deadline) throw error
+        if (!isRestarting || performance.now() > deadline) throw error
         await delay(RECONNECT_PAUSE_MS)
       }
     }

@@ -35,10 +35,10 @@ export async function probeRuntimeDir(runtimeDir: string): Promise<Probe> {
 
 /** Waits for the end of a start that is under way. */
 async function started(runtimeDir: string, first: ShimConnection): Promise<Probe> {
-  const deadline = Date.now() + START_DEADLINE_MS
+  const deadline = performance.now() + START_DEADLINE_MS
   for (let connection: ShimConnection | undefined = first; connection !== undefined; ) {
     if (connection.startedAtNs !== 0n) return { kind: 'running', connection }
-    if (Date.now() > deadline) await connection.signal(SIGKILL).catch(() => undefined)
+    if (performance.now() > deadline) await connection.signal(SIGKILL).catch(() => undefined)
     connection.close()
     await delay(START_POLL_MS)
     connection = await connectIfAlive(runtimeDir)

@@ -288,7 +288,11 @@ function resume(engine: Engine, container: ContainerRecord): void {
     return
   }
   if (state.status === 'restarting') {
-    const leftMs = Number((state.restartAtNs - engine.clock.nowNs()) / 1_000_000n)
+    // Never longer than it was: somebody may have set the clock meanwhile.
+    const leftMs = Math.min(
+      Number((state.restartAtNs - engine.clock.nowNs()) / 1_000_000n),
+      bookkeeping.restartDelayMs,
+    )
     if (!engine.timers.has(id)) scheduleRestart(engine, id, Math.max(0, leftMs))
     return
   }

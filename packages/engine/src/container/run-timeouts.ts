@@ -1,3 +1,4 @@
+import { processAgeMs } from '@ctr/linux'
 import type { Engine } from '../engine.ts'
 import { killRun } from './kill-run.ts'
 import { isAlive } from './state.ts'
@@ -35,9 +36,8 @@ export class RunTimeouts implements Disposable {
     if (engine === undefined || container === undefined || seconds <= 0) return
     if (!isAlive(container.state)) return
     this.#forget(id)
-    const { startedAtNs } = container.state
-    const atNs = startedAtNs + BigInt(seconds) * 1_000_000_000n
-    const leftMs = Number((atNs - engine.clock.nowNs()) / 1_000_000n)
+    const { startedAtNs, startTime } = container.state
+    const leftMs = seconds * 1000 - runningMs(engine, startedAtNs, startTime)
     this.#timers.set(
       id,
       engine.clock.after(Math.max(0, leftMs), () => {
@@ -56,4 +56,16 @@ export class RunTimeouts implements Disposable {
     this.#timers.get(id)?.[Symbol.dispose]()
     this.#timers.delete(id)
   }
+}
+
+/** Between two readings of the clocks, and between the fork of a process and its execve. */
+const CLOCKS_AGREE_MS = 2000
+
+/** By the wall clock, unless somebody has set it meanwhile: then by when the process was forked. */
+function runningMs(engine: Engine, startedAtNs: bigint, startTime: bigint): number {
+  const wallMs = Number(engine.clock.nowNs() - startedAtNs) / 1e6
+  // The shim could not read it.
+  if (startTime === 0n) return wallMs
+  const ageMs = processAgeMs(startTime)
+  return Math.abs(wallMs - ageMs) < CLOCKS_AGREE_MS ? wallMs : ageMs
 }
