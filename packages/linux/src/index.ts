@@ -74,14 +74,4 @@ export {
   tryLock,
   umount,
 } from './syscalls.ts'
-export {
-  checkSlice,
-  isSystemdBooted,
-  parseScopeName,
-  type ScopeName,
-  scopePath,
-  startScope,
-  stopScope,
-  updateScope,
-} from './systemd/scope.ts'
 export { fsetxattr, lgetxattr, llistxattr, lsetxattr, type PathBytes } from './xattr.ts'
