@@ -8,6 +8,8 @@ export interface HostsFileOptions {
   readonly addresses: readonly string[]
   /** `name:address` or `name=address`; the address may be `host-gateway`. */
   readonly extraHosts: readonly string[]
+  /** Other containers, with their names as they stand in the file. */
+  readonly links?: readonly { readonly address: string; readonly names: string }[]
   /** What `host-gateway` stands for: the default bridge's gateway. */
   readonly hostGateway?: string
   /** Content of the host's file, for containers on the host's network. */
@@ -30,7 +32,13 @@ export function hostsFile(o: HostsFileOptions): string {
     const { name, address } = parseExtraHost(entry, o.hostGateway)
     return `${address}\t${name}\n`
   })
-  return LOCAL + extra.join('') + o.addresses.map((address) => ownLine(address, o)).join('')
+  const links = (o.links ?? []).map(({ address, names }) => `${address}\t${names}\n`)
+  return (
+    LOCAL +
+    extra.join('') +
+    links.join('') +
+    o.addresses.map((address) => ownLine(address, o)).join('')
+  )
 }
 
 /** The file of a running container whose addresses have changed. What else was written into it stays. */

@@ -41,6 +41,8 @@ export interface Container extends ContainerRecord {
   readonly endpoints: readonly Endpoint[]
   /** Execs that have been created or run. */
   readonly execIds: readonly string[]
+  /** Names that others have for it by `--link`: `other/alias`. */
+  readonly linkedAs: readonly string[]
   /** Undefined without a health check, and before the first start. */
   readonly health: Health | undefined
 }

@@ -24,6 +24,7 @@ import { type ContainerRecord, type MountPoint, NEW_BOOKKEEPING } from './contai
 import { containerEvent } from './container-event.ts'
 import { validateExtensions } from './extensions.ts'
 import { withHostDefaults } from './host-defaults.ts'
+import { resolveLinks } from './links.ts'
 import { parseLogSettings } from './log-options.ts'
 import { commandOf, mergeConfig } from './merge-config.ts'
 import { parseNetworkMode } from './modes.ts'
@@ -151,6 +152,7 @@ export function planContainer(engine: Engine, request: CreateRequest): Container
     ...Object.keys(hostConfig.Tmpfs ?? {}),
   ]
   askedFor(() => validateSecrets(engine, hostConfig, destinations))
+  const links = resolveLinks(engine, hostConfig)
 
   const id = newId()
   const name = request.name ?? generateName((candidate) => engine.containers.isNameTaken(candidate))
@@ -161,7 +163,7 @@ export function planContainer(engine: Engine, request: CreateRequest): Container
     createdAtNs: engine.clock.nowNs(),
     ...commandOf(config),
     config: { ...config, Hostname: chooseHostname(id, config, hostConfig) },
-    hostConfig,
+    hostConfig: links.length === 0 ? hostConfig : { ...hostConfig, Links: links },
     networkingConfig: request.networkingConfig ?? {},
     imageId: image.id,
     imageReference: root?.path ?? reference,

@@ -2,16 +2,18 @@ import type { ContainerConfig } from '@ctr/api'
 import { DEFAULT_PATH } from '@ctr/oci'
 
 /**
- * The environment of a container's process: Docker's own variables, overridden by the config's. A variable without `=`
+ * The environment of a container's process: Docker's own variables and those of links, overridden by the config's. A variable without `=`
  * removes one. HOME is the user's unless it is set. moby container/env.go
  */
 export function processEnvironment(
   config: ContainerConfig,
   hostname: string,
   home: string,
+  linked: readonly string[] = [],
 ): string[] {
   const own = [`PATH=${DEFAULT_PATH}`, `HOSTNAME=${hostname}`]
   if (config.Tty === true) own.push('TERM=xterm')
+  own.push(...linked)
   return withHome(overrideEnvironment(own, config.Env ?? []), home)
 }
 

@@ -22,6 +22,12 @@ export function parseNetworkMode(hostConfig: HostConfig): NetworkMode {
   return { kind: 'network', name: mode === '' || mode === 'default' ? 'bridge' : mode }
 }
 
+/** Where nobody has a name, and `--link` gives one. */
+export function isDefaultBridge(hostConfig: HostConfig): boolean {
+  const mode = parseNetworkMode(hostConfig)
+  return mode.kind === 'network' && mode.name === 'bridge'
+}
+
 /** `--network ns:/path` */
 export function networkNamespace(hostConfig: HostConfig): string | undefined {
   const mode = hostConfig.NetworkMode ?? ''

@@ -1,8 +1,9 @@
-import { booleanFilter, type Filters } from '@ctr/api'
+import { booleanFilter, type Filters, type HostConfig } from '@ctr/api'
 import { EngineError } from '@ctr/errdefs'
 import type { Engine } from '../engine.ts'
 import { matchesAny } from '../go-regexp.ts'
 import type { Container, ContainerRecord } from './container.ts'
+import { linkNames, shownLinks } from './links.ts'
 import { parseNetworkMode } from './modes.ts'
 import { portFilter } from './port-filter.ts'
 import { type ContainerStatus, isRunningForUser } from './state.ts'
@@ -51,12 +52,21 @@ export function listContainers(engine: Deps, options: ListOptions): Container[] 
     .reverse()
     .filter((container) => isAll || isRunningForUser(container.state))
     .filter(isWanted)
-  return (limit > 0 ? found.slice(0, limit) : found).map((container) => view(engine, container))
+  const linkedAs = linkNames(engine)
+  return (limit > 0 ? found.slice(0, limit) : found).map((container) =>
+    view(engine, container, linkedAs),
+  )
 }
 
-export function view(engine: Deps, container: ContainerRecord): Container {
+export function view(
+  engine: Deps,
+  container: ContainerRecord,
+  linkedAs = linkNames(engine),
+): Container {
   return {
     ...container,
+    hostConfig: withShownLinks(engine, container),
+    linkedAs: linkedAs.get(container.id) ?? [],
     endpoints: engine.networks.endpointsOfContainer(container.id),
     execIds: engine.execs
       .ofContainer(container.id)
@@ -64,6 +74,14 @@ export function view(engine: Deps, container: ContainerRecord): Container {
       .map((exec) => exec.id),
     health: engine.health.of(container.id),
   }
+}
+
+function withShownLinks(engine: Deps, container: ContainerRecord): HostConfig {
+  const { hostConfig } = container
+  if (!hostConfig.Links?.length) return hostConfig
+  const links = shownLinks(engine, container)
+  const { Links: _, ...rest } = hostConfig
+  return links.length === 0 ? rest : { ...rest, Links: links }
 }
 
 const STATUSES: readonly string[] = [

@@ -5,6 +5,7 @@ import { volumeEvent } from '../volume/volume-event.ts'
 import { containerEvent } from './container-event.ts'
 import { removeContainerFiles } from './create.ts'
 import { killAndWait } from './kill.ts'
+import { removeLink } from './links.ts'
 import { isAlive, isRunningForUser } from './state.ts'
 
 export interface RemoveOptions {
@@ -12,7 +13,7 @@ export interface RemoveOptions {
   readonly force: boolean
   /** Anonymous volumes too. */
   readonly volumes: boolean
-  /** Docker's `rm --link`; there are no legacy links here. */
+  /** `rm --link own/alias`: the link goes, no container. */
   readonly link?: boolean
 }
 
@@ -25,13 +26,8 @@ export async function removeContainer(
   reference: string,
   options: RemoveOptions,
 ): Promise<void> {
+  if (options.link === true) return removeLink(engine, reference)
   const { id, name } = engine.containers.get(reference)
-  if (options.link === true) {
-    throw new EngineError(
-      'INVALID_ARGUMENT',
-      `Conflict, cannot remove the default link name of the container`,
-    )
-  }
   for (let attempt = 1; ; attempt++) {
     const isRemoved = await engine.queues.run(id, async () => {
       const container = engine.containers.byId(id)

@@ -9,6 +9,7 @@ import {
 import type { Engine } from '../engine.ts'
 import { addressesOf } from './connect-networks.ts'
 import type { ContainerRecord } from './container.ts'
+import { linkHosts } from './links.ts'
 import type { NetworkMode } from './modes.ts'
 
 /**
@@ -16,7 +17,7 @@ import type { NetworkMode } from './modes.ts'
  * so they are written in place: the inode stays.
  */
 export function writeRuntimeFiles(
-  engine: Pick<Engine, 'config' | 'networks'>,
+  engine: Pick<Engine, 'config' | 'containers' | 'networks'>,
   container: ContainerRecord,
   mode: NetworkMode,
   o: { readonly hostname: string; readonly addresses: readonly string[] },
@@ -32,6 +33,7 @@ export function writeRuntimeFiles(
       domainname: config.Domainname ?? '',
       addresses: o.addresses,
       extraHosts: hostConfig.ExtraHosts ?? [],
+      links: linkHosts(engine, container),
       ...(gateway === undefined ? {} : { hostGateway: gateway }),
       ...(isHost ? { hostFile: readHostFile('/etc/hosts') } : {}),
     }),

@@ -44,6 +44,8 @@ export interface SpecInput {
   readonly runtimeFiles: Pick<ContainerRecord, 'hostnamePath' | 'hostsPath' | 'resolvConfPath'>
   /** Name that the process sees: the own one, or that of the container whose network is shared. */
   readonly hostname: string
+  /** `NAME=value`, of containers that this one is linked to: before its own variables. */
+  readonly linkEnvironment: readonly string[]
   /** `NAME=value`: after all other variables. */
   readonly secretEnvironment: readonly string[]
   readonly noNewPrivileges: boolean
@@ -109,10 +111,10 @@ function compileProcess(input: SpecInput, security: SecurityOptions): RuntimePro
       additionalGids: [...user.additionalGids, ...(input.devices.cdi?.additionalGids ?? [])],
     },
     args: [container.path, ...container.args],
-    env: overrideEnvironment(processEnvironment(config, input.hostname, user.home), [
-      ...(input.devices.cdi?.env ?? []),
-      ...input.secretEnvironment,
-    ]),
+    env: overrideEnvironment(
+      processEnvironment(config, input.hostname, user.home, input.linkEnvironment),
+      [...(input.devices.cdi?.env ?? []), ...input.secretEnvironment],
+    ),
     cwd: directory === '' ? '/' : directory,
     capabilities: processCapabilities(hostConfig, user.uid, input.host),
     rlimits: compileRlimits(input),

@@ -34,6 +34,7 @@ import { resolveBlockIo, resolveDevices } from './devices.ts'
 import { superviseContainer } from './exit.ts'
 import { launch } from './launch.ts'
 import { killLeftovers } from './leftovers.ts'
+import { assertLinksRun, linkEnvironment } from './links.ts'
 import { parseLogSettings } from './log-options.ts'
 import { networkModeContainer } from './modes.ts'
 import { removeContainerRecord } from './remove.ts'
@@ -134,6 +135,7 @@ async function startProcess(
   const restore =
     options.checkpoint && (await prepareRestore(engine, container, options.checkpoint, runtimeDir))
 
+  assertLinksRun(engine, container)
   const mode = effectiveNetworkMode(engine, container)
   undo.defer(() => engine.networks.disconnect(id))
   const previous = addressesByNetwork(restore?.metadata)
@@ -302,6 +304,7 @@ export function compileContainerSpec(
     noNewPrivileges: engine.config.noNewPrivileges,
     defaultSeccomp: engine.defaultSeccomp,
     defaultUlimits: engine.config.defaultUlimits,
+    linkEnvironment: linkEnvironment(engine, container),
     secretEnvironment:
       o.hidesSecrets === true ? [] : secretEnvironment(engine, container.hostConfig),
     idMaps: o.idMaps ?? engine.userNamespaces.of(container.id),

@@ -9,6 +9,7 @@ import { containerEvent } from '../container/container-event.ts'
 import { overrideEnvironment, processEnvironment, withHome } from '../container/environment.ts'
 import { SHIM_DIED_EXIT_CODE } from '../container/exit.ts'
 import { launch } from '../container/launch.ts'
+import { linkEnvironment } from '../container/links.ts'
 import type { PendingAttachment } from '../container/pending-attachments.ts'
 import { resolveContainerUser } from '../container/resolve-user.ts'
 import { execRuntimeDir } from '../container/runtime-dir.ts'
@@ -184,6 +185,7 @@ function compileProcess(
     { ...container.config, Tty: hasTty },
     visibleHostname(engine, container),
     user.home,
+    linkEnvironment(engine, container),
   )
   const secrets = secretEnvironment(engine, container.hostConfig)
   const directory = config.WorkingDir ?? ''

@@ -239,7 +239,7 @@ export function renderSummary(
   const annotations = container.hostConfig.Annotations
   return {
     Id: container.id,
-    Names: [`/${container.name}`],
+    Names: [container.name, ...container.linkedAs].map((name) => `/${name}`),
     Image: container.imageReference,
     ImageID: container.imageId,
     Command: [container.path, ...container.args.map(quoted)].join(' '),
