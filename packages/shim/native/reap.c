@@ -58,6 +58,16 @@ void started(struct shim *s) {
   update_streams(s);
 }
 
+static int write_record(struct shim *s, const char *name, int flags, const char *line, size_t length) {
+  scoped_fd fd = openat(s->dir, name, flags | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (fd < 0)
+    return errno;
+  int error = write_all(fd, line, length);
+  if (error)
+    return error;
+  return renameat(s->dir, name, s->dir, "exit") < 0 ? errno : 0;
+}
+
 /* Whole or not at all for whoever kills us. Not fsynced: a power cut voids the run that it is about. */
 static int write_exit_record(struct shim *s) {
   char line[128];
@@ -67,13 +77,9 @@ static int write_exit_record(struct shim *s) {
   text_str(&t, s->oom_killed ? ",\"oom\":true,\"finishedNs\":\"" : ",\"oom\":false,\"finishedNs\":\"");
   text_number(&t, s->finished_ns);
   text_str(&t, "\"}\n");
-  scoped_fd fd = openat(s->dir, "exit.tmp", O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-  if (fd < 0)
-    return errno;
-  int error = write_all(fd, line, (size_t)(t.at - line));
-  if (error)
-    return error;
-  return renameat(s->dir, "exit.tmp", s->dir, "exit") < 0 ? errno : 0;
+  int error = write_record(s, "exit.tmp", O_CREAT | O_TRUNC, line, (size_t)(t.at - line));
+  /* A full filesystem: the pid file has a page, and nobody needs it any more. */
+  return error ? write_record(s, "shim.pid", 0, line, (size_t)(t.at - line)) : 0;
 }
 
 static _Noreturn void leave(struct shim *s) {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -93,6 +93,30 @@ describe('survival', { timeout: 60_000 }, () => {
     await until(() => existsSync(join(runtimeDir, 'exit')))
     assert.equal((await readExitRecord(runtimeDir))?.exitCode, 6)
     await until(() => !existsSync(join(runtimeDir, 'shim.sock')))
+  })
+
+  it('an exit is on record though the filesystem of the runtime directory is full', async () => {
+    const tmpfs = join(bench.dir, 'small')
+    await mkdir(tmpfs)
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', tmpfs])
+    try {
+      const runtimeDir = join(tmpfs, 'run')
+      await mkdir(runtimeDir)
+      const connection = await bench.spawner.run(
+        minimalProgram(bench, { runtimeDir, stdin: true, args: ['sh', '-c', 'read x; exit 6'] }),
+      )
+      await assert.rejects(writeFile(join(tmpfs, 'fill'), Buffer.alloc(100_000)), {
+        code: 'ENOSPC',
+      })
+      connection.close()
+      const socket = await attachShim(runtimeDir, { stdin: true, stdout: false, stderr: false })
+      socket.end('\n')
+      await until(() => existsSync(join(runtimeDir, 'exit')))
+      assert.equal((await readExitRecord(runtimeDir))?.exitCode, 6)
+      await until(() => !existsSync(join(runtimeDir, 'shim.sock')))
+    } finally {
+      execFileSync('umount', ['--lazy', tmpfs])
+    }
   })
 
   it('a starter that ends at any moment of a start does not harm it', async () => {
