@@ -3,7 +3,13 @@ export { Client, type ClientOptions, path, type Query, type RequestOptions } fro
 export { getArchive, putArchive, statArchive } from './container/archive.ts'
 export { attachContainer } from './container/attach.ts'
 export { containerChanges } from './container/changes.ts'
-export { createCheckpoint, listCheckpoints, removeCheckpoint } from './container/checkpoint.ts'
+export {
+  createCheckpoint,
+  exportCheckpoint,
+  importCheckpoint,
+  listCheckpoints,
+  removeCheckpoint,
+} from './container/checkpoint.ts'
 export { commitContainer } from './container/commit.ts'
 export { createContainer } from './container/create.ts'
 export { explainContainer } from './container/explain.ts'

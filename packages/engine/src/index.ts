@@ -4,6 +4,8 @@
  */
 export { type CheckpointRequest, createCheckpoint } from './checkpoint/create.ts'
 export { listCheckpoints, removeCheckpoint } from './checkpoint/directory.ts'
+export { type ExportRequest, exportCheckpoint } from './checkpoint/export.ts'
+export { importCheckpoint } from './checkpoint/import.ts'
 export type { CheckpointReference } from './checkpoint/restore.ts'
 export { type Clock, systemClock } from './clock.ts'
 export { DEFAULT_ENGINE_CONFIG, type EngineConfig } from './config.ts'

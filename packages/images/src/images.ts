@@ -13,6 +13,7 @@ import { type HistoryItem, imageHistory } from './history.ts'
 import { graphDriverData, type Image, type ImageSummary, toImage } from './image.ts'
 import { createContainerLayer, removeContainerLayer } from './layer/container-layer.ts'
 import { readRootFile } from './layer/merged.ts'
+import { packContainerLayer, unpackContainerLayer } from './layer/move-layer.ts'
 import { type ListOptions, listImages, sharedSizes } from './list.ts'
 import { findImageRow, getImageRow } from './lookup.ts'
 import { makeImagePaths } from './paths.ts'
@@ -75,6 +76,9 @@ export interface Images {
     imageId: string,
   ): Promise<{ upper: string; work: string }>
   removeContainerLayer(containerId: string): Promise<void>
+  /** A container's writable layer as a tar file, in the format of image layers; and from such a file. */
+  packContainerLayer(upperDir: string, output: string): Promise<void>
+  unpackContainerLayer(archive: string, upperDir: string): Promise<void>
   /** Containers that hold a layer: what the engine does not know of them, it removes. */
   containerLayerIds(): string[]
   readRootFile(layers: readonly string[], path: string, maxBytes: number): Buffer | undefined
@@ -135,6 +139,8 @@ export function openImages({ dataRoot, store, log, registries }: ImagesOptions):
     createContainerLayer: async (containerId, imageId) =>
       createContainerLayer(deps, containerId, imageId),
     removeContainerLayer: (containerId) => removeContainerLayer(deps, containerId),
+    packContainerLayer: (upperDir, output) => packContainerLayer(deps, upperDir, output),
+    unpackContainerLayer: (archive, upperDir) => unpackContainerLayer(deps, archive, upperDir),
     containerLayerIds: () => table.containerLayers().map((row) => row.containerId),
     readRootFile,
     checkLogin: (auth, signal) => checkLogin(deps.registries, auth, signal),

@@ -114,6 +114,14 @@ const wait = leaf(
   () => import('./wait.ts'),
 )
 
+const containerCheckpoint = leaf(
+  'Checkpoint a container, into a file that another daemon restores it from',
+  () => import('./container-checkpoint.ts'),
+)
+const containerRestore = leaf(
+  'Restore a container from a checkpoint, or from the file of one',
+  () => import('./container-restore.ts'),
+)
 const containerInspect = leaf(
   'Display detailed information on one or more containers',
   () => import('./container-inspect.ts'),
@@ -200,6 +208,7 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   commit,
   container: group('Manage containers', {
     attach,
+    checkpoint: containerCheckpoint,
     commit,
     cp,
     create,
@@ -218,6 +227,7 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     remove: hidden(rm),
     rename,
     restart,
+    restore: containerRestore,
     rm,
     run,
     start,

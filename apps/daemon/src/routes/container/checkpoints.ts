@@ -1,5 +1,12 @@
+import { pipeline } from 'node:stream/promises'
 import { CheckpointCreate, CheckpointSummary, Type } from '@ctr/api'
-import { createCheckpoint, listCheckpoints, removeCheckpoint } from '@ctr/engine'
+import {
+  createCheckpoint,
+  exportCheckpoint,
+  importCheckpoint,
+  listCheckpoints,
+  removeCheckpoint,
+} from '@ctr/engine'
 import { route } from '../../http/route.ts'
 
 export const createCheckpointRoute = route({
@@ -36,4 +43,45 @@ export const removeCheckpointRoute = route({
   status: 204,
   handle: async ({ engine }, { id, name, query }) =>
     removeCheckpoint(engine, id, name, query.dir ?? ''),
+})
+
+/** Ours: a checkpoint, the container's configuration and its writable layer as one archive. */
+export const exportCheckpointRoute = route({
+  method: 'POST',
+  path: '/containers/:id/checkpoint',
+  summary: 'Checkpoint a running container into a tar archive',
+  query: {
+    'leave-running': 'boolean',
+    'tcp-established': 'boolean',
+    'file-locks': 'boolean',
+    keep: 'boolean',
+  },
+  status: 200,
+  handle: async ({ engine }, { id, query, openOutput }) => {
+    const stream = await exportCheckpoint(engine, id, {
+      exit: !query['leave-running'],
+      tcpEstablished: query['tcp-established'],
+      fileLocks: query['file-locks'],
+      keep: query.keep,
+    })
+    await pipeline(stream, await openOutput('application/x-tar'))
+    return undefined
+  },
+})
+
+/** Ours. */
+export const importCheckpointRoute = route({
+  method: 'POST',
+  path: '/containers/restore',
+  summary: 'Make a container of such an archive and let it go on',
+  query: { name: 'string', keep: 'boolean' },
+  takesStream: true,
+  status: 201,
+  handle: async ({ engine }, { query, input }) => {
+    const { id, warnings } = await importCheckpoint(engine, input, {
+      name: query.name,
+      keep: query.keep,
+    })
+    return { Id: id, Warnings: warnings }
+  },
 })

@@ -4,6 +4,8 @@ import { attachContainerRoute, attachWebSocketRoute } from './attach.ts'
 import { containerChangesRoute } from './changes.ts'
 import {
   createCheckpointRoute,
+  exportCheckpointRoute,
+  importCheckpointRoute,
   listCheckpointsRoute,
   removeCheckpointRoute,
 } from './checkpoints.ts'
@@ -58,6 +60,8 @@ export const containerRoutes: readonly AnyRoute[] = [
   createCheckpointRoute,
   listCheckpointsRoute,
   removeCheckpointRoute,
+  exportCheckpointRoute,
+  importCheckpointRoute,
   explainContainerRoute,
   runContainerRoute,
 ]
