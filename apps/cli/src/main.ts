@@ -56,17 +56,14 @@ async function runCommand(
   try {
     const [word = ''] = rest
     const form = Object.hasOwn(command.forms ?? {}, word) ? command.forms?.[word] : undefined
-    if (
-      form !== undefined &&
-      (await form.isMeant(await makeContext(globals, path, environment), rest))
-    ) {
+    if (form !== undefined && (await form.isMeant(makeContext(globals, path, environment), rest))) {
       const { command: chosen } = await form.load()
       return await runCommand(chosen, `${path} ${word}`, rest.slice(1), globals, environment)
     }
     const input = parseFlags(command.flags, rest, { interspersed: command.interspersed ?? true })
     if (input.wantsHelp) return printCommandHelp(path, command)
     checkArgumentCount(command, path, input.args.length)
-    return (await command.run(await makeContext(globals, path, environment), input)) ?? 0
+    return (await command.run(makeContext(globals, path, environment), input)) ?? 0
   } catch (error) {
     return reportError(error, command, path, globals.bool('debug'))
   }
@@ -138,13 +135,9 @@ function argumentRule(min: number, max: number | undefined): string {
     : `requires at least ${min} and at most ${plural(max)}`
 }
 
-async function makeContext(
-  globals: FlagValues,
-  commandPath: string,
-  environment: Environment,
-): Promise<Context> {
+function makeContext(globals: FlagValues, commandPath: string, environment: Environment): Context {
   const directory = configDirectory(environment, globals.optional('config'))
-  const contextName = await currentContext(globals, environment, directory)
+  const contextName = currentContext(globals, environment, directory)
   let client: Client | undefined
   let config: ConfigFile | undefined
   return {

@@ -167,6 +167,14 @@ export const WaitResponse = Type.Object({
 })
 export type WaitResponse = Static<typeof WaitResponse>
 
+/** How a run ended: either the container did, or it could not be started. */
+export const RunReport = Type.Object({
+  Exit: Type.Optional(WaitResponse),
+  /** What the start would have been answered with. */
+  Failure: Type.Optional(Type.Object({ Status: Type.Integer(), Message: Type.String() })),
+})
+export type RunReport = Static<typeof RunReport>
+
 export const ContainerTop = Type.Object({
   Titles: Strings(),
   Processes: Type.Array(Strings()),

@@ -1,3 +1,4 @@
+export { CheckpointCreate, CheckpointSummary } from './checkpoint.ts'
 export {
   ContainerCreate,
   ContainerCreated,
@@ -16,9 +17,9 @@ export {
   NetworkSettings,
   PathStat,
   Port,
+  RunReport,
   WaitResponse,
 } from './container.ts'
-export { CheckpointCreate, CheckpointSummary } from './checkpoint.ts'
 export { ContainerConfig, HealthConfig } from './container-config.ts'
 export { decode } from './decode.ts'
 export { EventMessage } from './events.ts'
@@ -80,6 +81,7 @@ export type {
 export {
   encodeFrame,
   FrameDecoder,
+  REPORT,
   STDERR,
   STDIN,
   STDOUT,

@@ -7,6 +7,8 @@ export const STDOUT = 1
 export const STDERR = 2
 /** An error of the daemon itself, after which the stream ends. */
 export const SYSTEM_ERROR = 3
+/** Ours, the last frame of `POST /containers/run`: a RunReport. */
+export const REPORT = 4
 
 export interface StdcopyFrame {
   stream: number
@@ -27,7 +29,13 @@ export function encodeFrame(stream: number, payload: Uint8Array): Buffer {
 
 /** Takes the stream in pieces of any size and gives whole frames back. */
 export class FrameDecoder {
+  readonly #lastKind: number
   #pending: Buffer = Buffer.alloc(0)
+
+  /** `lastKind`: frames of a greater kind are an error. */
+  constructor(lastKind = SYSTEM_ERROR) {
+    this.#lastKind = lastKind
+  }
 
   /** Throws when the bytes cannot be a multiplexed stream. */
   push(chunk: Uint8Array): StdcopyFrame[] {
@@ -37,7 +45,7 @@ export class FrameDecoder {
     while (rest.byteLength >= HEADER_BYTES) {
       const stream = rest.readUInt8(0)
       const length = rest.readUInt32BE(4)
-      if (stream > SYSTEM_ERROR || rest.readUIntBE(1, 3) !== 0 || length > MAX_FRAME_BYTES) {
+      if (stream > this.#lastKind || rest.readUIntBE(1, 3) !== 0 || length > MAX_FRAME_BYTES) {
         throw new Error(
           `unrecognized stream header: ${rest.subarray(0, HEADER_BYTES).toString('hex')}`,
         )

@@ -3,6 +3,7 @@ import { ResponseError } from './errors.ts'
 import { type Host, parseHost } from './host.ts'
 import type { BodyStream } from './http/body-stream.ts'
 import { HttpConnection, type HttpResponse, type RawStream } from './http/connection.ts'
+import type { ResponseHead } from './http/response-parser.ts'
 
 export type Query = Readonly<
   Record<string, string | number | boolean | readonly string[] | undefined>
@@ -78,13 +79,20 @@ export class Client {
 
   /** Asks the daemon to turn the connection into a byte pipe (`Upgrade: tcp`). */
   async hijack(options: RequestOptions): Promise<RawStream> {
+    return (await this.upgrade(options)).stream
+  }
+
+  /** As `hijack`, with the headers of the answer: names in lower case. */
+  async upgrade(
+    options: RequestOptions,
+  ): Promise<{ readonly stream: RawStream; readonly headers: ResponseHead['headers'] }> {
     const headers = { ...options.headers, Connection: 'Upgrade', Upgrade: 'tcp' }
     const response = await this.#send({ ...options, headers }, true)
     if (response.head.status >= 400) throw await responseError(response)
     if (response.stream === undefined) {
       throw new EngineError('INTERNAL', 'unable to upgrade to tcp, received 200')
     }
-    return response.stream
+    return { stream: response.stream, headers: response.head.headers }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

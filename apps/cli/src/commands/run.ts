@@ -1,7 +1,10 @@
 import {
   attachContainer,
+  type ContainerRun,
+  createContainer,
   inspectContainer,
   type RawStream,
+  runContainer,
   startContainer,
   type Waiting,
   waitContainer,
@@ -11,6 +14,8 @@ import { type CreatedContainer, createFromFlags } from '../container/create-from
 import { detachKeys, NO_KEYS } from '../container/detach-keys.ts'
 import { proxySignals } from '../container/proxy-signals.ts'
 import { resizeSession } from '../container/resize-session.ts'
+import { canRunAtOnce, joinRun } from '../container/run-at-once.ts'
+import { waitStatus } from '../container/wait-status.ts'
 import type { Parsed } from '../flags/parse.ts'
 import { loadFsMeanwhile } from '../node-modules.ts'
 import { RUN_FLAGS } from '../options/container-flags.ts'
@@ -59,22 +64,37 @@ async function run(context: Context, input: Parsed): Promise<number> {
   const { flags } = input
   const isDetached = flags.bool('detach')
   const isTimed = flags.bool('timing')
+  let joined: ContainerRun | undefined
   const created = await createFromFlags(context, input, {
     isDetached,
-    beforeCreate: (body) => {
-      checkStreams(input, body.AttachStdin === true, isDetached)
+    beforeCreate: (body) => checkStreams(input, body.AttachStdin === true, isDetached),
+    create: async (request) => {
+      joined = canRunAtOnce(request.body, isDetached)
+        ? await runContainer(context.client, request)
+        : undefined
+      if (joined !== undefined) return joined.created
       // Attach, wait and start need connections of their own: open them while the container is created.
       context.client.warm(isDetached ? 1 : 3)
+      return createContainer(context.client, request)
     },
   })
   if (created === undefined) return 0
   timeline.mark('create')
-  const status = isDetached
-    ? await startDetached(context, created, flags.bool('wait'))
-    : await runAttached(context, input, created, timeline)
+  const status = await startCreated(context, input, { created, joined, timeline })
   timeline.mark(isDetached ? 'start' : 'exit')
   if (isTimed) writeErr(timeline.toString())
   return status
+}
+
+function startCreated(
+  context: Context,
+  input: Parsed,
+  o: { created: CreatedContainer; joined: ContainerRun | undefined; timeline: Timeline },
+): Promise<number> {
+  const { created, joined, timeline } = o
+  if (joined !== undefined) return joinRun(context, input, created, joined, timeline)
+  if (input.flags.bool('detach')) return startDetached(context, created, input.flags.bool('wait'))
+  return runAttached(context, input, created, timeline)
 }
 
 function checkStreams({ flags }: Parsed, attachesStdin: boolean, isDetached: boolean): void {
@@ -173,9 +193,7 @@ function attach(context: Context, { id, body }: CreatedContainer): Promise<RawSt
 
 async function exitStatus(waiting: Waiting): Promise<number> {
   try {
-    const { StatusCode, Error: error } = await waiting.result
-    if (error === undefined || error === null || error.Message === '') return StatusCode
-    printError(`Error waiting for container: ${error.Message}`)
+    return waitStatus(await waiting.result)
   } catch (error) {
     printError(`error waiting for container: ${errorText(error)}`)
   }

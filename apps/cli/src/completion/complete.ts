@@ -145,17 +145,23 @@ async function named(
   globals: readonly string[],
 ): Promise<Completion> {
   if (kind === 'file') return { candidates: [], files: true }
-  const names = await clientOf(context, globals)
-    .then((client) => liveNames(kind, client, context.configDirectory))
-    .catch(() => []) // no daemon, no names
+  const names = await namesOf(kind, context, globals).catch(() => []) // no daemon, no names
   return { candidates: names.map((word) => ({ word })), files: false }
 }
 
+async function namesOf(
+  kind: Exclude<NameKind, 'file'>,
+  context: Context,
+  globals: readonly string[],
+): Promise<readonly string[]> {
+  return liveNames(kind, clientOf(context, globals), context.configDirectory)
+}
+
 /** With the options that stand before the command which is completed. */
-async function clientOf(context: Context, globals: readonly string[]): Promise<Client> {
+function clientOf(context: Context, globals: readonly string[]): Client {
   const { flags } = parseFlags(GLOBAL_FLAGS, globals, { interspersed: false })
   const { environment, configDirectory } = context
-  const name = await currentContext(flags, environment, configDirectory)
+  const name = currentContext(flags, environment, configDirectory)
   return new Client({ host: daemonHost(flags, environment, configDirectory, name) })
 }
 

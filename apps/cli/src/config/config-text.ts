@@ -2,14 +2,16 @@ import { nodeFs } from '../node-modules.ts'
 
 /**
  * config.json as it is, empty if there is none: for what every command has to know. Whoever needs more reads all of it, and
- * complains of it. By Bun itself in the compiled executable: node:fs would cost every command 2 ms.
+ * complains of it. Mapped by Bun in the compiled executable, which takes 0.1 ms: node:fs would cost every command 2 ms, and
+ * `Bun.file` the start of two threads.
  */
-export async function readConfigText(configDirectory: string): Promise<string> {
+export function readConfigText(configDirectory: string): string {
   const path = `${configDirectory}/config.json`
-  const bun = (globalThis as { Bun?: { file(path: string): { text(): Promise<string> } } }).Bun
+  const bun = (globalThis as { Bun?: { mmap(path: string): Uint8Array } }).Bun
   try {
-    return bun === undefined ? nodeFs().readFileSync(path, 'utf8') : await bun.file(path).text()
+    if (bun === undefined) return nodeFs().readFileSync(path, 'utf8')
+    return new TextDecoder().decode(bun.mmap(path))
   } catch {
-    return '' // not there
+    return '' // not there, or empty
   }
 }

@@ -24,6 +24,8 @@ export async function createFromFlags(
     readonly isDetached: boolean
     /** The request is known and well-formed; nothing was asked of the daemon yet. */
     readonly beforeCreate?: (body: ContainerRequest['body']) => void
+    /** Absent: it is created and no more. */
+    readonly create?: (request: ContainerRequest) => Promise<ContainerCreated>
   },
 ): Promise<CreatedContainer | undefined> {
   const { flags } = input
@@ -38,7 +40,12 @@ export async function createFromFlags(
   options.beforeCreate?.(request.body)
   const idFile = openIdFile(flags.string('cidfile'))
   try {
-    const created = await createOrPull(context, request, { pull, isQuiet: flags.bool('quiet') })
+    const { create = (it) => createContainer(context.client, it) } = options
+    const created = await createOrPull(context, request, {
+      pull,
+      isQuiet: flags.bool('quiet'),
+      create,
+    })
     for (const warning of created.Warnings ?? []) printError(`WARNING: ${warning}`)
     idFile?.write(created.Id)
     return { id: created.Id, body: request.body }
@@ -83,7 +90,7 @@ function warnOfNoEffect(flags: Parsed['flags']): void {
 
 /** Few have proxies in config.json, so it is parsed only then. */
 async function addProxies(context: Context, { body }: ContainerRequest): Promise<void> {
-  if (!(await readConfigText(context.configDirectory)).includes('"proxies"')) return
+  if (!readConfigText(context.configDirectory).includes('"proxies"')) return
   const { proxyEnvironment } = await import('../config/proxies.ts')
   const given = body.Env ?? []
   body.Env = [
@@ -113,7 +120,11 @@ function consoleSize(): readonly [number, number] | undefined {
 async function createOrPull(
   context: Context,
   request: ContainerRequest,
-  options: { readonly pull: PullPolicy; readonly isQuiet: boolean },
+  options: {
+    readonly pull: PullPolicy
+    readonly isQuiet: boolean
+    readonly create: (request: ContainerRequest) => Promise<ContainerCreated>
+  },
 ): Promise<ContainerCreated> {
   const image = request.body.Image ?? ''
   const pull = async (): Promise<void> =>
@@ -124,12 +135,12 @@ async function createOrPull(
     })
   if (options.pull === 'always') await pull()
   try {
-    return await createContainer(context.client, request)
+    return await options.create(request)
   } catch (error) {
     if (options.pull !== 'missing' || !isMissingImage(error)) throw error
     if (!options.isQuiet) printError(`Unable to find image '${familiarReference(image)}' locally`)
     await pull()
-    return createContainer(context.client, request)
+    return options.create(request)
   }
 }
 

@@ -19,17 +19,17 @@ export function hostVariable(
  * Which context counts: --context, then none if -H or a variable names a daemon, then CTR_CONTEXT, DOCKER_CONTEXT, then what
  * `ctr context use` has kept. docker's own current context does not count: it names another engine.
  */
-export async function currentContext(
+export function currentContext(
   flags: FlagValues,
   environment: Environment,
   configDirectory: string,
-): Promise<string> {
+): string {
   const flag = flags.string('context')
   if (flag !== '') return flag
   if (flags.list('host').length > 0 || hostVariable(environment) !== undefined)
     return DEFAULT_CONTEXT
   const variable = environment['CTR_CONTEXT'] || environment['DOCKER_CONTEXT']
-  return variable || keptContext(await readConfigText(configDirectory)) || DEFAULT_CONTEXT
+  return variable || keptContext(readConfigText(configDirectory)) || DEFAULT_CONTEXT
 }
 
 function keptContext(text: string): string | undefined {

@@ -1,4 +1,4 @@
-import { Demultiplexer, type RawStream, STDERR, SYSTEM_ERROR } from '@ctr/client'
+import { Demultiplexer, type RawStream, REPORT, STDERR, SYSTEM_ERROR } from '@ctr/client'
 import { writeErr, writeOut } from '../output/write.ts'
 import { DetachKeyFilter } from '../terminal/detach-keys.ts'
 import { enterRawMode } from '../terminal/raw-mode.ts'
@@ -17,6 +17,8 @@ export interface SessionOptions {
   /** With a terminal: told at the start and whenever the window changes. */
   readonly resize?: (size: TerminalSize) => Promise<void>
   readonly onFirstByte?: () => void
+  /** Of `POST /containers/run`: the report comes in parts. Without a terminal. */
+  readonly onReport?: (part: Uint8Array) => void
 }
 
 type SessionEnd = 'ended' | 'detached'
@@ -62,24 +64,29 @@ export function openSession(options: SessionOptions): Session {
   return { finished, sendSize, abandon }
 }
 
-async function pumpOutput({ stream, hasTty, onFirstByte }: SessionOptions): Promise<SessionEnd> {
-  const write = hasTty ? writeOut : demultiplexedWriter()
+async function pumpOutput(options: SessionOptions): Promise<SessionEnd> {
+  const { stream, hasTty, onFirstByte, onReport } = options
+  const write = hasTty ? writeOut : demultiplexedWriter(onReport)
   let isFirst = true
   for await (const chunk of stream.input) {
-    if (isFirst) onFirstByte?.()
+    if (isFirst && (hasTty || chunk[0] !== REPORT)) onFirstByte?.()
     isFirst = false
     write(chunk)
   }
   return 'ended'
 }
 
-export function demultiplexedWriter(): (chunk: Uint8Array) => void {
+export function demultiplexedWriter(
+  onReport?: (part: Uint8Array) => void,
+): (chunk: Uint8Array) => void {
+  const lastKind = onReport === undefined ? SYSTEM_ERROR : REPORT
   const demultiplexer = new Demultiplexer((kind, part) => {
     if (kind === SYSTEM_ERROR)
       throw new Error(`error from daemon in stream: ${Buffer.from(part).toString()}`)
     if (kind === STDERR) writeErr(part)
+    else if (kind === REPORT) onReport?.(part)
     else writeOut(part)
-  })
+  }, lastKind)
   return (chunk) => demultiplexer.push(chunk)
 }
 

@@ -16,6 +16,8 @@ export interface PumpOptions {
   readonly stdin: boolean
   /** The key sequence that ends the attachment; only with a terminal. */
   readonly detachKeys?: readonly number[] | undefined
+  /** What is sent after the last byte of output; the client's side stays open until it is there. */
+  readonly epilogue?: Promise<Buffer> | undefined
   /** Take Docker's frames off: what `/attach/ws` sends without a terminal. */
   readonly unframe?: boolean
 }
@@ -29,7 +31,10 @@ export async function pump(o: PumpOptions): Promise<'ended' | 'detached'> {
   client.on('error', () => undefined)
   process.on('error', (error) => client.destroy(error))
   client.on('close', () => leave(client, process))
-  process.on('close', () => farewell(client))
+  process.on('close', () => {
+    if (o.epilogue === undefined) farewell(client)
+    else void tell(client, o.epilogue)
+  })
   forwardOutput(o)
   if (!o.stdin) client.resume()
   else {
@@ -47,9 +52,11 @@ function whenClosed(stream: Duplex): Promise<void> {
   return new Promise((resolve) => stream.once('close', () => resolve()))
 }
 
-function forwardOutput({ client, process, unframe }: PumpOptions): void {
+function forwardOutput({ client, process, unframe, epilogue }: PumpOptions): void {
   if (unframe !== true) {
-    process.pipe(client)
+    process.pipe(client, { end: epilogue === undefined })
+    // Half open it would stay: the client waits for the epilogue, and that for `close`.
+    if (epilogue !== undefined) process.once('end', () => process.end())
     return
   }
   const payloads = unframed()
@@ -70,6 +77,13 @@ function forwardInput({ client, process, detachKeys }: PumpOptions, detach: () =
     if (held !== undefined && held.byteLength > 0) process.write(held)
     process.end()
   })
+}
+
+/** Without an epilogue after all, the client sees the end without one. */
+async function tell(client: Duplex, epilogue: Promise<Buffer>): Promise<void> {
+  const bytes = await epilogue.catch(() => undefined)
+  if (bytes !== undefined && client.writable) client.write(bytes)
+  farewell(client)
 }
 
 /** The client has gone. What it had written still reaches the process; output has no reader any more. */

@@ -3,6 +3,7 @@ import type { Duplex, Readable, Writable } from 'node:stream'
 import type { JsonSchema, Schema } from '@ctr/api'
 import type { Context } from '../context.ts'
 import type { QueryOf, QuerySpec } from './query.ts'
+import type { AnswerHeaders } from './stream.ts'
 
 /**
  * One operation of the API: what it reads, and a handler that asks the engine and renders. The value that `handle`
@@ -53,7 +54,7 @@ export interface Call<Q extends QuerySpec = QuerySpec, B = unknown> {
    * Takes the connection over for bytes in both directions: 101 after `Upgrade: tcp`, binary messages of a
    * WebSocket, or for clients that asked for neither, 200 and the bare connection.
    */
-  readonly takeOver: (contentType: string) => Promise<Duplex>
+  readonly takeOver: (contentType: string, headers?: AnswerHeaders) => Promise<Duplex>
 }
 
 /** A route as the server keeps it, its types checked and forgotten. */

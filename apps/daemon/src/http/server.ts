@@ -269,10 +269,10 @@ function newCall(
       reply.hijack()
       return opened(openOutput(reply.raw, contentType))
     },
-    takeOver: async (contentType) => {
+    takeOver: async (contentType, headers) => {
       if (webSocket !== undefined) return opened(await webSocket.open())
       reply.hijack()
-      return opened(takeOver(raw, reply.raw, contentType))
+      return opened(takeOver(raw, reply.raw, contentType, headers))
     },
   }
   return { call, opened: () => stream, request, reply }

@@ -2,6 +2,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex, Writable } from 'node:stream'
 import { upgradeOf } from './upgrade.ts'
 
+/** Of the answer to a request that was taken over; values are sent percent-encoded. */
+export type AnswerHeaders = Readonly<Record<string, string>>
+
 /**
  * The ways to leave request and answer behind, beside a WebSocket (websocket.ts). After that there is no status any more:
  * an error ends the stream by closing.
@@ -12,13 +15,14 @@ export function takeOver(
   request: IncomingMessage,
   response: ServerResponse,
   contentType: string,
+  headers: AnswerHeaders = {},
 ): Duplex {
   const upgrade = upgradeOf(request)
-  if (upgrade === undefined) return bareConnection(request, response, contentType)
+  if (upgrade === undefined) return bareConnection(request, response, contentType, headers)
   const { socket, head } = upgrade
   response.detachSocket(socket as never)
   socket.write(
-    `HTTP/1.1 101 UPGRADED\r\nContent-Type: ${contentType}\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n`,
+    `HTTP/1.1 101 UPGRADED\r\nContent-Type: ${contentType}\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n${lines(headers)}\r\n`,
   )
   if (head.byteLength > 0) socket.unshift(head)
   return socket
@@ -28,6 +32,7 @@ function bareConnection(
   request: IncomingMessage,
   response: ServerResponse,
   contentType: string,
+  headers: AnswerHeaders,
 ): Duplex {
   const { socket } = request
   response.detachSocket(socket)
@@ -37,8 +42,15 @@ function bareConnection(
   }
   socket.on('error', () => socket.destroy())
   socket.setTimeout(0)
-  socket.write(`HTTP/1.1 200 OK\r\nContent-Type: ${contentType}\r\n\r\n`)
+  socket.write(`HTTP/1.1 200 OK\r\nContent-Type: ${contentType}\r\n${lines(headers)}\r\n`)
   return socket
+}
+
+/** `encodeURIComponent` leaves nothing that could end a line. */
+function lines(headers: AnswerHeaders): string {
+  return Object.entries(headers)
+    .map(([name, value]) => `${name}: ${encodeURIComponent(value)}\r\n`)
+    .join('')
 }
 
 /** Output only, of unknown length: a chunked answer. */

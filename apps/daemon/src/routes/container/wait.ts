@@ -33,7 +33,11 @@ export const waitContainerRoute = route({
   },
 })
 
-function waitResponse(exitCode: number, error: string | undefined, apiMinor: number): WaitResponse {
+export function waitResponse(
+  exitCode: number,
+  error: string | undefined,
+  apiMinor: number,
+): WaitResponse {
   if (error !== undefined && error !== '')
     return { StatusCode: exitCode, Error: { Message: error } }
   return apiMinor < 42 ? { StatusCode: exitCode, Error: null } : { StatusCode: exitCode }

@@ -1,0 +1,100 @@
+import type { Duplex } from 'node:stream'
+import { ContainerCreate, encodeFrame, REPORT, type RunReport } from '@ctr/api'
+import {
+  attachContainer,
+  createContainer,
+  replaceContainer,
+  startContainer,
+  waitContainer,
+} from '@ctr/engine'
+import { EngineError } from '@ctr/errdefs'
+import type { Context } from '../../context.ts'
+import { errorAnswer } from '../../http/error-answer.ts'
+import { pump } from '../../http/pump.ts'
+import { type Call, route } from '../../http/route.ts'
+import { MULTIPLEXED_STREAM } from '../../http/stdio.ts'
+import { createRequest } from './create.ts'
+import { waitResponse } from './wait.ts'
+
+const QUERY = { name: 'string', platform: 'string', replace: 'boolean' } as const
+
+/** Long enough to undo a start that failed. */
+const REMOVAL_TIMEOUT_MS = 10_000
+
+/**
+ * Create, attach, wait and start in one request (HTTP upgrade to tcp), for who would ask for them one after the other.
+ * Refusals are those of `create`. After that the container exists, as `Ctr-Container-Id` and `Ctr-Warnings` (percent-encoded
+ * JSON) say; its output follows in Docker's frames, and after it one frame REPORT. Not with a terminal.
+ */
+export const runContainerRoute = route({
+  method: 'POST',
+  path: '/containers/run',
+  summary: 'Create a container, attach to it, start it and wait for its end (HTTP upgrade to tcp)',
+  query: QUERY,
+  body: ContainerCreate,
+  status: 200,
+  handle: run,
+})
+
+async function run(
+  { engine }: Context,
+  call: Call<typeof QUERY, ContainerCreate>,
+): Promise<undefined> {
+  const { query, body, apiMinor } = call
+  if (body.Tty === true) {
+    throw new EngineError('INVALID_ARGUMENT', 'with a terminal: create, attach, wait and start')
+  }
+  const request = createRequest(body, query, apiMinor)
+  const create = query.replace === true ? replaceContainer : createContainer
+  const { id, warnings } = await create(engine, request)
+  // Before the start: neither output nor exit can be missed.
+  const isRemoved = body.HostConfig?.AutoRemove === true
+  const ending = waitContainer(engine, id, isRemoved ? 'removed' : 'next-exit', call.signal)
+  ending.catch(() => undefined)
+  const stdin = body.AttachStdin === true
+  const session = await attachContainer(engine, id, {
+    logs: false,
+    stream: true,
+    stdin,
+    stdout: body.AttachStdout === true,
+    stderr: body.AttachStderr === true,
+  })
+  const client = await call.takeOver(MULTIPLEXED_STREAM, {
+    'Ctr-Container-Id': id,
+    'Ctr-Warnings': JSON.stringify(warnings),
+  })
+  client.once('close', () => session.close())
+  const report = ending.then(({ exitCode, error }) =>
+    reportFrame({ Exit: waitResponse(exitCode, error, apiMinor) }),
+  )
+  report.catch(() => undefined)
+  try {
+    await startContainer(engine, id)
+  } catch (error) {
+    if (isRemoved) await settled(ending)
+    const { status, message } = errorAnswer(error)
+    end(client, reportFrame({ Failure: { Status: status, Message: message } }))
+    return undefined
+  }
+  const process = await session.stream
+  if (process === undefined) end(client, await report)
+  else await pump({ client, process, stdin, epilogue: report })
+  return undefined
+}
+
+function reportFrame(report: RunReport): Buffer {
+  return encodeFrame(REPORT, Buffer.from(`${JSON.stringify(report)}\n`))
+}
+
+function end(client: Duplex, frame: Buffer): void {
+  client.end(frame)
+  client.resume()
+}
+
+/** The removal that follows a failure is over, or takes too long to wait for. */
+async function settled(ending: Promise<unknown>): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const timer = setTimeout(resolve, REMOVAL_TIMEOUT_MS)
+  await Promise.race([ending.catch(() => undefined), promise])
+  clearTimeout(timer)
+}

@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { FrameDecoder, REPORT, type RunReport, STDERR, STDOUT } from '@ctr/api'
+import { hijack, requires, startDaemon, type TestDaemon } from '@ctr/testkit'
+
+const skip = requires({ root: true })
+let daemon: TestDaemon
+before(async () => {
+  if (skip === false) daemon = await startDaemon({ bridge: false })
+})
+after(async () => await daemon?.[Symbol.asyncDispose]())
+
+interface Run {
+  readonly name: string
+  readonly stdout: string
+  readonly stderr: string
+  readonly report: RunReport
+}
+
+let names = 0
+async function run(body: object, input = ''): Promise<Run> {
+  names += 1
+  const name = `run-${names}`
+  const socket = await hijack(daemon.socketPath, 'POST', `/containers/run?name=${name}`, {
+    Image: 'busybox',
+    AttachStdout: true,
+    AttachStderr: true,
+    ...body,
+  })
+  socket.end(input)
+  const chunks: Buffer[] = []
+  for await (const chunk of socket) chunks.push(chunk as Buffer)
+  const frames = new FrameDecoder(REPORT).push(Buffer.concat(chunks))
+  const of = (kind: number): string =>
+    Buffer.concat(
+      frames.filter(({ stream }) => stream === kind).map(({ payload }) => payload),
+    ).toString()
+  assert.equal(frames.at(-1)?.stream, REPORT)
+  return { name, stdout: of(STDOUT), stderr: of(STDERR), report: JSON.parse(of(REPORT)) }
+}
+
+test('output of both streams, then how it ended', { skip }, async () => {
+  const { name, stdout, stderr, report } = await run({
+    Cmd: ['sh', '-c', 'echo out; echo err >&2; exit 3'],
+  })
+  assert.deepEqual([stdout, stderr, report], ['out\n', 'err\n', { Exit: { StatusCode: 3 } }])
+  const { text } = await daemon.request('GET', `/containers/${name}/json`)
+  assert.equal(JSON.parse(text).State.ExitCode, 3)
+})
+
+test('with AutoRemove the report comes after the removal', { skip }, async () => {
+  const { name, report } = await run({ Cmd: ['true'], HostConfig: { AutoRemove: true } })
+  assert.deepEqual(report, { Exit: { StatusCode: 0 } })
+  assert.equal((await daemon.request('GET', `/containers/${name}/json`)).status, 404)
+})
+
+test('input up to its end', { skip }, async () => {
+  const { stdout } = await run(
+    { Cmd: ['cat'], AttachStdin: true, OpenStdin: true, StdinOnce: true },
+    'all of it',
+  )
+  assert.equal(stdout, 'all of it')
+})
+
+test('a failed start is reported as its answer would have been', { skip }, async () => {
+  const kept = await run({ Cmd: ['/nonesuch'] })
+  assert.equal(kept.report.Failure?.Status, 400)
+  assert.match(kept.report.Failure?.Message ?? '', /no such file or directory/)
+  assert.equal((await daemon.request('GET', `/containers/${kept.name}/json`)).status, 200)
+  const removed = await run({ Cmd: ['/nonesuch'], HostConfig: { AutoRemove: true } })
+  assert.equal((await daemon.request('GET', `/containers/${removed.name}/json`)).status, 404)
+})
+
+test('what cannot be created is refused before anything is made', { skip }, async () => {
+  const count = async (): Promise<number> =>
+    JSON.parse((await daemon.request('GET', '/containers/json?all=1')).text).length
+  const before = await count()
+  await assert.rejects(run({ Image: 'nonesuch' }), /got 404/)
+  await assert.rejects(run({ Tty: true }), /got 400/)
+  assert.equal(await count(), before)
+})
+
+test('a client that goes leaves the container running', { skip }, async () => {
+  const body = { Image: 'busybox', AttachStdout: true, Cmd: ['sleep', '1000'] }
+  const path = '/containers/run?name=left'
+  const socket = await hijack(daemon.socketPath, 'POST', path, body)
+  socket.destroy()
+  // The start is under way or done; this waits for it in the container's queue.
+  const { status } = await daemon.request('POST', '/containers/left/start')
+  assert.ok(status === 304 || status === 204)
+  const { text } = await daemon.request('GET', '/containers/left/json')
+  assert.equal(JSON.parse(text).State.Running, true)
+  await daemon.request('DELETE', '/containers/left?force=1')
+})
