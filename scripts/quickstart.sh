@@ -65,4 +65,5 @@ It worked. To try next (from any directory; put $root/bin on your PATH):
   DOCKER_HOST=$socket docker ps            Docker's own client works, too
 
 The daemon stays: it logs to $log and ends with SIGTERM (pid $(cat /var/run/ctrd.pid 2>/dev/null || echo '?')); containers outlive it.
+As a service of systemd, and how to remove all of it: docs/install.md
 EOT
