@@ -56,6 +56,33 @@ int make_cgroup(struct shim *s, const char *path) {
   return 0;
 }
 
+/*
+ * The v2 cgroup of process `pid`, which is below the one of its container at the path `container`. A container with
+ * sub-cgroups that have controllers (systemd, a nested engine) has no place for processes in its own: EBUSY. Its init is
+ * where there is one. -1 with errno EBUSY: no such cgroup. As runc 1.1, libcontainer/process_linux.go setnsProcess.start
+ */
+int open_cgroup_of(pid_t pid, const char *container) {
+  char path[64], lines[4096];
+  struct text t = text_in(path, sizeof path);
+  text_str(&t, "/proc/");
+  text_number(&t, (uint64_t)pid);
+  text_str(&t, "/cgroup");
+  const char *own = read_text(AT_FDCWD, path, lines, sizeof lines) ? NULL : strstr(lines, "0::/");
+  size_t length = strlen(container);
+  for (size_t n = own ? strcspn(own += 3, "\n") : 0; n > 1; n--) {
+    /* The longest beginning that the container's path ends with; what follows it is the way down. */
+    if ((own[n] != '/' && own[n] != '\n' && own[n]) || n > length || memcmp(container + length - n, own, n) != 0)
+      continue;
+    char full[PATH_MAX];
+    t = text_in(full, sizeof full);
+    text_bytes(&t, container, length);
+    text_bytes(&t, own + n, strcspn(own + n, "\n"));
+    return t.overflow ? -1 : open(full, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  }
+  errno = EBUSY;
+  return -1;
+}
+
 /* SIGKILL to every process listed in dir/cgroup.procs. True if there was one. */
 static bool kill_procs(int dir) {
   char text[4096];

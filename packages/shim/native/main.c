@@ -171,7 +171,14 @@ int main(int argc, char **argv) {
     return spawner(argv[2], &shim);
   if (argc == 2 && strcmp(argv[1], "run") == 0)
     return run_for_caller(&shim);
-  static const char usage[] = "usage: ctr-shim spawner SOCKET | ctr-shim run | ctr-shim --print-protocol\n";
+  if (argc == 2 && strcmp(argv[1], "wait") == 0) {
+    /* The first process of a systemd scope, until the container's is in it. */
+    while (read(STDIN_FILENO, shim.scratch, sizeof shim.scratch) > 0)
+      ;
+    return 0;
+  }
+  static const char usage[] =
+      "usage: ctr-shim spawner SOCKET | ctr-shim run | ctr-shim wait | ctr-shim --print-protocol\n";
   write_all(STDERR_FILENO, usage, sizeof usage - 1);
   return 2;
 }

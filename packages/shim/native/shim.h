@@ -104,6 +104,7 @@ struct shim {
   const char *cgroups[32];
   uint32_t cgroup_count;
   int slots[SLOTS];
+  pid_t join_pid;
   int join_pidfd, join_root, own_pid_ns;
 
   /* The child. */
@@ -258,6 +259,7 @@ void on_deadline(struct shim *s);
 int make_cgroup(struct shim *s, const char *path);
 bool kill_cgroups(struct shim *s);
 void remove_cgroups(struct shim *s);
+int open_cgroup_of(pid_t pid, const char *container);
 
 /* oom.c */
 int oom_watch(struct shim *s, const char *path, uint32_t version);

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { posix } from 'node:path'
 import { isErrno } from '@ctr/errdefs'
 import { type CgroupLayout, cgroupDirectory, findHierarchy } from './layout.ts'
@@ -13,14 +13,22 @@ export interface CpusetFacts {
  * Makes the parent of containers' cgroups ready in every hierarchy: v1 cpuset values are copied down where they are
  * empty (a process cannot enter otherwise), v2 controllers are enabled on the way. Idempotent, cheap when all is there;
  * it stays when the last container goes. Returns the parent's cpuset, for compileStart.
+ *
+ * Inside a container of its own (an engine in an engine) all processes of the v2 cgroup that is seen as the root move
+ * into its leaf `init`: a cgroup with processes cannot give controllers to those below it. cgroup-v2.rst, "No Internal
+ * Process Constraint"
  */
 export function prepareCgroupParent(layout: CgroupLayout, parent: string): CpusetFacts | undefined {
   for (const hierarchy of layout.hierarchies) {
     mkdirSync(cgroupDirectory(hierarchy, parent), { recursive: true, mode: 0o755 })
     if (hierarchy.version === 2 && layout.mode === 'v2') {
-      for (const directory of ancestors(hierarchy.mountpoint, parent)) {
-        enableControllers(directory)
+      const [top = '', ...below] = ancestors(hierarchy.mountpoint, parent)
+      // Only the real root has no type. Processes move only if they are in the way.
+      if (!enableControllers(top) && existsSync(`${top}/cgroup.type`)) {
+        moveIntoLeaf(top)
+        enableControllers(top)
       }
+      for (const directory of below) enableControllers(directory)
     }
   }
   const cpuset = findHierarchy(layout, 'cpuset')
@@ -41,8 +49,31 @@ function ancestors(mountpoint: string, path: string): string[] {
   ]
 }
 
-/** One at a time, so that one that cannot be enabled does not hinder the others. */
-function enableControllers(directory: string): void {
+const LEAF = 'init'
+/** New processes may come while we move the others, but not for ever. */
+const MOVE_ROUNDS = 100
+
+function moveIntoLeaf(directory: string): void {
+  mkdirSync(`${directory}/${LEAF}`, { recursive: true, mode: 0o755 })
+  for (let round = 0; round < MOVE_ROUNDS; round++) {
+    // 0 stands for processes of a pid namespace above ours: not ours to move.
+    const pids = readWords(`${directory}/cgroup.procs`).filter((pid) => pid !== '0')
+    if (pids.length === 0) return
+    for (const pid of pids) move(pid, `${directory}/${LEAF}`)
+  }
+}
+
+function move(pid: string, directory: string): void {
+  try {
+    writeFileSync(`${directory}/cgroup.procs`, pid)
+  } catch (error) {
+    if (!isErrno(error, 'ESRCH')) throw error
+  }
+}
+
+/** One at a time, so that one that cannot be enabled does not hinder the others. False: processes are in the way. */
+function enableControllers(directory: string): boolean {
+  let isFree = true
   const available = readWords(`${directory}/cgroup.controllers`)
   const enabled = readWords(`${directory}/cgroup.subtree_control`)
   for (const controller of available.filter((one) => !enabled.includes(one))) {
@@ -51,8 +82,10 @@ function enableControllers(directory: string): void {
     } catch (error) {
       // Processes in the parent, threaded cgroups, real-time tasks: the limits of this controller will fail, by name.
       if (!isErrno(error, 'EBUSY', 'EINVAL', 'EOPNOTSUPP', 'ENOENT', 'EPERM')) throw error
+      if (isErrno(error, 'EBUSY')) isFree = false
     }
   }
+  return isFree
 }
 
 function readWords(path: string): string[] {
