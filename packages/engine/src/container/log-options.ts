@@ -2,7 +2,7 @@ import type { ContainerConfig, HostConfig } from '@ctr/api'
 import { EngineError } from '@ctr/errdefs'
 import type { EngineConfig } from '../config.ts'
 import { goRegexp } from '../go-regexp.ts'
-import { parseDriverSettings } from '../logging/options.ts'
+import { checkTag, parseDriverSettings, renderTag, type TagSubject } from '../logging/options.ts'
 import { parseBoolean, parseFileCount, parseSize } from '../logging/values.ts'
 
 /** How the shim writes the log; undefined: not at all (`none`). */
@@ -33,13 +33,14 @@ export function parseLogSettings(
   config: ContainerConfig,
   hostConfig: HostConfig,
   defaults: EngineConfig['defaultLog'],
+  subject?: TagSubject,
 ): LogSettings | undefined {
   const driver = hostConfig.LogConfig?.Type ?? 'json-file'
   const options = hostConfig.LogConfig?.Config ?? {}
   if (driver === 'none') return undefined
   const other = parseDriverSettings(hostConfig)
   if (other !== undefined) {
-    return { ...other.cache, extra: extraAttributes(config, options) }
+    return { ...other.cache, extra: extraAttributes(config, options, subject) }
   }
   if (driver !== 'json-file' && driver !== '') {
     throw invalid(`error looking up logging plugin ${driver}: plugin "${driver}" not found`)
@@ -49,6 +50,7 @@ export function parseLogSettings(
       throw invalid(`unknown log opt '${key}' for json-file log driver`)
     }
   }
+  if (options['tag'] !== undefined) checkTag(options['tag'])
   const mode = options['mode'] ?? ''
   if (!['', 'blocking', 'non-blocking'].includes(mode)) {
     throw invalid(`logger: logging mode not supported: ${mode}`)
@@ -63,11 +65,14 @@ export function parseLogSettings(
   const maxBytes = size === undefined ? defaults.maxBytes : parseSize(size)
   const maxFiles = files === undefined ? defaults.maxFiles : parseFileCount(files)
   const compress = options['compress']
+  if (compress !== undefined && parseBoolean(compress) && maxFiles < 2) {
+    throw invalid('compress cannot be true when max-file is less than 2 or max-size is not set')
+  }
   return {
     maxBytes: Math.max(maxBytes, 0),
     maxFiles,
     compress: compress === undefined ? defaults.compress : parseBoolean(compress),
-    extra: extraAttributes(config, options),
+    extra: extraAttributes(config, options, subject),
   }
 }
 
@@ -93,12 +98,16 @@ export function loggedAttributes(
 function extraAttributes(
   config: ContainerConfig,
   options: Readonly<Record<string, string>>,
+  subject: TagSubject | undefined,
 ): string {
+  const { tag } = options
   const attributes = {
     ...loggedAttributes(config, options),
-    ...(options['tag'] === undefined ? {} : { tag: options['tag'] }),
+    ...(tag === undefined || subject === undefined ? {} : { tag: renderTag(tag, subject) }),
   }
-  return Object.keys(attributes).length === 0 ? '' : `,"attrs":${JSON.stringify(attributes)}`
+  // In Go's order of maps.
+  const sorted = Object.entries(attributes).toSorted(([a], [b]) => (a < b ? -1 : 1))
+  return sorted.length === 0 ? '' : `,"attrs":${JSON.stringify(Object.fromEntries(sorted))}`
 }
 
 function pick(

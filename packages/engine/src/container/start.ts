@@ -328,6 +328,7 @@ function logTarget(engine: Engine, container: ContainerRecord): StartInput['log'
     container.config,
     container.hostConfig,
     engine.config.defaultLog,
+    container,
   )
   return settings === undefined ? undefined : { path: container.logPath, ...settings }
 }

@@ -127,6 +127,11 @@ describe('validation', () => {
     })
     assert.equal(parse('none', {}), undefined)
     assert.throws(() => parse('bogus', {}), /plugin "bogus" not found/)
+    assert.throws(() => parse('json-file', { tag: '{{.Nope}}' }), /no field Nope/)
+    assert.throws(
+      () => parse('json-file', { compress: 'true', 'max-file': '1' }),
+      /compress cannot be true/,
+    )
     assert.throws(() => parse('json-file', { x: 'y' }), /unknown log opt 'x' for json-file/)
     assert.throws(() => parse('json-file', { 'max-file': '0' }), /max-file cannot be less than 1/)
     assert.throws(() => parse('json-file', { 'max-size': 'big' }), /invalid size: 'big'/)

@@ -87,7 +87,10 @@ test('tags', () => {
     name: 'web',
     imageId: `sha256:${'b'.repeat(64)}`,
     imageReference: 'busybox',
+    path: 'sleep',
+    args: ['9'],
   }
+  assert.equal(renderTag('{{.Command}}', subject), 'sleep 9')
   assert.equal(renderTag(undefined, subject), 'a'.repeat(12))
   assert.equal(
     renderTag('x/{{.Name}}/{{ .ImageName }}/{{.ImageID}}', subject),

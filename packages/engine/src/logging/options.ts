@@ -76,7 +76,9 @@ export function parseDriverSettings(
   if (known === undefined) return undefined
   const options = hostConfig.LogConfig?.Config ?? {}
   for (const key of Object.keys(options)) {
-    if (!known.includes(key)) throw invalid(`unknown log opt '${key}' for ${driver} log driver`)
+    if (known.includes(key)) continue
+    const place = driver === 'local' ? 'log driver local' : `${driver} log driver`
+    throw invalid(`unknown log opt '${key}' for ${place}`)
   }
   checkMode(options)
   if (options['tag'] !== undefined) checkTag(options['tag'])
@@ -203,6 +205,8 @@ export interface TagSubject {
   readonly name: string
   readonly imageId: string
   readonly imageReference: string
+  readonly path: string
+  readonly args: readonly string[]
 }
 
 const TAG_FIELDS: Readonly<Record<string, (subject: TagSubject) => string>> = {
@@ -212,13 +216,15 @@ const TAG_FIELDS: Readonly<Record<string, (subject: TagSubject) => string>> = {
   ImageID: ({ imageId }) => imageId.replace(/^sha256:/, '').slice(0, 12),
   ImageFullID: ({ imageId }) => imageId,
   ImageName: ({ imageReference }) => imageReference,
+  Command: ({ path, args }) => [path, ...args].join(' '),
   DaemonName: () => 'ctr',
 }
 
 /** Docker's tags are Go templates; of these the fields. */
 const TAG_FIELD = /\{\{\s*\.(\w+)\s*\}\}/g
 
-function checkTag(template: string): void {
+/** INVALID_ARGUMENT. */
+export function checkTag(template: string): void {
   for (const [, field = ''] of template.matchAll(TAG_FIELD)) {
     if (!Object.hasOwn(TAG_FIELDS, field)) {
       throw invalid(`invalid log tag: no field ${field} in ${template}`)
