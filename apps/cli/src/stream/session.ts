@@ -1,4 +1,5 @@
 import { Demultiplexer, type RawStream, REPORT, STDERR, SYSTEM_ERROR } from '@ctr/client'
+import { OutputBatch } from '../output/batch.ts'
 import { writeErr, writeOut } from '../output/write.ts'
 import { DetachKeyFilter } from '../terminal/detach-keys.ts'
 import { enterRawMode } from '../terminal/raw-mode.ts'
@@ -80,14 +81,21 @@ export function demultiplexedWriter(
   onReport?: (part: Uint8Array) => void,
 ): (chunk: Uint8Array) => void {
   const lastKind = onReport === undefined ? SYSTEM_ERROR : REPORT
+  const batch = new OutputBatch()
   const demultiplexer = new Demultiplexer((kind, part) => {
     if (kind === SYSTEM_ERROR)
       throw new Error(`error from daemon in stream: ${Buffer.from(part).toString()}`)
-    if (kind === STDERR) writeErr(part)
+    if (kind === STDERR) batch.add(writeErr, part)
     else if (kind === REPORT) onReport?.(part)
-    else writeOut(part)
+    else batch.add(writeOut, part)
   }, lastKind)
-  return (chunk) => demultiplexer.push(chunk)
+  return (chunk) => {
+    try {
+      demultiplexer.push(chunk)
+    } finally {
+      batch.flush()
+    }
+  }
 }
 
 /** End-of-file closes the process's stdin; the detach keys end the session. Never rejects. */
