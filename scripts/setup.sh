@@ -49,6 +49,7 @@ $TEST_PACKAGES"; else install_packages "$ENGINE_PACKAGES"; fi
   build_program cli ctr 'the command line' packages/client packages/api packages/errdefs
   build_program runtime ctr-runtime 'an OCI runtime' packages/api/src packages/errdefs packages/linux packages/oci packages/shim/src
   write_ctrd
+  [ "$mode" != test ] || fetch_criu
   exec 9>&-
 
   node=$root/node_modules/.bin/node
@@ -160,6 +161,14 @@ exec "$root/node_modules/.bin/node" --max-semi-space-size=1 --v8-pool-size=1 "$r
 EOT
   chmod 755 bin/ctrd.new
   mv bin/ctrd.new bin/ctrd
+}
+
+# Without it the tests of checkpoints are skipped, with a message.
+fetch_criu() {
+  case $(criu --version 2>/dev/null | sed -n 's/^Version: *//p') in [4-9]* | [1-9][0-9]*) return 0 ;; esac
+  [ ! -x .build/criu/criu ] || return 0
+  say 'criu 4, for the tests of checkpoints (scripts/fetch-criu.sh, into .build/criu)'
+  sh scripts/fetch-criu.sh >>"$log" 2>&1 9>&- || echo "      none to be had, see $log: those tests are skipped"
 }
 
 done_before() { # name, stamp, product

@@ -4,6 +4,7 @@
  */
 export type { ApiResponse } from './api.ts'
 export { apiRequest, hijack } from './api.ts'
+export { findTestCriu, NO_CRIU } from './criu.ts'
 export type { DaemonOptions, TestDaemon } from './daemon.ts'
 export { startDaemon } from './daemon.ts'
 export type { ImageFile, ImageOptions } from './image.ts'

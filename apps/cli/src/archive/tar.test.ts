@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import {
   existsSync,
+  linkSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
@@ -115,5 +117,23 @@ describe('unpackInto', () => {
     assert.equal(lstatSync(join(directory, 'source/sub/x')).mode & 0o777, 0o640)
     assert.equal(readlinkSync(join(directory, 'source/link')), 'sub/x')
     assert.equal(readFileSync(join(directory, 'source/empty'), 'utf8'), '')
+  })
+})
+
+describe('packPath', () => {
+  it('carries FIFOs and files with several names over', async () => {
+    const source = target('special')
+    execFileSync('mkfifo', ['-m', '640', join(source, 'pipe')])
+    writeFileSync(join(source, 'a'), 'text')
+    linkSync(join(source, 'a'), join(source, 'b'))
+    const directory = target('special-copy')
+    const counter = { bytes: 0 }
+    const tar = packPath(source, { name: 'new', followLink: false, counter })
+    await unpackInto(tar, { directory, from: 'new', to: 'new', keepOwner: false })
+    const pipe = lstatSync(join(directory, 'new/pipe'))
+    assert.ok(pipe.isFIFO())
+    assert.equal(pipe.mode & 0o777, 0o640)
+    assert.equal(lstatSync(join(directory, 'new/a')).ino, lstatSync(join(directory, 'new/b')).ino)
+    assert.equal(counter.bytes, 4)
   })
 })

@@ -1,3 +1,4 @@
+import { execFile } from 'node:child_process'
 import { createReadStream, createWriteStream } from 'node:fs'
 import {
   chmod,
@@ -14,6 +15,7 @@ import {
 } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
+import { promisify } from 'node:util'
 import { extract, type Header, pack } from 'tar-stream'
 
 /** The client's half of `cp`: a local path to a tar, and a tar to a local directory. */
@@ -28,6 +30,8 @@ export interface PackOptions {
 /** Walks without following links. Sockets are left out: tar has no entry for them. */
 export function packPath(path: string, options: PackOptions): AsyncIterable<Uint8Array> {
   const tar = pack()
+  /** Names of files with several links, by inode. */
+  const linked = new Map<string, string>()
   const add = async (file: string, name: string, isRoot: boolean): Promise<void> => {
     const info = isRoot && options.followLink ? await stat(file) : await lstat(file)
     const header = {
@@ -43,7 +47,16 @@ export function packPath(path: string, options: PackOptions): AsyncIterable<Uint
         await add(join(file, child), `${name}/${child}`, false)
     } else if (info.isSymbolicLink()) {
       await entry({ ...header, type: 'symlink', linkname: await readlink(file) })
+    } else if (info.isFIFO()) {
+      await entry({ ...header, type: 'fifo' })
+    } else if (info.isCharacterDevice() || info.isBlockDevice()) {
+      const type = info.isBlockDevice() ? 'block-device' : 'character-device'
+      await entry({ ...header, type, ...deviceNumbers(info.rdev) })
     } else if (info.isFile()) {
+      const inode = `${info.dev} ${info.ino}`
+      const other = info.nlink > 1 ? linked.get(inode) : undefined
+      if (other !== undefined) return entry({ ...header, type: 'link', linkname: other })
+      linked.set(inode, name)
       options.counter.bytes += info.size
       // A file that grows meanwhile must not break the archive.
       const content = info.size === 0 ? undefined : createReadStream(file, { end: info.size - 1 })
@@ -128,7 +141,9 @@ export async function unpackInto(
       case 'block-device':
       case 'character-device':
       case 'fifo':
-        // Device nodes and FIFOs of a container have no meaning here.
+        await rm(path, { force: true })
+        await makeNode(path, header)
+        await setOwnerAndTime(path, header, options)
         item.resume()
     }
   }
@@ -149,6 +164,22 @@ function targetPath(name: string, { directory, from, to }: UnpackOptions): strin
   const rest = parts[0] === root ? parts.slice(1) : parts
   const path = join(directory, to, ...rest)
   return path === directory || path === `${directory}/` ? undefined : path
+}
+
+/** Node has no mknod(2): by mknod(1). Devices need root, as with docker. */
+async function makeNode(path: string, { type, mode, devmajor, devminor }: Header): Promise<void> {
+  const permissions = ((mode ?? 0o644) & 0o7777).toString(8)
+  const kind = type === 'fifo' ? ['p'] : [type === 'block-device' ? 'b' : 'c', devmajor, devminor]
+  await promisify(execFile)('mknod', ['-m', permissions, path, ...kind.map(String)])
+}
+
+/** gnu_dev_major(3), gnu_dev_minor(3) */
+function deviceNumbers(rdev: number): { devmajor: number; devminor: number } {
+  const device = BigInt(rdev)
+  return {
+    devmajor: Number(((device >> 8n) & 0xfffn) | ((device >> 32n) & ~0xfffn)),
+    devminor: Number((device & 0xffn) | ((device >> 12n) & ~0xffn)),
+  }
 }
 
 /** Every directory between `root` and the file is a real one. */

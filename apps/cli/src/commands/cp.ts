@@ -1,7 +1,8 @@
-import { lstatSync, statSync } from 'node:fs'
+import { lstatSync, type Stats, statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { PathStat } from '@ctr/api'
 import { type Client, getArchive, putArchive, ResponseError, statArchive } from '@ctr/client'
+import { isErrno } from '@ctr/errdefs'
 import { packPath, unpackInto } from '../archive/tar.ts'
 import { type Command, ExitError } from '../command.ts'
 import { formatSize } from '../format/size.ts'
@@ -157,21 +158,30 @@ async function copyIn(
     }
     return putArchive(client, container, target.path, readStdin(), put)
   }
-  const stat = options.followLink
-    ? statSync(source, { throwIfNoEntry: false })
-    : lstatSync(source, { throwIfNoEntry: false })
+  // `link/` is what the link leads to.
+  const followLink = options.followLink || source.endsWith('/') || wantsContent(source)
+  const stat = localStat(source, followLink)
   if (stat === undefined)
     throw new ExitError(1, `lstat ${resolve(source)}: no such file or directory`)
   const place = targetPlace(target, path, source, stat.isDirectory())
   const counter = { bytes: 0 }
   const tar = packPath(resolve(source), {
     name: place.name,
-    followLink: options.followLink,
+    followLink,
     counter,
   })
   await putArchive(client, container, place.directory, tar, put)
   if (!options.quiet)
     printError(`Successfully copied ${formatSize(counter.bytes)} to ${container}:${path}`)
+}
+
+function localStat(path: string, followLink: boolean): Stats | undefined {
+  try {
+    return (followLink ? statSync : lstatSync)(path, { throwIfNoEntry: false })
+  } catch (error) {
+    if (isErrno(error, 'ENOTDIR')) throw new ExitError(1, 'not a directory')
+    throw error
+  }
 }
 
 type ContainerPlace =
@@ -213,7 +223,7 @@ function targetPlace(
     return { directory: target.path, name }
   }
   if (target.kind === 'file' && isDirectory) throw new ExitError(1, 'cannot copy directory')
-  if (target.kind === 'missing' && !isDirectory && path.endsWith('/')) {
+  if (target.kind === 'missing' && !isDirectory && (path === '' || path.endsWith('/'))) {
     throw new ExitError(1, 'no such directory')
   }
   const absolute = join('/', target.path)

@@ -6,7 +6,7 @@ import type { ContainerRecord } from '../container/container.ts'
 import type { Engine } from '../engine.ts'
 
 /** moby daemon/names, RestrictedNamePattern */
-const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/
+const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/
 
 type Named = Pick<ContainerRecord, 'id' | 'name'>
 type Deps = Pick<Engine, 'config'>

@@ -49,7 +49,7 @@ export async function dump(criu: Criu, request: DumpRequest): Promise<void> {
   const log = join(request.workDir ?? request.imagesDir, 'dump.log')
   const { status, output } = await runCriu(criu, [name, ...dumpArguments(request)])
   if (status === '0') return
-  const reason = readCriuErrors(log) || output.trim() || status
+  const reason = withHint(readCriuErrors(log)) || output.trim() || status
   throw new EngineError(
     'INTERNAL',
     `criu failed: type ${name.toUpperCase()} status ${status}: ${reason}`,
@@ -148,9 +148,16 @@ async function runCriu(
   return { status: await promise, output }
 }
 
+/** prlimit(2): for processes of another user than root. */
+function withHint(errors: string): string {
+  return errors.includes("Can't get rlimit")
+    ? `${errors} (criu needs CAP_SYS_RESOURCE for processes of other users, and this host does not give it)`
+    : errors
+}
+
 const ERRORS_MAX = 8
-/** It says so on every host where it lacks CAP_SYS_RESOURCE, and goes on. */
-const HARMLESS = /RLIMIT_NOFILE|exited, status=/
+/** Said where it lacks a capability or, in the container's cgroup, a device; it goes on. */
+const HARMLESS = /RLIMIT_NOFILE|exited, status=|Unable to create tun|cgroupd: recv req/
 
 /** The last errors in criu's log; its last lines if there is none; empty without a log. */
 export function readCriuErrors(path: string): string {
