@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { EngineError, isErrno } from '@ctr/errdefs'
-import { parse } from 'yaml'
+import type { parse as Parse } from 'yaml'
 
 /** Container Device Interface: what a device of a vendor needs in a container, by files of that vendor. cdi SPEC.md */
 export interface CdiEdits {
@@ -31,6 +32,9 @@ interface CdiSpec {
   readonly edits: CdiEdits
   readonly devices: ReadonlyMap<string, CdiEdits>
 }
+
+/** Loaded by the first that needs it: 72 files, which every start of the daemon would pay for. */
+const requireYaml = createRequire(import.meta.url)
 
 const NONE: CdiEdits = { env: [], deviceNodes: [], mounts: [], additionalGids: [] }
 const NAME = /^([A-Za-z][\w.-]*\/[A-Za-z][\w-]*)=([A-Za-z0-9][\w.:-]*)$/
@@ -99,6 +103,7 @@ function parseSpec(text: string): CdiSpec {
   let document: unknown
   try {
     // JSON is YAML. No aliases: they can make a small file large.
+    const { parse } = requireYaml('yaml') as { parse: typeof Parse }
     document = parse(text, { maxAliasCount: 0 })
   } catch (error) {
     throw new BrokenSpec(String(error))
