@@ -1,6 +1,7 @@
-import { lstatSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs'
+import { lstatSync, readdirSync, rmdir as rmdirCallback, unlinkSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { isErrno } from '@ctr/errdefs'
 
 /** So few files are removed faster than a thread of the pool could be told to. */
@@ -8,22 +9,40 @@ const AT_ONCE = 48
 /** A directory of more bytes may have so many entries that reading them takes a while. */
 const DIRECTORY_BYTES = 8 * 1024
 
-/** Removes a directory and all below it, if it is there: at once when it holds little, else off the main thread. */
+/** The callback's costs half as much as that of node:fs/promises. */
+const rmdir = promisify(rmdirCallback)
+
+/**
+ * Removes a directory and all below it, if it is there. Little goes at once, but for its directories: on ext4 an rmdir can
+ * wait for the disk, for milliseconds when it is busy (unlink does not), so that is never for the main thread.
+ */
 export async function removeTree(path: string): Promise<void> {
-  if (!removeSmall(path, { left: AT_ONCE })) await rm(path, { recursive: true, force: true })
+  const emptied: string[] = []
+  if (!emptySmall(path, { left: AT_ONCE }, emptied)) {
+    await rm(path, { recursive: true, force: true })
+    return
+  }
+  try {
+    for (const directory of emptied) await rmdir(directory)
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT')) await rm(path, { recursive: true, force: true })
+  }
 }
 
-/** False when there was too much, or something in the way; what has gone is gone. Never follows a symlink. */
-function removeSmall(path: string, budget: { left: number }): boolean {
+/**
+ * Unlinks all that is no directory; `emptied` gets the directories, the innermost first. False when there was too much, or
+ * something in the way; what has gone is gone. Never follows a symlink.
+ */
+function emptySmall(path: string, budget: { left: number }, emptied: string[]): boolean {
   try {
     if (lstatSync(path).size > DIRECTORY_BYTES) return false
     for (const entry of readdirSync(path, { withFileTypes: true })) {
       if (budget.left-- === 0) return false
       const child = join(path, entry.name)
       if (!entry.isDirectory()) unlinkSync(child)
-      else if (!removeSmall(child, budget)) return false
+      else if (!emptySmall(child, budget, emptied)) return false
     }
-    rmdirSync(path)
+    emptied.push(path)
     return true
   } catch (error) {
     return isErrno(error, 'ENOENT')

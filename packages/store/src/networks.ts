@@ -164,6 +164,9 @@ export class NetworkTable {
 
 /** Tables `endpoints`, `addresses` and `published_ports`: what running containers hold. */
 export class EndpointTable {
+  readonly #store: Store
+  /** Committed rows by container: a start and its end ask half a dozen times. */
+  readonly #known = new Map<string, readonly EndpointRow[]>()
   readonly #insert: Statement
   readonly #insertAddress: Statement
   readonly #insertPort: Statement
@@ -179,6 +182,7 @@ export class EndpointTable {
   readonly #containers: Statement
 
   constructor(store: Store) {
+    this.#store = store
     const { db } = store
     const columns =
       'SELECT id, network_id AS networkId, container_id AS containerId, container_name AS containerName, interface, link, mac_address AS macAddress, aliases, is_gateway AS isGateway FROM endpoints'
@@ -223,6 +227,7 @@ export class EndpointTable {
 
   /** Inside a transaction: an endpoint appears together with its addresses and ports. */
   insert(row: EndpointRow): void {
+    this.#known.clear()
     this.#insert.run({
       id: row.id,
       networkId: row.networkId,
@@ -244,14 +249,17 @@ export class EndpointTable {
   }
 
   delete(id: string): void {
+    this.#known.clear()
     this.#delete.run(id)
   }
 
   setGateway(id: string, isGateway: boolean): void {
+    this.#known.clear()
     this.#setGateway.run(Number(isGateway), id)
   }
 
   renameContainer(containerId: string, name: string): void {
+    this.#known.clear()
     this.#rename.run(name, containerId)
   }
 
@@ -259,9 +267,15 @@ export class EndpointTable {
     return this.#rows(this.#select.all.all())
   }
 
-  ofContainer(containerId: string): EndpointRow[] {
+  ofContainer(containerId: string): readonly EndpointRow[] {
+    // What an open transaction has changed may be rolled back.
+    const isCommitted = !this.#store.db.inTransaction
+    const known = isCommitted ? this.#known.get(containerId) : undefined
+    if (known !== undefined) return known
     const rows = this.#rows(this.#select.byContainer.all(containerId))
-    return rows.sort((a, b) => a.interface - b.interface)
+    rows.sort((a, b) => a.interface - b.interface)
+    if (isCommitted) this.#known.set(containerId, rows)
+    return rows
   }
 
   ofNetwork(networkId: string): EndpointRow[] {

@@ -44,6 +44,8 @@ export interface CreateRequest {
   readonly config: ContainerConfig
   readonly hostConfig: HostConfig
   readonly networkingConfig?: NetworkingConfig
+  /** The request that creates it starts it, too. */
+  readonly isStarted?: boolean
 }
 
 /** A container that could be created: everything is checked and nothing is made. */
@@ -104,7 +106,9 @@ export async function createContainer(
     engine.events.add(containerEvent(container, 'create'))
   })
   undo.move()
-  await engine.store.flush()
+  // With --rm it would be removed after a power cut, running or not, so nobody waits for the disk.
+  const isVoid = request.isStarted === true && container.hostConfig.AutoRemove === true
+  if (!isVoid) await engine.store.flush()
   for (const volume of anonymous) await finishVolumeDirectory(engine, volume)
   return { id, warnings: [...plan.warnings] }
 }

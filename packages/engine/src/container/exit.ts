@@ -105,14 +105,13 @@ export async function recordExit(
   engine.timers.get(id)?.[Symbol.dispose]()
   engine.timers.delete(id)
   await engine.networks.disconnect(id)
-  await removeTree(containerRuntimeDir(engine.config, id))
-  if (delayMs !== undefined) {
-    scheduleRestart(engine, id, delayMs)
-    return
-  }
-  if (container.hostConfig.AutoRemove === true && !engine.restarting.has(id)) {
-    await removeContainerRecord(engine, id, { volumes: true })
-  }
+  const isRemoved =
+    delayMs === undefined && container.hostConfig.AutoRemove === true && !engine.restarting.has(id)
+  // A next run would need the place; without one nobody has to wait for the disk.
+  const vacating = removeTree(containerRuntimeDir(engine.config, id))
+  if (isRemoved) await Promise.all([removeContainerRecord(engine, id, { volumes: true }), vacating])
+  else await vacating
+  if (delayMs !== undefined) scheduleRestart(engine, id, delayMs)
 }
 
 /** Also at recovery, for what is left of the delay. */

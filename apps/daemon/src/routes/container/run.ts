@@ -44,7 +44,7 @@ async function run(
   if (body.Tty === true) {
     throw new EngineError('INVALID_ARGUMENT', 'with a terminal: create, attach, wait and start')
   }
-  const request = createRequest(body, query, apiMinor)
+  const request = { ...createRequest(body, query, apiMinor), isStarted: true }
   const create = query.replace === true ? replaceContainer : createContainer
   const { id, warnings } = await create(engine, request)
   // Before the start: neither output nor exit can be missed.

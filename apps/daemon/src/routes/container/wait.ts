@@ -1,5 +1,5 @@
 import { WaitResponse } from '@ctr/api'
-import { getContainer, waitContainer, waitForHealth } from '@ctr/engine'
+import { waitContainer, waitForHealth } from '@ctr/engine'
 import { EngineError } from '@ctr/errdefs'
 import { route } from '../../http/route.ts'
 
@@ -19,7 +19,7 @@ export const waitContainerRoute = route({
     if (condition === undefined) {
       throw new EngineError('INVALID_ARGUMENT', `invalid condition: "${text}"`)
     }
-    getContainer(engine, id)
+    engine.containers.get(id)
     const waiting =
       condition === 'healthy' || condition === 'unhealthy'
         ? waitForHealth(engine, id, condition, signal)
