@@ -59,8 +59,12 @@ const wanted = values.engines.split(',')
 const suites = values.suites.split(',')
 const engines: Engine[] = []
 try {
-  const floor = join(folder, 'floor-bin')
-  execFileSync('gcc', ['-O2', '-w', '-static', '-o', floor, join(import.meta.dirname, 'floor.c')])
+  const compile = (name: string): string => {
+    const binary = join(folder, `${name}-bin`)
+    const source = join(import.meta.dirname, `${name}.c`)
+    execFileSync('gcc', ['-O2', '-w', '-static', '-o', binary, source])
+    return binary
+  }
   if (wanted.includes('ctr')) engines.push(await startCtr(folder))
   if (wanted.includes('docker') && has('dockerd')) engines.push(await startDocker(folder))
   if (wanted.includes('podman') && has('podman')) engines.push(await startPodman(folder))
@@ -70,7 +74,8 @@ try {
     folder,
     rootfs,
     bundle: has('runc') ? makeBundle(folder, rootfs) : '',
-    floor,
+    floor: compile('floor'),
+    launcher: compile('launch'),
     runs: Number(values.runs),
   }
   const rows: Row[] = []

@@ -10,5 +10,7 @@ export interface Context {
   readonly bundle: string
   /** The compiled floor.c. */
   readonly floor: string
+  /** The compiled launch.c. */
+  readonly launcher: string
   readonly runs: number
 }

@@ -6,12 +6,13 @@ import {
   mkdtempSync,
   readFileSync,
   rmSync,
+  statfsSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { CpuGroup } from './cpu-group.ts'
 import { pause } from './measure.ts'
 
@@ -32,6 +33,9 @@ export interface Engine {
   stop(): Promise<void>
 }
 
+/** The bridge of this engine while it is measured. */
+export const CTR_BRIDGE = 'ctrbench0'
+
 const REPOSITORY = join(import.meta.dirname, '..')
 
 export function has(program: string): boolean {
@@ -40,6 +44,14 @@ export function has(program: string): boolean {
 
 export function workFolder(): string {
   return mkdtempSync(join(tmpdir(), 'ctrb-'))
+}
+
+const TMPFS = 0x01021994
+
+/** Where an exec root belongs: on a tmpfs, as /run is on most machines; else below the folder. */
+function execRoot(folder: string, name: string): string {
+  const base = ['/run', '/dev/shm'].find((path) => statfsSync(path).type === TMPFS)
+  return base === undefined ? join(folder, name, 'x') : join(base, `${basename(folder)}${name}`)
 }
 
 /** A root filesystem of one static busybox, as a directory; the same for every engine. */
@@ -107,11 +119,11 @@ export async function startCtr(folder: string): Promise<Engine> {
         '--data-root',
         join(root, 'd'),
         '--exec-root',
-        join(root, 'x'),
+        execRoot(folder, 'c'),
         '--pidfile',
         join(root, 'pid'),
         '--bridge',
-        'ctrbench0',
+        CTR_BRIDGE,
         '--bip',
         '10.213.7.1/24',
         '--log-level',
@@ -178,7 +190,7 @@ export async function startDocker(folder: string): Promise<Engine> {
         '--data-root',
         join(root, 'd'),
         '--exec-root',
-        join(root, 'x'),
+        execRoot(folder, 'k'),
         '--pidfile',
         join(root, 'pid'),
         '--bip',
@@ -290,5 +302,6 @@ export function makeBundle(folder: string, rootfs: string): string {
 }
 
 export function removeFolder(folder: string): void {
+  for (const name of ['c', 'k']) rmSync(execRoot(folder, name), { recursive: true, force: true })
   rmSync(folder, { recursive: true, force: true })
 }

@@ -2,7 +2,8 @@
  * The floor: only the kernel's part of `run --rm busybox true`, with nothing around it. Namespaces, overlay, /proc, /dev,
  * /sys, devpts, shm, mqueue, pivot_root, one cgroup per v1 hierarchy (or one v2 cgroup), a veth pair on a bridge, exec, wait, remove.
  *
- *   floor ROOTFS WORKDIR RUNS [BRIDGE]     prints the milliseconds of each run, one per line
+ *   floor ROOTFS WORKDIR RUNS [BRIDGE [CLIENTS]]     prints the milliseconds of each run, one per line; with CLIENTS, that many
+ *                                                    side by side, the milliseconds and the CPU milliseconds of all together
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -18,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -30,6 +32,7 @@
 
 static char cgroups[32][256];
 static int cgroup_count;
+static char cgroup_name[32];
 
 /* Every cgroup mount of this machine, from /proc/self/mountinfo. */
 static void find_cgroups(void)
@@ -67,7 +70,7 @@ static void copy_from_parent(const char *dir, const char *name)
     if (n <= 0)
         return;
     value[n] = 0;
-    snprintf(path, sizeof path, "%s/floor/%s", dir, name);
+    snprintf(path, sizeof path, "%s/%s/%s", dir, cgroup_name, name);
     write_file(path, value);
 }
 
@@ -154,25 +157,26 @@ static void remove_tree(const char *work)
     rmdir(command);
 }
 
-int main(int argc, char **argv)
+static double ms_between(const struct timespec *a, const struct timespec *b)
 {
-    if (argc < 4) {
-        fprintf(stderr, "usage: floor ROOTFS WORKDIR RUNS [BRIDGE]\n");
-        return 2;
-    }
-    const char *rootfs = argv[1], *work = argv[2], *bridge = argc > 4 ? argv[4] : NULL;
+    return (double)(b->tv_sec - a->tv_sec) * 1e3 + (double)(b->tv_nsec - a->tv_nsec) / 1e6;
+}
+
+/* The runs of one client, one after the other. */
+static void run(const char *rootfs, const char *work, int runs, const char *bridge, int is_quiet)
+{
     char path[1024];
-    find_cgroups();
-    const char *names[] = { "upper", "work", "merged" };
-    for (int i = 0; i < 3; i++) {
+    const char *names[] = { "", "upper", "work", "merged" };
+    snprintf(cgroup_name, sizeof cgroup_name, "floor-%d", getpid());
+    for (int i = 0; i < 4; i++) {
         snprintf(path, sizeof path, "%s/%s", work, names[i]);
         mkdir(path, 0755);
     }
-    for (int run = 0; run < atoi(argv[3]); run++) {
+    for (int n = 0; n < runs; n++) {
         struct timespec a, b;
         clock_gettime(CLOCK_MONOTONIC, &a);
         for (int i = 0; i < cgroup_count; i++) {
-            snprintf(path, sizeof path, "%s/floor", cgroups[i]);
+            snprintf(path, sizeof path, "%s/%s", cgroups[i], cgroup_name);
             mkdir(path, 0755);
             copy_from_parent(cgroups[i], "cpuset.cpus");
             copy_from_parent(cgroups[i], "cpuset.mems");
@@ -195,13 +199,53 @@ int main(int argc, char **argv)
             fprintf(stderr, "status %x\n", (unsigned)status);
         close(go[0]), close(go[1]);
         for (int i = 0; i < cgroup_count; i++) {
-            snprintf(path, sizeof path, "%s/floor", cgroups[i]);
+            snprintf(path, sizeof path, "%s/%s", cgroups[i], cgroup_name);
             for (int try = 0; rmdir(path) < 0 && errno == EBUSY && try < 1000; try++)
                 usleep(100);
         }
         remove_tree(work);
         clock_gettime(CLOCK_MONOTONIC, &b);
-        printf("%.3f\n", (double)(b.tv_sec - a.tv_sec) * 1e3 + (double)(b.tv_nsec - a.tv_nsec) / 1e6);
+        if (!is_quiet)
+            printf("%.3f\n", ms_between(&a, &b));
     }
+}
+
+static double cpu_ms(void)
+{
+    double ms = 0;
+    for (int who = 0; who < 2; who++) {
+        struct rusage usage;
+        getrusage(who ? RUSAGE_CHILDREN : RUSAGE_SELF, &usage);
+        ms += (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1e3 + (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e3;
+    }
+    return ms;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 4) {
+        fprintf(stderr, "usage: floor ROOTFS WORKDIR RUNS [BRIDGE [CLIENTS]]\n");
+        return 2;
+    }
+    const char *bridge = argc > 4 && argv[4][0] ? argv[4] : NULL;
+    find_cgroups();
+    if (argc < 6) {
+        run(argv[1], argv[2], atoi(argv[3]), bridge, 0);
+        return 0;
+    }
+    struct timespec a, b;
+    clock_gettime(CLOCK_MONOTONIC, &a);
+    for (int i = 0; i < atoi(argv[5]); i++) {
+        char work[512];
+        snprintf(work, sizeof work, "%s/%d", argv[2], i);
+        if (fork() == 0) {
+            run(argv[1], work, atoi(argv[3]), bridge, 1);
+            _exit(0);
+        }
+    }
+    while (wait(NULL) > 0)
+        ;
+    clock_gettime(CLOCK_MONOTONIC, &b);
+    printf("%.3f %.3f\n", ms_between(&a, &b), cpu_ms());
     return 0;
 }

@@ -20,6 +20,11 @@ export async function command(argv: readonly string[]): Promise<string> {
   return stdout.trimEnd()
 }
 
+/** Milliseconds from the start of a command to its end, measured by launch.c. */
+export async function timed(launcher: string, argv: readonly string[]): Promise<number> {
+  return Number(await command([launcher, ...argv]))
+}
+
 /** A command of an engine's CLI as a shell line. */
 export function line(engine: Engine, rest: string): string {
   const words = engine.cli.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word}'`))

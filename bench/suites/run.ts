@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Context } from '../context.ts'
 import { type Contender, interleave, type Row, summarize } from '../measure.ts'
-import { command } from '../shell.ts'
+import { timed } from '../shell.ts'
 
 /** `run --rm busybox true` from the shell's point of view; the bare runtimes and the kernel's floor beside it. */
 export async function runSuite(context: Context): Promise<Row[]> {
@@ -14,7 +14,8 @@ export async function runSuite(context: Context): Promise<Row[]> {
       engine: runtime,
       run: async (i) => {
         const root = join(context.folder, `${runtime}-root`)
-        await command([runtime, '--root', root, 'run', '-b', context.bundle, `b${i + 1}`])
+        const args = ['--root', root, 'run', '-b', context.bundle, `b${i + 1}`]
+        return timed(context.launcher, [runtime, ...args])
       },
     }
     try {
@@ -28,9 +29,7 @@ export async function runSuite(context: Context): Promise<Row[]> {
   mkdirSync(work, { recursive: true })
   bare.push({
     engine: 'floor',
-    run: async () => {
-      await command([context.floor, context.rootfs, work, '1'])
-    },
+    run: () => timed(context.launcher, [context.floor, context.rootfs, work, '1']),
   })
   for (const network of ['none', 'bridge']) {
     const cpu = new Map(context.engines.map((engine) => [engine.name, [] as number[]]))
@@ -38,7 +37,7 @@ export async function runSuite(context: Context): Promise<Row[]> {
       engine: engine.name,
       run: async (round: number) => {
         const before = engine.cpu.usedMs()
-        await command([
+        const ms = await timed(context.launcher, [
           ...engine.cli,
           'run',
           '--rm',
@@ -48,6 +47,7 @@ export async function runSuite(context: Context): Promise<Row[]> {
           'true',
         ])
         if (round >= 0) cpu.get(engine.name)?.push(engine.cpu.usedMs() - before)
+        return ms
       },
     }))
     rows.push(
@@ -74,9 +74,7 @@ export async function runSuite(context: Context): Promise<Row[]> {
 export async function versionSuite(context: Context): Promise<Row[]> {
   const contenders = context.engines.map((engine) => ({
     engine: engine.name,
-    run: async () => {
-      await command([...engine.cli, 'version'])
-    },
+    run: () => timed(context.launcher, [...engine.cli, 'version']),
   }))
   return interleave('cli', 'version', contenders, context.runs, 5)
 }
@@ -103,9 +101,7 @@ export async function execSuite(context: Context): Promise<Row[]> {
     stops.push(() => cli('rm', '-f', 'bench-exec'))
     contenders.push({
       engine: engine.name,
-      run: async () => {
-        await command([...engine.cli, 'exec', 'bench-exec', 'true'])
-      },
+      run: () => timed(context.launcher, [...engine.cli, 'exec', 'bench-exec', 'true']),
     })
   }
   try {
