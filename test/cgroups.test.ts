@@ -238,6 +238,19 @@ test('memory that grows beyond the limit kills the container and inspect says so
     '{{.Action}}',
   ])
   assert.match(events, /start\noom\ndie/)
+  const named = await ctrd().ok([
+    'events',
+    '--since',
+    '10m',
+    '--until',
+    String(Date.now() / 1000),
+    '--filter',
+    'event=oom',
+    '--format',
+    '{{.Actor.Attributes.victim}} {{.Actor.Attributes.victimPid}}',
+  ])
+  // Where the kernel's log can be read.
+  if (existsSync('/dev/kmsg')) assert.match(named, /^sh \d+$/m)
 })
 
 test('a child that is killed for its memory leaves pid 1 alone', { skip }, async () => {

@@ -9,6 +9,7 @@ import {
 } from 'node:fs'
 import { isAbsolute, join, posix, resolve } from 'node:path'
 import { isErrno } from '@ctr/errdefs'
+import { parseScopeName, type ScopeName, scopePath } from '@ctr/linux'
 import { defaultDeviceRules, type RuntimeMount, type RuntimeSpec } from '@ctr/oci'
 import { invalidArgument } from './errors.ts'
 import { errnoText } from './failure.ts'
@@ -18,16 +19,20 @@ export interface Bundle {
   readonly path: string
   readonly rootfs: string
   readonly spec: RuntimeSpec
+  /** With --systemd-cgroup. */
+  readonly scope?: ScopeName | undefined
 }
 
 /** Reads and checks `<path>/config.json`, and completes it: absolute paths, the devices every container has. */
-export function readBundle(path: string, id: string): Bundle {
+export function readBundle(path: string, id: string, hasSystemdCgroup = false): Bundle {
   const bundle = resolve(path)
   const written = readConfig(bundle)
   checkSpec(written)
   const rootfs = findRootfs(bundle, written.root?.path ?? 'rootfs')
   const { linux } = written
+  const scope = hasSystemdCgroup ? parseScopeName(linux?.cgroupsPath ?? '', id) : undefined
   return {
+    scope,
     path: bundle,
     rootfs,
     spec: {
@@ -36,7 +41,8 @@ export function readBundle(path: string, id: string): Bundle {
       mounts: (written.mounts ?? []).map((mount) => absoluteSource(mount, bundle)),
       linux: {
         ...linux,
-        cgroupsPath: cgroupPath(linux?.cgroupsPath ?? '', id),
+        cgroupsPath:
+          scope === undefined ? cgroupPath(linux?.cgroupsPath ?? '', id) : scopePath(scope),
         resources: {
           ...linux?.resources,
           // Nothing is allowed that is not said, but what every container has. runc specconv.AllowedDevices

@@ -18,6 +18,7 @@ import {
   removeRecord,
   writeRecord,
 } from './record.ts'
+import { checkSystemd, OpenScope } from './scope.ts'
 import { cachedSeccomp } from './seccomp-cache.ts'
 import { ociState } from './status.ts'
 
@@ -63,13 +64,9 @@ export async function createContainer(
   { flags }: Input,
   isForeground: boolean,
 ): Promise<CreatedContainer> {
-  if (context.hasSystemdCgroup) {
-    throw invalidArgument(
-      'systemd cgroup flag passed, but systemd support for managing cgroups is not available',
-    )
-  }
+  checkSystemd(context)
   checkId(id)
-  const bundle = readBundle(flags.text('bundle') ?? '.', id)
+  const bundle = readBundle(flags.text('bundle') ?? '.', id, context.hasSystemdCgroup)
   const process = needProcess(bundle.spec)
   const consoleSocket = checkTerminal(
     process.terminal === true,
@@ -116,6 +113,8 @@ async function launchInit(
   pidFile: string | undefined,
 ): Promise<CreatedContainer> {
   const input = startInput(context, plan, fifoPath(context.root, plan.id))
+  const { scope: name } = plan.bundle
+  const scope = name && (await OpenScope.open(name, plan.id, plan.spec))
   const launch = new Launch(compileStart(input, plan.host), {
     preserveFds: plan.preserveFds,
     warn: (message) => context.log.warn(message),
@@ -127,12 +126,14 @@ async function launchInit(
       await launch.proceed()
     }
     const record = recordOf(plan, await launch.next('ready'))
+    await scope?.settle()
     writeRecord(context.root, record)
     if (pidFile !== undefined) writePidFile(pidFile, record.pid)
     await launch.proceed()
     return { record, launch }
   } catch (error) {
     await launch.abandon()
+    await scope?.abandon()
     throw error
   }
 }
@@ -143,7 +144,11 @@ export function startInput(context: Context, plan: Plan, execFifo: string | unde
   const cgroupPath = spec.linux?.cgroupsPath ?? ''
   const found = cgroupPids(host.cgroups, cgroupPath).length
   if (found > 0) throw wrongState(`container's cgroup is not empty: ${found} process(es) found`)
-  const cpuset = prepareCgroupParent(host.cgroups, posix.dirname(cgroupPath))
+  // systemd makes its own parents ready, but knows no v1 cpuset.
+  const isPrepared = bundle.scope !== undefined && host.cgroups.mode === 'v2'
+  const cpuset = isPrepared
+    ? undefined
+    : prepareCgroupParent(host.cgroups, posix.dirname(cgroupPath))
   const env = spec.process === undefined ? [] : withHome(spec.process, bundle.rootfs)
   return {
     spec: {
@@ -189,6 +194,7 @@ export function recordOf(plan: Plan, init: { pid: number; startTime: bigint }): 
     startTime: String(init.startTime),
     cgroupPath: plan.spec.linux?.cgroupsPath ?? '',
     cgroups: plan.host.cgroups,
+    ...(plan.bundle.scope === undefined ? {} : { scope: plan.bundle.scope }),
     spec: plan.spec,
   }
 }

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { isErrno } from '@ctr/errdefs'
-import { killCgroup, removeCgroup, thawCgroup } from '@ctr/linux'
+import { killCgroup, removeCgroup, stopScope, thawCgroup } from '@ctr/linux'
 import type { Context } from './command.ts'
 import { wrongState } from './errors.ts'
 import { runPoststopHooks } from './hooks.ts'
@@ -11,6 +11,7 @@ import { isAlive } from './status.ts'
 export async function destroyContainer(context: Context, record: ContainerRecord): Promise<void> {
   await killCgroup(record.cgroups, record.cgroupPath)
   await removeCgroup(record.cgroups, record.cgroupPath)
+  if (record.scope !== undefined) await stopScope(record.scope)
   removeRecord(context.root, record.id)
   await runPoststopHooks(record, context.log)
 }

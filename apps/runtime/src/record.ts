@@ -9,7 +9,7 @@ import {
 } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { isErrno } from '@ctr/errdefs'
-import type { CgroupLayout } from '@ctr/linux'
+import type { CgroupLayout, ScopeName } from '@ctr/linux'
 import type { RuntimeSpec } from '@ctr/oci'
 import { containerNotFound, invalidArgument, wrongState } from './errors.ts'
 
@@ -27,6 +27,8 @@ export interface ContainerRecord {
   /** The same path in every hierarchy of `cgroups`. */
   readonly cgroupPath: string
   readonly cgroups: CgroupLayout
+  /** The systemd unit that the cgroup is of. */
+  readonly scope?: ScopeName | undefined
   /** config.json as it was at create, completed (bundle.ts). */
   readonly spec: RuntimeSpec
 }

@@ -4,6 +4,8 @@ export interface EngineConfig {
   readonly execRoot: string
   /** Parent of all containers' cgroups in every hierarchy, e.g. `/ctr`. */
   readonly cgroupParent: string
+  /** systemd: each container is a transient scope of its, and `cgroupParent` a slice. */
+  readonly cgroupDriver: 'cgroupfs' | 'systemd'
   readonly bridge:
     | { readonly kind: 'none' }
     | { readonly kind: 'bridge'; readonly name: string; readonly bip?: string }
@@ -53,6 +55,7 @@ export const DEFAULT_ENGINE_CONFIG: EngineConfig = {
   dataRoot: '/var/lib/ctr',
   execRoot: '/run/ctr',
   cgroupParent: '/ctr',
+  cgroupDriver: 'cgroupfs',
   bridge: { kind: 'bridge', name: 'ctr0' },
   defaultLog: { maxBytes: 10 * MiB, maxFiles: 3, compress: false },
   defaultUlimits: [],

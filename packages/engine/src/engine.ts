@@ -1,5 +1,5 @@
 import type { Images } from '@ctr/images'
-import type { CpusetFacts, HostFacts } from '@ctr/linux'
+import type { CpusetFacts, HostFacts, OomLog } from '@ctr/linux'
 import type { Networks } from '@ctr/network'
 import type { ShimConnection, Spawner } from '@ctr/shim'
 import type { Store } from '@ctr/store'
@@ -58,6 +58,8 @@ export interface Engine extends AsyncDisposable {
   readonly timers: Map<string, Disposable>
   /** Containers between the stop and the start of a `restart`: --rm does not remove them. */
   readonly restarting: Set<string>
+  /** Names the victims of OOM kills. */
+  readonly oomLog: OomLog
   /** Execs between the request to run them and their process. */
   readonly startingExecs: Set<string>
   /** Starts a container that is `restarting`; exit handling cannot import it: a start leads to an exit. */

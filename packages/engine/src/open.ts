@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { openImages } from '@ctr/images'
-import { prepareCgroupParent, readHostFacts } from '@ctr/linux'
+import { OomLog, prepareCgroupParent, readHostFacts } from '@ctr/linux'
 import { openNetworks } from '@ctr/network'
 import { Spawner } from '@ctr/shim'
 import {
@@ -75,7 +75,9 @@ export async function openEngine(
   events.prune(config.eventRows, config.eventDays)
   const onRollback = (undo: () => void): void => events.onRollback(undo)
 
-  const cpuset = prepareCgroupParent(host.cgroups, config.cgroupParent)
+  // systemd makes its slices ready by itself.
+  const isOurs = config.cgroupDriver === 'cgroupfs'
+  const cpuset = isOurs ? prepareCgroupParent(host.cgroups, config.cgroupParent) : undefined
   let onRulesetLoss: (() => void) | undefined
   const spawner = stack.use(
     await Spawner.start({
@@ -85,6 +87,7 @@ export async function openEngine(
     }),
   )
   const filesystem = stack.use(new FilesystemAccess())
+  const oomLog = stack.use(new OomLog())
   const images = stack.use(
     openImages({ dataRoot: config.dataRoot, store, log, registries: config.registries }),
   )
@@ -135,6 +138,7 @@ export async function openEngine(
     pendingAttachments: new PendingAttachments(),
     shims: new Map(),
     timers: new Map(),
+    oomLog,
     restarting: new Set(),
     startingExecs: new Set(),
     background,

@@ -40,6 +40,7 @@ export { errnoError, errnoName, lastError, libc } from './libc.ts'
 export { type MountFact, parseMountInfo, readMountInfo } from './mountinfo.ts'
 export { interfaceIndex, isPortFree } from './network-interface.ts'
 export { Nftables, NftablesError } from './nftables.ts'
+export { type OomKill, OomLog } from './oom-log.ts'
 export {
   isProcess,
   type ProcessStatus,
@@ -74,4 +75,14 @@ export {
   tryLock,
   umount,
 } from './syscalls.ts'
+export {
+  checkSlice,
+  isSystemdBooted,
+  parseScopeName,
+  type ScopeName,
+  scopePath,
+  startScope,
+  stopScope,
+  updateScope,
+} from './systemd/scope.ts'
 export { fsetxattr, lgetxattr, llistxattr, lsetxattr, type PathBytes } from './xattr.ts'

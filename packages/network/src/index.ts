@@ -1,5 +1,6 @@
 export type { ConnectOptions } from './endpoint/allocate.ts'
 export type { Endpoint, EndpointAddress } from './endpoint/endpoint.ts'
+export { loopbackOps } from './endpoint/ops.ts'
 export type { EndpointPlan, Target } from './endpoint/plan.ts'
 export {
   forwardError,

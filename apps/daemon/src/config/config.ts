@@ -2,6 +2,7 @@ import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { DEFAULT_ENGINE_CONFIG, type EngineConfig } from '@ctr/engine'
 import { EngineError } from '@ctr/errdefs'
+import { checkSlice, isSystemdBooted } from '@ctr/linux'
 import type { LogLevel } from '../log.ts'
 import { readConfigFile } from './file.ts'
 import type { Flags } from './flags.ts'
@@ -117,7 +118,7 @@ function daemonConfig(values: OptionValues): DaemonConfig {
       ...defaults,
       dataRoot: path('data-root', text('data-root') ?? defaults.dataRoot),
       execRoot: path('exec-root', text('exec-root') ?? defaults.execRoot),
-      cgroupParent: cgroupParent(text('cgroup-parent') ?? defaults.cgroupParent),
+      ...cgroups(text('cgroup-parent'), list('exec-opts')),
       bridge: bridge(text('bridge'), text('bip')),
       defaultLog: { ...defaults.defaultLog, ...logOptions(map('log-opts')) },
       defaultUlimits: ulimits(map('default-ulimits')),
@@ -214,6 +215,29 @@ function logLevel(text: string | undefined, isDebug: boolean): LogLevel {
       throw invalid('log-level', text ?? '', 'must be debug, info, warn, error or fatal')
   }
 }
+
+/** Docker's `native.cgroupdriver`; its other options are of runtimes that are not ours. */
+function cgroups(
+  parent: string | undefined,
+  options: readonly string[],
+): Pick<EngineConfig, 'cgroupParent' | 'cgroupDriver'> {
+  const [key = '', driver] =
+    options.map((option) => option.split('=')).findLast(([name]) => name === DRIVER) ?? []
+  if (driver === undefined || driver === 'cgroupfs') {
+    return {
+      cgroupDriver: 'cgroupfs',
+      cgroupParent: cgroupParent(parent ?? DEFAULT_ENGINE_CONFIG.cgroupParent),
+    }
+  }
+  if (driver !== 'systemd')
+    throw invalid('exec-opt', `${key}=${driver}`, 'must be cgroupfs or systemd')
+  if (!isSystemdBooted()) {
+    throw invalid('exec-opt', `${key}=${driver}`, 'systemd does not run this host')
+  }
+  return { cgroupDriver: 'systemd', cgroupParent: checkSlice(parent ?? 'system.slice') }
+}
+
+const DRIVER = 'native.cgroupdriver'
 
 function cgroupParent(text: string): string {
   if (!text.startsWith('/') || text.split('/').includes('..')) {

@@ -229,11 +229,16 @@ export const OPTIONS: readonly Option[] = [
     kind: 'map',
     help: 'http-proxy, https-proxy and no-proxy for pulls and pushes',
   },
+  {
+    key: 'exec-opts',
+    flag: 'exec-opt',
+    kind: 'list',
+    help: 'native.cgroupdriver=cgroupfs or systemd: who makes the cgroups of containers',
+  },
   // What follows is Docker's, and has no effect (yet): some of it is always so here (live-restore), some has no meaning (containerd).
   { key: 'live-restore', flag: 'live-restore', kind: 'boolean', isReloadable: true },
   { key: 'storage-driver', flag: 'storage-driver', short: 's', kind: 'string' },
   { key: 'storage-opts', flag: 'storage-opt', kind: 'list' },
-  { key: 'exec-opts', flag: 'exec-opt', kind: 'list' },
   { key: 'log-driver', flag: 'log-driver', kind: 'string' },
   { key: 'log-format', flag: 'log-format', kind: 'string' },
   { key: 'raw-logs', flag: 'raw-logs', kind: 'boolean' },

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { applyLimits, cgroupLimits, readHostFacts } from '@ctr/linux'
+import { applyLimits, cgroupLimits, readHostFacts, updateScope } from '@ctr/linux'
 import type { RuntimeResources } from '@ctr/oci'
 import type { Command } from '../command.ts'
 import { invalidArgument, wrongState } from '../errors.ts'
@@ -40,7 +40,7 @@ export const command: Command = {
   ],
   minArgs: 1,
   maxArgs: 1,
-  run: (context, { args, flags }) => {
+  run: async (context, { args, flags }) => {
     const record = readRecord(context.root, args[0] ?? '')
     if (containerStatus(context.root, record) === 'stopped') {
       throw wrongState('container not running')
@@ -56,6 +56,9 @@ export const command: Command = {
       kernel: host.kernel,
       hasSwapAccounting: host.hasSwapAccounting,
     })
+    if (record.scope !== undefined) {
+      await updateScope(record.scope, withCompanions(wanted, merged))
+    }
     applyLimits(record.cgroups, record.cgroupPath, writes)
     writeRecord(context.root, {
       ...record,

@@ -103,8 +103,10 @@ function parsePort(port: string): { protocol: string; containerPort: number } {
   return { protocol, containerPort: Number(number) }
 }
 
+export type EndpointOps = Pick<EndpointPlan, 'hostOps' | 'childOps' | 'forwards'>
+
 /** All endpoints' operations as one plan. */
-export function networkPlan(plans: readonly EndpointPlan[]): NetworkPlan {
+export function networkPlan(plans: readonly EndpointOps[]): NetworkPlan {
   return {
     hostOps: plans.flatMap((plan) => plan.hostOps),
     childOps: plans.flatMap((plan) => plan.childOps),

@@ -32,6 +32,7 @@ import { type PlannedMount, planMounts } from './mounts.ts'
 import { assertText } from './raw-bytes.ts'
 import { containerPaths } from './registry.ts'
 import { makeRootDirectory, type RootDirectory, rootDirectoryOf } from './root-directory.ts'
+import { containerScope } from './scope.ts'
 import { parseSecurityOptions } from './security-options.ts'
 import { NEVER_RUN } from './state.ts'
 import { validateContainer } from './validate.ts'
@@ -139,6 +140,7 @@ export function planContainer(engine: Engine, request: CreateRequest): Container
     },
   )
   parseSecurityOptions(hostConfig.SecurityOpt ?? [], engine.config)
+  containerScope(engine, { id: '', hostConfig })
   parseLogSettings(config, hostConfig, engine.config.defaultLog)
   const userNamespace = planUserNamespace(hostConfig, engine.config.usernsRemap, engine.host)
   const mounts = askedFor(() => {

@@ -3,7 +3,7 @@ import type { Engine } from '../engine.ts'
 import { removeTree } from '../remove-tree.ts'
 import type { ContainerRecord } from './container.ts'
 import { containerEvent, mountEvents, networkEvent } from './container-event.ts'
-import { killLeftovers } from './leftovers.ts'
+import { containerCgroup, killLeftovers } from './leftovers.ts'
 import { removeContainerRecord } from './remove.ts'
 import { nextRestart, parseRestartPolicy } from './restart-policy.ts'
 import { containerRuntimeDir } from './runtime-dir.ts'
@@ -17,7 +17,9 @@ export function superviseContainer(engine: Engine, id: string, connection: ShimC
   engine.shims.set(id, connection)
   connection.onOom(() => {
     const container = engine.containers.byId(id)
-    if (container !== undefined) engine.events.emit(containerEvent(container, 'oom'))
+    if (container !== undefined) {
+      engine.events.emit(containerEvent(container, 'oom', oomVictim(engine, container)))
+    }
   })
   engine.supervision.run('supervise a container', id, async () => {
     const record = await connection.exited.catch((err: unknown) => {
@@ -28,6 +30,13 @@ export function superviseContainer(engine: Engine, id: string, connection: ShimC
     if (engine.isClosing()) return
     await engine.queues.run(id, () => endRun(engine, id, connection, record))
   })
+}
+
+/** Ours: who was killed, with the host's pid. Nothing where the kernel's log cannot be read or does not say. */
+function oomVictim(engine: Engine, container: ContainerRecord): Readonly<Record<string, string>> {
+  const cgroup = `${containerCgroup(engine, container)}/`
+  const victim = engine.oomLog.take((path) => `${path}/`.includes(cgroup))
+  return victim === undefined ? {} : { victim: victim.name, victimPid: String(victim.pid) }
 }
 
 async function endRun(

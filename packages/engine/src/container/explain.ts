@@ -1,9 +1,12 @@
+import { loopbackOps } from '@ctr/network'
 import { explainProgram } from '@ctr/shim'
 import type { Engine } from '../engine.ts'
-import { effectiveNetworkMode, networkPlan } from './connect-networks.ts'
+import { type EndpointOps, effectiveNetworkMode } from './connect-networks.ts'
 import type { MountPoint } from './container.ts'
 import { type CreateRequest, planContainer } from './create.ts'
 import { compileProgram, visibleHostname } from './start.ts'
+
+const LOOPBACK: EndpointOps = { hostOps: [], childOps: loopbackOps(), forwards: [] }
 
 /**
  * The launch program that `create` and `start` would run, one operation per line. Makes nothing: addresses on a bridge,
@@ -15,11 +18,13 @@ export async function explainContainer(engine: Engine, request: CreateRequest): 
     const name = mount.name ?? '<volume>'
     return mount.type === 'volume' ? { ...mount, source: engine.volumes.mountpoint(name) } : mount
   })
+  const mode = effectiveNetworkMode(engine, container)
   const program = compileProgram(
     engine,
     { ...container, mounts },
     {
-      endpoints: [],
+      // Its own network namespace has a loopback device in any case.
+      endpoints: ['none', 'network'].includes(mode.kind) ? [LOOPBACK] : [],
       hostname: visibleHostname(engine, container),
       expectAttach: 0,
       consoleSize: undefined,
@@ -27,9 +32,8 @@ export async function explainContainer(engine: Engine, request: CreateRequest): 
       idMaps: engine.userNamespaces.preview(userNamespace),
     },
   )
-  const mode = effectiveNetworkMode(engine, container)
   const note =
-    mode.kind === 'network' && networkPlan([]).hostOps.length === 0
+    mode.kind === 'network'
       ? `# network ${mode.name}: link, addresses and published ports are decided at start\n`
       : ''
   return `${note}${explainProgram(program)}`

@@ -2,19 +2,12 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { killCgroup, processStatus, removeCgroup, signalProcess } from '@ctr/linux'
 import type { Engine } from '../engine.ts'
 import type { ContainerRecord } from './container.ts'
+import { containerCgroup } from './scope.ts'
 import { isAlive } from './state.ts'
 
-const SIGKILL = 9
+export { containerCgroup } from './scope.ts'
 
-/** The container's cgroup, relative to each hierarchy's mount point. */
-export function containerCgroup(
-  engine: Pick<Engine, 'config'>,
-  container: ContainerRecord,
-): string {
-  const parent = container.hostConfig.CgroupParent ?? ''
-  if (parent === '') return `${engine.config.cgroupParent}/${container.id}`
-  return `${parent.startsWith('/') ? '' : '/'}${parent}/${container.id}`
-}
+const SIGKILL = 9
 
 /** What a shim that was killed has left: its process (by pid and start time), and the cgroup with all that is in it. */
 export async function killLeftovers(

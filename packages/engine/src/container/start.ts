@@ -25,6 +25,7 @@ import { secretEnvironment, secretOps } from '../secret/mount.ts'
 import {
   addressesOf,
   connectNetworks,
+  type EndpointOps,
   effectiveNetworkMode,
   networkPlan,
 } from './connect-networks.ts'
@@ -33,7 +34,7 @@ import { containerEvent, mountEvents, networkEvent } from './container-event.ts'
 import { resolveBlockIo, resolveDevices } from './devices.ts'
 import { superviseContainer } from './exit.ts'
 import { launch } from './launch.ts'
-import { killLeftovers } from './leftovers.ts'
+import { containerCgroup, killLeftovers } from './leftovers.ts'
 import { assertLinksRun, linkEnvironment } from './links.ts'
 import { parseLogSettings } from './log-options.ts'
 import { networkModeContainer } from './modes.ts'
@@ -44,6 +45,7 @@ import { writtenDirectory } from './root-directory.ts'
 import { rootfsMountpoint } from './rootfs.ts'
 import { containerRuntimeDir, makeRuntimeDir } from './runtime-dir.ts'
 import { writeRuntimeFiles } from './runtime-files.ts'
+import { openScope } from './scope.ts'
 import { compileSpec } from './spec.ts'
 import { describeStartFailure, type StartFailure, UNKNOWN_FAILURE } from './start-error.ts'
 import { isAlive, isRunningForUser, lastRun } from './state.ts'
@@ -153,6 +155,7 @@ async function startProcess(
 
   await makeRuntimeDir(runtimeDir)
   undo.defer(() => removeTree(runtimeDir))
+  await using _scope = await openScope(engine, container, input.spec.linux?.resources ?? {})
   const connection = await launch(engine, program, runtimeDir, attachments).catch(async (error) => {
     // A shim that died or was killed has undone nothing.
     if (!(error instanceof ShimError)) await killLeftovers(engine, container)
@@ -205,7 +208,7 @@ function recordStart(
 }
 
 export interface ProgramOptions {
-  readonly endpoints: readonly EndpointPlan[]
+  readonly endpoints: readonly EndpointOps[]
   readonly hostname: string
   readonly expectAttach: number
   readonly consoleSize: StartOptions['consoleSize']
@@ -291,7 +294,9 @@ export function compileContainerSpec(
     readonly idMaps?: IdMaps | undefined
   },
 ): RuntimeSpec {
-  return compileSpec({
+  const cgroup =
+    engine.config.cgroupDriver === 'systemd' ? containerCgroup(engine, container) : undefined
+  const spec = compileSpec({
     container,
     host: engine.host,
     user: resolveContainerUser(engine, container, container.config.User ?? ''),
@@ -316,6 +321,7 @@ export function compileContainerSpec(
     rows: o.rows,
     columns: o.columns,
   })
+  return cgroup === undefined ? spec : { ...spec, linux: { ...spec.linux, cgroupsPath: cgroup } }
 }
 
 export function seccompFilter(spec: RuntimeSpec): Uint8Array | undefined {

@@ -6,8 +6,8 @@ import type { Engine } from '../engine.ts'
 import type { ContainerRecord } from './container.ts'
 import { containerEvent } from './container-event.ts'
 import { resolveBlockIo } from './devices.ts'
-import { containerCgroup } from './leftovers.ts'
 import { noSuchContainer } from './registry.ts'
+import { containerCgroup, updateContainerScope } from './scope.ts'
 import { compileResources } from './spec.ts'
 import { isAlive } from './state.ts'
 import { validateResources, validateRestartPolicy } from './validate.ts'
@@ -19,7 +19,7 @@ export async function updateContainer(
   update: ContainerUpdate,
 ): Promise<{ warnings: string[] }> {
   const { id } = engine.containers.get(reference)
-  return await engine.queues.run(id, () => {
+  return await engine.queues.run(id, async () => {
     const container = engine.containers.byId(id)
     if (container === undefined) throw noSuchContainer(reference)
     const changes = definedFields(update)
@@ -27,7 +27,7 @@ export async function updateContainer(
     const facts = { facts: engine.host, cpuCount: engine.cpuCount }
     validateResources(hostConfig, facts, 'update')
     const warnings = validateResources(changes, facts, 'update')
-    if (isAlive(container.state)) applyLive(engine, container, changes, hostConfig)
+    if (isAlive(container.state)) await applyLive(engine, container, changes, hostConfig)
     engine.events.commit('durable', () => {
       const updated = engine.containers.changeDocuments(id, { hostConfig })
       engine.events.add(containerEvent(updated, 'update'))
@@ -98,12 +98,12 @@ function assertCpuKinds(id: string, current: HostConfig, changes: Resources): vo
   }
 }
 
-function applyLive(
+async function applyLive(
   engine: Engine,
   container: ContainerRecord,
   changes: ContainerUpdate,
   hostConfig: HostConfig,
-): void {
+): Promise<void> {
   const { memory, cpu, pids } = compileResources(hostConfig, {
     devices: { nodes: [], rules: [] },
     blockIO: undefined,
@@ -133,6 +133,7 @@ function applyLive(
     hasSwapAccounting: engine.host.hasSwapAccounting,
   })
   try {
+    await updateContainerScope(engine, container, resources)
     applyLimits(engine.host.cgroups, containerCgroup(engine, container), writes)
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : ''

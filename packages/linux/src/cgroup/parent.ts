@@ -24,11 +24,8 @@ export function prepareCgroupParent(layout: CgroupLayout, parent: string): Cpuse
     if (hierarchy.version === 2 && layout.mode === 'v2') {
       const [top = '', ...below] = ancestors(hierarchy.mountpoint, parent)
       // Only the real root has no type. Processes move only if they are in the way.
-      if (!enableControllers(top) && existsSync(`${top}/cgroup.type`)) {
-        moveIntoLeaf(top)
-        enableControllers(top)
-      }
-      for (const directory of below) enableControllers(directory)
+      if (existsSync(`${top}/cgroup.type`) && !canEnableAll(top)) moveIntoLeaf(top)
+      for (const directory of [top, ...below]) enableControllers(directory)
     }
   }
   const cpuset = findHierarchy(layout, 'cpuset')
@@ -71,21 +68,36 @@ function move(pid: string, directory: string): void {
   }
 }
 
-/** One at a time, so that one that cannot be enabled does not hinder the others. False: processes are in the way. */
-function enableControllers(directory: string): boolean {
-  let isFree = true
-  const available = readWords(`${directory}/cgroup.controllers`)
+/**
+ * All together: with processes about, cpu, cpuset and pids alone would be enabled, and the cgroup become the root of a
+ * threaded subtree, which takes none of the others. False: there are processes. cgroup-v2.rst, "Threads"
+ */
+function canEnableAll(directory: string): boolean {
+  const words = disabledControllers(directory).map((controller) => `+${controller}`)
+  if (words.length === 0) return true
+  try {
+    writeFileSync(`${directory}/cgroup.subtree_control`, words.join(' '))
+    return true
+  } catch (error) {
+    return !isErrno(error, 'EBUSY', 'EOPNOTSUPP')
+  }
+}
+
+function disabledControllers(directory: string): string[] {
   const enabled = readWords(`${directory}/cgroup.subtree_control`)
-  for (const controller of available.filter((one) => !enabled.includes(one))) {
+  return readWords(`${directory}/cgroup.controllers`).filter((one) => !enabled.includes(one))
+}
+
+/** One at a time, so that one that cannot be enabled does not hinder the others. */
+function enableControllers(directory: string): void {
+  for (const controller of disabledControllers(directory)) {
     try {
       writeFileSync(`${directory}/cgroup.subtree_control`, `+${controller}`)
     } catch (error) {
       // Processes in the parent, threaded cgroups, real-time tasks: the limits of this controller will fail, by name.
       if (!isErrno(error, 'EBUSY', 'EINVAL', 'EOPNOTSUPP', 'ENOENT', 'EPERM')) throw error
-      if (isErrno(error, 'EBUSY')) isFree = false
     }
   }
-  return isFree
 }
 
 function readWords(path: string): string[] {

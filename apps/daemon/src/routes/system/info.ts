@@ -66,7 +66,7 @@ function renderInfo({ engine, config }: Context, apiMinor: number): SystemInfo {
     NGoroutines: 0,
     SystemTime: rfc3339(nowNs()),
     LoggingDriver: 'json-file',
-    CgroupDriver: 'cgroupfs',
+    CgroupDriver: engine.config.cgroupDriver,
     CgroupVersion: cgroupVersion,
     NEventsListener: 0,
     KernelVersion: kernelVersion(),

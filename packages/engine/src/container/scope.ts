@@ -1,0 +1,69 @@
+import { EngineError } from '@ctr/errdefs'
+import { checkSlice, type ScopeName, scopePath, startScope, updateScope } from '@ctr/linux'
+import type { RuntimeResources } from '@ctr/oci'
+import type { Engine } from '../engine.ts'
+import type { ContainerRecord } from './container.ts'
+
+/** The systemd unit of a container; undefined: cgroups are directories that we make. INVALID_ARGUMENT: no slice. */
+export function containerScope(
+  { config }: Pick<Engine, 'config'>,
+  { id, hostConfig }: Pick<ContainerRecord, 'id' | 'hostConfig'>,
+): ScopeName | undefined {
+  if (config.cgroupDriver !== 'systemd') return undefined
+  const parent = hostConfig.CgroupParent ?? ''
+  return {
+    slice: checkSlice(parent === '' ? config.cgroupParent : parent),
+    unit: `ctr-${id}.scope`,
+  }
+}
+
+/** The container's cgroup, relative to each hierarchy's mount point. */
+export function containerCgroup(
+  engine: Pick<Engine, 'config'>,
+  container: Pick<ContainerRecord, 'id' | 'hostConfig'>,
+): string {
+  const scope = containerScope(engine, container)
+  if (scope !== undefined) return scopePath(scope)
+  const parent = container.hostConfig.CgroupParent ?? ''
+  if (parent === '') return `${engine.config.cgroupParent}/${container.id}`
+  return `${parent.startsWith('/') ? '' : '/'}${parent}/${container.id}`
+}
+
+/**
+ * Has systemd make the container's scope. Dispose when the container is in it, or will not come: a process that does
+ * nothing is in it until then, for systemd makes none without. The scope goes by itself when it is empty. INTERNAL.
+ */
+export async function openScope(
+  engine: Pick<Engine, 'config' | 'spawner'>,
+  container: ContainerRecord,
+  resources: RuntimeResources,
+): Promise<AsyncDisposable> {
+  const name = containerScope(engine, container)
+  if (name === undefined) return { [Symbol.asyncDispose]: () => Promise.resolve() }
+  const first = await engine.spawner.task([
+    { op: 'clone', flags: 0n, cgroup: '' },
+    { op: 'hold', side: 'child' },
+  ])
+  try {
+    await startScope(name, {
+      pid: first.pid,
+      description: `container ${container.name}`,
+      resources,
+    })
+  } catch (cause) {
+    await first[Symbol.asyncDispose]()
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new EngineError('INTERNAL', `unable to apply cgroup configuration: ${reason}`, { cause })
+  }
+  return first
+}
+
+/** Tells systemd new limits, lest it write the old ones over them. */
+export async function updateContainerScope(
+  engine: Pick<Engine, 'config'>,
+  container: ContainerRecord,
+  resources: RuntimeResources,
+): Promise<void> {
+  const name = containerScope(engine, container)
+  if (name !== undefined) await updateScope(name, resources)
+}
