@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { EngineError } from '@ctr/errdefs'
 import { interfaceIndex, isPortFree } from '@ctr/linux'
@@ -54,6 +55,11 @@ export interface NetworksOptions {
 
 /** So that two programs that delete each other's rules do not keep a CPU busy. */
 const HEAL_PAUSE_MS = 250
+
+/** Far from those that the kernel counts up; a second one of two daemons is not a thing that happens. */
+function freeIndex(): number {
+  return randomInt(2 ** 30, 2 ** 31 - 1)
+}
 
 interface Logger {
   info(fields: object, message: string): void
@@ -237,7 +243,10 @@ export class Networks {
     const row = this.#allocate(() => allocateEndpoint(deps, network, o))
     try {
       const bridgeIndex = await this.#bridgeIndex(network)
-      const plan = planEndpoint(row, network, bridgeIndex, this.#resolverOn(row, isRunning))
+      const plan = planEndpoint(row, network, bridgeIndex, {
+        resolver: this.#resolverOn(row, isRunning),
+        linkIndex: isRunning ? freeIndex() : undefined,
+      })
       await this.#firewall?.publish(plan.publications)
       return plan
     } catch (error) {

@@ -73,8 +73,8 @@ export function newBridge(o: { name: string; mac: Uint8Array; mtu?: number }): N
 
 export interface VethOptions {
   /** Host end, up, enslaved to the bridge `master`. */
-  readonly host: { readonly name: string; readonly master: number }
-  /** Container end, left down: addresses come first. */
+  readonly host: { readonly name: string; readonly master: number; readonly index?: number }
+  /** Container end, left down: addresses come first. The kernel obeys its index only if the host end has one as well. */
   readonly peer: { readonly name: string; readonly index?: number; readonly mac: Uint8Array }
   readonly mtu?: number
   readonly txQueueLength?: number
@@ -87,7 +87,11 @@ export function newVeth(o: VethOptions): NetlinkMessage {
     ...(o.txQueueLength === undefined ? [] : [u32(IFLA_TXQLEN, o.txQueueLength)]),
   ]
   const head = [
-    ifinfo({ flags: IFF_UP, change: IFF_UP }),
+    ifinfo({
+      ...(o.host.index === undefined ? {} : { index: o.host.index }),
+      flags: IFF_UP,
+      change: IFF_UP,
+    }),
     text(IFLA_IFNAME, o.host.name),
     u32(IFLA_MASTER, o.host.master),
     ...common,

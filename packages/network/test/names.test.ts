@@ -118,6 +118,12 @@ if (isInOwnNetns(import.meta.filename)) {
       assert.deepEqual(await lookUp(client, RESOLVER, 'solo'), ['10.2.0.2'])
       await networks.disconnectRunning(A, 'n2', client.target)
       assert.equal(networks.resolverOf(A), undefined)
+      for (const network of ['n2', 'n1']) {
+        await networks.connectRunning({ ...ends, network, index: 1 }, client.target)
+        assert.match(client.run('ip -o link show eth1'), /^3: eth1@/)
+        assert.equal((await lookUp(client, RESOLVER, 'solo')).length, 1)
+        await networks.disconnectRunning(A, network, client.target)
+      }
     })
 
     test('other names are asked of the host’s resolvers, and kept for a while', async () => {

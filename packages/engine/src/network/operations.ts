@@ -78,6 +78,7 @@ export async function connectNetwork(
     const container = engine.containers.get(containerId)
     const { state, networkingConfig } = container
     assertOwnNetwork(container.hostConfig.NetworkMode ?? '')
+    assertNotPrivate(container.hostConfig.NetworkMode ?? '', networkName)
     const known = networkingConfig.EndpointsConfig ?? {}
     if (isAlive(state)) {
       const connected = await withRuntimeFiles(engine, container, () =>
@@ -109,6 +110,14 @@ export async function connectNetwork(
       })
     })
   })
+}
+
+function assertNotPrivate(mode: string, network: string): void {
+  if (mode !== 'none' && network !== 'none') return
+  throw new EngineError(
+    'FORBIDDEN',
+    'container cannot be connected to multiple networks with one of the networks in private (none) mode',
+  )
 }
 
 function nextIndex(engine: Engine, containerId: string): number {

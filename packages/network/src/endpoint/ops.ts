@@ -17,6 +17,8 @@ type Side = 'host' | 'child'
 export interface EndpointLink {
   /** Host end of the veth pair. */
   readonly link: string
+  /** In a namespace that is not fresh, so that `interfaceIndex` is obeyed; undefined: the next one. */
+  readonly linkIndex: number | undefined
   readonly bridgeIndex: number
   readonly interfaceName: string
   readonly interfaceIndex: number
@@ -29,12 +31,16 @@ export interface EndpointLink {
 
 /** On the host, after clone: one message makes both ends, the peer in the child's network namespace. The pair goes with it. */
 export function hostOps(endpoint: EndpointLink): Op[] {
-  const { link, bridgeIndex, interfaceName, interfaceIndex, mac, mtu } = endpoint
+  const { link, linkIndex, bridgeIndex, interfaceName, interfaceIndex, mac, mtu } = endpoint
   return [
     netlink(
       'host',
       newVeth({
-        host: { name: link, master: bridgeIndex },
+        host: {
+          name: link,
+          master: bridgeIndex,
+          ...(linkIndex === undefined ? {} : { index: linkIndex }),
+        },
         peer: { name: interfaceName, index: interfaceIndex, mac },
         ...(mtu === undefined ? {} : { mtu }),
       }),

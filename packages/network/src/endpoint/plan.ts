@@ -25,13 +25,14 @@ export interface Target {
   readonly startTime: bigint
 }
 
-/** Pure. `bridgeIndex` is undefined on the networks `host` and `none`; `resolver`: the endpoint's gateway, if the container asks there. */
+/** Pure. `bridgeIndex` is undefined on the networks `host` and `none`; `resolver`: the endpoint's gateway, if the container asks there; `linkIndex` for a container that runs. */
 export function planEndpoint(
   row: EndpointRow,
   network: Network,
   bridgeIndex: number | undefined,
-  resolver?: ResolverAt,
+  o: { readonly resolver?: ResolverAt | undefined; readonly linkIndex?: number | undefined } = {},
 ): EndpointPlan {
+  const { resolver, linkIndex } = o
   const endpoint = toEndpoint(row, network)
   const loopback = row.interface === 0 && network.driver !== 'host' ? loopbackOps() : []
   const mac = parseMac(row.macAddress)
@@ -41,6 +42,7 @@ export function planEndpoint(
   const addresses = [endpoint.ipv4, endpoint.ipv6].filter((entry) => entry !== undefined)
   const link = {
     link: row.link,
+    linkIndex,
     bridgeIndex,
     interfaceName: endpoint.interfaceName,
     interfaceIndex: interfaceIndexOf(row),
