@@ -72,6 +72,7 @@ export class Connection implements ShimConnection {
   readonly #opening = Promise.withResolvers<Opening>()
   #starting: Pending | undefined
   #closedByUs = false
+  #hasExited = false
   /** A request has not been answered in time, and nothing has been heard since. */
   #isSilent = false
   #hasAnswered = false
@@ -208,6 +209,7 @@ export class Connection implements ShimConnection {
         for (const listener of this.#oomListeners) listener()
         return
       case FRAMES.EXIT:
+        this.#hasExited = true
         this.#exit.resolve(
           exitRecord(
             payload.readUInt32LE(0),
@@ -246,7 +248,7 @@ export class Connection implements ShimConnection {
     for (const pending of this.#results.splice(0)) pending.reject(gone())
     this.#starting?.reject(new Error('shim died'))
     this.#opening.reject(new Error('shim died'))
-    if (!this.#closedByUs) void this.#settleExit()
+    if (!this.#closedByUs && !this.#hasExited) void this.#settleExit()
   }
 
   /** The shim writes its exit record before EXIT: it may have ended between the two. */

@@ -39,10 +39,22 @@ function writeRecord(writer: Writer, op: Op): void {
   writer.u8(op.optional === true ? OPTIONAL : 0)
   writer.u32(0)
   const values = op as unknown as Readonly<Record<string, unknown>>
-  for (const [name, kind] of Object.entries(shape.fields)) {
+  for (const [name, kind] of fieldsOf(op.op)) {
     writer.field(kind, values[name], `${op.op}.${name}`)
   }
   writer.patchU32(start + 4, writer.length - start - RECORD_HEADER_BYTES)
+}
+
+const FIELDS = new Map<Op['op'], readonly (readonly [name: string, kind: string])[]>()
+
+/** Made once for each operation: a program has some sixty. */
+function fieldsOf(name: Op['op']): readonly (readonly [name: string, kind: string])[] {
+  let fields = FIELDS.get(name)
+  if (fields === undefined) {
+    fields = Object.entries(OPS[name].fields)
+    FIELDS.set(name, fields)
+  }
+  return fields
 }
 
 class Writer {
@@ -105,10 +117,10 @@ class Writer {
       this.#buffer[this.length++] = 0
       return
     }
-    const length = Buffer.byteLength(value)
-    this.u32(length)
-    this.#reserve(length + 1)
-    this.length += this.#buffer.write(value, this.length)
+    // UTF-8 takes at most three bytes for each unit; how many, the write itself says.
+    this.#reserve(4 + 3 * value.length + 1)
+    const length = this.#buffer.write(value, this.length + 4)
+    this.length = this.#buffer.writeUInt32LE(length, this.length) + length
     this.#buffer[this.length++] = 0
   }
 

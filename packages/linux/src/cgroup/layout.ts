@@ -111,8 +111,12 @@ export function findHierarchy(
   return layout.hierarchies.find((one) => one.controllers.includes(controller))
 }
 
+/** Nothing to resolve: no empty part, no dot at the start of one. A dozen of these make up each program. */
+const PLAIN_PATH = /^(?:\/[^/.][^/]*)+$/
+
 /** The directory of cgroup `path` (absolute, e.g. `/ctr/<id>`) in a hierarchy. Rejects nothing: `..` is cut off at the mount point. */
 export function cgroupDirectory(hierarchy: CgroupHierarchy, path: string): string {
+  if (PLAIN_PATH.test(path)) return hierarchy.mountpoint + path
   const inside = posix.resolve('/', path)
   return inside === '/' ? hierarchy.mountpoint : posix.join(hierarchy.mountpoint, inside)
 }

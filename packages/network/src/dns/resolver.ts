@@ -77,6 +77,8 @@ export class Resolver implements Directory {
 
   /** For the container's resolv.conf: the address at which it is answered. Undefined: it has to ask the host's resolvers. */
   addressFor(containerId: string): string | undefined {
+    // Every start asks, and few machines have a network with names.
+    if (this.#listeners.size === 0) return undefined
     return this.#networksOf(containerId)
       .flatMap((network) => network.pools.map((pool) => pool.gateway))
       .find((address) => this.#listeners.has(address))
