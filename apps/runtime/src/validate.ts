@@ -16,9 +16,7 @@ export function checkSpec(spec: RuntimeSpec): void {
   if (intelRdt !== undefined && intelRdt !== null) {
     throw invalidArgument('intelRdt is specified in config, but is not supported')
   }
-  if (timeOffsets !== undefined && Object.keys(timeOffsets).length > 0) {
-    throw invalidArgument('timeOffsets are not supported')
-  }
+  checkTimeOffsets(spec, timeOffsets ?? {})
 }
 
 /** The arrays and objects that the plan walks over: JSON may hold anything. */
@@ -62,6 +60,21 @@ export function checkProcess(process: RuntimeProcess): void {
 
 function has(spec: RuntimeSpec, type: NamespaceType): boolean {
   return (spec.linux?.namespaces ?? []).some((one) => one.type === type)
+}
+
+function checkTimeOffsets(
+  spec: RuntimeSpec,
+  offsets: NonNullable<NonNullable<RuntimeSpec['linux']>['timeOffsets']>,
+): void {
+  const clocks = Object.keys(offsets)
+  const isNew = spec.linux?.namespaces?.some((one) => one.type === 'time' && !one.path)
+  if (clocks.length > 0 && isNew !== true) {
+    throw invalidArgument('time namespace offsets specified, but TIME namespace is not new')
+  }
+  const wrong = clocks.find((clock) => clock !== 'monotonic' && clock !== 'boottime')
+  if (wrong !== undefined) {
+    throw invalidArgument(`time namespace offsets: unknown clock ${JSON.stringify(wrong)}`)
+  }
 }
 
 /** What would otherwise change the host. */

@@ -123,6 +123,8 @@ static bool check_values(const struct op *o) {
     return o->f[1].number > 0 && o->f[1].number % 8 == 0;
   case OP_SECCOMP:
     return o->f[0].number > 0 && o->f[0].number % 8 == 0 && o->f[0].number / 8 <= 65535;
+  case OP_SCHED_ATTR: /* SCHED_ATTR_SIZE_VER0 of sched_setattr(2) */
+    return o->f[0].number == 48 && get32(o->f[0].bytes) == 48;
   case OP_USER:
     return o->f[2].number % 4 == 0 && o->f[2].number / 4 <= 65536;
   case OP_HANDOVER:
@@ -180,6 +182,7 @@ static bool check_place(const struct program *p, uint32_t i, bool cloned) {
   case OP_FORWARD:
   case OP_JOIN:
   case OP_OPEN:
+  case OP_TIME_NAMESPACE:
   case OP_USER_NAMESPACE:
   case OP_TREE:
   case OP_TREE_IN:

@@ -179,6 +179,17 @@ static int op_rlimit(struct shim *s, const struct op *o) {
   return syscall(SYS_prlimit64, 0, op_u32(o, 0), &limit, NULL) < 0 ? errno : 0;
 }
 
+static int op_sched_attr(struct shim *s, const struct op *o) {
+  s->step = "sched_setattr";
+  return syscall(SYS_sched_setattr, 0, o->f[0].bytes, 0) < 0 ? errno : 0;
+}
+
+/* ioprio_set(2): 1 is IOPRIO_WHO_PROCESS, 0 ourselves. */
+static int op_io_priority(struct shim *s, const struct op *o) {
+  s->step = "ioprio_set";
+  return syscall(SYS_ioprio_set, 1, 0, op_u32(o, 0)) < 0 ? errno : 0;
+}
+
 static int errno_of(long result) {
   return result < 0 ? errno : 0;
 }
@@ -224,6 +235,10 @@ int child_op(struct shim *s, const struct op *o) {
     return op_seccomp(s, o);
   case OP_LABEL:
     return op_label(s, o);
+  case OP_SCHED_ATTR:
+    return op_sched_attr(s, o);
+  case OP_IO_PRIORITY:
+    return op_io_priority(s, o);
   case OP_CONSOLE:
     return op_console(s);
   case OP_EXEC:

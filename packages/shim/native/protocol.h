@@ -41,6 +41,7 @@ enum side { SIDE_HOST, SIDE_CHILD, SIDE_ANY };
   X(OVERLAY_TREE, 25, HOST, "overlay_tree", "IISVSII", "slot users base mapped data uid gid")                         \
   X(CHILD_PROC, 26, HOST, "child_proc", "SB", "name data")                                                             \
   X(TREE_IN, 27, HOST, "tree_in", "IIS", "slot namespace path")                                                        \
+  X(TIME_NAMESPACE, 28, HOST, "time_namespace", "S", "offsets")                                                        \
   X(ENTER, 30, CHILD, "enter", "L", "flags")                                                                           \
   X(SETNS, 31, CHILD, "setns", "IL", "slot type")                                                                      \
   X(UNSHARE, 32, CHILD, "unshare", "L", "flags")                                                                       \
@@ -77,6 +78,8 @@ enum side { SIDE_HOST, SIDE_CHILD, SIDE_ANY };
   X(NO_NEW_PRIVS, 73, CHILD, "no_new_privs", "", "")                                                                   \
   X(SECCOMP, 74, CHILD, "seccomp", "BI", "filter flags")                                                               \
   X(LABEL, 75, CHILD, "label", "SS", "name value")                                                                     \
+  X(SCHED_ATTR, 77, CHILD, "sched_attr", "B", "attr")                                                                  \
+  X(IO_PRIORITY, 78, CHILD, "io_priority", "I", "value")                                                               \
   X(GATE, 76, CHILD, "gate", "", "")                                                                                   \
   X(EXEC, 90, CHILD, "exec", "VV", "args env")                                                                         \
   X(RESTORE, 91, CHILD, "restore", "SVV", "pid_file args env")

@@ -122,6 +122,9 @@ const ops = {
   /** As `tree`, of the mount at `path` (without symlinks) in the mount namespace that `open` has put in slot `namespace`. */
   tree_in: { code: 27, side: 'host', fields: { slot: 'u32', namespace: 'u32', path: 'str' } },
 
+  /** A time namespace for the child, with `offsets` as the lines of /proc/PID/timens_offsets; may be empty. */
+  time_namespace: { code: 28, side: 'host', fields: { offsets: 'str' } },
+
   // --- child side: the root filesystem. Paths are host paths until `root`; then `in root` paths are resolved by openat2(RESOLVE_IN_ROOT) ---
   /** setns(2) to the pidfd of `join` with `flags` (CLONE_NEW*), then to its root directory. */
   enter: { code: 30, side: 'child', fields: { flags: 'u64' } },
@@ -225,6 +228,10 @@ const ops = {
   seccomp: { code: 74, side: 'child', fields: { filter: 'bytes', flags: 'u32' } },
   /** Write /proc/self/attr/`name` (exec, apparmor/exec, keycreate). */
   label: { code: 75, side: 'child', fields: { name: 'str', value: 'str' } },
+  /** sched_setattr(2) of the process with `attr` (struct sched_attr, 48 bytes). */
+  sched_attr: { code: 77, side: 'child', fields: { attr: 'bytes' } },
+  /** ioprio_set(2) of the process: class << 13 | level. */
+  io_priority: { code: 78, side: 'child', fields: { value: 'u32' } },
   /** Look up the program of `exec`, report READY, wait for a byte in the FIFO of `exec_fifo`. After it nothing is reported any more: errors go to stderr. */
   gate: { code: 76, side: 'child', fields: {} },
   /** sched_setscheduler, ioprio and others may follow with new codes. Last: look `args[0]` up in `env`'s PATH and execve. */

@@ -41,9 +41,12 @@ export function planNamespaces(spec: RuntimeSpec): NamespacePlan {
   return {
     // The cgroup namespace's root is where the process is when it is made: after it was moved, see `enter`.
     cloneFlags: types
-      .filter((type) => isNew(type) && type !== 'cgroup')
+      .filter((type) => isNew(type) && type !== 'cgroup' && type !== 'time')
       .reduce((flags, type) => flags | FLAGS[type], 0n),
     open: [
+      ...(isNew('time')
+        ? [{ op: 'time_namespace', offsets: timeOffsets(spec) } as const]
+        : []),
       ...viaFile.map((one, slot): Op => ({ op: 'open', slot, path: one.path ?? '' })),
       ...joined
         .filter((one) => one.type === 'pid')
@@ -55,6 +58,13 @@ export function planNamespaces(spec: RuntimeSpec): NamespacePlan {
     ],
     isNew,
   }
+}
+
+/** Lines of /proc/PID/timens_offsets. time_namespaces(7) */
+function timeOffsets(spec: RuntimeSpec): string {
+  return Object.entries(spec.linux?.timeOffsets ?? {})
+    .map(([clock, { secs = 0, nanosecs = 0 }]) => `${clock} ${secs} ${nanosecs}\n`)
+    .join('')
 }
 
 /** Namespaces that an exec enters: all that the container does not share with the host; pid comes by `join`. */

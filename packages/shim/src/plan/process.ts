@@ -9,6 +9,7 @@ import {
 } from '@ctr/oci'
 import { type Op, STDIO_INHERIT, STDIO_STDIN, STDIO_STDIN_ONCE, STDIO_TTY } from '../ops.ts'
 import { PERSONALITY } from './constants.ts'
+import { planScheduling } from './scheduling.ts'
 import type { Handover, Stdio } from './input.ts'
 import { containerIdMaps, hostId } from './trees.ts'
 
@@ -41,6 +42,7 @@ export function planProcess(input: ProcessInput, host: HostFacts): Op[] {
     ...(input.waitForStart ? [{ op: 'wait_start' } as const] : []),
     // Late, so that a small limit does not hinder the setup; before the right to raise a hard limit goes.
     ...planRlimits(process),
+    ...planScheduling(process),
     // As root: the user of the container may well lack the right to enter it.
     { op: 'chdir', path: process.cwd },
     ...(isLocked ? [{ op: 'no_new_privs' } as const] : seccomp),
