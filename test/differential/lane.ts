@@ -49,6 +49,11 @@ export class Lane implements AsyncDisposable {
     return { root, workDirectory: this.workDirectory, subnetPrefix }
   }
 
+  /** The client, as a word list for a shell. */
+  get clientCommand(): string {
+    return this.#client.filter((word) => word !== 'command').join(' ')
+  }
+
   /** A line of shell in which `docker` is this lane's client. */
   async shell(line: string, timeoutMs = 60_000): Promise<RunResult> {
     const client = this.#client.join(' ')

@@ -355,6 +355,18 @@ function mountOverlay(engine: Engine, container: ContainerRecord): Program {
       flags: 0n,
       data,
     },
+    ...workingDirectory(engine, container, target),
     { op: 'hold', side: 'child' },
+  ]
+}
+
+/** dockerd makes it with the container; here the first start does, or the first who looks before: `cp` into it then finds it. */
+function workingDirectory(engine: Engine, container: ContainerRecord, root: string): Op[] {
+  const path = container.config.WorkingDir ?? ''
+  const isNew = container.state.status === 'created'
+  if (!isNew || !path.startsWith('/') || engine.userNamespaces.of(container.id)) return []
+  return [
+    { op: 'root', path: root },
+    { op: 'mkdir', path, mode: 0o755, uid: 0, gid: 0, optional: true },
   ]
 }
