@@ -39,6 +39,13 @@ int log_reopen(struct shim *s) {
   return 0;
 }
 
+/* What whole lines of one piece of output have in common: their time, and all that comes behind the text. */
+struct moment {
+  char time[40];
+  char tail[256];
+  size_t tail_length; /* 0: too long for it */
+};
+
 /* A full disk costs records, never the container's progress. */
 static void flush(struct shim *s) {
   if (s->log.fd >= 0 && s->log.used && write_all(s->log.fd, s->log.out, s->log.used) == 0)
@@ -48,6 +55,11 @@ static void flush(struct shim *s) {
 
 static void put(struct shim *s, const void *data, size_t length) {
   const uint8_t *p = data;
+  if (length <= LOG_OUT_SIZE - s->log.used) {
+    memcpy(s->log.out + s->log.used, p, length);
+    s->log.used += (uint32_t)length;
+    return;
+  }
   while (length) {
     if (s->log.used == LOG_OUT_SIZE)
       flush(s);
@@ -62,6 +74,12 @@ static void put(struct shim *s, const void *data, size_t length) {
 static void put_str(struct shim *s, const char *string) {
   put(s, string, strlen(string));
 }
+
+/* Bytes of ASCII that stand for themselves: not control characters, not " & < > and backslash. */
+static const uint8_t plain[256] = {
+    [0x20 ... 0x21] = 1, [0x23 ... 0x25] = 1, [0x27 ... 0x3b] = 1,
+    [0x3d] = 1,          [0x3f ... 0x5b] = 1, [0x5d ... 0x7f] = 1,
+};
 
 static void put_special(struct shim *s, uint8_t c) {
   static const char hex[] = "0123456789abcdef";
@@ -78,11 +96,11 @@ static void put_escaped(struct shim *s, const uint8_t *p, size_t length) {
   size_t start = 0, i = 0;
   while (i < length) {
     uint8_t c = p[i];
+    if (plain[c]) {
+      i++;
+      continue;
+    }
     if (c < 0x80) {
-      if (c >= 0x20 && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&') {
-        i++;
-        continue;
-      }
       put(s, p + start, i - start);
       put_special(s, c);
       start = ++i;
@@ -102,12 +120,16 @@ static void put_escaped(struct shim *s, const uint8_t *p, size_t length) {
   put(s, p + start, length - start);
 }
 
+static void rotate_when_full(struct shim *s) {
+  if (!s->log.max_bytes || s->log.gzip > 0 || s->log.size + s->log.used < s->log.max_bytes)
+    return;
+  flush(s);
+  log_rotate(&s->log);
+}
+
 /* One record: `data`, in full or a piece of a line. */
 static void put_record(struct shim *s, int stream, const uint8_t *data, size_t length, bool newline, const char *time) {
-  if (s->log.max_bytes && s->log.gzip <= 0 && s->log.size + s->log.used >= s->log.max_bytes) {
-    flush(s);
-    log_rotate(&s->log);
-  }
+  rotate_when_full(s);
   put_str(s, "{\"log\":\"");
   put_escaped(s, data, length);
   put_str(s, newline ? "\\n\",\"stream\":\"" : "\",\"stream\":\"");
@@ -116,6 +138,32 @@ static void put_record(struct shim *s, int stream, const uint8_t *data, size_t l
   put_str(s, ",\"time\":\"");
   put_str(s, time);
   put_str(s, "\"}\n");
+}
+
+/* As put_record, of a line that began and ended now: what nearly all are. */
+static void put_line(struct shim *s, int stream, const uint8_t *data, size_t length, const struct moment *now) {
+  if (!now->tail_length) {
+    put_record(s, stream, data, length, true, now->time);
+    return;
+  }
+  rotate_when_full(s);
+  put(s, "{\"log\":\"", 8);
+  put_escaped(s, data, length);
+  put(s, now->tail, now->tail_length);
+}
+
+static struct moment this_moment(struct shim *s, int stream) {
+  struct moment now;
+  log_time(now.time, sizeof now.time, clock_ns(CLOCK_REALTIME));
+  struct text t = text_in(now.tail, sizeof now.tail);
+  text_str(&t, "\\n\",\"stream\":\"");
+  text_str(&t, stream == OUT ? "stdout\"" : "stderr\"");
+  text_str(&t, s->log.extra);
+  text_str(&t, ",\"time\":\"");
+  text_str(&t, now.time);
+  text_str(&t, "\"}\n");
+  now.tail_length = t.overflow ? 0 : (size_t)(t.at - now.tail);
+  return now;
 }
 
 /* A piece of a line, without its end. */
@@ -132,7 +180,7 @@ static void carry(struct shim *s, int stream, const uint8_t *data, size_t length
 }
 
 /* Takes up to the end of a line or LOG_LINE_MAX from data; returns how much. */
-static size_t take_line(struct shim *s, int stream, const uint8_t *data, size_t length, const char *now) {
+static size_t take_line(struct shim *s, int stream, const uint8_t *data, size_t length, const struct moment *now) {
   size_t room = LOG_LINE_MAX - s->log.carried[stream];
   const uint8_t *newline = memchr(data, '\n', length < room ? length : room);
   size_t taken = newline ? (size_t)(newline - data) : length < room ? length : room;
@@ -148,21 +196,23 @@ static size_t take_line(struct shim *s, int stream, const uint8_t *data, size_t 
     return taken;
   s->log.carried[stream] = 0;
   if (full) {
-    put_piece(s, stream, line, line_length, now);
+    put_piece(s, stream, line, line_length, now->time);
     return taken;
   }
-  put_record(s, stream, line, line_length, true, s->log.cut[stream] ? s->log.time[stream] : now);
+  if (s->log.cut[stream])
+    put_record(s, stream, line, line_length, true, s->log.time[stream]);
+  else
+    put_line(s, stream, line, line_length, now);
   s->log.cut[stream] = false;
   return taken + 1;
 }
 
 void log_output(struct shim *s, int stream, const uint8_t *data, size_t length) {
-  char now[40];
   if (s->log.fd < 0)
     return;
-  log_time(now, sizeof now, clock_ns(CLOCK_REALTIME));
+  struct moment now = this_moment(s, stream);
   while (length) {
-    size_t n = take_line(s, stream, data, length, now);
+    size_t n = take_line(s, stream, data, length, &now);
     data += n;
     length -= n;
   }
