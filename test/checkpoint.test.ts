@@ -11,7 +11,7 @@ import {
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { after, afterEach, before, describe, test } from 'node:test'
-import type { TestDaemon } from '@ctr/testkit'
+import type { Session, TestDaemon } from '@ctr/testkit'
 import { findTestCriu, NO_CRIU, requires, startDaemon, waitFor } from '@ctr/testkit'
 import { checkResult, field, removeContainers } from './daemon-fixture.ts'
 
@@ -128,16 +128,30 @@ describe('checkpoint', { skip }, () => {
   })
 
   test('keeps stdin and output for attach, with and without a terminal', async () => {
-    const echo = 'while read line; do echo got $line; done'
+    // An interactive shell has its terminal itself open, too: /dev/tty.
     for (const flags of [['-i'], ['-i', '-t']]) {
-      await daemon.ok(['run', '-d', '--name', 'cc', ...flags, 'busybox', 'sh', '-c', echo])
+      await daemon.ok(['run', '-d', '--name', 'cc', ...flags, 'busybox', 'sh'])
+      const hasTerminal = flags.includes('-t')
+      const attach = (): Session =>
+        daemon.dockerSession(
+          ['attach', 'cc'],
+          hasTerminal ? { tty: { rows: 24, columns: 80 } } : {},
+        )
+      await using before = attach()
+      before.write('word=kept; echo is $word\n')
+      await before.waitFor(/is kept/)
       await daemon.ok(['checkpoint', 'create', 'cc', 'xx'])
       await daemon.ok(['start', '--checkpoint', 'xx', 'cc'])
-      await using session = flags.includes('-t')
-        ? daemon.dockerSession(['attach', 'cc'], { tty: { rows: 24, columns: 80 } })
-        : daemon.dockerSession(['attach', 'cc'])
-      session.write('hello\n')
-      await session.waitFor(/got hello/)
+      await using session = attach()
+      session.write('echo still $word\n')
+      await session.waitFor(/still kept/)
+      if (hasTerminal) {
+        await daemon.request('POST', '/containers/cc/resize?h=30&w=100')
+        session.write('stty size\n')
+        await session.waitFor(/30 100/)
+      }
+      const log = await daemon.ok(['logs', 'cc'])
+      assert.match(log, /is kept[^]*still kept/)
       await daemon.ok(['rm', '-f', 'cc'])
     }
   })

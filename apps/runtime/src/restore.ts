@@ -5,6 +5,7 @@ import {
   type Criu,
   type CriuOptions,
   criuEnvironment,
+  encodeRestore,
   findCriu,
   loadDescriptors,
   loadMounts,
@@ -77,7 +78,8 @@ export async function restoreContainer(
     const images = { criu, options, directory, work }
     return await launchRestore(context, plan, images, flags.text('pid-file'))
   } catch (error) {
-    const explained = explain(error, join(work, 'restore.log'))
+    const log = join(terminal === true ? directory : work, 'restore.log')
+    const explained = explain(error, log)
     removeRecord(context.root, id)
     throw explained
   }
@@ -117,14 +119,16 @@ async function launchRestore(
 
 function restoreInput(plan: Plan, images: Images, own: string): RestoreInput {
   const namespaces = plan.spec.linux?.namespaces ?? []
+  const request = {
+    ...images.options,
+    imagesDir: images.directory,
+    workDir: images.work,
+    descriptors: loadDescriptors(images.directory),
+    hasNetwork: namespaces.some(({ type }) => type === 'network'),
+  }
   return {
-    args: restoreArguments(images.criu, {
-      ...images.options,
-      imagesDir: images.directory,
-      workDir: images.work,
-      descriptors: loadDescriptors(images.directory),
-      hasNetwork: namespaces.some(({ type }) => type === 'network'),
-    }),
+    args: restoreArguments(images.criu, request),
+    request: (files) => encodeRestore(request, files),
     env: Object.entries(criuEnvironment()).map(([key, value]) => `${key}=${value}`),
     pidFile: join(own, 'restored.pid'),
     mounts: loadMounts(images.directory),

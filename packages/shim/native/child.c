@@ -69,11 +69,12 @@ static int compare_ints(const void *a, const void *b) {
 
 /* Closes everything but what the child's operations use: the shim's sockets, logs and directories are not for it. */
 static void close_foreign(struct shim *s) {
-  int keepers[5 + 3 + SLOTS], n = 0;
+  int keepers[6 + 3 + SLOTS], n = 0;
   keepers[n++] = s->child_sync;
   keepers[n++] = s->join_pidfd;
   keepers[n++] = s->join_root;
   keepers[n++] = s->fifo;
+  keepers[n++] = s->criu_end;
   for (int i = 0; i < 3; i++)
     keepers[n++] = s->child_stdio[i];
   for (int i = 0; i < (int)SLOTS; i++)

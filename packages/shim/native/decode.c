@@ -134,7 +134,7 @@ static bool check_values(const struct op *o) {
   case OP_EXEC:
     return o->f[0].number > 0 && get32(o->f[0].bytes) > 0;
   case OP_RESTORE:
-    return *op_str(o, 0) == '/' && o->f[1].number > 0 && *op_first(o, 1) == '/';
+    return (*op_str(o, 0) == '/' || o->f[3].number > 0) && o->f[1].number > 0 && *op_first(o, 1) == '/';
   default:
     return true;
   }

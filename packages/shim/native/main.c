@@ -3,6 +3,7 @@
  * serve(): read the start message, run the program, supervise. `ctr-shim run` serves one caller on descriptor 3.
  * `ctr-shim --print-protocol` prints both tables.
  */
+#include "criu.h"
 #include "shim.h"
 
 #include <poll.h>
@@ -91,7 +92,7 @@ static void decode_or_fail(struct shim *s) {
 static void init_shim(struct shim *s) {
   s->dir = s->join_pidfd = s->join_root = s->own_pid_ns = s->pty_slave = s->root = s->oom_counter_fd = -1;
   s->console_socket = s->fifo = s->relay.master = -1;
-  s->listener.fd = s->sync.fd = s->oom.fd = s->input.fd = s->log.fd = -1;
+  s->criu_end = s->criu.fd = s->listener.fd = s->sync.fd = s->oom.fd = s->input.fd = s->log.fd = -1;
   for (int i = 0; i < 2; i++)
     s->streams[i] = (struct stream){.src.fd = -1, .index = i};
   for (int i = 0; i < 3; i++)
@@ -177,8 +178,10 @@ int main(int argc, char **argv) {
       ;
     return 0;
   }
+  if (argc == 3 && strcmp(argv[1], "criu") == 0)
+    return criu_request(argv[2]);
   static const char usage[] =
-      "usage: ctr-shim spawner SOCKET | ctr-shim run | ctr-shim wait | ctr-shim --print-protocol\n";
+      "usage: ctr-shim spawner SOCKET | ctr-shim run | ctr-shim criu PATH | ctr-shim wait | ctr-shim --print-protocol\n";
   write_all(STDERR_FILENO, usage, sizeof usage - 1);
   return 2;
 }

@@ -50,6 +50,7 @@ static void release_child_ends(struct shim *s) {
     setns(s->own_pid_ns, CLONE_NEWPID);
   close_fd(&s->own_pid_ns);
   close_fd(&s->fifo);
+  close_fd(&s->criu_end);
   close_fd(&s->join_pidfd);
   close_fd(&s->join_root);
 }
@@ -70,6 +71,11 @@ int op_clone(struct shim *s, const struct op *o) {
   s->step = "socketpair";
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
     return errno;
+  if (s->restore) {
+    int error = open_criu(s);
+    if (error)
+      return error;
+  }
   s->step = "clone3";
   long pid = sys_clone3(&args);
   scoped_fd joined = pid < 0 && errno == EBUSY && s->join_pid ? open_cgroup_of(s->join_pid, op_str(o, 1)) : -1;

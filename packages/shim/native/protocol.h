@@ -82,7 +82,7 @@ enum side { SIDE_HOST, SIDE_CHILD, SIDE_ANY };
   X(IO_PRIORITY, 78, CHILD, "io_priority", "I", "value")                                                               \
   X(GATE, 76, CHILD, "gate", "", "")                                                                                   \
   X(EXEC, 90, CHILD, "exec", "VV", "args env")                                                                         \
-  X(RESTORE, 91, CHILD, "restore", "SVV", "pid_file args env")
+  X(RESTORE, 91, CHILD, "restore", "SVVB", "pid_file args env request")
 
 #define X(id, code, side, name, kinds, fields) OP_##id = code,
 enum op_code { OPS(X) };

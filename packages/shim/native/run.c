@@ -102,7 +102,9 @@ static void child_closed(struct shim *s) {
   if (s->phase == PHASE_READY && !at_pause)
     return; /* killed before START: reap() reports it as an exit */
   if (s->executing) {
-    if (!s->restore)
+    if (s->restore)
+      request_restore(s);
+    else
       started(s);
     return;
   }

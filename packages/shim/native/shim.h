@@ -88,6 +88,9 @@ struct shim {
   size_t program_size;
   uint32_t next;              /* record that runs next, or first of the child's run under way */
   const struct op *restore;   /* until the process of criu has taken the child's place */
+  struct source criu;         /* our end of criu's socket, if there is one */
+  int criu_end;
+  pid_t restored;
   const char *step;           /* failing step inside the current operation: a literal, e.g. "move_mount" */
   bool supervised, executing; /* executing: the child said that it calls execve next */
   bool failed;                /* everything is being taken back */
@@ -207,6 +210,8 @@ void announce_exec(struct shim *s);
 /* restore.c: criu */
 int op_restore(struct shim *s, const struct op *o);
 void criu_ended(struct shim *s);
+int open_criu(struct shim *s);
+void request_restore(struct shim *s);
 
 /* stdio.c */
 int open_stdio(struct shim *s, const struct op *o);

@@ -239,9 +239,14 @@ const ops = {
   /**
    * Instead of `exec`: execve criu (`args[0]` a path), whose descriptors 3–5 are the process's stdio and 6 is the network
    * namespace. It has to write the host's pid of a child of the shim (--restore-sibling) to `pid_file`: that is the
-   * process. Host operations may follow; they run when criu has ended.
+   * process. Or, with a `request` (`criu swrk 7`), it gets that on descriptor 7 and answers with the pid and the master of
+   * the process's terminal. Host operations may follow; they run when criu has ended.
    */
-  restore: { code: 91, side: 'child', fields: { pid_file: 'str', args: 'strs', env: 'strs' } },
+  restore: {
+    code: 91,
+    side: 'child',
+    fields: { pid_file: 'str', args: 'strs', env: 'strs', request: 'bytes' },
+  },
 } as const satisfies Record<string, OpShape>
 
 export const OPS: { readonly [N in OpName]: (typeof ops)[N] } = ops
@@ -292,6 +297,7 @@ export const BIND_NO_CREATE = 4
 export const BIND_SOURCE_IN_ROOT = 8
 /** `propagation` of the whole tree, though `attr` may be of its top only. BIND_ATTR_RECURSIVE means both. */
 export const BIND_SPREAD_RECURSIVE = 16
+export const RESTORE_SOCKET_FD = 7
 /** Number of slots, and "none". */
 export const SLOTS = 256
 export const NO_SLOT = 0xffffffff

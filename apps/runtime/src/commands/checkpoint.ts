@@ -20,6 +20,7 @@ import { destroyContainer, killAndWait } from '../destroy.ts'
 import { wrongState } from '../errors.ts'
 import { frozenCgroup } from '../frozen-cgroup.ts'
 import { readRecord } from '../record.ts'
+import { findShim } from '../shim-path.ts'
 import { containerStatus } from '../status.ts'
 
 export const command: Command = {
@@ -66,7 +67,7 @@ async function checkpoint(context: Context, { flags, args }: Input): Promise<num
     mkdirSync(path, { recursive: true, mode: 0o700 })
   }
   const { pid, spec } = record
-  const descriptors = readDescriptors(pid, spec.process?.terminal === true)
+  const descriptors = readDescriptors(pid)
   // A restore that comes at once finds them.
   const mounts = readExternalMounts(pid, spec)
   if (!isPreDump) {
@@ -81,6 +82,7 @@ async function checkpoint(context: Context, { flags, args }: Input): Promise<num
     leaveRunning,
     mounts,
     descriptors,
+    terminalShim: spec.process?.terminal === true ? findShim() : undefined,
     networkInode: ownNetwork(pid),
     freezeCgroup: status === 'paused' ? frozenCgroup(record) : undefined,
     parentPath: parentPath(flags, images),

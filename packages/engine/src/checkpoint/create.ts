@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { EngineError } from '@ctr/errdefs'
 import { cgroupDirectory, findHierarchy } from '@ctr/linux'
+import { shimBinaryPath } from '@ctr/shim'
 import {
   type Criu,
   dump,
@@ -145,7 +146,7 @@ async function dumpInto(
   }
   const hasTerminal = container.config.Tty === true
   const shimPid = Number(readFileSync(join(containerRuntimeDir(engine.config, id), 'shim.pid')))
-  const descriptors = hasTerminal ? readDescriptors(pid, true) : readShimPipes(shimPid, pid)
+  const descriptors = hasTerminal ? readDescriptors(pid) : readShimPipes(shimPid, pid)
   const mounts = readExternalMounts(pid, spec, [SECRETS_DIRECTORY])
   const networkInode = ownNetworkOf(pid)
   const { tcpEstablished, fileLocks } = request
@@ -156,6 +157,7 @@ async function dumpInto(
     tcpEstablished,
     fileLocks,
     mounts,
+    terminalShim: hasTerminal ? shimBinaryPath : undefined,
     descriptors,
     networkInode,
     freezeCgroup: container.state.status === 'paused' ? freezerOf(engine, container) : undefined,

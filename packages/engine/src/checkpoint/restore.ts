@@ -10,6 +10,7 @@ import {
 } from '@ctr/shim'
 import {
   criuEnvironment,
+  encodeRestore,
   loadDescriptors,
   loadMounts,
   readCriuErrors,
@@ -45,16 +46,17 @@ export async function prepareRestore(
   const imagesDir = findCheckpoint(engine, container, directory, name)
   const metadata = readMetadata(imagesDir)
   const criu = await findEngineCriu(engine)
-  const args = restoreArguments(criu, {
+  const request = {
     ...metadata,
     imagesDir,
     workDir: runtimeDir,
     descriptors: loadDescriptors(imagesDir),
-  })
+  }
   const env = Object.entries(criuEnvironment()).map(([key, value]) => `${key}=${value}`)
   const restore: RestoreInput = {
-    args,
+    args: restoreArguments(criu, request),
     env,
+    request: (files) => encodeRestore(request, files),
     pidFile: join(runtimeDir, 'restored.pid'),
     mounts: loadMounts(imagesDir),
     afterwards: [],
@@ -68,7 +70,8 @@ export async function prepareRestore(
     },
     explain: (error) => {
       if (!(error instanceof ShimError) || error.op !== 'restore') return error
-      const reason = readCriuErrors(join(runtimeDir, 'restore.log')) || error.detail
+      const log = join(container.config.Tty === true ? imagesDir : runtimeDir, 'restore.log')
+      const reason = readCriuErrors(log) || error.detail
       return new EngineError('INTERNAL', `criu failed: type RESTORE: ${reason}`, { cause: error })
     },
   }

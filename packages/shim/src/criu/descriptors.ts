@@ -16,17 +16,12 @@ const O_WRONLY = 1
 export type Descriptors = readonly string[]
 
 /** As runc: of the init process, whoever made them. */
-export function readDescriptors(pid: number, hasTerminal: boolean): string[] {
+export function readDescriptors(pid: number): string[] {
   const mounts = readMountInfo(pid)
-  return [0, 1, 2].map((fd) => describe(pid, fd, hasTerminal, mounts))
+  return [0, 1, 2].map((fd) => describe(pid, fd, mounts))
 }
 
-function describe(
-  pid: number,
-  fd: number,
-  hasTerminal: boolean,
-  mounts: readonly MountFact[],
-): string {
+function describe(pid: number, fd: number, mounts: readonly MountFact[]): string {
   const path = `/proc/${pid}/fd/${fd}`
   let link: string
   try {
@@ -36,13 +31,13 @@ function describe(
     throw error
   }
   if (PIPE.test(link) || !link.startsWith('/')) return link
-  const { rdev, dev, ino } = statSync(path)
-  if (hasTerminal && /^\/dev\/(?:pts\/\d+|console)$/.test(link))
-    return `tty[${hex(rdev)}:${hex(dev)}]`
   const info = readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8')
   const mountId = Number(/^mnt_id:\s*(\d+)$/m.exec(info)?.[1])
+  if (mounts.some(({ id }) => id === mountId)) return link
   // Opened by the caller on the host: no mount of the container's leads there.
-  return mounts.some(({ id }) => id === mountId) ? link : `file[${hex(mountId)}:${hex(ino)}]`
+  const { rdev, dev, ino } = statSync(path)
+  const isTerminal = /^\/dev\/(?:pts\/|tty|console)/.test(link)
+  return isTerminal ? `tty[${hex(rdev)}:${hex(dev)}]` : `file[${hex(mountId)}:${hex(ino)}]`
 }
 
 /**
@@ -56,7 +51,7 @@ export function readShimPipes(shimPid: number, pid: number): string[] {
   if (outputs.length !== 1) return [input, outputs[0] ?? '', outputs[1] ?? '']
   // The process has closed one of both.
   const [only = ''] = outputs
-  const isError = readDescriptors(pid, false)[2] === only
+  const isError = readDescriptors(pid)[2] === only
   return [input, isError ? '' : only, isError ? only : '']
 }
 
@@ -100,10 +95,10 @@ export function externalDescriptors(descriptors: Descriptors): string[] {
 }
 
 /** --inherit-fd of a restore. */
-export function inheritedDescriptors(descriptors: Descriptors): string[] {
+export function inheritedDescriptors(descriptors: Descriptors): { key: string; fd: number }[] {
   return descriptors.flatMap((one, index) =>
     EXTERNAL.test(one) && descriptors.indexOf(one) === index
-      ? [`fd[${RESTORE_STDIO_FD + index}]:${one}`]
+      ? [{ key: one, fd: RESTORE_STDIO_FD + index }]
       : [],
   )
 }

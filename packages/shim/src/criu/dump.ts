@@ -2,52 +2,25 @@ import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { EngineError, isErrno } from '@ctr/errdefs'
-import { RESTORE_NETWORK_FD } from '../ops.ts'
 import { type Criu, criuEnvironment } from './binary.ts'
-import { type Descriptors, externalDescriptors, inheritedDescriptors } from './descriptors.ts'
-
-/** What a dump and its restore must agree on. */
-export interface CriuOptions {
-  readonly tcpEstablished: boolean
-  readonly fileLocks: boolean
-  readonly extUnixSockets?: boolean
-  readonly shellJob?: boolean
-  /** `ignore`: the processes stay in the cgroup that criu was started in. */
-  readonly manageCgroups?: string
-  /** Namespaces whose contents are left to the caller. */
-  readonly emptyNamespaces?: readonly string[]
-  readonly autoDedup?: boolean
-}
-
-export interface DumpRequest extends CriuOptions {
-  readonly pid: number
-  /** Made by the caller; absolute. */
-  readonly imagesDir: string
-  /** For criu's log; absent: the images' directory. */
-  readonly workDir?: string | undefined
-  readonly leaveRunning: boolean
-  readonly mounts: readonly string[]
-  readonly descriptors: Descriptors
-  /** Inode of the network namespace, which is none of criu's; undefined: the host's. */
-  readonly networkInode: number | undefined
-  /** Directory of the freezer's cgroup, for a container that is frozen already. */
-  readonly freezeCgroup?: string | undefined
-  /** Images of the dump before this one, relative to `imagesDir`. */
-  readonly parentPath?: string | undefined
-  /** Memory only; the processes go on. */
-  readonly isPreDump?: boolean
-  /** `address:port` of a criu page-server. */
-  readonly pageServer?: { readonly address: string; readonly port: number } | undefined
-}
-
-/** runc's name. */
-const NETWORK_KEY = 'extRootNetNS'
+import { encodeDump } from './protocol.ts'
+import {
+  type CriuOptions,
+  type DumpRequest,
+  externalResources,
+  inheritedResources,
+  type RestoreRequest,
+} from './requests.ts'
 
 /** Runs `criu dump`. INTERNAL with the end of criu's log if it fails; then the processes go on. */
 export async function dump(criu: Criu, request: DumpRequest): Promise<void> {
   const name = request.isPreDump === true ? 'pre-dump' : 'dump'
-  const log = join(request.workDir ?? request.imagesDir, 'dump.log')
-  const { status, output } = await runCriu(criu, [name, ...dumpArguments(request)])
+  const { terminalShim: shim } = request
+  const isAsked = shim !== undefined && request.isPreDump !== true
+  const log = join((isAsked ? undefined : request.workDir) ?? request.imagesDir, 'dump.log')
+  const { status, output } = isAsked
+    ? await run(shim, ['criu', criu.path], encodeDump(request))
+    : await run(criu.path, [name, ...dumpArguments(request)])
   if (status === '0') return
   const reason = withHint(readCriuErrors(log)) || output.trim() || status
   throw new EngineError(
@@ -58,16 +31,14 @@ export async function dump(criu: Criu, request: DumpRequest): Promise<void> {
 
 /** The arguments behind `dump`. */
 export function dumpArguments(request: DumpRequest): string[] {
-  const { networkInode, freezeCgroup, parentPath, pageServer } = request
+  const { freezeCgroup, parentPath, pageServer } = request
   return [
     '--tree',
     String(request.pid),
     ...placeArguments(request.imagesDir, request.workDir, 'dump.log'),
     ...commonArguments(request),
     ...(request.leaveRunning ? ['--leave-running'] : []),
-    ...(networkInode === undefined ? [] : external(`net[${networkInode}]:${NETWORK_KEY}`)),
-    ...request.mounts.flatMap((path) => external(`mnt[${path}]:${path}`)),
-    ...externalDescriptors(request.descriptors).flatMap(external),
+    ...externalResources(request).flatMap((one) => ['--external', one]),
     ...(freezeCgroup === undefined ? [] : ['--freeze-cgroup', freezeCgroup]),
     ...(parentPath === undefined ? [] : ['--prev-images-dir', parentPath]),
     ...(request.isPreDump === true || parentPath !== undefined ? ['--track-mem'] : []),
@@ -77,20 +48,8 @@ export function dumpArguments(request: DumpRequest): string[] {
   ]
 }
 
-export interface RestoreRequest extends CriuOptions {
-  readonly imagesDir: string
-  readonly workDir?: string | undefined
-  readonly descriptors: Descriptors
-  /** The images are of a container whose network namespace was not criu's. */
-  readonly hasNetwork: boolean
-}
-
 /** criu's arguments for the operation `restore`, its path first. */
 export function restoreArguments(criu: Criu, request: RestoreRequest): string[] {
-  const inherited = [
-    ...(request.hasNetwork ? [`fd[${RESTORE_NETWORK_FD}]:${NETWORK_KEY}`] : []),
-    ...inheritedDescriptors(request.descriptors),
-  ]
   return [
     criu.path,
     'restore',
@@ -98,7 +57,7 @@ export function restoreArguments(criu: Criu, request: RestoreRequest): string[] 
     '--restore-sibling',
     ...placeArguments(request.imagesDir, request.workDir, 'restore.log'),
     ...commonArguments(request),
-    ...inherited.flatMap((one) => ['--inherit-fd', one]),
+    ...inheritedResources(request).flatMap(({ key, fd }) => ['--inherit-fd', `fd[${fd}]:${key}`]),
   ]
 }
 
@@ -120,18 +79,15 @@ function commonArguments(o: CriuOptions): string[] {
   ]
 }
 
-function external(resource: string): string[] {
-  return ['--external', resource]
-}
-
 const OUTPUT_MAX = 4096
 
-async function runCriu(
-  criu: Criu,
+async function run(
+  path: string,
   args: readonly string[],
+  input: Uint8Array = new Uint8Array(),
 ): Promise<{ status: string; output: string }> {
-  const child = spawn(criu.path, args, {
-    stdio: ['ignore', 'ignore', 'pipe'],
+  const child = spawn(path, args, {
+    stdio: ['pipe', 'ignore', 'pipe'],
     env: criuEnvironment(),
     // A Ctrl-C in our terminal is not for it.
     detached: true,
@@ -142,8 +98,10 @@ async function runCriu(
   })
   const { promise, resolve, reject } = Promise.withResolvers<string>()
   child.on('error', (cause) =>
-    reject(new EngineError('UNAVAILABLE', `cannot run ${criu.path}: ${cause.message}`, { cause })),
+    reject(new EngineError('UNAVAILABLE', `cannot run ${path}: ${cause.message}`, { cause })),
   )
+  child.stdin.on('error', () => undefined) // it need not be read
+  child.stdin.end(input)
   child.on('close', (code, signal) => resolve(signal ?? String(code)))
   return { status: await promise, output }
 }

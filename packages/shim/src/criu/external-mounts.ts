@@ -33,7 +33,7 @@ export function readExternalMounts(
 
 /**
  * Mounts that criu must leave out of its images, since a start of the container makes them: what comes from the host,
- * cgroups, images, and the terminal. Parents come before children. CONFLICT for a mount that was made inside the
+ * cgroups and images. Parents come before children. CONFLICT for a mount that was made inside the
  * container and is none of those that criu can make.
  */
 export function externalMounts(facts: ExternalMountFacts): string[] {
@@ -43,14 +43,12 @@ export function externalMounts(facts: ExternalMountFacts): string[] {
     ({ type, options }) => type === 'bind' || options?.some((word) => BIND_OPTIONS.has(word)),
   )
   const bound = binds.map(({ destination }) => posix.resolve('/', destination))
-  const hasTerminal = spec.process?.terminal === true
   const ownDevices = new Set(
     facts.container.filter((one) => facts.own.includes(one.mountpoint)).map((one) => one.device),
   )
   const isExternal = ({ mountpoint, type, device, root }: MountFact): boolean => {
     if (mountpoint === '/') return false
     if (!RESTORABLE.has(type) || bound.includes(mountpoint) || ownDevices.has(device)) return true
-    if (type === 'devpts') return hasTerminal || hostDevices.has(device)
     if (!hostDevices.has(device)) return false
     const isInside = bound.some((path) => isBelow(mountpoint, path))
     return isInside || (!BY_TYPE_ALONE.has(type) && root !== '')
@@ -59,7 +57,6 @@ export function externalMounts(facts: ExternalMountFacts): string[] {
   const known = [
     ...(spec.mounts ?? []).map(({ destination }) => posix.resolve('/', destination)),
     ...(spec.linux?.maskedPaths ?? []),
-    ...(hasTerminal ? ['/dev/console'] : []),
     INIT_PATH,
   ]
   const foreign = external.find(

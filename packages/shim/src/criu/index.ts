@@ -7,13 +7,8 @@ export {
   readShimPipes,
   saveDescriptors,
 } from './descriptors.ts'
-export {
-  type CriuOptions,
-  type DumpRequest,
-  dump,
-  type RestoreRequest,
-  readCriuErrors,
-  restoreArguments,
-} from './dump.ts'
+export { dump, readCriuErrors, restoreArguments } from './dump.ts'
 export { readExternalMounts } from './external-mounts.ts'
+export { encodeRestore } from './protocol.ts'
+export type { CriuOptions, DumpRequest, RestoreRequest } from './requests.ts'
 export { loadMounts, saveMounts } from './saved-mounts.ts'

@@ -106,6 +106,10 @@ export interface RestoreInput {
   readonly env: readonly string[]
   /** criu writes the process's pid there; in a directory of the container's own. */
   readonly pidFile: string
+  /** For a terminal: what criu is asked on its socket, instead of arguments. */
+  readonly request?:
+    | ((files: { readonly root: string; readonly external: readonly string[] }) => Uint8Array)
+    | undefined
   /** Mounts that criu was told to leave out, by their paths in the container, which are also their keys in the images. */
   readonly mounts: readonly string[]
   /** Operations for when the process is back, e.g. the network's: nothing reaches its sockets before. */

@@ -1,7 +1,7 @@
 import { EngineError } from '@ctr/errdefs'
 import type { HostFacts } from '@ctr/linux'
 import type { RuntimeSpec } from '@ctr/oci'
-import type { Op, Program } from '../ops.ts'
+import { type Op, type Program, RESTORE_SOCKET_FD } from '../ops.ts'
 import { planCgroup } from './cgroup.ts'
 import { CLONE } from './constants.ts'
 import type { RestoreInput, StartInput } from './input.ts'
@@ -38,7 +38,8 @@ export function compileRestore(input: StartInput, restore: RestoreInput, host: H
       spec,
       rootfs: input.rootfs,
       cgroupPath,
-      hasTerminal: stdio.tty,
+      // criu makes it with the filesystem that it is in.
+      hasTerminal: false,
       hasCgroupNamespace: namespaces.isNew('cgroup'),
       hasUserNamespace: false,
       initBinary: input.initBinary,
@@ -71,28 +72,36 @@ export function compileRestore(input: StartInput, restore: RestoreInput, host: H
     ...network.childOps,
     ...networkSysctls(spec),
     ...rootfs,
-    {
-      op: 'restore',
-      pid_file: restore.pidFile,
-      args: [...restore.args, ...fileArguments(input, restore)],
-      env: restore.env,
-    },
+    restoreOp(input, restore),
     ...restore.afterwards,
   ]
 }
 
-function fileArguments(input: StartInput, restore: RestoreInput): string[] {
+function restoreOp(input: StartInput, restore: RestoreInput): Op {
   const { mountpoint } = input.rootfs
-  return [
-    '--pidfile',
-    restore.pidFile,
-    '--root',
-    restoredRoot(mountpoint),
-    ...restore.mounts.flatMap((path, index) => [
-      '--external',
-      `mnt[${path}]:${restoredMount(mountpoint, index)}`,
-    ]),
-  ]
+  const root = restoredRoot(mountpoint)
+  const external = restore.mounts.map(
+    (path, index) => `mnt[${path}]:${restoredMount(mountpoint, index)}`,
+  )
+  const [criu = ''] = restore.args
+  const request = input.stdio.tty ? restore.request : undefined
+  if (request !== undefined) {
+    return {
+      op: 'restore',
+      pid_file: '',
+      args: [criu, 'swrk', String(RESTORE_SOCKET_FD)],
+      env: restore.env,
+      request: request({ root, external }),
+    }
+  }
+  const files = external.flatMap((one) => ['--external', one])
+  return {
+    op: 'restore',
+    pid_file: restore.pidFile,
+    args: [...restore.args, '--pidfile', restore.pidFile, '--root', root, ...files],
+    env: restore.env,
+    request: new Uint8Array(),
+  }
 }
 
 /** The network namespace is made here; criu restores the sysctls of the others. */

@@ -113,7 +113,6 @@ export function planRestoredRootfs(
     ...all.flatMap(({ mount, options }) => planMount(mount, options, propagation, input, host)),
     ...planInit(input),
     ...planDevices(input, host),
-    ...(input.hasTerminal ? [{ op: 'console' } as const] : []),
     ...all.flatMap(({ mount, options }) => planReadonlyDev(mount, options)),
     ...input.beforePivot,
     inPlace,
