@@ -72,7 +72,16 @@ describe('scopes of systemd', { skip }, () => {
     assert.deepEqual(limits(), expected)
     assert.equal(file('cpu.weight'), '59')
 
-    const updated = await bundle.run('update', '--memory', '64M', '--pids-limit', '40', id)
+    const updated = await bundle.run(
+      'update',
+      '--memory',
+      '64M',
+      '--memory-swap',
+      '64M',
+      '--pids-limit',
+      '40',
+      id,
+    )
     assert.equal(updated.code, 0, updated.stderr)
     execFileSync('systemctl', ['daemon-reload'])
     assert.equal(file('memory.max'), String(64 * MiB))

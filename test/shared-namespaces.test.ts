@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict'
+import { readlinkSync } from 'node:fs'
+import { test } from 'node:test'
+import { requires, run, waitFor } from '@ctr/testkit'
+import { checkResult, inBusybox, pidOf, useDaemon } from './daemon-fixture.ts'
+
+const skip = requires({ root: true })
+const ctrd = useDaemon({ bridge: false })
+
+test('--ipc and --pid container:NAME join that container', { skip }, async () => {
+  await ctrd().ok(['run', '-d', '--name', 'a1', '--ipc', 'shareable', 'busybox', 'sleep', '300'])
+  const pid = await pidOf(ctrd(), 'a1')
+  for (const kind of ['ipc', 'pid']) {
+    const link = `readlink /proc/self/ns/${kind}`
+    const own = await inBusybox(ctrd(), link, [`--${kind}`, 'container:a1'])
+    assert.equal(own, readlinkSync(`/proc/${pid}/ns/${kind}`))
+    const absent = await ctrd().ctr(['run', `--${kind}`, 'container:nope', 'busybox', 'true'])
+    checkResult({ code: 125, stderr: /No such container: nope/ }, absent)
+  }
+})
+
+test('private IPC is not for others', { skip }, async () => {
+  await ctrd().ok(['run', '-d', '--name', 'a2', 'busybox', 'sleep', '300'])
+  const result = await ctrd().ctr(['run', '--ipc', 'container:a2', 'busybox', 'true'])
+  checkResult({ code: 125, stderr: /non-shareable IPC/ }, result)
+})
+
+test('with the host’s processes in view, leftovers still end with the container', {
+  skip,
+}, async () => {
+  const seconds = String(12_000 + (process.pid % 1000))
+  const script = `sleep ${seconds} & sleep 0.1`
+  await ctrd().ok(['run', '--name', 'hp', '--pid', 'host', 'busybox', 'sh', '-c', script])
+  await waitFor('the end of what it started', async () => {
+    return (await run(['pgrep', '-f', `^sleep ${seconds}$`])).code === 1
+  })
+})
+
+test('a host name needs a UTS namespace of its own', { skip }, async () => {
+  const flags = ['--uts', 'host', '--hostname', 'x']
+  const result = await ctrd().ctr(['run', ...flags, 'busybox', 'true'])
+  checkResult({ code: 125, stderr: /conflicting options: hostname and the UTS mode/ }, result)
+})
