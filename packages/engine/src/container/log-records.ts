@@ -111,7 +111,7 @@ function putTime(output: Buffer, at: number, lines: Buffer, taken: TakenRecord):
 /** `a=1,b=2`, sorted, as Docker's. */
 function details(attributes: Readonly<Record<string, string>> | undefined): string {
   return Object.entries(attributes ?? {})
-    .map(([key, value]) => `${encodeURIComponent(key)}=${encodeURIComponent(value)}`)
+    .map(([key, value]) => `${queryEscape(key)}=${queryEscape(value)}`)
     .sort()
     .join(',')
 }
@@ -185,4 +185,11 @@ class Output {
     this.#buffer.copy(grown, 0, 0, this.#length)
     this.#buffer = grown
   }
+}
+
+/** Go's url.QueryEscape. */
+function queryEscape(text: string): string {
+  return encodeURIComponent(text)
+    .replaceAll('%20', '+')
+    .replace(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`)
 }
