@@ -1,6 +1,6 @@
 /*
- * The resident spawner: forks twice per connection, so that each shim is re-parented to init and outlives the daemon.
- * It ends when its stdin does. Stages: seal the binary, listen, ready, serve.
+ * The resident spawner: forks once per connection. It ignores the ends of its children, so the kernel reaps them; init adopts
+ * those that outlive it, for it ends when its stdin does, with the daemon. Stages: seal the binary, listen, ready, serve.
  */
 #include "shim.h"
 
@@ -14,7 +14,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
@@ -106,20 +105,9 @@ static _Noreturn void become_shim(struct shim *s, int connection) {
   close_range(4, UINT_MAX, 0);
   setsid();
   prctl(PR_SET_NAME, "ctr-shim");
+  signal(SIGCHLD, SIG_DFL); /* a shim does reap */
   ignore_signals();
   serve(s, 3);
-}
-
-static void spawn(struct shim *s, int connection) {
-  pid_t pid = fork();
-  if (pid == 0) {
-    if (fork() == 0)
-      become_shim(s, connection);
-    _exit(0);
-  }
-  if (pid > 0)
-    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-      ;
 }
 
 int spawner(const char *socket_path, struct shim *s) {
@@ -136,6 +124,7 @@ int spawner(const char *socket_path, struct shim *s) {
     return 1;
   /* From here on words to a daemon that does not read are dropped. */
   fcntl(STDOUT_FILENO, F_SETFL, O_NONBLOCK);
+  signal(SIGCHLD, SIG_IGN); /* no zombies: wait(2) */
   int ruleset = watch_ruleset();
   for (;;) {
     struct pollfd p[3] = {{.fd = STDIN_FILENO, .events = POLLIN},
@@ -153,7 +142,8 @@ int spawner(const char *socket_path, struct shim *s) {
     int connection = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
     if (connection < 0)
       continue;
-    spawn(s, connection);
+    if (fork() == 0)
+      become_shim(s, connection);
     close(connection);
   }
 }
