@@ -2,10 +2,12 @@
 # The runtime's tests on a machine with nothing but cgroup v2.
 #
 #   npm run test:v2 [-- TEST-FILE...]
+#   npm run test:v2 -- --systemd [TEST-FILE...]    with systemd as PID 1: the tests of its cgroup driver
 #
 # On a host that is pure v2 they run directly. Elsewhere CTR_V2VM names a program that boots such a machine, e.g. a small
 # virtual one: `$CTR_V2VM --share DIR -- COMMAND...` runs COMMAND as root in it and exits with its status. The machine
-# sees this host's files; what it writes is thrown away, but for DIR, which both see at the same path. Without either,
+# sees this host's files, and with `--init systemd` boots its systemd; what it writes is thrown away, but for DIR, which
+# both see at the same path. Without either,
 # the tests are skipped, and this says so. CTR_TEST_SLOW multiplies the time that tests wait (an emulated machine: 8).
 set -eu
 cd "$(dirname "$0")/.."
@@ -21,7 +23,8 @@ tests() {
   fi
   printf '%s\n' packages/shim/test/plan.test.ts packages/shim/test/start.test.ts packages/linux/src/cgroup/*.test.ts \
     packages/linux/test/*.test.ts test/cgroups.test.ts test/cgroups-v2.test.ts packages/engine/test/life-cycle.test.ts \
-    packages/shim/test/user-namespace.test.ts packages/engine/test/user-namespace.test.ts
+    packages/shim/test/user-namespace.test.ts packages/engine/test/user-namespace.test.ts \
+    apps/runtime/test/systemd.test.ts test/systemd.test.ts
 }
 
 run() {
@@ -39,14 +42,20 @@ if [ "${1:-}" = --in-machine ]; then
   exit
 fi
 
+machine=
+if [ "${1:-}" = --systemd ]; then
+  machine='--init systemd'
+  shift
+  [ $# -gt 0 ] || set -- apps/runtime/test/systemd.test.ts test/systemd.test.ts
+fi
 make -s -C packages/shim/native
 if is_pure_v2; then
   run "$@"
 elif [ -n "${CTR_V2VM:-}" ]; then
   directory=$(mktemp -d)
   trap 'rm -rf "$directory"' EXIT
-  # shellcheck disable=SC2086 # it may have arguments
-  $CTR_V2VM --share "$directory" -- env "CTR_TEST_SLOW=${CTR_TEST_SLOW:-8}" sh "$PWD/scripts/test-v2.sh" --in-machine "$@"
+  # shellcheck disable=SC2086 # both may have arguments
+  $CTR_V2VM $machine --share "$directory" -- env "CTR_TEST_SLOW=${CTR_TEST_SLOW:-8}" sh "$PWD/scripts/test-v2.sh" --in-machine "$@"
 else
   echo "test:v2: skipped: this host mounts cgroup v1; set CTR_V2VM (see scripts/test-v2.sh)"
 fi
