@@ -246,7 +246,7 @@ describe('checkpoint', { skip }, () => {
     const failing: [string[], RegExp][] = [
       [
         ['checkpoint', 'create', 'cc', 'xx'],
-        /checkpoint with name xx already exists for container cc/,
+        /cannot checkpoint container cc: checkpoint with name xx already exists for container cc/,
       ],
       [['checkpoint', 'create', 'cc', 'a/b'], /Invalid checkpoint ID \(a\/b\)/],
       [['checkpoint', 'create', 'cc', '..'], /Invalid checkpoint ID \(\.\.\)/],
@@ -262,8 +262,9 @@ describe('checkpoint', { skip }, () => {
     const stopped = await daemon.ctr(['checkpoint', 'create', 'cc', 'yy'])
     checkResult({ code: 1, stderr: /Container cc not running/ }, stopped)
     const unknown = await daemon.ctr(['start', '--checkpoint', 'yy', 'cc'])
-    checkResult({ code: 1, stderr: /checkpoint yy does not exist for container cc/ }, unknown)
-    assert.equal(await field(daemon, 'cc', '{{.State.Status}}'), 'exited')
+    checkResult({ code: 1, stderr: /checkpoint yy does not exist for container \/cc/ }, unknown)
+    const state = await field(daemon, 'cc', '{{.State.Status}} {{.State.ExitCode}}')
+    assert.equal(state, 'exited 137')
     await daemon.ok(['run', '-d', '--rm', '--name', 'rr', 'busybox', 'sleep', '100'])
     const removed = await daemon.ctr(['checkpoint', 'create', 'rr', 'xx'])
     checkResult({ code: 1, stderr: /started with --rm/ }, removed)

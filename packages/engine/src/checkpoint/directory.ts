@@ -45,17 +45,18 @@ export function claimCheckpoint(
     if (!isErrno(error, 'EEXIST')) throw error
     throw new EngineError(
       'CONFLICT',
-      `checkpoint with name ${name} already exists for container ${container.name}`,
+      `cannot checkpoint container ${container.name}: checkpoint with name ${name} already exists for container ${container.name}`,
     )
   }
 }
 
-/** The directory of a checkpoint that exists. NOT_FOUND. */
+/** The directory of a checkpoint that exists. NOT_FOUND, with the container called `shown`: Docker's start has a slash before it. */
 export function findCheckpoint(
   engine: Deps,
   container: Named,
   asked: string,
   name: string,
+  shown = container.name,
 ): string {
   checkName(name)
   const path = join(checkpointsDirectory(engine, container, asked), name)
@@ -64,7 +65,7 @@ export function findCheckpoint(
   throw new EngineError(
     'NOT_FOUND',
     found === undefined
-      ? `checkpoint ${name} does not exist for container ${container.name}`
+      ? `checkpoint ${name} does not exist for container ${shown}`
       : `${path} exists and is not a directory`,
   )
 }

@@ -43,7 +43,7 @@ export async function prepareRestore(
   { name, directory }: CheckpointReference,
   runtimeDir: string,
 ): Promise<Restore> {
-  const imagesDir = findCheckpoint(engine, container, directory, name)
+  const imagesDir = findCheckpoint(engine, container, directory, name, `/${container.name}`)
   const metadata = readMetadata(imagesDir)
   const criu = await findEngineCriu(engine)
   const request = {

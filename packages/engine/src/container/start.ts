@@ -97,7 +97,10 @@ export async function startInQueue(
     await startProcess(engine, container, options, attachments)
   } catch (error) {
     for (const attachment of attachments) attachment.resolve(undefined)
-    const failure = toFailure(container, error)
+    // A checkpoint that cannot be used says nothing about the last run.
+    const { exitCode } = container.state
+    const reason = toFailure(container, error)
+    const failure = options.checkpoint === undefined ? reason : { ...reason, exitCode }
     await recordFailure(engine, container, failure)
     throw failure.error
   }
