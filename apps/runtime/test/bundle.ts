@@ -16,6 +16,7 @@ import {
 import { join } from 'node:path'
 import { readCgroupLayout } from '@ctr/linux'
 import type { RuntimeSpec } from '@ctr/oci'
+import { findCriu } from '@ctr/shim/criu'
 import { defaultConfig } from '../src/default-config.ts'
 
 const APP = join(import.meta.dirname, '..')
@@ -32,6 +33,17 @@ export function buildRuntime(): void {
   if (sources.some((file) => statSync(file).mtimeMs > builtAt)) {
     execFileSync('sh', [join(APP, 'build.sh')], { stdio: 'pipe' })
   }
+}
+
+/** As findTestCriu() of the test kit, on which the runtime does not depend. */
+export async function testCriu(): Promise<string | undefined> {
+  const fetched = join(APP, '../../.build/criu/criu')
+  const asked = process.env['CTR_TEST_CRIU'] ?? ''
+  for (const path of asked === '' ? ['criu', fetched] : [asked]) {
+    const found = await findCriu(path, 'CTR_TEST_CRIU').catch(() => undefined)
+    if (found !== undefined) return found.path
+  }
+  return undefined
 }
 
 export interface Result {

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { readMountInfo } from '@ctr/linux'
-import { RUNTIME, TestBundle, until } from './bundle.ts'
+import { RUNTIME, TestBundle, testCriu, until } from './bundle.ts'
+
+const criu = await testCriu()
 
 const has = (program: string): boolean =>
   spawnSync('sh', ['-c', `command -v ${program}`]).status === 0
@@ -141,6 +143,35 @@ describe('podman', { timeout: 180_000, skip: !has('podman') || !has('conmon') },
     '--ulimit',
     'nproc=1024:4096',
   ])
+
+  const noCriu =
+    criu === undefined ? 'needs criu 4: CTR_TEST_CRIU, or sh scripts/fetch-criu.sh' : false
+  it('checkpoints a container and restores it', { skip: noCriu }, async () => {
+    // podman looks for it by its name.
+    const directory = join(bundle.dir, 'criu-bin')
+    mkdirSync(directory)
+    symlinkSync(criu ?? '', join(directory, 'criu'))
+    const env = { PATH: `${directory}:${process.env['PATH'] ?? ''}` }
+    const succeed = (...args: string[]): string => {
+      const { code, out, err } = run(podman(...args), { env })
+      assert.equal(code, 0, err)
+      return out.trim()
+    }
+    const count = 'i=0; while :; do i=$((i+1)); echo $i; sleep 0.1; done'
+    const limits = ['--ulimit', 'nofile=1024:4096', '--ulimit', 'nproc=1024:4096']
+    succeed('run', '-d', '--name', 'ck', '--network', 'none', ...limits, 'bb', 'sh', '-c', count)
+    const numbers = (): number[] => succeed('logs', 'ck').split('\n').map(Number)
+    await until(() => numbers().length > 3, 'the first numbers')
+    succeed('container', 'checkpoint', 'ck')
+    const saved = numbers().length
+    succeed('container', 'restore', 'ck')
+    await until(() => numbers().length > saved + 3, 'numbers after the restore')
+    const all = numbers()
+    assert.deepEqual(
+      all,
+      all.map((_, index) => index + 1),
+    )
+  })
 })
 
 describe('dockerd', { timeout: 180_000, skip: !has('dockerd') || !has('docker') }, () => {

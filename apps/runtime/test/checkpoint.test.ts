@@ -3,24 +3,12 @@ import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { findCriu } from '@ctr/shim/criu'
-import { message, RUNTIME, TestBundle, until } from './bundle.ts'
+import { message, RUNTIME, TestBundle, testCriu, until } from './bundle.ts'
 
 // `ctr-runtime checkpoint` and `restore`, as runc's callers use them.
 const criu = await testCriu()
 const skip = criu === undefined ? 'needs criu 4: CTR_TEST_CRIU, or sh scripts/fetch-criu.sh' : false
 const COUNT = 'i=0; while :; do i=$((i+1)); echo $i; sleep 0.02; done'
-
-/** As findTestCriu() of the test kit, on which the runtime does not depend. */
-async function testCriu(): Promise<string | undefined> {
-  const fetched = join(import.meta.dirname, '../../../.build/criu/criu')
-  const asked = process.env['CTR_TEST_CRIU'] ?? ''
-  for (const path of asked === '' ? ['criu', fetched] : [asked]) {
-    const found = await findCriu(path, 'CTR_TEST_CRIU').catch(() => undefined)
-    if (found !== undefined) return found.path
-  }
-  return undefined
-}
 
 let bundle: TestBundle
 let id: string
