@@ -34,7 +34,8 @@ test('an engine in a container makes room for the controllers of its containers'
   try {
     const enter = `echo $$ >/sys/fs/cgroup${path}/cgroup.procs; exec unshare --cgroup --mount "$@"`
     // `sleep` stands for the other processes of the container.
-    const inside = 'mount -t cgroup2 cgroup2 /sys/fs/cgroup; sleep 60 >/dev/null 2>&1 & exec "$@"'
+    const inside =
+      'umount -l /sys/fs/cgroup; mount -t cgroup2 cgroup2 /sys/fs/cgroup; sleep 60 >/dev/null 2>&1 & exec "$@"'
     const { stdout, stderr } = spawnSync(
       'sh',
       // biome-ignore format: one line per shell
