@@ -39,17 +39,20 @@ describe('scopes of systemd', { skip }, () => {
 
   test('a container lives in a scope of its slice, with limits that a reload keeps', async () => {
     const id = bundle.id('scope')
-    bundle.configure({
-      linux: {
-        namespaces: [{ type: 'pid' }, { type: 'mount' }, { type: 'uts' }],
-        cgroupsPath: `ctrtest-a.slice:ctr:${id}`,
-        resources: {
-          memory: { limit: 50 * MiB, swap: 50 * MiB },
-          cpu: { quota: 50_000, period: 100_000, shares: 512 },
-          pids: { limit: 30 },
+    bundle.configure(
+      {
+        linux: {
+          namespaces: [{ type: 'pid' }, { type: 'mount' }, { type: 'uts' }],
+          cgroupsPath: `ctrtest-a.slice:ctr:${id}`,
+          resources: {
+            memory: { limit: 50 * MiB, swap: 50 * MiB },
+            cpu: { quota: 50_000, period: 100_000, shares: 512 },
+            pids: { limit: 30 },
+          },
         },
       },
-    })
+      { args: ['sleep', '1000'] },
+    )
     const unit = `ctr-${id}.scope`
     const created = await bundle.run('--systemd-cgroup', 'create', id)
     assert.equal(created.code, 0, created.stderr)
