@@ -1,19 +1,12 @@
-import {
-  closeSync,
-  constants,
-  lstatSync,
-  openSync,
-  readFileSync,
-  readSync,
-  realpathSync,
-} from 'node:fs'
+import { lstatSync, readFileSync, realpathSync } from 'node:fs'
 import { isAbsolute, join, posix, resolve } from 'node:path'
 import { isErrno } from '@ctr/errdefs'
 import { parseScopeName, type ScopeName, scopePath } from '@ctr/linux'
 import { defaultDeviceRules, type RuntimeMount, type RuntimeSpec } from '@ctr/oci'
+import { IN_ROOT } from '@ctr/shim'
 import { invalidArgument } from './errors.ts'
 import { errnoText } from './failure.ts'
-import { checkSpec } from './validate.ts'
+import { checkSpec, withUser } from './validate.ts'
 
 export interface Bundle {
   readonly path: string
@@ -37,8 +30,11 @@ export function readBundle(path: string, id: string, hasSystemdCgroup = false): 
     rootfs,
     spec: {
       ...written,
+      process: written.process && withUser(written.process),
       root: { ...written.root, path: rootfs },
-      mounts: (written.mounts ?? []).map((mount) => absoluteSource(mount, bundle)),
+      mounts: (written.mounts ?? []).map((mount) =>
+        withoutRoot(absoluteSource(mount, bundle), rootfs),
+      ),
       linux: {
         ...linux,
         cgroupsPath:
@@ -101,44 +97,26 @@ function describe(error: unknown): string {
   return 'code' in error && typeof error.code === 'string' ? errnoText(error.code) : error.message
 }
 
+/** Paths below the root filesystem mean those in the container, with what earlier mounts have brought. As runc's. */
+function withoutRoot(mount: RuntimeMount, rootfs: string): RuntimeMount {
+  const { source = '', destination, options = [] } = mount
+  const inside = (path: string): string =>
+    path.startsWith(`${rootfs}/`) ? path.slice(rootfs.length) : path
+  const isMapped = options.some((one) => one === 'idmap' || one === 'ridmap')
+  const isMade = isBind(mount) && inside(source) !== source && !isMapped && !mount.uidMappings
+  return {
+    ...mount,
+    destination: inside(destination),
+    ...(isMade ? { source: inside(source), options: [...options, IN_ROOT] } : {}),
+  }
+}
+
+function isBind({ type, options }: RuntimeMount): boolean {
+  return type === 'bind' || (options ?? []).some((one) => one === 'bind' || one === 'rbind')
+}
+
 /** Relative sources of binds are relative to the bundle. */
 function absoluteSource(mount: RuntimeMount, bundle: string): RuntimeMount {
-  const isBind =
-    mount.type === 'bind' || (mount.options ?? []).some((one) => one === 'bind' || one === 'rbind')
-  if (!isBind || mount.source === undefined || isAbsolute(mount.source)) return mount
+  if (!isBind(mount) || mount.source === undefined || isAbsolute(mount.source)) return mount
   return { ...mount, source: join(bundle, mount.source) }
-}
-
-/** HOME of the user in the image's /etc/passwd, where the spec says none; as runc. */
-export function withHome(
-  process: { readonly env?: string[] | undefined; readonly user: { readonly uid: number } },
-  rootfs: string,
-): string[] {
-  const env = process.env ?? []
-  if (env.some((entry) => entry.startsWith('HOME='))) return env
-  const line = readPasswd(rootfs)
-    .split('\n')
-    .map((entry) => entry.split(':'))
-    .find(([, , uid]) => uid === String(process.user.uid))
-  return [...env, `HOME=${line?.[5] || '/'}`]
-}
-
-const PASSWD_MAX_BYTES = 1 << 20
-
-/** The image may have put anything there: links are not followed, only a regular file is read. */
-function readPasswd(rootfs: string): string {
-  try {
-    if (!lstatSync(join(rootfs, 'etc')).isDirectory()) return ''
-    const path = join(rootfs, 'etc/passwd')
-    if (!lstatSync(path).isFile()) return ''
-    const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
-    try {
-      const buffer = Buffer.alloc(PASSWD_MAX_BYTES)
-      return buffer.toString('utf8', 0, readSync(fd, buffer))
-    } finally {
-      closeSync(fd)
-    }
-  } catch {
-    return ''
-  }
 }

@@ -3,8 +3,9 @@ import { basename, dirname, join, posix, resolve } from 'node:path'
 import { cgroupPids, type HostFacts, prepareCgroupParent, readHostFacts } from '@ctr/linux'
 import { capabilityNumber, type RuntimeProcess, type RuntimeSpec } from '@ctr/oci'
 import { compileStart, type Op, type StartInput } from '@ctr/shim'
-import { type Bundle, readBundle, withHome } from './bundle.ts'
+import { type Bundle, readBundle } from './bundle.ts'
 import type { Context, Input } from './command.ts'
+import { prepareEnv } from './environment.ts'
 import { invalidArgument, wrongState } from './errors.ts'
 import { explainFailure } from './failure.ts'
 import type { Flag } from './flags.ts'
@@ -20,7 +21,7 @@ import {
 } from './record.ts'
 import { checkSystemd, OpenScope } from './scope.ts'
 import { cachedSeccomp } from './seccomp-cache.ts'
-import { ociState } from './status.ts'
+import { isFrozen, ociState } from './status.ts'
 
 export const CREATE_FLAGS: readonly Flag[] = [
   {
@@ -76,6 +77,7 @@ export async function createContainer(
   const fds = inheritedFds(flags.number('preserve-fds'))
   const spec = { ...bundle.spec, process: withListenFds(process, fds.listening) }
   warnOfCapabilities(context, process)
+  warnOfAmbient(context, process)
   claimId(context.root, id)
   try {
     const host = hostFacts(flags.bool('no-pivot'))
@@ -144,12 +146,19 @@ export function startInput(context: Context, plan: Plan, execFifo: string | unde
   const cgroupPath = spec.linux?.cgroupsPath ?? ''
   const found = cgroupPids(host.cgroups, cgroupPath).length
   if (found > 0) throw wrongState(`container's cgroup is not empty: ${found} process(es) found`)
+  // Whoever enters it stops for ever.
+  if (isFrozen({ cgroups: host.cgroups, cgroupPath })) {
+    throw wrongState("container's cgroup unexpectedly frozen")
+  }
+  if (host.cgroups.mode !== 'v2' && spec.linux?.resources?.unified !== undefined) {
+    throw invalidArgument('invalid configuration: cannot use unified on cgroup v1')
+  }
   // systemd makes its own parents ready, but knows no v1 cpuset.
   const isPrepared = bundle.scope !== undefined && host.cgroups.mode === 'v2'
   const cpuset = isPrepared
     ? undefined
     : prepareCgroupParent(host.cgroups, posix.dirname(cgroupPath))
-  const env = spec.process === undefined ? [] : withHome(spec.process, bundle.rootfs)
+  const env = spec.process === undefined ? [] : prepareEnv(spec.process, bundle.rootfs)
   return {
     spec: {
       ...spec,
@@ -209,9 +218,9 @@ export async function runCreateHooks(context: Context, record: ContainerRecord):
   const state = ociState(record, 'creating')
   const { hooks } = record.spec
   try {
-    await runHostHooks(hooks?.prestart, state)
-    await runHostHooks(hooks?.createRuntime, state)
-    await runContainerHooks(hooks?.createContainer, {
+    await runHostHooks('prestart', hooks, state)
+    await runHostHooks('createRuntime', hooks, state)
+    await runContainerHooks('createContainer', {
       root: context.root,
       record,
       state,
@@ -237,6 +246,16 @@ function warnOfCapabilities({ log }: Context, { capabilities }: RuntimeProcess):
   const unknown = [...names].filter((name) => capabilityNumber(String(name)) === undefined)
   if (unknown.length === 0) return
   log.warn(`ignoring unknown or unavailable capabilities: [${unknown.toSorted(byText).join(' ')}]`)
+}
+
+/** capabilities(7): ambient is what is both permitted and inheritable. runc warns too. */
+function warnOfAmbient({ log }: Context, { capabilities }: RuntimeProcess): void {
+  const { ambient = [], permitted = [], inheritable = [] } = capabilities ?? {}
+  for (const name of ambient) {
+    if (permitted.includes(name) && inheritable.includes(name)) continue
+    if (capabilityNumber(name) === undefined) continue // is unknown to begin with
+    log.warn(`can't raise ambient capability ${name}: operation not permitted`)
+  }
 }
 
 function byText(a: string, b: string): number {

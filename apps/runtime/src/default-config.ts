@@ -17,7 +17,6 @@ export function defaultConfig(o: { isRootless: boolean }): RuntimeSpec {
         bounding: CAPABILITIES,
         effective: CAPABILITIES,
         permitted: CAPABILITIES,
-        ambient: CAPABILITIES,
       },
       rlimits: [{ type: 'RLIMIT_NOFILE', hard: 1024, soft: 1024 }],
       noNewPrivileges: true,

@@ -15,6 +15,12 @@ function reason(error: ShimError, command: string): string {
   if (operation?.op === 'chdir') {
     return `chdir to cwd (${JSON.stringify(operation.path)}) set in config.json failed: ${text}`
   }
+  if (operation?.op === 'mount' && /^(proc|sysfs)$/.test(operation.type) && isNoDirectory(code)) {
+    const { source, target, type } = operation
+    return inInit(
+      `error mounting ${JSON.stringify(source)} to rootfs at ${JSON.stringify(target)}: filesystem ${JSON.stringify(type)} must be mounted on ordinary directory`,
+    )
+  }
   if (operation?.op === 'bind' || operation?.op === 'mount') {
     const { source, target } = operation
     const step = detail === '' ? '' : `${detail}: `
@@ -31,6 +37,11 @@ function reason(error: ShimError, command: string): string {
   return inInit(`${error.message} (${text})`)
 }
 
+/** A symlink, or a file. */
+function isNoDirectory(code: string): boolean {
+  return code === 'ELOOP' || code === 'ENOTDIR'
+}
+
 function inInit(text: string): string {
   return `error during container init: ${text}`
 }
@@ -44,6 +55,8 @@ function died(how: string): string {
 
 function lookUp(cause: ShimError, command: string): string {
   const name = JSON.stringify(command)
+  // The program is there: what it names as its interpreter may not be.
+  if (cause.detail === 'execve') return `exec ${command}: ${errnoText(cause.code)}`
   if (cause.detail === 'PATH') return `exec: ${name}: executable file not found in $PATH`
   const isMissing = cause.code === 'ENOENT' || cause.code === 'ENOTDIR'
   return isMissing

@@ -4,11 +4,13 @@ import { join } from 'node:path'
 import { type HostFacts, readHostFacts } from '@ctr/linux'
 import { CAPABILITIES, type RuntimeHook, type RuntimeHooks, type RuntimeProcess } from '@ctr/oci'
 import { compileExec, ShimError } from '@ctr/shim'
+import { prepareEnv } from './environment.ts'
 import { invalidArgument } from './errors.ts'
 import { errnoText } from './failure.ts'
 import { Launch } from './launch.ts'
 import type { Log } from './log.ts'
 import type { ContainerRecord } from './record.ts'
+import { cachedSeccomp } from './seccomp-cache.ts'
 import { type OciState, ociState } from './status.ts'
 
 export type HookKind = keyof RuntimeHooks
@@ -18,14 +20,15 @@ const OUTPUT_MAX = 4096
 
 /** Runs hooks of a kind on the host, one after the other, with the state on stdin. The first failure ends it. */
 export async function runHostHooks(
-  hooks: readonly RuntimeHook[] | undefined,
+  kind: HookKind,
+  hooks: RuntimeHooks | undefined,
   state: OciState,
 ): Promise<void> {
-  for (const [index, hook] of (hooks ?? []).entries()) {
+  for (const [index, hook] of (hooks?.[kind] ?? []).entries()) {
     try {
       await runHostHook(hook, JSON.stringify(state), state.bundle)
     } catch (error) {
-      throw invalidArgument(`error running hook #${index}: ${messageOf(error)}`)
+      throw invalidArgument(`error running ${kind} hook #${index}: ${messageOf(error)}`)
     }
   }
 }
@@ -76,17 +79,15 @@ export interface ContainerHookPlace {
 }
 
 /** Runs createContainer or startContainer hooks: each as one more process in the container's namespaces and cgroup. */
-export async function runContainerHooks(
-  hooks: readonly RuntimeHook[] | undefined,
-  place: ContainerHookPlace,
-): Promise<void> {
-  if (hooks === undefined || hooks.length === 0) return
+export async function runContainerHooks(kind: HookKind, place: ContainerHookPlace): Promise<void> {
+  const hooks = place.record.spec.hooks?.[kind] ?? []
+  if (hooks.length === 0) return
   const host = readHostFacts()
   for (const [index, hook] of hooks.entries()) {
     try {
       await runContainerHook(hook, place, host)
     } catch (error) {
-      throw invalidArgument(`error running hook #${index}: ${messageOf(error)}`)
+      throw invalidArgument(`error running ${kind} hook #${index}: ${messageOf(error)}`)
     }
   }
 }
@@ -112,11 +113,15 @@ async function runContainerHook(
         containerStartTime: BigInt(record.startTime),
         spec: record.spec,
         process: hookProcess(hook, place),
+        program: hook.path,
         runtimeDir: '',
         handover: { isForeground: true, preserveFds: 0 },
         stdio: { stdin: true, tty: false, stdinOnce: false, rows: 0, columns: 0 },
         expectAttach: 0,
-        seccompFilter: undefined,
+        // A startContainer hook runs under what the container's process runs under.
+        seccompFilter: place.isBeforePivot
+          ? undefined
+          : cachedSeccomp(place.root, record.spec.linux?.seccomp),
         cgroupParent: '/',
       },
       host,
@@ -134,11 +139,11 @@ async function runContainerHook(
       isLate = true
       launch.signal(9)
     })
-    const { status } = await launch.next('exit')
+    const { status, signal } = await launch.next('exit')
     if (isLate) throw new Error(pastTimeout(hook))
     if (status === 0) return
     const text = readFileSync(`${files}.out`, 'utf8').slice(0, OUTPUT_MAX)
-    throw new Error(`error running hook: exit status ${status}, output: ${text}`)
+    throw new Error(`error running hook: ${ending(status, signal)}, output: ${text}`)
   } finally {
     clearTimeout(timer)
     closeSync(input)
@@ -148,19 +153,39 @@ async function runContainerHook(
   }
 }
 
+/** As Go's os.ProcessState says it. */
+function ending(status: number, signal: number): string {
+  return signal === 0 ? `exit status ${status}` : `signal: ${SIGNAL_TEXTS[signal] ?? signal}`
+}
+
+const SIGNAL_TEXTS: Readonly<Record<number, string>> = {
+  6: 'aborted',
+  9: 'killed',
+  11: 'segmentation fault',
+  15: 'terminated',
+  31: 'bad system call',
+}
+
 function hookProcess(hook: RuntimeHook, place: ContainerHookPlace): RuntimeProcess {
   const own = place.record.spec.process
   const all = [...CAPABILITIES]
   return {
-    args: [hook.path, ...(hook.args ?? []).slice(1)],
-    env: hook.env ?? [],
-    cwd: '/',
+    args: hook.args === undefined || hook.args.length === 0 ? [hook.path] : hook.args,
+    env: hook.env ?? inheritedEnv(place),
+    // runc runs createContainer hooks in the root filesystem.
+    cwd: place.isBeforePivot ? place.record.rootfs : '/',
     user: place.isBeforePivot ? { uid: 0, gid: 0 } : (own?.user ?? { uid: 0, gid: 0 }),
     capabilities: place.isBeforePivot
       ? { bounding: all, effective: all, permitted: all, inheritable: [], ambient: [] }
       : own?.capabilities,
     noNewPrivileges: place.isBeforePivot ? false : own?.noNewPrivileges,
   }
+}
+
+/** A startContainer hook runs as the container's process would. */
+function inheritedEnv({ record, isBeforePivot }: ContainerHookPlace): string[] {
+  const own = record.spec.process
+  return isBeforePivot || own === undefined ? [] : prepareEnv(own, record.rootfs)
 }
 
 /** Failures are warnings: the container is gone whatever the hooks say. */

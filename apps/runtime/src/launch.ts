@@ -17,7 +17,8 @@ import { findShim } from './shim-path.ts'
 /** What the shim says, in the order in which it does. */
 export type Event =
   | { readonly kind: 'ready' | 'started'; readonly pid: number; readonly startTime: bigint }
-  | { readonly kind: 'exit'; readonly status: number }
+  /** As a shell shows it, and the signal that ended it or 0. */
+  | { readonly kind: 'exit'; readonly status: number; readonly signal: number }
 
 /**
  * One run of `ctr-shim run` (PROTOCOL.md §5): the shim is our child and has our stdio. If we die before `release`,
@@ -136,7 +137,7 @@ export class Launch {
         })
         break
       case FRAMES.EXIT:
-        this.#events.push({ kind: 'exit', status: exitStatus(payload.readUInt32LE(0)) })
+        this.#events.push({ kind: 'exit', ...exitOf(payload.readUInt32LE(0)) })
         break
       case FRAMES.FAILED:
         this.#failure ??= this.#shimError(payload)
@@ -159,8 +160,8 @@ export class Launch {
   }
 }
 
-/** wait(2) status as a shell shows it. */
-function exitStatus(status: number): number {
+/** Of a wait(2) status. */
+function exitOf(status: number): { status: number; signal: number } {
   const signal = status & 0x7f
-  return signal === 0 ? (status >> 8) & 0xff : 128 + signal
+  return { status: signal === 0 ? (status >> 8) & 0xff : 128 + signal, signal }
 }

@@ -15,7 +15,7 @@ export async function startContainer(context: Context, record: ContainerRecord):
   if (status === 'paused') throw wrongState('cannot start a container in the paused state')
   const { hooks } = record.spec
   try {
-    await runContainerHooks(hooks?.startContainer, {
+    await runContainerHooks('startContainer', {
       root: context.root,
       record,
       state: ociState(record, 'created'),
@@ -23,7 +23,7 @@ export async function startContainer(context: Context, record: ContainerRecord):
       log: context.log,
     })
     openGate(fifoPath(context.root, record.id))
-    await runHostHooks(hooks?.poststart, ociState(record, 'running'))
+    await runHostHooks('poststart', hooks, ociState(record, 'running'))
   } catch (error) {
     if (isErrno(error, 'ENOENT')) throw wrongState('cannot start an already running container')
     if (isErrno(error, 'ENXIO')) throw wrongState('cannot start a container that has stopped')

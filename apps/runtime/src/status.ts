@@ -26,7 +26,7 @@ export function isAlive(pid: number, startTime: string): boolean {
   return fields[0] !== 'Z' && fields[0] !== 'X' && fields[22 - 3] === startTime
 }
 
-function isFrozen(record: ContainerRecord): boolean {
+export function isFrozen(record: Pick<ContainerRecord, 'cgroups' | 'cgroupPath'>): boolean {
   try {
     return isCgroupFrozen(record.cgroups, record.cgroupPath)
   } catch (error) {

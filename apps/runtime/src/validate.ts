@@ -51,11 +51,14 @@ export function checkProcess(process: RuntimeProcess): void {
   if (!process.cwd) throw invalidArgument('Cwd property must not be empty')
   if (!process.cwd.startsWith('/')) throw invalidArgument('Cwd must be an absolute path')
   if ((process.args ?? []).length === 0) throw invalidArgument('args must not be empty')
-  if (process.user === undefined || process.user === null) {
-    throw invalidArgument('config.json: process.user is missing')
-  }
   const wrong = (process.rlimits ?? []).find((limit) => rlimitNumber(limit.type) === undefined)
   if (wrong !== undefined) throw invalidArgument(`wrong rlimit value: ${wrong.type}`)
+}
+
+/** Who is not named is root. */
+export function withUser(process: RuntimeProcess): RuntimeProcess {
+  const user = (process.user ?? {}) as Partial<RuntimeProcess['user']>
+  return { ...process, user: { ...user, uid: user.uid ?? 0, gid: user.gid ?? 0 } }
 }
 
 function has(spec: RuntimeSpec, type: NamespaceType): boolean {

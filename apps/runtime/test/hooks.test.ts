@@ -98,7 +98,7 @@ describe('hooks', { timeout: 120_000 }, () => {
       assert.equal(result.code, 1)
       assert.match(
         message(result),
-        /^runc create failed: unable to start container process: error during container init: error running hook #0: error running hook: exit status 3, .*oops\n$/s,
+        /^runc create failed: unable to start container process: error during container init: error running \w+ hook #0: error running hook: exit status 3, .*oops\n$/s,
       )
       assert.deepEqual(bundle.containers(), [])
       assert.deepEqual(bundle.cgroups(), [])
@@ -112,7 +112,10 @@ describe('hooks', { timeout: 120_000 }, () => {
       assert.equal((await bundle.run('create', id)).code, 0)
       const result = await bundle.run('start', id)
       assert.equal(result.code, 1)
-      assert.match(message(result), /error running hook #0: error running hook: exit status 3/)
+      assert.match(
+        message(result),
+        new RegExp(`error running ${kind} hook #0: error running hook: exit status 3`),
+      )
       assert.deepEqual(bundle.containers(), [])
     }
   })
@@ -127,6 +130,41 @@ describe('hooks', { timeout: 120_000 }, () => {
     assert.equal(result.code, 0)
     assert.match(result.stderr, /level=warning msg="error running poststop hook #0/)
     assert.ok(existsSync(ran))
+  })
+
+  it('startContainer hooks have the environment and the filter of the process, and their own name', async () => {
+    bundle.configure(
+      {
+        hooks: {
+          startContainer: [
+            { path: '/bin/busybox', args: ['sh', '-c', 'echo "$0 $FOO $HOME" >/hooked', 'argv'] },
+          ],
+        },
+      },
+      { args: ['true'], env: ['FOO=bar', 'PATH=/bin'] },
+    )
+    assert.equal((await bundle.run('run', bundle.id('env'))).code, 0)
+    assert.equal(readFileSync(join(bundle.dir, 'rootfs/hooked'), 'utf8'), 'argv bar /root\n')
+    const { linux } = JSON.parse(readFileSync(join(bundle.dir, 'config.json'), 'utf8')) as {
+      linux: object
+    }
+    const seccomp = {
+      defaultAction: 'SCMP_ACT_ALLOW' as const,
+      syscalls: [{ names: ['mkdir', 'mkdirat'], action: 'SCMP_ACT_KILL' as const }],
+    }
+    bundle.configure(
+      { linux: { ...linux, seccomp }, hooks: { startContainer: [shell('mkdir /tmp/x')] } },
+      { args: ['true'], rlimits: [{ type: 'RLIMIT_CORE', soft: 0, hard: 0 }] },
+    )
+    assert.match(message(await bundle.run('run', bundle.id('kill'))), /signal: bad system call/)
+  })
+
+  it('createContainer hooks begin in the root filesystem', async () => {
+    bundle.configure(
+      { hooks: { createContainer: [shell('echo here >./from-hook')] } },
+      { args: ['cat', '/from-hook'] },
+    )
+    assert.equal((await bundle.run('run', bundle.id('cwd'))).stdout, 'here\n')
   })
 
   it('a hook past its timeout is killed', async () => {

@@ -75,7 +75,7 @@ describe('processes', { timeout: 120_000 }, () => {
     bundle.configure({}, { args: ['broken'] })
     const result = await bundle.run('run', bundle.id('a'))
     assert.equal(result.code, 1)
-    assert.match(result.stderr, /exec user process caused: Exec format error/)
+    assert.match(result.stderr, /^exec \/bin\/broken: exec format error$/m)
   })
 
   describe('exec', () => {

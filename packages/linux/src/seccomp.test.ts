@@ -129,7 +129,7 @@ test('a filter is compiled once', () => {
 
 const BAD: readonly [profile: RuntimeSeccomp, message: RegExp][] = [
   [{ defaultAction: 'SCMP_ACT_NOTIFY' }, /SCMP_ACT_NOTIFY\) is not supported/],
-  [{ defaultAction: 'SCMP_ACT_ALLOW', listenerPath: '/x' }, /not supported/],
+  [{ defaultAction: 'SCMP_ACT_NOTIFY', listenerPath: '/x' }, /not supported/],
   [{ defaultAction: 'bogus' as 'SCMP_ACT_LOG' }, /unknown action bogus/],
   [{ defaultAction: 'SCMP_ACT_ALLOW', architectures: ['SCMP_ARCH_VAX'] }, /unknown architecture/],
   [

@@ -110,9 +110,6 @@ function library(): Library {
 
 function compile(profile: RuntimeSeccomp, arch: string): Uint8Array {
   const lib = library()
-  if (profile.listenerPath !== undefined && profile.listenerPath !== '') {
-    throw invalidProfile('a listener (SCMP_ACT_NOTIFY) is not supported')
-  }
   const defaultAction = actionValue(profile.defaultAction, profile.defaultErrnoRet)
   const context: unknown = lib.init(defaultAction)
   if (context === null) throw invalidProfile('libseccomp could not be initialized')

@@ -16,6 +16,8 @@ export interface RuntimeSpec {
 
 export interface RuntimeProcess {
   terminal?: boolean | undefined
+  /** Lists of CPUs (`0-3,7`) of an exec. */
+  execCPUAffinity?: { initial?: string | undefined; final?: string | undefined } | undefined
   consoleSize?: { height: number; width: number } | undefined
   user: RuntimeUser
   args: string[]

@@ -2,6 +2,7 @@
 #include "shim.h"
 #include "sync.h"
 
+#include <ctype.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
@@ -115,12 +116,17 @@ static void become_mapped_root(struct shim *s) {
 static _Noreturn void die_alone(struct shim *s, int error) {
   char line[256];
   struct text t = text_in(line, sizeof line);
-  text_str(&t, "exec user process caused: ");
-  if (strcmp(s->step, "execve") != 0) {
-    text_str(&t, s->step);
-    text_str(&t, ": ");
+  const char *why = strerrordesc_np(error);
+  bool is_exec = strcmp(s->step, "execve") == 0;
+  text_str(&t, "exec ");
+  text_str(&t, is_exec ? (const char *)s->scratch : s->step);
+  text_str(&t, ": ");
+  /* As Go writes it: "exec format error". */
+  if (why && *why) {
+    char first = (char)tolower((unsigned char)*why);
+    text_bytes(&t, &first, 1);
+    text_str(&t, why + 1);
   }
-  text_str(&t, strerrordesc_np(error));
   text_str(&t, "\n");
   write_all(STDERR_FILENO, line, (size_t)(t.at - line));
   _exit(1);

@@ -156,7 +156,7 @@ int prepare_exec(struct shim *s, const struct op *o) {
   error = install_preserved(s);
   if (error)
     return error;
-  error = look_up(s, op_first(o, 0), path_of(o));
+  error = look_up(s, s->program_path ? s->program_path : op_first(o, 0), path_of(o));
   if (error)
     return error;
   s->step = "mmap";

@@ -103,6 +103,12 @@ void copy_window_size(const struct shim *s) {
 static void begin_relay(struct shim *s, int master) {
   struct relay *r = &s->relay;
   r->master = master;
+  /* What reads a pipe or a file wants the lines as they were written. */
+  struct termios ours;
+  if (!isatty(STDOUT_FILENO) && tcgetattr(master, &ours) == 0) {
+    ours.c_oflag &= ~(tcflag_t)ONLCR;
+    (void)!tcsetattr(master, TCSANOW, &ours);
+  }
   if (!s->rows || !s->columns)
     copy_window_size(s);
   if (tcgetattr(STDIN_FILENO, &r->saved) < 0)

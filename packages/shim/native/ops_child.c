@@ -194,6 +194,16 @@ static int errno_of(long result) {
   return result < 0 ? errno : 0;
 }
 
+#define CPUS_BYTES 1024 /* NR_CPUS is 8192 at most; the kernel cuts off what it has not */
+
+static int op_affinity(struct shim *s, const struct op *o) {
+  uint8_t *mask = s->scratch;
+  size_t size = o->f[0].number < CPUS_BYTES ? o->f[0].number : CPUS_BYTES;
+  memset(mask, size ? 0 : 0xff, CPUS_BYTES);
+  memcpy(mask, o->f[0].bytes, size);
+  return sched_setaffinity(0, CPUS_BYTES, (const cpu_set_t *)(const void *)mask) < 0 ? errno : 0;
+}
+
 int child_op(struct shim *s, const struct op *o) {
   switch (o->code) {
   case OP_ENTER:
@@ -221,6 +231,11 @@ int child_op(struct shim *s, const struct op *o) {
     return op_keyring(s, o);
   case OP_PERSONALITY:
     return errno_of(personality(op_u64(o, 0)));
+  case OP_PROGRAM:
+    s->program_path = op_str(o, 0);
+    return 0;
+  case OP_AFFINITY:
+    return op_affinity(s, o);
   case OP_BOUNDING:
     return op_bounding(s, o);
   case OP_USER:

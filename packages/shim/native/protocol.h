@@ -62,6 +62,7 @@ enum side { SIDE_HOST, SIDE_CHILD, SIDE_ANY };
   X(READONLY_ROOT, 47, CHILD, "readonly_root", "", "")                                                                 \
   X(FILE, 48, CHILD, "file", "SBIII", "path data mode uid gid")                                                        \
   X(ATTACH, 49, CHILD, "attach", "ISILL", "slot target flags attr propagation")                                        \
+  X(COPY_UP, 50, CHILD, "copy_up", "SSLS", "source target flags data")                                                 \
   X(SETHOSTNAME, 60, CHILD, "sethostname", "S", "name")                                                                \
   X(SETDOMAINNAME, 61, CHILD, "setdomainname", "S", "name")                                                            \
   X(SYSCTL, 62, CHILD, "sysctl", "SS", "key value")                                                                    \
@@ -81,6 +82,8 @@ enum side { SIDE_HOST, SIDE_CHILD, SIDE_ANY };
   X(SCHED_ATTR, 77, CHILD, "sched_attr", "B", "attr")                                                                  \
   X(IO_PRIORITY, 78, CHILD, "io_priority", "I", "value")                                                               \
   X(GATE, 76, CHILD, "gate", "", "")                                                                                   \
+  X(PROGRAM, 84, CHILD, "program", "S", "path")                                                                        \
+  X(AFFINITY, 85, CHILD, "affinity", "B", "mask")                                                                      \
   X(EXEC, 90, CHILD, "exec", "VV", "args env")                                                                         \
   X(RESTORE, 91, CHILD, "restore", "SVVB", "pid_file args env request")
 

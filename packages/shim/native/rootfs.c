@@ -132,27 +132,51 @@ static const char *with_mode(struct shim *s, int target, const char *data) {
   return t.overflow ? data : (char *)s->scratch;
 }
 
-/* Attached at the current directory, so that no path is walked twice. */
-static int op_mount(struct shim *s, const struct op *o) {
-  const char *type = op_str(o, 0), *target = op_str(o, 2), *data = op_str(o, 4);
+/* Attached at the current directory, so that no path is walked twice. `*place`: the directory that was there. */
+static int mount_in_root(struct shim *s, const char *type, const char *source, const char *target, uint64_t flags,
+                         const char *data, int *place) {
   /* A procfs behind a symlink would be writable by the image's choice of place; runc refuses as well. */
   bool is_kernel = strcmp(type, "proc") == 0 || strcmp(type, "sysfs") == 0;
-  scoped_fd fd = -1;
   int error = 0;
   s->step = "open target";
-  fd = open_in_root(s, target, O_PATH | O_DIRECTORY, is_kernel ? RESOLVE_NO_SYMLINKS : 0);
-  if (fd < 0 && errno == ENOENT)
-    error = ensure_dir(s, target, &fd);
-  else if (fd < 0)
+  *place = open_in_root(s, target, O_PATH | O_DIRECTORY, is_kernel ? RESOLVE_NO_SYMLINKS : 0);
+  if (*place < 0 && errno == ENOENT)
+    error = ensure_dir(s, target, place);
+  else if (*place < 0)
     error = errno;
   else if (strcmp(type, "tmpfs") == 0)
-    data = with_mode(s, fd, data);
+    data = with_mode(s, *place, data);
   if (error)
     return error;
   s->step = "mount";
-  if (fchdir(fd) < 0)
+  if (fchdir(*place) < 0)
     return errno;
-  return mount(op_str(o, 1), ".", type, op_u64(o, 3), *data ? data : NULL) < 0 ? errno : 0;
+  return mount(source, ".", type, flags, *data ? data : NULL) < 0 ? errno : 0;
+}
+
+static int op_mount(struct shim *s, const struct op *o) {
+  scoped_fd place = -1;
+  return mount_in_root(s, op_str(o, 0), op_str(o, 1), op_str(o, 2), op_u64(o, 3), op_str(o, 4), &place);
+}
+
+/* Read-only only when the copy is there. */
+static int op_copy_up(struct shim *s, const struct op *o) {
+  const char *target = op_str(o, 1);
+  uint64_t flags = op_u64(o, 2);
+  struct mount_attributes a = {.set = ATTR_RDONLY};
+  scoped_fd below = -1;
+  int error = mount_in_root(s, "tmpfs", op_str(o, 0), target, flags & ~(uint64_t)MS_RDONLY, op_str(o, 3), &below);
+  if (error)
+    return error;
+  s->step = "open the tmpfs";
+  scoped_fd fresh = open_in_root(s, target, O_RDONLY | O_DIRECTORY, 0);
+  if (fresh < 0)
+    return errno;
+  error = copy_tree(s, below, fresh);
+  if (error || !(flags & MS_RDONLY))
+    return error;
+  s->step = "mount_setattr";
+  return sys_mount_setattr(fresh, AT_EMPTY_PATH, &a) < 0 ? errno : 0;
 }
 
 /* A detached copy of what is mounted at the source of a bind, or -1 with errno. */
@@ -424,12 +448,38 @@ static int op_pivot_root(struct shim *s) {
   return chdir("/") < 0 ? errno : 0;
 }
 
+/*
+ * The old root stays below the new one. While its /proc and /sys are there, the kernel lets a user namespace mount bare
+ * ones (mnt_already_visible(), fs/namespace.c): they go, or get something over them where they are locked.
+ */
+static int hide_kernel_mounts(int old) {
+  static const char *const names[] = {"proc", "sys"};
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    if (fchdir(old) < 0)
+      return errno;
+    mount(NULL, names[i], NULL, MS_SLAVE | MS_REC, NULL);
+    while (umount2(names[i], MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
+      ;
+    if (errno == EPERM && mount("tmpfs", names[i], "tmpfs", MS_RDONLY, NULL) < 0)
+      return errno;
+  }
+  return 0;
+}
+
 static int op_move_root(struct shim *s) {
+  s->step = "open /";
+  scoped_fd old = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (old < 0)
+    return errno;
   s->step = "move";
   if (fchdir(s->root) < 0 || mount(".", "/", NULL, MS_MOVE, NULL) < 0)
     return errno;
+  s->step = "hide /proc and /sys";
+  int error = hide_kernel_mounts(old);
+  if (error)
+    return error;
   s->step = "chroot";
-  return chroot(".") < 0 || chdir("/") < 0 ? errno : 0;
+  return fchdir(s->root) < 0 || chroot(".") < 0 || chdir("/") < 0 ? errno : 0;
 }
 
 static int op_readonly_root(struct shim *s) {
@@ -452,6 +502,8 @@ int rootfs_op(struct shim *s, const struct op *o) {
     return op_mkdir(s, o);
   case OP_MOUNT:
     return op_mount(s, o);
+  case OP_COPY_UP:
+    return op_copy_up(s, o);
   case OP_BIND:
     return op_bind(s, o);
   case OP_ATTACH:

@@ -147,6 +147,7 @@ struct shim {
   int child_sync; /* sync.h */
   int root;       /* root of the `in root` paths */
   bool entered;
+  const char *program_path; /* what exec runs; NULL: its first argument */
   char **args, **env; /* for execve; set once everything before it is done */
   _Alignas(16) uint8_t scratch[SCRATCH_SIZE];
 };
@@ -198,6 +199,7 @@ int host_op(struct shim *s, const struct op *o);
 int shared_op(struct shim *s, const struct op *o);
 int child_op(struct shim *s, const struct op *o);
 int rootfs_op(struct shim *s, const struct op *o);
+int copy_tree(struct shim *s, int from, int to);
 int tree_op(struct shim *s, const struct op *o);
 int op_clone(struct shim *s, const struct op *o);
 int op_console(struct shim *s);

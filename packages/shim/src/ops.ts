@@ -199,6 +199,13 @@ const ops = {
     fields: { slot: 'u32', target: 'str', flags: 'u32', attr: 'u64', propagation: 'u64' },
   },
 
+  /** A tmpfs as by `mount`, with a copy of what the directory held: files, directories, links and nodes with owner and mode. */
+  copy_up: {
+    code: 50,
+    side: 'child',
+    fields: { source: 'str', target: 'str', flags: 'u64', data: 'str' },
+  },
+
   // --- child side: the process -------------------------------------------------------------------------------------
   sethostname: { code: 60, side: 'child', fields: { name: 'str' } },
   setdomainname: { code: 61, side: 'child', fields: { name: 'str' } },
@@ -234,6 +241,10 @@ const ops = {
   io_priority: { code: 78, side: 'child', fields: { value: 'u32' } },
   /** Look up the program of `exec`, report READY, wait for a byte in the FIFO of `exec_fifo`. After it nothing is reported any more: errors go to stderr. */
   gate: { code: 76, side: 'child', fields: {} },
+  /** What `exec` runs, under the name `args[0]`. Absent: `args[0]`. */
+  program: { code: 84, side: 'child', fields: { path: 'str' } },
+  /** sched_setaffinity(2) with `mask` (CPU 0 is bit 0 of the first byte); empty: all that the cpuset allows. */
+  affinity: { code: 85, side: 'child', fields: { mask: 'bytes' } },
   /** sched_setscheduler, ioprio and others may follow with new codes. Last: look `args[0]` up in `env`'s PATH and execve. */
   exec: { code: 90, side: 'child', fields: { args: 'strs', env: 'strs' } },
   /**

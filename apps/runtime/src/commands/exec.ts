@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs'
 import { posix } from 'node:path'
 import type { RuntimeProcess, RuntimeSpec } from '@ctr/oci'
 import { compileExec } from '@ctr/shim'
-import { withHome } from '../bundle.ts'
 import type { Command, Context, Input } from '../command.ts'
 import { checkTerminal, hostFacts, inheritedFds, withListenFds, writePidFile } from '../create.ts'
+import { prepareEnv } from '../environment.ts'
 import { invalidArgument, wrongState } from '../errors.ts'
 import { explainFailure } from '../failure.ts'
 import type { Values } from '../flags.ts'
@@ -13,7 +13,7 @@ import { Launch } from '../launch.ts'
 import { type ContainerRecord, readRecord } from '../record.ts'
 import { cachedSeccomp } from '../seccomp-cache.ts'
 import { containerStatus } from '../status.ts'
-import { checkProcess } from '../validate.ts'
+import { checkProcess, withUser } from '../validate.ts'
 
 export const command: Command = {
   summary: 'execute new process inside the container',
@@ -146,11 +146,11 @@ function processOf(
   const file = flags.text('process')
   const own = record.spec.process
   if (own === undefined) throw invalidArgument('process property must not be empty')
-  const process = file === undefined ? changed(own, flags, args) : readProcess(file)
+  const process = file === undefined ? changed(own, flags, args) : withUser(readProcess(file))
   checkProcess(process)
   return {
     ...process,
-    env: withHome(process, record.rootfs),
+    env: prepareEnv(process, record.rootfs),
     // The container's, where nothing is said.
     rlimits: process.rlimits ?? own.rlimits,
     capabilities: process.capabilities ?? own.capabilities,
@@ -228,6 +228,9 @@ function specOf(record: ContainerRecord, cgroups: readonly string[]): RuntimeSpe
   if (more.length > 0 || below?.includes(':') === true) {
     throw invalidArgument('--cgroup: one path for all controllers is supported, not one for each')
   }
-  const path = posix.join(record.cgroupPath, posix.resolve('/', below ?? ''))
+  const path = posix.join(record.cgroupPath, below ?? '')
+  if (path !== record.cgroupPath && !path.startsWith(`${record.cgroupPath}/`)) {
+    throw invalidArgument(`bad sub cgroup path: ${below}`)
+  }
   return { ...record.spec, linux: { ...record.spec.linux, cgroupsPath: path.replace(/\/$/, '') } }
 }

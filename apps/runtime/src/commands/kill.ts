@@ -23,11 +23,23 @@ export const command: Command = {
     const record = readRecord(context.root, args[0] ?? '')
     const signal = signalNumber(args[1] ?? 'SIGTERM')
     const status = containerStatus(context.root, record)
-    if (flags.bool('all')) signalAll(record, signal)
+    // Without a PID namespace of its own, processes outlive their init.
+    const isSurvived = signal === SIGKILL && !hasOwnPids(record) && hasProcesses(record)
+    if (flags.bool('all') || isSurvived) signalAll(record, signal)
     else if (status === 'stopped') throw wrongState('container not running')
     else signalInit(record, signal)
     return 0
   },
+}
+
+const SIGKILL = 9
+
+function hasOwnPids({ spec }: ContainerRecord): boolean {
+  return spec.linux?.namespaces?.some((one) => one.type === 'pid' && !one.path) === true
+}
+
+function hasProcesses({ cgroups, cgroupPath }: ContainerRecord): boolean {
+  return cgroupPids(cgroups, cgroupPath).length > 0
 }
 
 /** 0 asks whether the process is there. */

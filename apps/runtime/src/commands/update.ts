@@ -46,7 +46,7 @@ export const command: Command = {
       throw wrongState('container not running')
     }
     const file = flags.text('resources')
-    const wanted = file === undefined ? resourcesOf(flags) : readResources(file)
+    const wanted = withSwap(file === undefined ? resourcesOf(flags) : readResources(file))
     const old = record.spec.linux?.resources ?? {}
     const merged = merge(old, wanted)
     const host = readHostFacts()
@@ -122,13 +122,27 @@ function resourcesOf(flags: Values): RuntimeResources {
   }
 }
 
+/** Where 0 is a value of its own. */
+const MEANT_ZEROS = new Set(['burst', 'idle'])
+
 /** Zeros and absent values say nothing, as runc's JSON has them in every document; -1 lifts a limit. */
 function said<T extends object>(values: T | undefined): Partial<T> {
   return Object.fromEntries(
     Object.entries(values ?? {}).filter(
-      ([, value]) => value !== undefined && value !== null && value !== 0 && value !== '',
+      ([key, value]) =>
+        value !== undefined &&
+        value !== null &&
+        value !== '' &&
+        (value !== 0 || MEANT_ZEROS.has(key)),
     ),
   ) as Partial<T>
+}
+
+/** Unlimited memory without a word about swap is unlimited swap too, as runc has it. */
+function withSwap(wanted: RuntimeResources): RuntimeResources {
+  const { limit, swap } = wanted.memory ?? {}
+  if (limit !== -1 || (swap ?? 0) !== 0) return wanted
+  return { ...wanted, memory: { ...wanted.memory, swap: -1 } }
 }
 
 function merge(old: RuntimeResources, wanted: RuntimeResources): RuntimeResources {

@@ -1,10 +1,16 @@
 import type { HostFacts } from '@ctr/linux'
+import type { RuntimeProcess } from '@ctr/oci'
 import type { Program } from '../ops.ts'
 import { planMembership } from './cgroup.ts'
 import type { ExecInput } from './input.ts'
 import { execNamespaces } from './namespaces.ts'
 import { hostUser, planOomScore, planProcess, planStdio } from './process.ts'
 import { containerCgroup, planKeyring, planOwner } from './start.ts'
+
+/** runtime-spec config.md#execCPUAffinity: `initial` is for the runtime itself, and stays if nothing follows. */
+function execCpus({ execCPUAffinity }: RuntimeProcess): string {
+  return execCPUAffinity?.final ?? execCPUAffinity?.initial ?? ''
+}
 
 /**
  * The launch program of an additional process in a running container: it enters the namespaces and the cgroup of the
@@ -33,6 +39,8 @@ export function compileExec(input: ExecInput, host: HostFacts): Program {
         spec,
         process,
         args: process.args,
+        program: input.program,
+        cpus: input.handover === undefined ? undefined : execCpus(process),
         seccompFilter: input.seccompFilter,
         waitForStart: false,
         isGated: false,

@@ -123,6 +123,8 @@ export interface ExecInput {
   /** The container's: namespaces, cgroup. */
   readonly spec: RuntimeSpec
   readonly process: RuntimeProcess
+  /** What runs under the name `process.args[0]`; absent: that. */
+  readonly program?: string | undefined
   readonly runtimeDir: string
   readonly handover?: Handover | undefined
   readonly stdio: Stdio

@@ -12,6 +12,8 @@ export interface MountOptions {
   readonly propagation: bigint
   /** `idmap`, `ridmap`: the ids of a bind's files go through a map. */
   readonly isIdMapped: boolean
+  /** A tmpfs begins with a copy of what the directory holds. */
+  readonly isCopy: boolean
   /** The source of a bind is a path inside the root. */
   readonly isInRoot: boolean
   /** Everything else, for the filesystem. */
@@ -82,6 +84,7 @@ export function parseMountOptions(words: readonly string[]): MountOptions {
   let bind: MountOptions['bind'] = 'none'
   let propagation = 0n
   let isIdMapped = false
+  let isCopy = false
   let isInRoot = false
   const data: string[] = []
   for (const word of words) {
@@ -101,9 +104,11 @@ export function parseMountOptions(words: readonly string[]): MountOptions {
         kind === 'set' ? recursiveAttributes | attribute : recursiveAttributes & ~attribute
     } else if (word === 'idmap' || word === 'ridmap') {
       isIdMapped = true
+    } else if (word === 'tmpcopyup') {
+      isCopy = true
     } else if (word === IN_ROOT) {
       isInRoot = true
-    } else if (word !== '' && word !== 'tmpcopyup' && !IGNORED.has(word)) {
+    } else if (word !== '' && !IGNORED.has(word)) {
       data.push(word)
     }
   }
@@ -114,6 +119,7 @@ export function parseMountOptions(words: readonly string[]): MountOptions {
     bind,
     propagation,
     isIdMapped,
+    isCopy,
     isInRoot,
     data: data.join(','),
   }
@@ -137,5 +143,6 @@ export function mountOptionWords(): string[] {
     'rbind',
     'idmap',
     'ridmap',
+    'tmpcopyup',
   ].sort()
 }

@@ -18,6 +18,10 @@ export interface ProcessInput {
   readonly spec: RuntimeSpec
   readonly process: RuntimeProcess
   readonly args: readonly string[]
+  /** What runs under the name `args[0]`; absent: that. */
+  readonly program?: string | undefined
+  /** The CPUs to run on, of the cpuset's: a list, or empty for all. Absent: those of who starts it. */
+  readonly cpus?: string | undefined
   readonly seccompFilter: Uint8Array | undefined
   readonly waitForStart: boolean
   /** Wait at the FIFO, as late as possible: then a create tells what a start would fail with. */
@@ -38,6 +42,8 @@ export function planProcess(input: ProcessInput, host: HostFacts): Op[] {
   return [
     ...planLabels(process, host),
     ...planPersonality(input.spec),
+    ...planAffinity(input),
+    ...(input.program === undefined ? [] : [{ op: 'program', path: input.program } as const]),
     { op: 'umask', mask: process.user.umask ?? DEFAULT_UMASK },
     ...(input.waitForStart ? [{ op: 'wait_start' } as const] : []),
     // Late, so that a small limit does not hinder the setup; before the right to raise a hard limit goes.
@@ -131,6 +137,28 @@ function planPersonality(spec: RuntimeSpec): Op[] {
   const persona = Object.hasOwn(PERSONALITY, domain) ? PERSONALITY[domain] : undefined
   if (persona === undefined) throw invalid(`unknown personality ${JSON.stringify(domain)}`)
   return [{ op: 'personality', persona }]
+}
+
+function planAffinity({ cpus }: ProcessInput): Op[] {
+  if (cpus === undefined) return []
+  return [{ op: 'affinity', mask: cpus === '' ? Buffer.alloc(0) : cpuMask(cpus) }]
+}
+
+const CPUS_MAX = 8192
+
+/** Of a list such as `0-3,7`. */
+function cpuMask(list: string): Uint8Array {
+  const mask = Buffer.alloc(CPUS_MAX / 8)
+  for (const part of list.split(',')) {
+    const [, first = '', last = first] = /^\s*(\d{1,4})(?:-(\d{1,4}))?\s*$/.exec(part) ?? []
+    if (first === '' || Number(last) < Number(first) || Number(last) >= CPUS_MAX) {
+      throw invalid(`invalid CPU list ${JSON.stringify(list)}`)
+    }
+    for (let cpu = Number(first); cpu <= Number(last); cpu++) {
+      mask[cpu >> 3] = (mask[cpu >> 3] ?? 0) | (1 << (cpu & 7))
+    }
+  }
+  return mask
 }
 
 function planSeccomp({ spec, seccompFilter }: ProcessInput): Op[] {

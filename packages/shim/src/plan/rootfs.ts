@@ -62,7 +62,15 @@ export function planRootfs(input: RootfsInput, host: HostFacts): Op[] {
     ...input.beforePivot,
     ...(spec.root?.readonly === true ? [{ op: 'readonly_root' } as const] : []),
     host.rootIsRamfs ? { op: 'move_root' } : { op: 'pivot_root' },
+    ...planOwnPropagation(spec.linux?.rootfsPropagation),
   ]
+}
+
+/** What is mounted inside later follows the words of the spec; private is what it is by itself. */
+function planOwnPropagation(wanted = ''): Op[] {
+  const flags = parsePropagation(wanted) ?? 0n
+  if (flags === 0n || flags & MS.MS_PRIVATE) return []
+  return [{ op: 'propagation', path: '/', flags }]
 }
 
 /** Below the mountpoint of a restore: the root filesystem alone, the same with all its mounts, and mounts for criu. */
@@ -220,9 +228,9 @@ function planMount(
   if (mount.type === 'overlay' && options.isIdMapped) {
     return planMappedOverlay(target, options, input)
   }
+  const isCopy = options.isCopy && mount.type === 'tmpfs'
   const filesystem: Op = {
-    op: 'mount',
-    type: mount.type ?? '',
+    ...(isCopy ? { op: 'copy_up' } : { op: 'mount', type: mount.type ?? '' }),
     source: mount.source ?? mount.type ?? '',
     target,
     // /dev is made read-only when its nodes are there.

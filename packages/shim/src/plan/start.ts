@@ -83,6 +83,8 @@ export function compileStart(input: StartInput, host: HostFacts): Program {
         spec,
         process,
         args: input.initBinary === undefined ? process.args : [INIT_PATH, '--', ...process.args],
+        // The caller of an OCI runtime may be pinned to some; its containers are not, as runc 1.3's.
+        cpus: input.handover === undefined ? undefined : '',
         seccompFilter: input.seccompFilter,
         waitForStart: input.waitForStart,
         isGated: input.handover?.execFifo !== undefined,

@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { chownSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, beforeEach, describe, it } from 'node:test'
+import type { RuntimeMount } from '@ctr/oci'
+import { defaultConfig } from '../src/default-config.ts'
+import { message, TestBundle } from './bundle.ts'
+
+const DEFAULTS = defaultConfig({ isRootless: false })
+
+/** Requires root. */
+describe('mounts', { timeout: 120_000 }, () => {
+  let bundle: TestBundle
+  before(() => {
+    bundle = new TestBundle()
+  })
+  beforeEach(() => bundle.configure({}))
+  after(() => bundle[Symbol.dispose]())
+
+  const configure = (script: string, mounts: RuntimeMount[], more: object = {}): void =>
+    bundle.configure(
+      { mounts: [...(DEFAULTS.mounts ?? []), ...mounts], ...more },
+      { args: ['sh', '-c', script] },
+    )
+
+  it('tmpcopyup begins a tmpfs with what the image has there', async () => {
+    const dir = join(bundle.dir, 'rootfs/data')
+    mkdirSync(join(dir, 'sub'), { recursive: true, mode: 0o711 })
+    writeFileSync(join(dir, 'sub/file'), 'text', { mode: 0o604 })
+    chownSync(join(dir, 'sub/file'), 5, 6)
+    symlinkSync('/etc/shadow', join(dir, 'link'))
+    execFileSync('mkfifo', ['-m', '0604', join(dir, 'pipe')])
+    for (const words of [['tmpcopyup'], ['tmpcopyup', 'ro']]) {
+      configure(
+        "cd /data; stat -c '%n %A %u:%g' sub sub/file link pipe; cat sub/file; readlink link; stat -f -c %T .; touch new",
+        [{ destination: '/data', type: 'tmpfs', source: 'tmpfs', options: words }],
+      )
+      const { stdout, code } = await bundle.run('run', bundle.id('copy'))
+      assert.deepEqual(stdout.split('\n'), [
+        'sub drwx--x--x 0:0',
+        'sub/file -rw----r-- 5:6',
+        'link lrwxrwxrwx 0:0',
+        'pipe prw----r-- 0:0',
+        'text/etc/shadow',
+        'tmpfs',
+        '',
+      ])
+      assert.equal(code, words.includes('ro') ? 1 : 0)
+    }
+    rmSync(dir, { recursive: true })
+  })
+
+  it('the root has the propagation that the spec says', async () => {
+    for (const wanted of ['shared', 'private']) {
+      const linux = { ...DEFAULTS.linux, rootfsPropagation: wanted }
+      configure("grep -c ' / [a-z,]* shared:' /proc/self/mountinfo", [], { linux })
+      const { stdout } = await bundle.run('run', bundle.id('propagation'))
+      assert.equal(stdout, wanted === 'shared' ? '1\n' : '0\n')
+    }
+  })
+
+  it('a source below the root filesystem is what earlier mounts have put there', async () => {
+    const made = join(bundle.dir, 'made')
+    mkdirSync(made)
+    writeFileSync(join(made, 'file'), 'from a mount')
+    const rootfs = join(bundle.dir, 'rootfs')
+    const user = { containerID: 0, hostID: 0, size: 65536 }
+    for (const isInUserNamespace of [false, true]) {
+      const linux = {
+        ...DEFAULTS.linux,
+        namespaces: [
+          ...(DEFAULTS.linux?.namespaces ?? []),
+          ...(isInUserNamespace ? [{ type: 'user' as const }] : []),
+        ],
+        ...(isInUserNamespace ? { uidMappings: [user], gidMappings: [user] } : {}),
+      }
+      const mounts = [
+        { destination: '/a', source: made, options: ['bind'] },
+        { destination: `${rootfs}/b`, source: `${rootfs}/a`, options: ['rbind'] },
+      ]
+      configure('cat /b/file', mounts, { linux })
+      assert.equal((await bundle.run('run', bundle.id('inside'))).stdout, 'from a mount')
+    }
+  })
+
+  it('--no-pivot leaves no bare /proc for a user namespace to mount', async () => {
+    configure('unshare -mrpf sh -c "mount -t proc none /mnt && echo bare"', [])
+    mkdirSync(join(bundle.dir, 'rootfs/mnt'), { recursive: true })
+    const result = await bundle.run('run', '--no-pivot', bundle.id('bare'))
+    assert.doesNotMatch(result.stdout, /bare/)
+    assert.match(result.stderr, /permission denied|Operation not permitted/)
+  })
+
+  it('/proc behind a link is refused in words', async () => {
+    const proc = join(bundle.dir, 'rootfs/proc')
+    rmSync(proc, { recursive: true })
+    symlinkSync('/tmp', proc)
+    const result = await bundle.run('run', bundle.id('proc'))
+    assert.match(message(result), /must be mounted on ordinary directory$/)
+    rmSync(proc)
+    mkdirSync(proc)
+  })
+})
