@@ -19,6 +19,8 @@ test('slashes inside a name become part of one segment', () => {
     ['/containers/abc/attach/ws?logs=1', '/containers/abc/attach/ws?logs=1'],
     ['/containers/a/b/attach', '/containers/a%2Fb/attach'],
     ['/containers/a/b', '/containers/a%2Fb'],
+    ['/containers/abc/checkpoints?dir=/x', '/containers/abc/checkpoints?dir=/x'],
+    ['/containers/a/b/checkpoints/one', '/containers/a%2Fb/checkpoints/one'],
     ['/networks/x/connect', '/networks/x/connect'],
     ['/nosuch/a/b', '/nosuch/a/b'],
   ]
