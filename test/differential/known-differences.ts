@@ -156,6 +156,12 @@ const DIFFERENCES: readonly KnownDifference[] = [
   },
   {
     between: 'clients',
+    reason:
+      'ctr has checkpoints in files, and restore; docker has checkpoints by `docker checkpoint`',
+    commands: ['docker container'],
+  },
+  {
+    between: 'clients',
     reason: 'ctr wait has options (--condition)',
     commands: ['docker wait'],
   },
