@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { isEngineError } from '@ctr/errdefs'
 import { parseMountInfo } from '@ctr/linux'
@@ -6,6 +9,7 @@ import type { RuntimeSpec } from '@ctr/oci'
 import { externalDescriptors, inheritedDescriptors } from './descriptors.ts'
 import { dumpArguments, restoreArguments } from './dump.ts'
 import { externalMounts } from './external-mounts.ts'
+import { loadMounts, saveMounts } from './saved-mounts.ts'
 
 const host = parseMountInfo(`20 1 254:0 / / rw - ext4 /dev/vda rw
 21 20 0:5 / /dev rw - devtmpfs udev rw
@@ -121,5 +125,21 @@ describe('arguments', () => {
       args,
       / --inherit-fd fd\[6\]:extRootNetNS --inherit-fd fd\[4\]:pipe:\[7\] --inherit-fd fd\[5\]:pipe:\[8\]$/,
     )
+  })
+})
+
+describe('saved mounts', () => {
+  test('that would be more than a path to criu are refused', () => {
+    const directory = mkdtempSync(join(tmpdir(), 'ctr-criu-'))
+    try {
+      saveMounts(directory, ['/etc/hosts'])
+      assert.deepEqual(loadMounts(directory), ['/etc/hosts'])
+      for (const path of ['relative', '/a/../b', '/a]:/etc', '/a\0b']) {
+        saveMounts(directory, [path])
+        assert.throws(() => loadMounts(directory), /has no checkpoint of ctr/)
+      }
+    } finally {
+      rmSync(directory, { recursive: true })
+    }
   })
 })

@@ -25,7 +25,7 @@ function isMountPath(value: unknown): value is string {
   return (
     typeof value === 'string' &&
     value.startsWith('/') &&
-    !value.includes('\0') &&
+    !/[\0\]]/.test(value) &&
     !value.split('/').includes('..')
   )
 }
