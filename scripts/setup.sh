@@ -46,9 +46,9 @@ $TEST_PACKAGES"; else install_packages "$ENGINE_PACKAGES"; fi
   install_pnpm
   install_modules
   build_shim
-  build_program cli ctr 'the command line' packages/client packages/api packages/errdefs
-  build_program runtime ctr-runtime 'an OCI runtime' packages/api/src packages/errdefs packages/linux packages/oci packages/shim/src
-  write_ctrd
+  build_program cli ctr 'the command line; one executable, by bun' packages/client packages/api packages/errdefs
+  build_program runtime ctr-runtime 'an OCI runtime; one executable, by bun' packages/api/src packages/errdefs packages/linux packages/oci packages/shim/src
+  build_program daemon ctrd 'the daemon; some files for Node, by bun' packages/*/src
   [ "$mode" != test ] || fetch_criu
   exec 9>&-
 
@@ -56,7 +56,8 @@ $TEST_PACKAGES"; else install_packages "$ENGINE_PACKAGES"; fi
   case $mode in
     setup) say 'ready: bin/ctrd, bin/ctr and bin/ctr-runtime' ;;
     quickstart) exec sh scripts/quickstart.sh "$@" ;;
-    test) exec "$node" scripts/test.ts "$@" ;;
+    # What users run is tested, not its source.
+    test) CTR_TEST_CTRD=$root/bin/ctrd exec "$node" scripts/test.ts "$@" ;;
   esac
 }
 
@@ -141,26 +142,10 @@ build_program() { # name of the app, name of the executable, what it is, the res
   shift 3
   stamp=$(hash_tree "apps/$app" "$@")
   done_before "$app" "$stamp" "bin/$program" && return 0
-  say "bin/$program ($what; one executable, by bun)"
+  say "bin/$program ($what)"
   logged "build of $program" "$pnpm" --dir "apps/$app" run build
   [ -x "bin/$program" ] || die "the build left no bin/$program, see $log"
   echo "$stamp" >".build/stamps/$app"
-}
-
-# The daemon runs from its source: the wrapper only finds itself, through symlinks and from any directory.
-write_ctrd() {
-  cat >bin/ctrd.new <<'EOT'
-#!/bin/sh
-# Written by scripts/setup.sh: runs the daemon from its source with the Node of this workspace.
-# Each of these saves memory, and none of them time that can be measured: docs/decisions/0016-memory-of-the-daemon.md
-root=$(dirname -- "$(dirname -- "$(readlink -f -- "$0")")")
-export MALLOC_ARENA_MAX="${MALLOC_ARENA_MAX:-1}"
-cache=/var/cache/ctr/node # made by the daemon, for root alone
-[ -O "$cache" ] && export NODE_COMPILE_CACHE="${NODE_COMPILE_CACHE:-$cache}"
-exec "$root/node_modules/.bin/node" --max-semi-space-size=1 --v8-pool-size=1 "$root/apps/daemon/src/main.ts" "$@"
-EOT
-  chmod 755 bin/ctrd.new
-  mv bin/ctrd.new bin/ctrd
 }
 
 # Without it the tests of checkpoints are skipped, with a message.

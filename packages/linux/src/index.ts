@@ -85,4 +85,5 @@ export {
   stopScope,
   updateScope,
 } from './systemd/scope.ts'
+export { startThread } from './thread.ts'
 export { fsetxattr, lgetxattr, llistxattr, lsetxattr, type PathBytes } from './xattr.ts'

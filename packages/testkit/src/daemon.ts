@@ -157,7 +157,7 @@ class DaemonProcess implements TestDaemon {
     const { umask, env = {}, isIsolated = false } = this.#options
     const argv = this.#isReference
       ? ['dockerd', '--storage-driver', 'overlay2', ...this.#arguments()]
-      : [process.execPath, join(repository, 'apps/daemon/src/main.ts'), ...this.#arguments()]
+      : [...ctrd(), ...this.#arguments()]
     const script = [
       ...(umask === undefined ? [] : [`umask ${umask}`]),
       ...(isIsolated ? ['ip link set lo up'] : []),
@@ -377,6 +377,14 @@ class DaemonProcess implements TestDaemon {
 }
 
 /** bin/ctr if it was built, else the CLI from its source. */
+/** $CTR_TEST_CTRD: what `npm test` has just built; else the source. */
+function ctrd(): readonly string[] {
+  const built = process.env['CTR_TEST_CTRD']
+  return built === undefined
+    ? [process.execPath, join(repository, 'apps/daemon/src/main.ts')]
+    : [built]
+}
+
 function cli(): string[] {
   const built = join(repository, 'bin/ctr')
   return existsSync(built) ? [built] : [process.execPath, join(repository, 'apps/cli/src/main.ts')]

@@ -4,8 +4,8 @@ import { OutputBatch } from './batch.ts'
 
 test('pieces come out in their order, those of one stream together', () => {
   const written: string[] = []
-  const out = (data: Uint8Array): number => written.push(`out ${Buffer.from(data)}`)
-  const err = (data: Uint8Array): number => written.push(`err ${Buffer.from(data)}`)
+  const out = (data: Uint8Array): number => written.push(`out ${Buffer.from(data).toString()}`)
+  const err = (data: Uint8Array): number => written.push(`err ${Buffer.from(data).toString()}`)
   const batch = new OutputBatch()
   for (const [write, text] of [
     [out, 'a'],

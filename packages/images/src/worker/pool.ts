@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
-import { Worker } from 'node:worker_threads'
 import { EngineError } from '@ctr/errdefs'
+import { startThread } from '@ctr/linux'
 import type { PackedTar, PackJob } from '../pack/job.ts'
 import type { UnpackedTar, UnpackJob } from '../unpack/job.ts'
 import type { WorkerReply, WorkerRequest } from './serve.ts'
@@ -53,7 +53,7 @@ export class WorkerPool {
 }
 
 class PoolThread {
-  readonly #worker = new Worker(new URL('./main.ts', import.meta.url))
+  readonly #worker = startThread(new URL('./layer-thread.ts', import.meta.url))
   readonly #waiting = new Map<number, Waiting>()
   readonly #onEnd: () => void
   #lastId = 0

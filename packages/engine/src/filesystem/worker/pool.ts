@@ -1,5 +1,5 @@
-import { Worker } from 'node:worker_threads'
 import { EngineError, type ErrorCode } from '@ctr/errdefs'
+import { startThread } from '@ctr/linux'
 import { Control, type Reply, type Request, type Task } from './protocol.ts'
 
 /** A stalled client keeps its thread, so there is a limit; a thread has some 10 MB. */
@@ -54,7 +54,9 @@ export class ThreadPool implements AsyncDisposable {
 
 class Thread {
   /** Descriptors are also opened and closed by libc calls that Node does not count. */
-  readonly worker = new Worker(new URL('./main.ts', import.meta.url), { trackUnmanagedFds: false })
+  readonly worker = startThread(new URL('./filesystem-thread.ts', import.meta.url), {
+    trackUnmanagedFds: false,
+  })
   readonly #onEnd: () => void
   #timer: NodeJS.Timeout | undefined
 
