@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { Socket } from 'node:net'
 import { after, before, test } from 'node:test'
 import { FrameDecoder, REPORT, type RunReport, STDERR, STDOUT } from '@ctr/api'
 import { hijack, requires, startDaemon, type TestDaemon } from '@ctr/testkit'
@@ -61,6 +62,36 @@ test('input up to its end', { skip }, async () => {
   )
   assert.equal(stdout, 'all of it')
 })
+
+test('without any stream the report comes all the same', { skip }, async () => {
+  const { stdout, report } = await run({
+    Cmd: ['sh', '-c', 'echo unseen; exit 4'],
+    AttachStdout: false,
+    AttachStderr: false,
+  })
+  assert.deepEqual([stdout, report], ['', { Exit: { StatusCode: 4 } }])
+})
+
+test('attach and exec without any stream end at once, and the exec runs', { skip }, async () => {
+  const body = { Image: 'busybox', Cmd: ['sleep', '1000'] }
+  await daemon.request('POST', '/containers/create?name=silent', body)
+  await daemon.request('POST', '/containers/silent/start')
+  const attached = await hijack(daemon.socketPath, 'POST', '/containers/silent/attach?stream=1')
+  assert.equal(await allOf(attached), '')
+  const made = await daemon.request('POST', '/containers/silent/exec', { Cmd: ['true'] })
+  const { Id } = JSON.parse(made.text)
+  assert.equal(await allOf(await hijack(daemon.socketPath, 'POST', `/exec/${Id}/start`, {})), '')
+  const { text } = await daemon.request('POST', `/exec/${Id}/wait`)
+  assert.equal(JSON.parse(text).StatusCode, 0)
+  await daemon.request('DELETE', '/containers/silent?force=1')
+})
+
+async function allOf(socket: Socket): Promise<string> {
+  socket.end()
+  let text = ''
+  for await (const chunk of socket) text += chunk
+  return text
+}
 
 test('a failed start is reported as its answer would have been', { skip }, async () => {
   const kept = await run({ Cmd: ['/nonesuch'] })

@@ -379,6 +379,27 @@ test('an error before the upgrade is an ordinary answer', async () => {
   assert.match(answer, /{"message":"invalid JSON: /)
 })
 
+test('who is refused an upgrade, sends on and goes leaves no connection behind', async () => {
+  const upgrade = 'HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n'
+  const requests = [
+    `POST /nonesuch ${upgrade}\r\n`,
+    `POST /containers/a/attach ${upgrade}Content-Length: 99999999\r\n\r\n`,
+    `POST /containers/a/attach ${upgrade}Transfer-Encoding: chunked\r\n\r\n`,
+  ]
+  for (const request of requests) {
+    const accepted = once(listener, 'connection')
+    const socket = connect(socketPath)
+    socket.on('error', () => undefined)
+    const [served] = (await accepted) as [Socket]
+    const closed = new Promise((resolve) => served.once('close', resolve))
+    socket.write(request)
+    socket.write(Buffer.alloc(300_000, 'x'))
+    assert.match(await readUntil(socket, '"message"'), /^HTTP\/1.1 40[04] /)
+    socket.destroy()
+    await closed
+  }
+})
+
 test('an upgrade to HTTP/2 is not taken up', async () => {
   const answer = await ask('GET', '/_ping', undefined, {
     connection: 'Upgrade, HTTP2-Settings',

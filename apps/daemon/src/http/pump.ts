@@ -1,11 +1,10 @@
 import type { Duplex } from 'node:stream'
 import { DetachScanner } from './detach-keys.ts'
+import { farewell } from './farewell.ts'
 import { unframed } from './unframe.ts'
 
 /** How long a process may take to read what a client has left behind. */
 const FAREWELL_MS = 5000
-/** How long a client may keep its side open after the last byte of output. */
-const LINGER_MS = 10_000
 
 export interface PumpOptions {
   /** The user's side: a connection taken over, or a WebSocket. */
@@ -94,16 +93,4 @@ function leave(client: Duplex, process: Duplex): void {
   const deadline = setTimeout(() => process.destroy(), FAREWELL_MS)
   process.once('close', () => clearTimeout(deadline))
   process.end(() => process.destroy())
-}
-
-/**
- * The process has gone. The client is read until it closes, for to close a socket with unread bytes can cost the peer
- * the last output (unix(7): ECONNRESET).
- */
-function farewell(client: Duplex): void {
-  if (client.destroyed) return
-  client.end()
-  client.resume()
-  const deadline = setTimeout(() => client.destroy(), LINGER_MS)
-  client.once('close', () => clearTimeout(deadline))
 }

@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { encodeFrame, STDOUT } from '@ctr/api'
 import type { AttachSession, ExecSession } from '@ctr/engine'
+import { farewell } from './farewell.ts'
 import { pump } from './pump.ts'
 import type { Call } from './route.ts'
 import { unframed } from './unframe.ts'
@@ -57,6 +58,5 @@ function tellFailure(client: Duplex, failure: Error | undefined, isRaw: boolean)
     const text = Buffer.from(`${failure.message}\r\n`)
     client.write(isRaw ? text : encodeFrame(STDOUT, text))
   }
-  client.end()
-  client.resume()
+  farewell(client)
 }

@@ -1,5 +1,6 @@
 import { type IncomingHttpHeaders, type IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { farewell } from './farewell.ts'
 
 /** A connection whose request asked for `tcp`, Docker's hijack; still HTTP until a route takes it over. */
 export interface Upgrade {
@@ -53,7 +54,7 @@ export function handleUpgrade(
       response.shouldKeepAlive = false
       response.assignSocket(socket as never)
       // An ordinary answer (an error, say) ends the connection.
-      response.on('finish', () => socket.end())
+      response.on('finish', () => farewell(socket))
       routing(request, response)
     },
     (error: Error) => refuse(socket, error.message),
@@ -88,7 +89,8 @@ async function readBody(
 
 function refuse(socket: Duplex, message: string): void {
   const body = JSON.stringify({ message })
-  socket.end(
+  farewell(
+    socket,
     `HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   )
 }

@@ -5,7 +5,7 @@ import { ANSWER_TIMEOUT_MS, attachShim } from '@ctr/shim'
 import type { Engine } from '../engine.ts'
 import { containerEvent } from './container-event.ts'
 import { containerLogs } from './logs.ts'
-import type { AttachStreams } from './pending-attachments.ts'
+import { type AttachStreams, wantsStreams } from './pending-attachments.ts'
 import { containerRuntimeDir } from './runtime-dir.ts'
 import { isAlive } from './state.ts'
 
@@ -62,14 +62,14 @@ export async function attachContainer(
       ).stream
     : undefined
   engine.events.emit(containerEvent(container, 'attach'))
-  if (!options.stream) {
-    return { hasTty, logs, stream: Promise.resolve(undefined), close: () => undefined }
-  }
   const streams = {
     // The shim has no stdin to give without -i.
     stdin: options.stdin && container.config.OpenStdin === true,
     stdout: options.stdout,
     stderr: options.stderr,
+  }
+  if (!options.stream || !wantsStreams(streams)) {
+    return { hasTty, logs, stream: Promise.resolve(undefined), close: () => undefined }
   }
   const { connecting, session } = openSession(engine, id, hasTty, logs, streams)
   // What can be known before the answer is.

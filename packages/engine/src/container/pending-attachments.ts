@@ -7,6 +7,11 @@ export interface AttachStreams {
   readonly stderr: boolean
 }
 
+/** Without any, there is nothing to connect: the shim refuses. */
+export function wantsStreams({ stdin, stdout, stderr }: AttachStreams): boolean {
+  return stdin || stdout || stderr
+}
+
 /** A client that attached before the process runs; it gets its stream when it does. */
 export interface PendingAttachment {
   readonly streams: AttachStreams

@@ -10,7 +10,7 @@ import { overrideEnvironment, processEnvironment, withHome } from '../container/
 import { SHIM_DIED_EXIT_CODE } from '../container/exit.ts'
 import { launch } from '../container/launch.ts'
 import { linkEnvironment } from '../container/links.ts'
-import type { PendingAttachment } from '../container/pending-attachments.ts'
+import { type PendingAttachment, wantsStreams } from '../container/pending-attachments.ts'
 import { resolveContainerUser } from '../container/resolve-user.ts'
 import { execRuntimeDir } from '../container/runtime-dir.ts'
 import { processCapabilities } from '../container/spec.ts'
@@ -55,7 +55,8 @@ export async function startExec(
     stdout: exec.config.AttachStdout === true,
     stderr: exec.config.AttachStderr === true,
   }
-  const failure = runExec(engine, exec, options, [{ streams, resolve }]).then(
+  const attachments = wantsStreams(streams) ? [{ streams, resolve }] : []
+  const failure = runExec(engine, exec, options, attachments).then(
     () => undefined,
     (error: unknown) => {
       if (isEngineError(error)) return error
@@ -66,7 +67,7 @@ export async function startExec(
   return {
     hasTty: exec.config.Tty === true,
     logs: undefined,
-    stream: promise,
+    stream: attachments.length > 0 ? promise : failure.then(() => undefined),
     failure,
     close: () => undefined,
   }
@@ -113,8 +114,7 @@ async function launchExec(
   if (!isAlive(state)) throw new EngineError('CONFLICT', `container ${container.id} is not running`)
   await using undo = new AsyncDisposableStack()
   const size = consoleSize(exec, options)
-  const hostname = visibleHostname(engine, container)
-  const spec = compileContainerSpec(engine, container, hostname, size)
+  const spec = specOf(engine, container)
   const runtimeDir = execRuntimeDir(engine.config, exec.id)
   const program = compileExec(
     {
@@ -150,6 +150,19 @@ async function launchExec(
   })
   undo.move()
   superviseExec(engine, exec.id, connection)
+}
+
+/** Of the run that is under way: each change of a container makes a record of its own. */
+const specs = new WeakMap<ContainerRecord, RuntimeSpec>()
+
+/** For what an exec has in common with the container's own process: namespaces, filter, limits, profiles. */
+function specOf(engine: Engine, container: ContainerRecord): RuntimeSpec {
+  const known = specs.get(container)
+  if (known !== undefined) return known
+  const hostname = visibleHostname(engine, container)
+  const spec = compileContainerSpec(engine, container, hostname, { rows: 0, columns: 0 })
+  specs.set(container, spec)
+  return spec
 }
 
 function consoleSize(

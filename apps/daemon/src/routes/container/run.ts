@@ -1,4 +1,3 @@
-import type { Duplex } from 'node:stream'
 import { ContainerCreate, encodeFrame, REPORT, type RunReport } from '@ctr/api'
 import {
   attachContainer,
@@ -10,6 +9,7 @@ import {
 import { EngineError } from '@ctr/errdefs'
 import type { Context } from '../../context.ts'
 import { errorAnswer } from '../../http/error-answer.ts'
+import { farewell } from '../../http/farewell.ts'
 import { pump } from '../../http/pump.ts'
 import { type Call, route } from '../../http/route.ts'
 import { MULTIPLEXED_STREAM } from '../../http/stdio.ts'
@@ -73,22 +73,17 @@ async function run(
   } catch (error) {
     if (isRemoved) await settled(ending)
     const { status, message } = errorAnswer(error)
-    end(client, reportFrame({ Failure: { Status: status, Message: message } }))
+    farewell(client, reportFrame({ Failure: { Status: status, Message: message } }))
     return undefined
   }
   const process = await session.stream
-  if (process === undefined) end(client, await report)
+  if (process === undefined) farewell(client, await report)
   else await pump({ client, process, stdin, epilogue: report })
   return undefined
 }
 
 function reportFrame(report: RunReport): Buffer {
   return encodeFrame(REPORT, Buffer.from(`${JSON.stringify(report)}\n`))
-}
-
-function end(client: Duplex, frame: Buffer): void {
-  client.end(frame)
-  client.resume()
 }
 
 /** The removal that follows a failure is over, or takes too long to wait for. */
