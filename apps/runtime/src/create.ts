@@ -1,4 +1,4 @@
-import { renameSync, writeFileSync } from 'node:fs'
+import { existsSync, renameSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, posix, resolve } from 'node:path'
 import { cgroupPids, type HostFacts, prepareCgroupParent, readHostFacts } from '@ctr/linux'
 import { capabilityNumber, type RuntimeProcess, type RuntimeSpec } from '@ctr/oci'
@@ -287,6 +287,13 @@ export function inheritedFds(preserve: number): { listening: number; total: numb
   const total = listening + preserve
   if (!Number.isInteger(total) || listening < 0 || preserve < 0 || total > FDS_MAX) {
     throw invalidArgument(`cannot pass ${total} file descriptors`)
+  }
+  for (let fd = 3; fd < 3 + total; fd++) {
+    if (!existsSync(`/proc/self/fd/${fd}`)) {
+      throw invalidArgument(
+        `unable to stat preserved-fd ${fd - 3} (of ${preserve}): no such file or directory`,
+      )
+    }
   }
   return { listening, total }
 }

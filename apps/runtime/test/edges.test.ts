@@ -104,6 +104,12 @@ describe('edges', { timeout: 120_000 }, () => {
     await bundle.run('delete', '-f', id)
   })
 
+  it('names a descriptor that is not there to preserve', async () => {
+    const result = await bundle.run('run', '--preserve-fds', '200', bundle.id('fds'))
+    assert.match(message(result), /unable to stat preserved-fd \d+ \(of 200\): no such file/)
+    assert.deepEqual(bundle.containers(), [])
+  })
+
   it('says which interpreter is missing', async () => {
     writeFileSync(join(bundle.dir, 'rootfs/script'), '#!/nosuch\n', { mode: 0o755 })
     const id = bundle.id('script')

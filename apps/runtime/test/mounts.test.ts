@@ -92,6 +92,19 @@ describe('mounts', { timeout: 120_000 }, () => {
     assert.match(result.stderr, /permission denied|Operation not permitted/)
   })
 
+  it('a file on a directory is refused with the words that callers look for', async () => {
+    const source = join(bundle.dir, 'config.json')
+    const user = { containerID: 0, hostID: 0, size: 65536 }
+    const namespaces = [...(DEFAULTS.linux?.namespaces ?? []), { type: 'user' as const }]
+    const mapped = { ...DEFAULTS.linux, namespaces, uidMappings: [user], gidMappings: [user] }
+    for (const more of [{}, { linux: mapped }]) {
+      configure('true', [{ destination: '/etc', source, options: ['bind'] }], more)
+      const result = await bundle.run('run', bundle.id('kind'))
+      assert.equal(result.code, 1)
+      assert.match(message(result), /not a directory/)
+    }
+  })
+
   it('/proc behind a link is refused in words', async () => {
     const proc = join(bundle.dir, 'rootfs/proc')
     rmSync(proc, { recursive: true })

@@ -204,6 +204,17 @@ static int set_attributes(struct shim *s, int tree, uint32_t flags, uint64_t set
   return spread.propagation && sys_mount_setattr(tree, AT_EMPTY_PATH | spread_below, &spread) < 0 ? errno : 0;
 }
 
+/* move_mount(2) would say EINVAL of a file on a directory; callers look for mount(2)'s ENOTDIR. */
+static int put_tree(struct shim *s, int tree, const struct stat *source, int target) {
+  struct stat st;
+  s->step = "move_mount";
+  if (fstat(target, &st) < 0)
+    return errno;
+  if (S_ISDIR(st.st_mode) != S_ISDIR(source->st_mode))
+    return ENOTDIR;
+  return sys_move_mount(tree, target) < 0 ? errno : 0;
+}
+
 static int op_bind(struct shim *s, const struct op *o) {
   uint32_t flags = op_u32(o, 2);
   struct stat st;
@@ -223,10 +234,7 @@ static int op_bind(struct shim *s, const struct op *o) {
     struct making m = {.mode = 0755};
     error = ensure(s, op_str(o, 1), S_ISDIR(st.st_mode), &m, &target);
   }
-  if (error)
-    return error;
-  s->step = "move_mount";
-  return sys_move_mount(tree, target) < 0 ? errno : 0;
+  return error ? error : put_tree(s, tree, &st, target);
 }
 
 /* Puts a tree of the host side in its place; without a target it becomes the root, on top of the old one. */
@@ -252,11 +260,10 @@ static int op_attach(struct shim *s, const struct op *o) {
     target = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     error = target < 0 ? errno : 0;
   }
+  if (!error)
+    error = put_tree(s, *tree, &st, target);
   if (error)
     return error;
-  s->step = "move_mount";
-  if (sys_move_mount(*tree, target) < 0)
-    return errno;
   if (*op_str(o, 1)) {
     close_fd(tree);
     return 0;

@@ -122,6 +122,14 @@ test('v1 gets the same policy as writes', () => {
 })
 
 test('rules that no controller can keep are refused', () => {
-  assert.throws(() => devicePolicy([{ allow: true, major: 1 }]), RangeError)
   assert.throws(() => devicePolicy([{ allow: true, type: 'c', access: 'rx' }]), RangeError)
+})
+
+test('a rule for all types with a number is one for each type', () => {
+  const none: RuntimeDeviceRule = { allow: false, access: 'rwm' }
+  const rules = [none, { allow: true, type: 'a', major: 7, access: 'rw' }] as const
+  assert.ok(allows(rules, 'b 7:3 rw'))
+  assert.ok(allows(rules, 'c 7:0 r'))
+  assert.ok(!allows(rules, 'b 7:3 m'))
+  assert.ok(!allows(rules, 'c 8:0 r'))
 })

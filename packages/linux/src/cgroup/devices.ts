@@ -26,18 +26,21 @@ const ACCESS_ALL = 7
 /** BPF_DEVCG_DEV_*. */
 const DEVICE_TYPE = { b: 1, c: 2 } as const
 
+/** The controller knows "all types" for all devices only: with a number it is one rule for each type, as crun has it. */
+function ofBothTypes(rule: RuntimeDeviceRule): RuntimeDeviceRule[] {
+  const isWhole = wildcard(rule.major) === undefined && wildcard(rule.minor) === undefined
+  if ((rule.type ?? 'a') !== 'a' || isWhole) return [rule]
+  return (['b', 'c'] as const).map((type) => ({ ...rule, type }))
+}
+
 export function devicePolicy(rules: readonly RuntimeDeviceRule[]): DevicePolicy {
   let isAllowedByDefault = false
   let exceptions: DeviceException[] = []
-  for (const rule of rules) {
+  for (const rule of rules.flatMap(ofBothTypes)) {
     const major = wildcard(rule.major)
     const minor = wildcard(rule.minor)
     const type = rule.type ?? 'a'
     if (type === 'a') {
-      // The controller knows "all devices" only as a whole.
-      if (major !== undefined || minor !== undefined) {
-        throw new RangeError('a device rule for all types cannot name a device')
-      }
       isAllowedByDefault = rule.allow
       exceptions = []
       continue

@@ -44,9 +44,7 @@ export function planNamespaces(spec: RuntimeSpec): NamespacePlan {
       .filter((type) => isNew(type) && type !== 'cgroup' && type !== 'time')
       .reduce((flags, type) => flags | FLAGS[type], 0n),
     open: [
-      ...(isNew('time')
-        ? [{ op: 'time_namespace', offsets: timeOffsets(spec) } as const]
-        : []),
+      ...(isNew('time') ? [{ op: 'time_namespace', offsets: timeOffsets(spec) } as const] : []),
       ...viaFile.map((one, slot): Op => ({ op: 'open', slot, path: one.path ?? '' })),
       ...joined
         .filter((one) => one.type === 'pid')

@@ -9,8 +9,8 @@ import {
 } from '@ctr/oci'
 import { type Op, STDIO_INHERIT, STDIO_STDIN, STDIO_STDIN_ONCE, STDIO_TTY } from '../ops.ts'
 import { PERSONALITY } from './constants.ts'
-import { planScheduling } from './scheduling.ts'
 import type { Handover, Stdio } from './input.ts'
+import { planScheduling } from './scheduling.ts'
 import { containerIdMaps, hostId } from './trees.ts'
 
 /** The child's last steps, the same for a container's init process and for an exec. */
