@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import { message, TestBundle, until } from './bundle.ts'
@@ -35,6 +35,41 @@ describe('life cycle', { timeout: 120_000 }, () => {
     assert.equal(message(await bundle.run('state', id)), 'container does not exist')
     assert.deepEqual(bundle.containers(), [])
     assert.deepEqual(bundle.cgroups(), [])
+  })
+
+  it('tells its namespaces and cgroups with --verbose', async () => {
+    const id = bundle.id('paths')
+    await bundle.run('create', id)
+    interface Verbose {
+      readonly pid: number
+      readonly init_process_start: string
+      readonly namespace_paths: Readonly<Record<string, string>>
+      readonly cgroup_paths: Readonly<Record<string, string>>
+      readonly config: { readonly hostname: string }
+    }
+    const verbose = async (): Promise<Verbose> =>
+      JSON.parse((await bundle.run('state', '--verbose', id)).stdout) as Verbose
+    const state = await verbose()
+    const stat = readFileSync(`/proc/${state.pid}/stat`, 'utf8')
+    assert.equal(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19], state.init_process_start)
+    assert.deepEqual(
+      Object.keys(state.namespace_paths).sort(),
+      'NEWCGROUP NEWIPC NEWNET NEWNS NEWPID NEWTIME NEWUSER NEWUTS'.split(' '),
+    )
+    for (const path of Object.values(state.namespace_paths)) assert.ok(existsSync(path), path)
+    assert.notEqual(
+      readlinkSync(state.namespace_paths['NEWNET'] ?? ''),
+      readlinkSync('/proc/self/ns/net'),
+    )
+    assert.notDeepEqual(state.cgroup_paths, {})
+    for (const path of Object.values(state.cgroup_paths)) {
+      assert.match(readFileSync(`${path}/cgroup.procs`, 'utf8'), new RegExp(`^${state.pid}$`, 'm'))
+    }
+    assert.equal(state.config.hostname, 'runc')
+    await bundle.run('kill', id, 'KILL')
+    await until(async () => (await bundle.state(id)).status === 'stopped', 'stopped')
+    assert.deepEqual((await verbose()).namespace_paths, {})
+    await bundle.run('delete', id)
   })
 
   it('needs no process of ours once the container is created', async () => {

@@ -43,11 +43,12 @@ function features(): object {
       apparmor: { enabled: true },
       selinux: { enabled: true },
       intelRdt: { enabled: false },
-      mountExtensions: { idmap: { enabled: false } },
+      mountExtensions: { idmap: { enabled: true } },
+      netDevices: { enabled: false },
     },
     annotations: {
       'io.ctr.runtime.version': VERSION,
-      'org.opencontainers.runc.checkpoint.enabled': 'false',
+      'org.opencontainers.runc.checkpoint.enabled': 'true',
     },
     potentiallyUnsafeConfigAnnotations: [],
   }

@@ -432,7 +432,32 @@ const REFUSED: readonly [what: string, change: (own: RuntimeSpec) => void, messa
     (own) => own.process && (own.process.apparmorProfile = 'p'),
     /AppArmor is not enabled/,
   ],
+  [
+    'an SELinux label where there is none',
+    (own) => own.process && (own.process.selinuxLabel = 'u:r:t'),
+    /selinux is disabled or not supported/,
+  ],
 ]
+test('SELinux labels are for the process and for filesystems without labels of their own', () => {
+  const label = 'system_u:object_r:box_t:s0:c1,c2'
+  const program = compileStart(
+    changed((own) => {
+      if (own.process) own.process.selinuxLabel = 'system_u:system_r:box_t:s0:c1,c2'
+      if (own.linux) own.linux.mountLabel = label
+    }),
+    { ...v2, seLinux: true },
+  )
+  assert.deepEqual(
+    program.filter((op) => op.op === 'label'),
+    [{ op: 'label', name: 'exec', value: 'system_u:system_r:box_t:s0:c1,c2' }],
+  )
+  for (const op of program) {
+    if (op.op !== 'mount' || op.type === 'overlay') continue
+    const isLabelled = op.data.endsWith(`context="${label}"`)
+    assert.equal(isLabelled, ['tmpfs', 'devpts'].includes(op.type), `${op.type} ${op.data}`)
+  }
+})
+
 for (const [what, change, message] of REFUSED) {
   test(`${what} is refused`, () => {
     assert.throws(() => compileStart(changed(change), v2), { code: 'INVALID_ARGUMENT', message })

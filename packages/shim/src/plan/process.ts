@@ -117,12 +117,15 @@ export function planStdio(
   }
 }
 
+const NO_SELINUX = 'selinux label is specified in config, but selinux is disabled or not supported'
+
 function planLabels(process: RuntimeProcess, host: HostFacts): Op[] {
   const profile = process.apparmorProfile ?? ''
-  const label = host.seLinux ? (process.selinuxLabel ?? '') : ''
+  const label = process.selinuxLabel ?? ''
   // Not confined is what a process is without AppArmor.
   const isConfined = profile !== '' && profile !== 'unconfined'
   if (isConfined && !host.appArmor) throw invalid('AppArmor is not enabled on this host')
+  if (label !== '' && !host.seLinux) throw invalid(NO_SELINUX)
   return [
     ...(profile === '' || !host.appArmor
       ? []

@@ -235,10 +235,18 @@ function planMount(
     target,
     // /dev is made read-only when its nodes are there.
     flags: isDev(mount) ? options.flags & ~MS.MS_RDONLY : options.flags,
-    data: options.data,
+    data: labelled(mount.type, options.data, input.spec.linux?.mountLabel ?? ''),
   }
   const propagation = neededPropagation(options, rootPropagation)
   return propagation === 0n ? [filesystem] : [filesystem, remount(target, propagation)]
+}
+
+/** The kernel's own views have labels of their own. selinux(8), mount(8) context= */
+const SELF_LABELLED = ['proc', 'sysfs', 'mqueue']
+
+function labelled(type: string | undefined, data: string, label: string): string {
+  if (label === '' || SELF_LABELLED.includes(type ?? '')) return data
+  return `${data === '' ? '' : `${data},`}context=${JSON.stringify(label)}`
 }
 
 /** Of lower directories with absolute paths only: an image. */
