@@ -45,3 +45,12 @@ test('a working directory that cannot be made or entered is named', () => {
   })
   assert.match(describe(EXDEV, 'outside the root', chdir).message, /outside of container mount/)
 })
+
+test('a sysctl that the kernel does not have is named by its file', () => {
+  const sysctl: Op = { op: 'sysctl', key: 'net.nope.nope', value: '1' }
+  assert.deepEqual(describe(ENOENT, 'open', sysctl), {
+    message:
+      'error during container init: open /proc/sys/net/nope/nope: no such file or directory: unknown',
+    exitCode: 127,
+  })
+})

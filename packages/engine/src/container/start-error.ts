@@ -48,10 +48,21 @@ function explain(cause: ShimError, command: string): Explanation {
       isInvalid: true,
     }
   }
+  if (cause.operation?.op === 'sysctl') return explainSysctl(cause, cause.operation.key)
   return {
     reason: `error during container init: ${cause.message}`,
     exitCode: UNKNOWN_FAILURE,
     isInvalid: false,
+  }
+}
+
+/** 127 and 126, although no command is meant: moby goes by the words. */
+function explainSysctl({ code, detail }: ShimError, key: string): Explanation {
+  const path = `/proc/sys/${key.replaceAll('.', '/')}`
+  return {
+    reason: `error during container init: ${detail === '' ? 'write' : detail} ${path}: ${errnoText(code)}`,
+    exitCode: code === 'ENOENT' ? 127 : code === 'EACCES' ? 126 : UNKNOWN_FAILURE,
+    isInvalid: code === 'ENOENT' || code === 'EACCES',
   }
 }
 
