@@ -106,7 +106,8 @@ function withoutRoot(mount: RuntimeMount, rootfs: string): RuntimeMount {
   const isMade = isBind(mount) && inside(source) !== source && !isMapped && !mount.uidMappings
   return {
     ...mount,
-    destination: inside(destination),
+    // A relative one is deprecated, and relative to /. runtime-spec config.md#mounts
+    destination: /^[^/]/.test(destination) ? `/${destination}` : inside(destination),
     ...(isMade ? { source: inside(source), options: [...options, IN_ROOT] } : {}),
   }
 }

@@ -76,7 +76,7 @@ describe('mounts', { timeout: 120_000 }, () => {
         ...(isInUserNamespace ? { uidMappings: [user], gidMappings: [user] } : {}),
       }
       const mounts = [
-        { destination: '/a', source: made, options: ['bind'] },
+        { destination: 'a', source: made, options: ['bind'] },
         { destination: `${rootfs}/b`, source: `${rootfs}/a`, options: ['rbind'] },
       ]
       configure('cat /b/file', mounts, { linux })
