@@ -1,4 +1,11 @@
-import { lstatSync, readdirSync, rmdir as rmdirCallback, unlinkSync } from 'node:fs'
+import {
+  lstatSync,
+  readdirSync,
+  rmdir as rmdirCallback,
+  rmdirSync,
+  statfsSync,
+  unlinkSync,
+} from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -14,7 +21,8 @@ const rmdir = promisify(rmdirCallback)
 
 /**
  * Removes a directory and all below it, if it is there. Little goes at once, but for its directories: on ext4 an rmdir can
- * wait for the disk, for milliseconds when it is busy (unlink does not), so that is never for the main thread.
+ * wait for the disk, for milliseconds when it is busy (unlink does not), so that is never for the main thread. A tmpfs
+ * (runtime directories) has no disk, and an rmdir there costs a tenth of what a thread does.
  */
 export async function removeTree(path: string): Promise<void> {
   const emptied: string[] = []
@@ -23,10 +31,18 @@ export async function removeTree(path: string): Promise<void> {
     return
   }
   try {
-    for (const directory of emptied) await rmdir(directory)
+    if (isTmpfs(path)) for (const directory of emptied) rmdirSync(directory)
+    else for (const directory of emptied) await rmdir(directory)
   } catch (error) {
     if (!isErrno(error, 'ENOENT')) await rm(path, { recursive: true, force: true })
   }
+}
+
+const TMPFS_MAGIC = 0x01021994
+
+/** ENOENT. */
+function isTmpfs(path: string): boolean {
+  return statfsSync(path).type === TMPFS_MAGIC
 }
 
 /**

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync, readlinkSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 import {
   createExec,
   type EngineEvent,
@@ -88,6 +89,29 @@ describe('execs', () => {
     assert.equal((await run(['id', '-u'], { User: 'daemon' })).stdout, '1\n')
     assert.equal((await run(['pwd'], { WorkingDir: '/etc' })).stdout, '/etc\n')
     assert.equal((await run(['cat'], { AttachStdin: true }, 'hello')).stdout, 'hello')
+  })
+
+  test('a user by the container’s account files as they are now, however they were changed', async () => {
+    const user = async (name: string): Promise<string> =>
+      (await run(['id', '-u'], { User: name })).stdout
+    const changes: readonly [uid: string, script: string][] = [
+      ['4321', 'echo joe:x:4321:4321::/:/bin/sh >>/etc/passwd'],
+      ['4322', 'sed -i s/4321/4322/g /etc/passwd'],
+      ['4323', 'sed s/4322/4323/g /etc/passwd >/p; rm /etc/passwd; ln -s ../p /etc/passwd'],
+      ['4324', 'sed s/4323/4324/g /p >/q; cat /q >/p'],
+    ]
+    await run(['cp', '/etc/passwd', '/saved'])
+    for (const [uid, script] of changes) {
+      await run(['sh', '-c', script])
+      assert.equal(await user('joe'), `${uid}\n`)
+      // What was read is kept only when it has not changed for a second: the next change must be seen all the same.
+      await setTimeout(1100)
+      assert.equal(await user('joe'), `${uid}\n`)
+      assert.equal(await user('joe'), `${uid}\n`)
+    }
+    await run(['sh', '-c', 'rm /etc/passwd'])
+    await assert.rejects(user('joe'), /unable to find user joe/)
+    await run(['mv', '/saved', '/etc/passwd'])
   })
 
   test('a terminal with size', async () => {

@@ -223,6 +223,7 @@ int host_op(struct shim *s, const struct op *o) {
     return open_stdio(s, o);
   case OP_EXPECT_ATTACH:
     s->expect_attach = op_u32(o, 0);
+    send_frame(s, s->starter, FRAME_LISTENING, NULL, 0);
     return 0;
   case OP_CGROUP:
     return make_cgroup(s, op_str(o, 0));

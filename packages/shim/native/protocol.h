@@ -103,6 +103,7 @@ enum op_code { OPS(X) };
   X(STATE, 22)                                                                                                         \
   X(RESULT, 23)                                                                                                        \
   X(READY, 24)                                                                                                         \
+  X(LISTENING, 25)                                                                                                     \
   X(SIGNAL, 32)                                                                                                        \
   X(RESIZE, 33)                                                                                                        \
   X(START, 34)                                                                                                         \

@@ -70,6 +70,8 @@ export class Connection implements ShimConnection {
   readonly #oomListeners: (() => void)[] = []
   readonly #exit = Promise.withResolvers<ExitRecord>()
   readonly #opening = Promise.withResolvers<Opening>()
+  /** The clients that the program expects can attach: the socket is there. */
+  onListening: () => void = () => undefined
   #starting: Pending | undefined
   #closedByUs = false
   #hasExited = false
@@ -188,6 +190,9 @@ export class Connection implements ShimConnection {
         this.pid = payload.readUInt32LE(0)
         this.startTime = payload.readBigUInt64LE(4)
         this.#opening.resolve('ready')
+        return
+      case FRAMES.LISTENING:
+        this.onListening()
         return
       case FRAMES.DONE:
         this.pid = payload.readUInt32LE(0)

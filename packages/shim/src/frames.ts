@@ -12,6 +12,7 @@ export const FRAMES = {
   STATE: 22,
   RESULT: 23,
   READY: 24,
+  LISTENING: 25,
   SIGNAL: 32,
   RESIZE: 33,
   START: 34,

@@ -30,6 +30,12 @@ export interface SpawnerOptions {
   readonly onRulesetLoss?: () => void
 }
 
+export interface RunOptions {
+  readonly signal?: AbortSignal
+  /** The program has reached `expect_attach`: its clients can attach. Before it runs, once, unless it fails before. */
+  readonly onListening?: () => void
+}
+
 /** What a task's program holds (its child's namespaces, forwards); disposing lets go of it. */
 export interface ShimTask extends AsyncDisposable {
   readonly pid: number
@@ -63,7 +69,7 @@ export class Spawner implements AsyncDisposable {
    * everything was undone, ETIMEDOUT if the shim was stopped or took too long and was killed: its cgroups stay. On abort
    * the process is killed, and the reason is thrown when it has gone.
    */
-  async run(program: Program, options: { signal?: AbortSignal } = {}): Promise<ShimConnection> {
+  async run(program: Program, options: RunOptions = {}): Promise<ShimConnection> {
     options.signal?.throwIfAborted()
     const runtimeDir = program[0]?.op === 'runtime_dir' ? program[0].path : undefined
     let latest: Connection | undefined
@@ -72,6 +78,7 @@ export class Spawner implements AsyncDisposable {
     try {
       const connection = await this.#begin(program, runtimeDir, (sent) => {
         latest = sent
+        if (options.onListening !== undefined) sent.onListening = options.onListening
         if (options.signal?.aborted === true) onAbort()
       })
       if (options.signal?.aborted !== true) return connection

@@ -1,16 +1,12 @@
 import type { Socket } from 'node:net'
-import { setTimeout as delay } from 'node:timers/promises'
-import { isErrno } from '@ctr/errdefs'
 import { attachShim, type Program, type ShimConnection } from '@ctr/shim'
 import type { Engine } from '../engine.ts'
 import type { PendingAttachment } from './pending-attachments.ts'
 
-/** How long the socket of a shim that is starting may take to appear, between two looks. */
-const RETRY_MS = 1
-
 /**
- * Runs a supervised program and connects the clients that wait for it, before its process runs: they miss nothing. They
- * get their streams when it runs, or undefined. Throws ShimError when the start failed; then everything was undone.
+ * Runs a supervised program and connects the clients that wait for it (its `expect_attach`) as soon as its shim listens:
+ * they miss nothing. They get their streams when the process runs, or undefined. Throws ShimError when the start failed;
+ * then everything was undone.
  */
 export async function launch(
   engine: Pick<Engine, 'spawner' | 'log'>,
@@ -18,41 +14,25 @@ export async function launch(
   runtimeDir: string,
   attachments: readonly PendingAttachment[],
 ): Promise<ShimConnection> {
-  const ended = new AbortController()
-  const running = engine.spawner.run(program)
-  // A failed start ends the tries to connect; the error itself is the caller's.
-  running.catch(() => ended.abort())
-  const connecting = Promise.all(
-    attachments.map((attachment) => attachWhenReady(engine, runtimeDir, attachment, ended.signal)),
-  )
+  let connecting: Promise<Socket | undefined>[] = []
+  let hasFailed = false
+  const onListening = (): void => {
+    connecting = attachments.map(({ streams }) =>
+      attachShim(runtimeDir, streams).catch((err: unknown) => {
+        if (!hasFailed) engine.log.warn({ err, runtimeDir }, 'attach to a starting process')
+        return undefined
+      }),
+    )
+  }
   try {
-    const connection = await running
-    const sockets = await connecting
+    const connection = await engine.spawner.run(program, { onListening })
+    const sockets = await Promise.all(connecting)
     for (const [index, { resolve }] of attachments.entries()) resolve(sockets[index])
     return connection
   } catch (error) {
-    for (const socket of await connecting) socket?.destroy()
+    hasFailed = true
+    for (const socket of await Promise.all(connecting)) socket?.destroy()
     for (const { resolve } of attachments) resolve(undefined)
     throw error
   }
-}
-
-async function attachWhenReady(
-  engine: Pick<Engine, 'log'>,
-  runtimeDir: string,
-  attachment: PendingAttachment,
-  ended: AbortSignal,
-): Promise<Socket | undefined> {
-  while (!ended.aborted) {
-    try {
-      return await attachShim(runtimeDir, attachment.streams)
-    } catch (err) {
-      if (!isErrno(err, 'ENOENT', 'ECONNREFUSED')) {
-        engine.log.warn({ err, runtimeDir }, 'attach to a starting process')
-        return undefined
-      }
-    }
-    await delay(RETRY_MS)
-  }
-  return undefined
 }
