@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { requires } from '@ctr/testkit'
+import { requires, waitFor } from '@ctr/testkit'
 import { inBusybox, pidOf, useDaemon } from './daemon-fixture.ts'
 
 // What only a host with nothing but cgroup v2 can show.
@@ -70,3 +70,21 @@ test('exec in a container that has made cgroups of its own', { skip }, async () 
   assert.match(cgroup, /^0::/)
   await ctrd().ok(['rm', '-f', 'own'])
 })
+
+test('stats tell the pressure', {
+  skip: skip || (existsSync('/proc/pressure/cpu') ? false : 'a kernel without PSI'),
+}, async () => {
+  await ctrd().ok(['run', '-d', '--name', 'psi', '--cpus', '0.1', 'busybox', 'sh', '-c', BUSY])
+  await waitFor('two loops that wait for each other', async () => {
+    const answer = await ctrd().request('GET', '/containers/psi/stats?stream=false')
+    const { pressure } = answer.json() as { pressure: Record<string, Pressure> }
+    assert.deepEqual(Object.keys(pressure).sort(), ['cpu', 'io', 'memory'])
+    return (pressure['cpu']?.some?.total ?? 0) > 100_000
+  })
+})
+
+interface Pressure {
+  readonly some?: { readonly total: number }
+}
+
+const BUSY = 'while :; do :; done & while :; do :; done'
