@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import type { Socket } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { after, before, test } from 'node:test'
 import { FrameDecoder, REPORT, type RunReport, STDERR, STDOUT } from '@ctr/api'
-import { hijack, requires, startDaemon, type TestDaemon } from '@ctr/testkit'
+import { hijack, requires, startDaemon, type TestDaemon, waitFor } from '@ctr/testkit'
 
 const skip = requires({ root: true })
 let daemon: TestDaemon
@@ -123,3 +123,44 @@ test('a client that goes leaves the container running', { skip }, async () => {
   assert.equal(JSON.parse(text).State.Running, true)
   await daemon.request('DELETE', '/containers/left?force=1')
 })
+
+const MUCH_OUTPUT = ['sh', '-c', 'head -c 8000000 /dev/zero']
+
+test('output of a run whose client has gone at once stops nothing', { skip }, async () => {
+  await askAndGo('/containers/run?name=gone', {
+    Image: 'busybox',
+    AttachStdout: true,
+    Cmd: MUCH_OUTPUT,
+  })
+  await waitFor('the container', async () => {
+    const { status, text } = await daemon.request('GET', '/containers/gone/json')
+    return status === 200 && JSON.parse(text).State.Status !== 'created'
+  })
+  const { text } = await daemon.request('POST', '/containers/gone/wait')
+  assert.equal(JSON.parse(text).StatusCode, 0)
+})
+
+test('output of an exec whose client has gone at once stops nothing', { skip }, async () => {
+  const body = { Image: 'busybox', Cmd: ['sleep', '1000'] }
+  await daemon.request('POST', '/containers/create?name=host', body)
+  await daemon.request('POST', '/containers/host/start')
+  const made = await daemon.request('POST', '/containers/host/exec', {
+    AttachStdout: true,
+    Cmd: MUCH_OUTPUT,
+  })
+  const { Id } = JSON.parse(made.text)
+  const ended = daemon.request('POST', `/exec/${Id}/wait`)
+  await askAndGo(`/exec/${Id}/start`, {})
+  assert.equal(JSON.parse((await ended).text).StatusCode, 0)
+  await daemon.request('DELETE', '/containers/host?force=1')
+})
+
+/** Gone before the answer. */
+async function askAndGo(path: string, body: object): Promise<void> {
+  const json = JSON.stringify(body)
+  const socket = connect(daemon.socketPath)
+  const head = `POST ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n`
+  const type = `Content-Type: application/json\r\nContent-Length: ${json.length}\r\n\r\n`
+  await new Promise<void>((resolve) => socket.write(`${head}${type}${json}`, () => resolve()))
+  socket.destroy()
+}

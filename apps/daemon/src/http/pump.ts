@@ -34,16 +34,21 @@ export async function pump(o: PumpOptions): Promise<'ended' | 'detached'> {
     if (o.epilogue === undefined) farewell(client)
     else void tell(client, o.epilogue)
   })
-  forwardOutput(o)
-  if (!o.stdin) client.resume()
-  else {
-    forwardInput(o, () => {
+  // It went while the process was being started.
+  if (client.closed) leave(client, process)
+  else
+    forward(o, () => {
       outcome = 'detached'
       process.destroy()
     })
-  }
   await closed
   return outcome
+}
+
+function forward(o: PumpOptions, detach: () => void): void {
+  forwardOutput(o)
+  if (o.stdin) forwardInput(o, detach)
+  else o.client.resume()
 }
 
 function whenClosed(stream: Duplex): Promise<void> {

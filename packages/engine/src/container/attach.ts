@@ -85,13 +85,19 @@ function openSession(
   streams: AttachStreams,
 ): { readonly connecting: Promise<void>; readonly session: AttachSession } {
   const { promise, resolve } = Promise.withResolvers<Socket | undefined>()
-  const waiting = engine.pendingAttachments.add(id, { streams, resolve })
+  let isClosed = false
+  // A start may have taken the attachment: a stream that nobody reads would stop the process.
+  const take = (stream: Socket | undefined): void => {
+    if (isClosed) stream?.destroy()
+    else resolve(stream)
+  }
+  const waiting = engine.pendingAttachments.add(id, { streams, resolve: take })
   // In the queue: not between the launch of a start and its record.
   const connecting = engine.queues.run(id, async () => {
     const container = engine.containers.byId(id)
     if (container === undefined || !isAlive(container.state)) return
     waiting[Symbol.dispose]()
-    resolve(await connect(engine, id, streams))
+    take(await connect(engine, id, streams))
   })
   connecting.catch((err: unknown) => {
     engine.log.warn({ containerId: id, err }, 'attach')
@@ -102,6 +108,7 @@ function openSession(
     logs,
     stream: promise,
     close: () => {
+      isClosed = true
       waiting[Symbol.dispose]()
       resolve(undefined)
     },
