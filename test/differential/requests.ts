@@ -30,6 +30,42 @@ function call(
 const quiet = { Image: 'busybox', Cmd: ['true'], HostConfig: { NetworkMode: 'none' } }
 const filters = (value: unknown): string => `filters=${encodeURIComponent(JSON.stringify(value))}`
 
+/** Older versions of the API that dockerd 20.10 answers otherwise than v1.41, which all other calls are of. */
+const OLDER_VERSIONS = ['1.24', '1.25', '1.27', '1.30', '1.34', '1.38', '1.39', '1.40']
+
+const olderCalls: readonly ApiCall[] = OLDER_VERSIONS.flatMap((version) => [
+  ...[
+    '/_ping',
+    '/version',
+    '/info',
+    '/system/df',
+    '/events?since=0&until=1',
+    '/containers/json?all=1&size=1',
+    '/containers/ref1/json?size=1',
+    '/containers/done/json',
+    '/images/json?filter=busybox',
+    '/images/json?filter=nope',
+    '/images/busybox/json',
+    '/images/busybox/history',
+    '/networks',
+    '/networks/none',
+    '/volumes',
+    '/volumes/vol1',
+  ].map((path) => get(`/v${version}${path}`)),
+  // What such a client asks for without saying it, and what it cannot know.
+  post(`/v${version}/containers/create?name=of-${version}&platform=plan9/nope`, {
+    ...quiet,
+    HostConfig: {
+      NetworkMode: 'none',
+      AutoRemove: true,
+      Annotations: { a: 'b' },
+      RestartPolicy: { Name: 'no' },
+    },
+  }),
+  get(`/v${version}/containers/of-${version}/json`, 'json'),
+  remove(`/v${version}/containers/of-${version}`),
+])
+
 export const CALLS: readonly ApiCall[] = [
   // system
   get('/_ping', 'text'),
@@ -89,6 +125,7 @@ export const CALLS: readonly ApiCall[] = [
   get('/networks/bridge'),
   get('/networks/nope'),
   get('/exec/nope/json'),
+  ...olderCalls,
   // creation
   post('/containers/create?name=made', quiet),
   post('/containers/create?name=made', quiet),

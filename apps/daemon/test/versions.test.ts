@@ -9,7 +9,19 @@ import { requires, startDaemon, type TestDaemon } from '@ctr/testkit'
  * difference against https://docs.docker.com/reference/api/engine/version-history/ before it is committed.
  */
 const skip = requires({ root: true })
-const VERSIONS = ['1.24', '1.41', '1.42', '1.43', '1.44', '1.45', '1.48', '1.49', '1.51']
+const VERSIONS = [
+  '1.24',
+  '1.25',
+  '1.41',
+  '1.42',
+  '1.43',
+  '1.44',
+  '1.45',
+  '1.48',
+  '1.49',
+  '1.50',
+  '1.51',
+]
 
 let daemon: TestDaemon
 let id = ''
@@ -72,6 +84,18 @@ test('what the versions are known to differ in', { skip }, async () => {
   assert.ok(!('BuilderSize' in (await get('1.42', '/system/df'))))
   assert.ok('BridgeNfIptables' in (await get('1.49', '/info')))
   assert.ok(!('BridgeNfIptables' in (await get('1.51', '/info'))))
+  const imageConfig = async (version: string): Promise<object> =>
+    (await get(version, image))['Config'] as object
+  assert.ok('Hostname' in (await imageConfig('1.49')))
+  assert.ok(!('Hostname' in (await imageConfig('1.50'))))
+  assert.deepEqual((await get('1.24', '/info'))['SecurityOptions'], ['seccomp'])
+  assert.ok('FirewallBackend' in (await get('1.49', '/info')))
+  assert.ok(!('FirewallBackend' in (await get('1.48', '/info'))))
+  const containersOf = async (version: string): Promise<unknown> =>
+    (
+      (await daemon.request('GET', `/v${version}/images/json`)).json() as { Containers: number }[]
+    )[0]?.Containers
+  assert.deepEqual([await containersOf('1.50'), await containersOf('1.51')], [-1, 1])
 })
 
 /** Names that a user or the host gives, not the API. */

@@ -115,7 +115,12 @@ export const SystemInfo = Type.Object({
   RuncCommit: Type.Object({ ID: Type.String(), Expected: Type.Optional(Type.String()) }),
   InitCommit: Type.Object({ ID: Type.String(), Expected: Type.Optional(Type.String()) }),
   SecurityOptions: Strings(),
+  /** Since v1.44. */
   CDISpecDirs: Type.Optional(Nullable(Strings())),
+  /** Since v1.49. */
+  FirewallBackend: Type.Optional(Type.Object({ Driver: Type.String() })),
+  /** Until v1.24. */
+  ExecutionDriver: Type.Optional(Type.String()),
   Warnings: Nullable(Strings()),
 })
 export type SystemInfo = Static<typeof SystemInfo>

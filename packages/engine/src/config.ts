@@ -9,11 +9,10 @@ export interface EngineConfig {
   readonly bridge:
     | { readonly kind: 'none' }
     | { readonly kind: 'bridge'; readonly name: string; readonly bip?: string }
-  /** json-file without --log-opt: rotated, unlike Docker. */
+  /** Of containers that name no driver; the options also of those that name this one. */
   readonly defaultLog: {
-    readonly maxBytes: number
-    readonly maxFiles: number
-    readonly compress: boolean
+    readonly driver: string
+    readonly options: Readonly<Record<string, string>>
   }
   readonly defaultUlimits: readonly {
     readonly Name: string
@@ -57,7 +56,7 @@ export const DEFAULT_ENGINE_CONFIG: EngineConfig = {
   cgroupParent: '/ctr',
   cgroupDriver: 'cgroupfs',
   bridge: { kind: 'bridge', name: 'ctr0' },
-  defaultLog: { maxBytes: 10 * MiB, maxFiles: 3, compress: false },
+  defaultLog: { driver: 'json-file', options: {} },
   defaultUlimits: [],
   defaultShmSizeBytes: 64 * MiB,
   defaultStopTimeoutSeconds: 10,

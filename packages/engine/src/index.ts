@@ -20,6 +20,7 @@ export type { Container, ContainerRecord, MountPoint } from './container/contain
 export { type CreateRequest, createContainer } from './container/create.ts'
 export { explainContainer } from './container/explain.ts'
 export { killContainer } from './container/kill.ts'
+export { checkDefaultLog } from './container/log-options.ts'
 export { formatTime } from './container/log-records.ts'
 export { containerLogs, type LogOptions } from './container/logs.ts'
 export { pauseContainer, unpauseContainer } from './container/pause.ts'

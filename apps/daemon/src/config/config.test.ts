@@ -65,8 +65,10 @@ test('the file has the keys of daemon.json', () => {
   )
   assert.deepEqual(config.hosts, [{ kind: 'unix', path: '/tmp/c.sock' }])
   assert.deepEqual(config.engine.bridge, { kind: 'none' })
-  assert.equal(config.engine.defaultLog.maxBytes, 5_000_000)
-  assert.equal(config.engine.defaultLog.maxFiles, 7)
+  assert.deepEqual(config.engine.defaultLog, {
+    driver: 'json-file',
+    options: { 'max-size': '5m', 'max-file': '7' },
+  })
   assert.equal(config.engine.defaultShmSizeBytes, 1024 ** 3)
   assert.deepEqual(config.engine.defaultUlimits, [{ Name: 'nofile', Soft: 32, Hard: 64 }])
   assert.deepEqual(config.ignoredKeys, ['live-restore', 'runtimes'])
@@ -123,6 +125,9 @@ test('values without a meaning are refused', () => {
     ['--label', 'x'],
     ['--default-ulimit', 'nofile=x'],
     ['--log-opt', 'max-size=x'],
+    ['--log-opt', 'syslog-address=udp://127.0.0.1'],
+    ['--log-driver', 'nosuch'],
+    ['--log-driver', 'local', '--log-opt', 'tag=x'],
     ['--nosuch'],
     ['stray'],
     ['--cgroup-parent', '../x'],

@@ -1,6 +1,6 @@
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { DEFAULT_ENGINE_CONFIG, type EngineConfig } from '@ctr/engine'
+import { checkDefaultLog, DEFAULT_ENGINE_CONFIG, type EngineConfig } from '@ctr/engine'
 import { EngineError } from '@ctr/errdefs'
 import { checkSlice, isSystemdBooted } from '@ctr/linux'
 import type { LogLevel } from '../log.ts'
@@ -120,7 +120,7 @@ function daemonConfig(values: OptionValues): DaemonConfig {
       execRoot: path('exec-root', text('exec-root') ?? defaults.execRoot),
       ...cgroups(text('cgroup-parent'), list('exec-opts')),
       bridge: bridge(text('bridge'), text('bip')),
-      defaultLog: { ...defaults.defaultLog, ...logOptions(map('log-opts')) },
+      defaultLog: defaultLog(text('log-driver'), map('log-opts')),
       defaultUlimits: ulimits(map('default-ulimits')),
       defaultShmSizeBytes:
         text('default-shm-size') === undefined
@@ -264,26 +264,25 @@ function bridge(name: string | undefined, bip: string | undefined): EngineConfig
   }
 }
 
-function logOptions(
-  options: Readonly<Record<string, unknown>>,
-): Partial<EngineConfig['defaultLog']> {
-  const result: { maxBytes?: number; maxFiles?: number; compress?: boolean } = {}
-  for (const [key, value] of Object.entries(options)) {
-    if (key === 'max-size') result.maxBytes = parseSize('log-opts max-size', String(value), 1000)
-    else if (key === 'max-file')
-      result.maxFiles = positiveInteger('log-opts max-file', String(value))
-    else if (key === 'compress') result.compress = String(value) === 'true'
-  }
-  return result
+function defaultLog(
+  driver: string | undefined,
+  given: Readonly<Record<string, unknown>>,
+): EngineConfig['defaultLog'] {
+  const options = Object.fromEntries(
+    Object.entries(given).map(([key, value]) => [key, String(value)]),
+  )
+  const chosen = { driver: driver || DEFAULT_ENGINE_CONFIG.defaultLog.driver, options }
+  checkDefaultLog(chosen)
+  return chosen
 }
 
-/** `-1` is unlimited (0 in the engine), as for Docker's max-size; units are decimal there. go-units */
-function parseSize(name: string, text: string, unit = 1024): number {
+/** Bytes; `-1` is unlimited (0 in the engine). go-units RAMInBytes */
+function parseSize(name: string, text: string): number {
   if (text === '-1') return 0
   const match = /^([0-9]+)\s*([kmgt]?)i?b?$/i.exec(text)
   if (match === null) throw invalid(name, text, 'is not a size')
   const power = ['', 'k', 'm', 'g', 't'].indexOf((match[2] ?? '').toLowerCase())
-  return Number(match[1]) * unit ** power
+  return Number(match[1]) * 1024 ** power
 }
 
 function positiveInteger(name: string, text: string): number {

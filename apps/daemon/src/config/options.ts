@@ -135,7 +135,14 @@ export const OPTIONS: readonly Option[] = [
     key: 'log-opts',
     flag: 'log-opt',
     kind: 'map',
-    help: 'Default log option, e.g. max-size=10m (repeatable)',
+    help: 'Option of the default log driver, e.g. max-size=10m (repeatable)',
+    isReloadable: true,
+  },
+  {
+    key: 'log-driver',
+    flag: 'log-driver',
+    kind: 'string',
+    help: 'Driver of the logs of containers that name none: json-file (default), local, journald, syslog, none',
     isReloadable: true,
   },
   {
@@ -239,7 +246,6 @@ export const OPTIONS: readonly Option[] = [
   { key: 'live-restore', flag: 'live-restore', kind: 'boolean', isReloadable: true },
   { key: 'storage-driver', flag: 'storage-driver', short: 's', kind: 'string' },
   { key: 'storage-opts', flag: 'storage-opt', kind: 'list' },
-  { key: 'log-driver', flag: 'log-driver', kind: 'string' },
   { key: 'log-format', flag: 'log-format', kind: 'string' },
   { key: 'raw-logs', flag: 'raw-logs', kind: 'boolean' },
   { key: 'shutdown-timeout', flag: 'shutdown-timeout', kind: 'integer', isReloadable: true },

@@ -141,7 +141,7 @@ export function planContainer(engine: Engine, request: CreateRequest): Container
   )
   parseSecurityOptions(hostConfig.SecurityOpt ?? [], engine.config)
   containerScope(engine, { id: '', hostConfig })
-  parseLogSettings(config, hostConfig, engine.config.defaultLog)
+  parseLogSettings(config, hostConfig)
   const userNamespace = planUserNamespace(hostConfig, engine.config.usernsRemap, engine.host)
   const mounts = askedFor(() => {
     warnings.push(...validateExtensions(engine, hostConfig))

@@ -36,10 +36,19 @@ export function withHostDefaults(
       Name: nonEmpty(hostConfig.RestartPolicy?.Name, '', 'no'),
       MaximumRetryCount: hostConfig.RestartPolicy?.MaximumRetryCount ?? 0,
     },
-    LogConfig: { Type: nonEmpty(log?.Type, '', 'json-file'), Config: log?.Config ?? {} },
+    LogConfig: logConfigOf(log, config.defaultLog),
     MaskedPaths: hostConfig.MaskedPaths ?? (isPrivileged ? [] : maskedPaths()),
     ReadonlyPaths: hostConfig.ReadonlyPaths ?? (isPrivileged ? [] : [...DEFAULT_READONLY_PATHS]),
   }
+}
+
+/** moby daemon/logs.go mergeAndVerifyLogConfig */
+function logConfigOf(
+  given: HostConfig['LogConfig'],
+  { driver, options }: EngineConfig['defaultLog'],
+): NonNullable<HostConfig['LogConfig']> {
+  const Type = nonEmpty(given?.Type, '', driver)
+  return { Type, Config: { ...(Type === driver ? options : {}), ...given?.Config } }
 }
 
 function nonEmpty(value: string | undefined, alias: string, fallback: string): string {

@@ -15,6 +15,10 @@ export interface LogSettings {
   readonly extra: string
 }
 
+/** Without options: rotated, unlike Docker. */
+const DEFAULT_MAX_BYTES = 10 * 1024 * 1024
+const DEFAULT_MAX_FILES = 3
+
 const JSON_FILE_OPTIONS = [
   'max-file',
   'max-size',
@@ -32,7 +36,6 @@ const JSON_FILE_OPTIONS = [
 export function parseLogSettings(
   config: ContainerConfig,
   hostConfig: HostConfig,
-  defaults: EngineConfig['defaultLog'],
   subject?: TagSubject,
 ): LogSettings | undefined {
   const driver = hostConfig.LogConfig?.Type ?? 'json-file'
@@ -62,8 +65,8 @@ export function parseLogSettings(
   if (bufferSize !== undefined) parseSize(bufferSize)
   const size = options['max-size']
   const files = options['max-file']
-  const maxBytes = size === undefined ? defaults.maxBytes : parseSize(size)
-  const maxFiles = files === undefined ? defaults.maxFiles : parseFileCount(files)
+  const maxBytes = size === undefined ? DEFAULT_MAX_BYTES : parseSize(size)
+  const maxFiles = files === undefined ? DEFAULT_MAX_FILES : parseFileCount(files)
   const compress = options['compress']
   if (compress !== undefined && parseBoolean(compress) && maxFiles < 2) {
     throw invalid('compress cannot be true when max-file is less than 2 or max-size is not set')
@@ -71,9 +74,14 @@ export function parseLogSettings(
   return {
     maxBytes: Math.max(maxBytes, 0),
     maxFiles,
-    compress: compress === undefined ? defaults.compress : parseBoolean(compress),
+    compress: compress !== undefined && parseBoolean(compress),
     extra: extraAttributes(config, options, subject),
   }
+}
+
+/** Whether containers can log so without saying anything. INVALID_ARGUMENT with Docker's texts. */
+export function checkDefaultLog({ driver, options }: EngineConfig['defaultLog']): void {
+  parseLogSettings({}, { LogConfig: { Type: driver, Config: { ...options } } })
 }
 
 /** Labels and variables that the user wants in each record. moby daemon/logger/loginfo.go ExtraAttributes */

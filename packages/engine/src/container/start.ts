@@ -333,12 +333,7 @@ export function seccompFilter(spec: RuntimeSpec): Uint8Array | undefined {
 }
 
 function logTarget(engine: Engine, container: ContainerRecord): StartInput['log'] {
-  const settings = parseLogSettings(
-    container.config,
-    container.hostConfig,
-    engine.config.defaultLog,
-    container,
-  )
+  const settings = parseLogSettings(container.config, container.hostConfig, container)
   return settings === undefined ? undefined : { path: container.logPath, ...settings }
 }
 

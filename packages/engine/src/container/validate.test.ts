@@ -115,10 +115,14 @@ describe('validation', () => {
   })
 
   test('log options', () => {
-    const defaults = { maxBytes: 10, maxFiles: 3, compress: false }
     const parse = (Type: string, Config: Record<string, string>): unknown =>
-      parseLogSettings({ Labels: { a: '1' } }, { LogConfig: { Type, Config } }, defaults)
-    assert.deepEqual(parse('json-file', {}), { ...defaults, extra: '' })
+      parseLogSettings({ Labels: { a: '1' } }, { LogConfig: { Type, Config } })
+    assert.deepEqual(parse('json-file', {}), {
+      maxBytes: 10 * 1024 * 1024,
+      maxFiles: 3,
+      compress: false,
+      extra: '',
+    })
     assert.deepEqual(parse('json-file', { 'max-size': '10m', 'max-file': '2', labels: 'a,b' }), {
       maxBytes: 10_000_000,
       maxFiles: 2,

@@ -1,7 +1,8 @@
-import { type ContainerConfig, ContainerCreate, ContainerCreated } from '@ctr/api'
+import { ContainerCreate, ContainerCreated } from '@ctr/api'
 import { createContainer, replaceContainer } from '@ctr/engine'
 import { EngineError } from '@ctr/errdefs'
 import { route } from '../../http/route.ts'
+import { type CreateParts, meantBy, warningsOf } from './by-version.ts'
 
 export const createContainerRoute = route({
   method: 'POST',
@@ -15,8 +16,9 @@ export const createContainerRoute = route({
   handle: async ({ engine }, { query, body, apiMinor }) => {
     const request = createRequest(body, query, apiMinor)
     const create = query.replace === true ? replaceContainer : createContainer
+    const older = warningsOf(apiMinor, partsOf(body))
     const { id, warnings } = await create(engine, request)
-    return { Id: id, Warnings: [...warnings] }
+    return { Id: id, Warnings: [...warnings, ...older] }
   },
 })
 
@@ -34,21 +36,18 @@ export function createRequest(
       'Config cannot be empty in order to create a container',
     )
   }
-  const { HostConfig = {}, NetworkingConfig, ...config } = body
+  const { config, hostConfig, networkingConfig } = meantBy(apiMinor, partsOf(body))
   return {
-    config: withOldDefaults(config, apiMinor),
-    // moby: KernelMemory is dropped from v1.42 on.
-    hostConfig: HostConfig,
-    ...(NetworkingConfig === undefined ? {} : { networkingConfig: NetworkingConfig }),
+    config,
+    hostConfig,
+    ...(networkingConfig === undefined ? {} : { networkingConfig }),
     ...(query.name === undefined ? {} : { name: query.name }),
-    ...(query.platform === undefined ? {} : { platform: query.platform }),
+    // Of v1.41.
+    ...(query.platform === undefined || apiMinor < 41 ? {} : { platform: query.platform }),
   }
 }
 
-/** An exec form of a StartInterval is unknown before v1.44. Engine API version history */
-function withOldDefaults(config: ContainerConfig, apiMinor: number): ContainerConfig {
-  const { Healthcheck } = config
-  if (apiMinor >= 44 || Healthcheck?.StartInterval === undefined) return config
-  const { StartInterval: _, ...older } = Healthcheck
-  return { ...config, Healthcheck: older }
+function partsOf(body: ContainerCreate): CreateParts {
+  const { HostConfig: hostConfig = {}, NetworkingConfig: networkingConfig, ...config } = body
+  return { config, hostConfig, networkingConfig }
 }

@@ -189,9 +189,9 @@ function renderEndpoint(
   return {
     IPAMConfig: asked?.IPAMConfig ?? null,
     Links: asked?.Links ?? null,
-    // Until v1.43 the short id counted as an alias; DNSNames has taken that over.
+    // Until v1.44 the short id counts as an alias; DNSNames takes that over in v1.45.
     Aliases:
-      apiMinor < 44 && isUserDefined
+      apiMinor < 45 && isUserDefined
         ? [...aliases, shortId]
         : aliases.length === 0
           ? null

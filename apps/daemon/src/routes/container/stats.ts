@@ -13,11 +13,12 @@ export const containerStatsRoute = route({
   query: { stream: 'string', 'one-shot': 'boolean' },
   webSocket: 'also',
   status: 200,
-  handle: async ({ engine }, { id, query, signal, openOutput }) => {
+  handle: async ({ engine }, { id, query, apiMinor, signal, openOutput }) => {
     // The default is true: absent differs from empty here.
     const isStream = query.stream === undefined || isTrue(query.stream)
     let previous = await containerStats(engine, id)
-    if (!isStream && query['one-shot']) return previous
+    // Of v1.41.
+    if (!isStream && query['one-shot'] && apiMinor >= 41) return previous
     const output = await openOutput('application/json')
     do {
       await pause(INTERVAL_MS, signal)

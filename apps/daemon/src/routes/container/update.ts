@@ -8,8 +8,11 @@ export const updateContainerRoute = route({
   summary: 'Change limits and restart policy',
   body: ContainerUpdate,
   response: ContainerUpdated,
-  handle: async ({ engine }, { id, body }) => {
-    const { warnings } = await updateContainer(engine, id, body)
+  handle: async ({ engine }, { id, body, apiMinor }) => {
+    const { PidsLimit, ...older } = body
+    // PidsLimit is of v1.40.
+    const change = apiMinor < 40 || PidsLimit === undefined ? older : { ...older, PidsLimit }
+    const { warnings } = await updateContainer(engine, id, change)
     return { Warnings: warnings.length === 0 ? null : [...warnings] }
   },
 })

@@ -21,7 +21,9 @@ export const createImageRoute = route({
   takesStream: true,
   status: 200,
   handle: async ({ engine }, call) => {
-    const { fromImage, fromSrc, repo, tag, message, changes, platform } = call.query
+    const { fromImage, fromSrc, repo, tag, message, changes } = call.query
+    // Of v1.32.
+    const platform = call.apiMinor < 32 ? undefined : call.query.platform
     if (fromImage !== undefined) {
       const auth = parseRegistryAuth(call.headers['x-registry-auth'])
       await serveProgress(call, async (send) => {

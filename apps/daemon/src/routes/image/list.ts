@@ -19,22 +19,28 @@ export const listImagesRoute = route({
   response: Type.Array(ImageSummary),
   handle: async ({ engine }, { query, apiMinor }) => {
     const filters = new Map(parseFilters(query.filters, FILTERS))
-    // `?filter=busybox` of clients before v1.28.
-    if (apiMinor < 28 && query.filter !== undefined) filters.set('reference', [query.filter])
+    // `?filter=busybox` until v1.40.
+    if (apiMinor < 41 && query.filter !== undefined) filters.set('reference', [query.filter])
     const images = engine.images.list({ all: query.all, filters })
-    // Docker counts containers only for `system df`; here it costs nothing, but -1 is what clients know.
-    const summaries = images.map((image) => renderImageSummary(image, apiMinor, { containers: -1 }))
-    if (!query['shared-size']) return summaries
+    const users = apiMinor < 51 ? undefined : containersByImage(engine)
+    const summaries = images.map((image) =>
+      renderImageSummary(image, apiMinor, {
+        // Until v1.50 only `system df` counts them.
+        containers: users === undefined ? -1 : (users.get(image.id) ?? 0),
+      }),
+    )
+    // `shared-size` is of v1.42.
+    if (!query['shared-size'] || apiMinor < 42) return summaries
     const shared = engine.images.sharedSizes(images.map(({ id }) => id))
     return summaries.map((each) => ({ ...each, SharedSize: shared.get(each.Id) ?? 0 }))
   },
 })
 
-/** Number of containers of an image, running or not. */
-export function containersOf(
-  engine: Parameters<typeof listContainers>[0],
-  imageId: string,
-): number {
-  const all = listContainers(engine, { all: true, limit: 0, filters: new Map() })
-  return all.filter((container) => container.imageId === imageId).length
+/** How many containers each image has, running or not. */
+function containersByImage(engine: Parameters<typeof listContainers>[0]): Map<string, number> {
+  const counts = new Map<string, number>()
+  for (const { imageId } of listContainers(engine, { all: true, limit: 0, filters: new Map() })) {
+    counts.set(imageId, (counts.get(imageId) ?? 0) + 1)
+  }
+  return counts
 }

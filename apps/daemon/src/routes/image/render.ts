@@ -52,7 +52,7 @@ export function renderImage(
     ...(apiMinor < 45 ? { Container: '', ContainerConfig: renderConfig({}, apiMinor, null) } : {}),
     DockerVersion: '',
     Author: config.author ?? '',
-    Config: renderConfig((config.config ?? {}) as ContainerConfig, apiMinor, null),
+    Config: imageConfig((config.config ?? {}) as ContainerConfig, apiMinor),
     Architecture: config.architecture,
     ...(config.variant ? { Variant: config.variant } : {}),
     Os: config.os,
@@ -62,6 +62,30 @@ export function renderImage(
     RootFS: { Type: 'layers', Layers: [...config.rootfs.diff_ids] },
     Metadata: { LastTagTime: rfc3339(image.taggedAtNs) },
   }
+}
+
+/** Of a container, never of an image: not shown since v1.50. */
+const OF_CONTAINERS = [
+  'Hostname',
+  'Domainname',
+  'AttachStdin',
+  'AttachStdout',
+  'AttachStderr',
+  'Tty',
+  'OpenStdin',
+  'StdinOnce',
+  'Image',
+  'NetworkDisabled',
+  'MacAddress',
+  'StopTimeout',
+]
+
+function imageConfig(given: ContainerConfig, apiMinor: number): ContainerConfig {
+  const shown = renderConfig(given, apiMinor, null)
+  if (apiMinor < 50) return shown
+  return Object.fromEntries(
+    Object.entries(shown).filter(([name]) => !OF_CONTAINERS.includes(name)),
+  ) as ContainerConfig
 }
 
 export function renderHistory(item: History): HistoryItem {

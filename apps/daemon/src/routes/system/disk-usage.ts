@@ -13,7 +13,8 @@ export const diskUsageRoute = route({
   response: DiskUsageSchema,
   handle: async ({ engine }, { query, apiMinor }): Promise<DiskUsage> => {
     // `type` is of v1.42; without it everything is shown.
-    const wants = (type: string): boolean => query.type.length === 0 || query.type.includes(type)
+    const wants = (type: string): boolean =>
+      apiMinor < 42 || query.type.length === 0 || query.type.includes(type)
     const usage = await diskUsage(engine)
     return {
       LayersSize: usage.layersBytes,

@@ -29,8 +29,10 @@ function renderInfo({ engine, config }: Context, apiMinor: number): SystemInfo {
     .map((host) => [host, { Name: host, Mirrors: [], Secure: false, Official: false }] as const)
   // `Expected` went in v1.49.
   const noCommit = { ID: '', ...(apiMinor < 49 ? { Expected: '' } : {}) }
+  const security = securityOptions(cgroupVersion, engine.config)
   return {
     ID: engine.id,
+    ...(apiMinor < 25 ? { ExecutionDriver: '<not supported>' } : {}),
     Containers: info.containers,
     ContainersRunning: info.running,
     ContainersPaused: info.paused,
@@ -65,7 +67,7 @@ function renderInfo({ engine, config }: Context, apiMinor: number): SystemInfo {
     OomKillDisable: cgroupVersion === '1',
     NGoroutines: 0,
     SystemTime: rfc3339(nowNs()),
-    LoggingDriver: 'json-file',
+    LoggingDriver: engine.config.defaultLog.driver,
     CgroupDriver: engine.config.cgroupDriver,
     CgroupVersion: cgroupVersion,
     NEventsListener: 0,
@@ -118,7 +120,10 @@ function renderInfo({ engine, config }: Context, apiMinor: number): SystemInfo {
     ContainerdCommit: noCommit,
     RuncCommit: noCommit,
     InitCommit: noCommit,
-    SecurityOptions: securityOptions(cgroupVersion, engine.config),
+    // Until v1.24 names only.
+    SecurityOptions: apiMinor < 25 ? security.map(nameOf) : security,
+    ...(apiMinor >= 44 ? { CDISpecDirs: [...engine.config.cdiSpecDirs] } : {}),
+    ...(apiMinor >= 49 ? { FirewallBackend: { Driver: 'nftables' } } : {}),
     Warnings: null,
   }
 }
@@ -132,6 +137,11 @@ function securityOptions(
     ...(usernsRemap === '' ? [] : ['name=userns']),
     ...(cgroupVersion === '2' ? ['name=cgroupns'] : []),
   ]
+}
+
+/** `seccomp` of `name=seccomp,profile=builtin`. */
+function nameOf(option: string): string {
+  return option.split(',')[0]?.replace('name=', '') ?? ''
 }
 
 /** statfs(2), by the names that Docker uses. */
