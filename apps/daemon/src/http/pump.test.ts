@@ -52,6 +52,20 @@ test('bytes go both ways, and the end of input leaves output open', async () => 
   assert.equal(await outcome, 'ended')
 })
 
+test('input that has ended before the process was there ends for the process, too', async () => {
+  const [user, client] = await socketPair()
+  const [process, program] = await socketPair()
+  user.end()
+  // As the server's: nobody listens while the process is being started.
+  client.read(0)
+  await once(client, 'end')
+  const outcome = pump({ client, process, stdin: true })
+  assert.equal(await readAll(program), '')
+  program.end('answer')
+  assert.equal(await readAll(user), 'answer')
+  assert.equal(await outcome, 'ended')
+})
+
 test('the detach keys end the attachment, not the input', async () => {
   const { user, program, outcome } = await scene({ stdin: true, detachKeys: [16, 17] })
   user.write('ls\n\x10\x11never')

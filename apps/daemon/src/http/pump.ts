@@ -76,11 +76,14 @@ function forwardInput({ client, process, detachKeys }: PumpOptions, detach: () =
     if (detached) detach()
   })
   process.on('drain', () => client.resume())
-  client.on('end', () => {
+  const end = () => {
     const held = scanner?.end()
     if (held !== undefined && held.byteLength > 0) process.write(held)
     process.end()
-  })
+  }
+  // Input without a byte ends while the process is being started: Node says so to nobody, and not again.
+  if (client.readableEnded) end()
+  else client.once('end', end)
 }
 
 /** Without an epilogue after all, the client sees the end without one. */
