@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { after, before, test } from 'node:test'
 import { FrameDecoder, REPORT, type RunReport, STDERR, STDOUT } from '@ctr/api'
@@ -153,6 +154,21 @@ test('output of an exec whose client has gone at once stops nothing', { skip }, 
   await askAndGo(`/exec/${Id}/start`, {})
   assert.equal(JSON.parse((await ended).text).StatusCode, 0)
   await daemon.request('DELETE', '/containers/host?force=1')
+})
+
+test('a client that goes while it is sent the past stops nothing', { skip }, async () => {
+  const script =
+    'head -c 3000000 /dev/zero; until test -e /go; do sleep 0.1; done; head -c 8000000 /dev/zero'
+  const body = { Image: 'busybox', Cmd: ['sh', '-c', script] }
+  await daemon.request('POST', '/containers/create?name=past', body)
+  await daemon.request('POST', '/containers/past/start')
+  const query = 'logs=1&stream=1&stdout=1'
+  const socket = await hijack(daemon.socketPath, 'POST', `/containers/past/attach?${query}`)
+  await once(socket, 'readable')
+  socket.destroy()
+  await daemon.ctr(['exec', 'past', 'touch', '/go'])
+  const { text } = await daemon.request('POST', '/containers/past/wait')
+  assert.equal(JSON.parse(text).StatusCode, 0)
 })
 
 /** Gone before the answer. */

@@ -24,16 +24,16 @@ export async function serveStdio(
   session: AttachSession | ExecSession,
   o: { stdin: boolean; detachKeys: readonly number[] },
 ): Promise<'ended' | 'detached'> {
-  const { hasTty, logs } = session
-  const client = await call.takeOver(
-    // Without Upgrade there is one type, as in moby.
-    call.headers.upgrade === undefined ? RAW_STREAM : streamType(hasTty, call.apiMinor),
-  )
-  client.once('close', () => session.close())
+  const { hasTty } = session
   const unframe = call.isWebSocket && !hasTty
-  if (logs !== undefined) {
-    const past = unframe ? logs.pipe(unframed()) : logs
-    await pipeline(past, client, { end: false })
+  let client: Duplex
+  try {
+    client = await openStdio(call, session, unframe)
+  } catch (error) {
+    // A stream that nobody reads would stop the process.
+    session.close()
+    void session.stream.then((stream) => stream?.destroy())
+    throw error
   }
   const process = await session.stream
   // The shim may have taken the attachment before the process could not be run.
@@ -50,6 +50,25 @@ export async function serveStdio(
     unframe,
     ...(hasTty && o.stdin ? { detachKeys: o.detachKeys } : {}),
   })
+}
+
+/** The connection, with the output of the past sent. */
+async function openStdio(
+  call: Call,
+  session: AttachSession | ExecSession,
+  unframe: boolean,
+): Promise<Duplex> {
+  const { hasTty, logs } = session
+  const client = await call.takeOver(
+    // Without Upgrade there is one type, as in moby.
+    call.headers.upgrade === undefined ? RAW_STREAM : streamType(hasTty, call.apiMinor),
+  )
+  client.once('close', () => session.close())
+  if (logs !== undefined) {
+    const past = unframe ? logs.pipe(unframed()) : logs
+    await pipeline(past, client, { end: false })
+  }
+  return client
 }
 
 /** The status is long sent: Docker writes the reason where output would be. */
