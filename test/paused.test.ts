@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
+import { statSync, writeFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 import { requires, waitFor } from '@ctr/testkit'
 import { cgroupDirectory } from './cgroup-files.ts'
 import { field, pidOf, useDaemon } from './daemon-fixture.ts'
@@ -35,6 +36,31 @@ describe('a paused container', { skip, timeout: 300_000 }, () => {
     assert.equal(await status(), 'running false 0')
     assert.equal(await pidOf(daemon(), 'it'), pid)
     await waitFor('more output', async () => (await daemon().ok(['logs', 'it'])) > before)
+  })
+
+  test('prints nothing, nor do its execs; twice is an error', async () => {
+    await daemon().ok(['run', '-d', '--name', 'it', 'busybox', 'sh', '-c', COUNT])
+    await daemon().ok(['exec', '-d', 'it', 'sh', '-c', 'while :; do echo x >>/x; done'])
+    await daemon().ok(['pause', 'it'])
+    assert.equal(await status(), 'paused true 0')
+    const upper = await field(daemon(), 'it', '{{.GraphDriver.Data.UpperDir}}')
+    const before = [await daemon().ok(['logs', 'it']), statSync(`${upper}/x`).size]
+    await setTimeout(300)
+    assert.deepEqual([await daemon().ok(['logs', 'it']), statSync(`${upper}/x`).size], before)
+
+    for (const [args, text] of [
+      [['pause', 'it'], /ontainer .* is already paused/],
+      [['exec', 'it', 'true'], /is paused, unpause the container before exec/],
+    ] as const) {
+      const refused = await daemon().ctr(args)
+      assert.notEqual(refused.code, 0)
+      assert.match(refused.stderr, text)
+    }
+    await daemon().ok(['unpause', 'it'])
+    await waitFor('the exec to go on', () => statSync(`${upper}/x`).size > Number(before[1]))
+    const again = await daemon().ctr(['unpause', 'it'])
+    assert.equal(again.code, 1)
+    assert.match(again.stderr, /ontainer .* is not paused/)
   })
 
   test('is thawed by stop, gets its signal and has its exit code', async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { requires } from '@ctr/testkit'
+import { requires, run } from '@ctr/testkit'
 import { checkResult, field, inBusybox, useDaemon } from './daemon-fixture.ts'
 
 const skip = requires({ root: true })
@@ -21,6 +21,46 @@ test('a bound directory is seen from both sides and outlives the container', { s
   await ctrd().ok(['exec', 'v1', 'sh', '-c', 'echo new >/data/g'])
   await ctrd().ok(['rm', '-f', 'v1'])
   assert.equal(readFileSync(`${host}/g`, 'utf8'), 'new\n')
+})
+
+test('what the host mounts below a bind is seen with rslave, and not with rprivate', {
+  skip,
+}, async () => {
+  const host = hostDirectory('shared')
+  await mounted(['-t', 'tmpfs', 'tmpfs'], host, async () => {
+    await run(['mount', '--make-shared', host])
+    mkdirSync(`${host}/below`)
+    for (const mode of ['rslave', 'rprivate']) {
+      const volume = `${host}:/data:${mode}`
+      await ctrd().ok(['run', '-d', '--name', mode, '-v', volume, 'busybox', 'sleep', '300'])
+    }
+    await mounted(['-t', 'tmpfs', 'tmpfs'], `${host}/below`, async () => {
+      writeFileSync(`${host}/below/late`, '')
+      assert.equal(await ctrd().ok(['exec', 'rslave', 'ls', '/data/below']), 'late')
+      assert.equal(await ctrd().ok(['exec', 'rprivate', 'ls', '/data/below']), '')
+    })
+    assert.equal(await ctrd().ok(['exec', 'rslave', 'ls', '/data/below']), '')
+    await ctrd().ok(['rm', '-f', 'rslave', 'rprivate'])
+  })
+})
+
+async function mounted(
+  args: readonly string[],
+  path: string,
+  use: () => Promise<void>,
+): Promise<void> {
+  assert.equal((await run(['mount', ...args, path])).code, 0)
+  try {
+    await use()
+  } finally {
+    await run(['umount', '-l', path])
+  }
+}
+
+test('a size for the container layer is refused, and leaves no container', { skip }, async () => {
+  const result = await ctrd().ctr(['run', '--storage-opt', 'size=20m', 'busybox', 'true'])
+  checkResult({ code: 125, stderr: /storage-opt size is not supported/ }, result)
+  assert.equal(await ctrd().ok(['ps', '-aq']), '')
 })
 
 const badSpecs: [string, RegExp][] = [
