@@ -206,7 +206,8 @@ describe('checkpoint', { skip }, () => {
     const change = 'echo new >/root/new; rm /etc/group; echo volume >/data/x'
     await daemon.ok(['exec', 'cc', 'sh', '-c', change])
     assert.equal(await daemon.ok(['container', 'checkpoint', '--export', file, 'cc']), 'cc')
-    assert.equal(await daemon.ok(['checkpoint', 'ls', 'cc']), 'CHECKPOINT NAME')
+    const listing = async (): Promise<string> => await daemon.ok(['checkpoint', 'ls', 'cc'])
+    await waitFor('no checkpoint', async () => (await listing()) === 'CHECKPOINT NAME')
     const last = (await numbers('cc')).length
     await other.ok(['container', 'restore', '--import', file])
     await countsOn('cc', other)

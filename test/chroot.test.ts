@@ -23,6 +23,7 @@ for path in /*; do
   elif [ -d "$path" ]; then mkdir "$root$path"; mount --rbind "$path" "$root$path"; fi
 done
 mkdir -m 1777 "$root/tmp"; mkdir "$root/run"
+case $2 in /tmp/* | /run/*) mkdir -p "$root$2"; mount --rbind "$2" "$root$2" ;; esac
 exec chroot "$root" sh -euc "$1"
 `
 
@@ -75,6 +76,7 @@ ctr rm -f it >/dev/null
       'sh',
       place,
       script,
+      repository,
     ])
     assert.equal(code, 0, stderr)
     assert.equal(stdout, EXPECTED)

@@ -33,10 +33,13 @@ function readPid(path: string): number | undefined {
   }
 }
 
+/** From its source, and as bin/ctrd. */
+const MAIN = /apps\/daemon\/(?:src\/main\.ts|dist\/main\.mjs)/
+
 /** A pid is soon given to another process: the number alone says nothing. */
 function isCtrd(pid: number): boolean {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('apps/daemon/src/main.ts')
+    return MAIN.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8'))
   } catch {
     // Gone, or going.
     return false

@@ -105,7 +105,7 @@ describe('records', () => {
       format({ timestamps: true, stderr: false }),
       '2026-01-01T00:00:01.500000000Z a\n2026-01-01T00:00:03.500000000Z c\n',
     )
-    assert.equal(format({ details: true, stdout: false }), 'a=x%20y,b=2 ü\n')
+    assert.equal(format({ details: true, stdout: false }), 'a=x+y,b=2 ü\n')
   })
 
   test('since and until are inclusive', () => {
