@@ -67,6 +67,14 @@ test('what is no message is refused', () => {
   }
 })
 
+test('an array of elements of no size is refused', () => {
+  const { serial, type } = call
+  const body = [[1, 2], 3n]
+  const bytes = encodeMessage({ type, serial, header: { signature: 'aut' }, body })
+  bytes.write('a()', bytes.indexOf('aut'))
+  assert.throws(() => decodeMessage(bytes), RangeError)
+})
+
 describe('scopes', () => {
   test('have the path of their slice', () => {
     const path = (text: string): string => scopePath(parseScopeName(text, 'id'))

@@ -262,7 +262,12 @@ class Reader {
     this.#at = alignedTo(alignmentOf(type), this.#at)
     const end = this.#at + size
     const values: DbusValue[] = []
-    while (this.#at < end) values.push(this.take(type))
+    while (this.#at < end) {
+      const before = this.#at
+      values.push(this.take(type))
+      // `a()`: there would be no end.
+      if (this.#at === before) throw new RangeError('D-Bus: elements of no size')
+    }
     return values
   }
 

@@ -13,6 +13,9 @@ import {
 } from './dbus-message.ts'
 
 const ANSWER_TIMEOUT_MS = 30_000
+const GREETING_TIMEOUT_MS = 10_000
+/** systemd's answer is a word and 32 digits. */
+const GREETING_MAX = 1024
 
 export interface DbusCall {
   readonly path: string
@@ -60,12 +63,16 @@ export class DbusConnection implements Disposable {
   /** UNAVAILABLE: nobody listens there. */
   static async open(path: string): Promise<DbusConnection> {
     const socket = createConnection(path)
+    // A peer that says nothing, or closes.
+    const timer = setTimeout(() => socket.destroy(new Error('no answer')), GREETING_TIMEOUT_MS)
     try {
       await once(socket, 'connect')
       await authenticate(socket)
     } catch (cause) {
       socket.destroy()
       throw new EngineError('UNAVAILABLE', `cannot talk to systemd at ${path}`, { cause })
+    } finally {
+      clearTimeout(timer)
     }
     return new DbusConnection(socket)
   }
@@ -142,9 +149,9 @@ async function authenticate(socket: Socket): Promise<void> {
   const uid = Buffer.from(String(process.getuid?.() ?? 0)).toString('hex')
   socket.write(`\0AUTH EXTERNAL ${uid}\r\n`)
   let text = ''
-  while (!text.includes('\r\n')) {
-    const [chunk] = (await once(socket, 'data')) as [Buffer]
+  for await (const chunk of socket.iterator({ destroyOnReturn: false })) {
     text += chunk.toString('latin1')
+    if (text.includes('\r\n') || text.length > GREETING_MAX) break
   }
   if (!text.startsWith('OK ')) throw new Error(`D-Bus: authentication refused: ${text.trim()}`)
   socket.write('BEGIN\r\n')
