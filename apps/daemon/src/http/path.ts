@@ -64,6 +64,8 @@ function escapeName(url: string): string {
   const queryAt = url.indexOf('?')
   const path = queryAt === -1 ? url : url.slice(0, queryAt)
   const [, resource = '', ...segments] = path.split('/')
+  // moby registers it with and without: api/server/router/network/network.go
+  if (path === '/networks/') return `/networks${queryAt === -1 ? '' : url.slice(queryAt)}`
   const verbs = Object.hasOwn(VERBS, resource) ? VERBS[resource] : undefined
   if (verbs === undefined || segments.length < 2) return url
   const rest = segments.join('/')
