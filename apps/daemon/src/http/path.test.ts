@@ -21,6 +21,7 @@ test('slashes inside a name become part of one segment', () => {
     ['/containers/a/b', '/containers/a%2Fb'],
     ['/containers/abc/checkpoints?dir=/x', '/containers/abc/checkpoints?dir=/x'],
     ['/containers/a/b/checkpoints/one', '/containers/a%2Fb/checkpoints/one'],
+    ['/networks/?filters={}', '/networks?filters={}'],
     ['/networks/x/connect', '/networks/x/connect'],
     ['/nosuch/a/b', '/nosuch/a/b'],
   ]
