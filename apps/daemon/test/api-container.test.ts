@@ -157,6 +157,26 @@ test('what cannot be created leaves nothing', { skip }, async () => {
   assert.equal((await daemon.request('GET', '/containers/json?all=1')).text, before)
 })
 
+test('no limit of processes is 0, however it is asked for; a tag is not named like a digest', {
+  skip,
+}, async () => {
+  const name = await create({ HostConfig: { PidsLimit: 32 } })
+  const update = (limit: number, prefix = '') =>
+    daemon.request('POST', `${prefix}/containers/${name}/update`, { PidsLimit: limit })
+  assert.equal((await update(0, '/v1.39')).status, 200)
+  assert.equal((await inspect(name)).HostConfig.PidsLimit, 32)
+  assert.equal((await update(-2)).status, 200)
+  assert.equal((await inspect(name)).HostConfig.PidsLimit, 0)
+  const tag = await daemon.request('POST', '/images/busybox/tag?repo=sha256&tag=sometag')
+  assert.deepEqual(
+    [tag.status, tag.json()],
+    [400, { message: 'refusing to create an ambiguous tag using digest algorithm as name' }],
+  )
+  const pull = await daemon.request('POST', '/images/create?fromImage=busybox&platform=foobar')
+  assert.equal(pull.status, 400)
+  assert.match(pull.text, /unknown operating system or architecture/)
+})
+
 test('top, stats and update', { skip }, async () => {
   const name = await create({ HostConfig: { Memory: 64_000_000 } })
   await daemon.request('POST', `/containers/${name}/start`)

@@ -61,6 +61,8 @@ describe('parsePlatform', () => {
     assert.deepEqual(parsePlatform('ARM64'), { os: 'linux', architecture: 'arm64' })
     assert.throws(() => parsePlatform('a/b/c/d'), { code: 'INVALID_ARGUMENT' })
     assert.throws(() => parsePlatform(''), { code: 'INVALID_ARGUMENT' })
+    assert.throws(() => parsePlatform('foobar'), { code: 'INVALID_ARGUMENT' })
+    assert.equal(parsePlatform('windows').os, 'windows')
   })
 })
 

@@ -60,16 +60,38 @@ export function hostArchitecture(): string {
   return names[name] ?? name
 }
 
+// containerd platforms/database.go isKnownOS, isKnownArch: Go's names
+const SYSTEMS = new Set(
+  'aix android darwin dragonfly freebsd hurd illumos ios js linux nacl netbsd openbsd plan9 solaris windows zos'.split(
+    ' ',
+  ),
+)
+const ARCHITECTURES = new Set(
+  '386 amd64 amd64p32 arm armbe arm64 arm64be loong64 mips mipsle mips64 mips64le mips64p32 mips64p32le ppc ppc64 ppc64le riscv riscv64 s390 s390x sparc sparc64 wasm'.split(
+    ' ',
+  ),
+)
+
+/** `os`, `architecture` or `os/architecture[/variant]`. INVALID_ARGUMENT; a name alone must be a known one. */
 export function parsePlatform(text: string): Platform {
   const [os, architecture, variant, ...rest] = text.toLowerCase().split('/')
-  if (os === undefined || os === '' || rest.length > 0 || variant === '' || architecture === '') {
+  const isUnknown =
+    architecture === undefined && !SYSTEMS.has(os ?? '') && !ARCHITECTURES.has(os ?? '')
+  if (
+    os === undefined ||
+    isUnknown ||
+    os === '' ||
+    rest.length > 0 ||
+    variant === '' ||
+    architecture === ''
+  ) {
     throw new EngineError(
       'INVALID_ARGUMENT',
       `"${text}": unknown operating system or architecture: invalid argument`,
     )
   }
   if (architecture !== undefined) return { os, architecture, variant }
-  if (os === 'linux') return { os, architecture: hostArchitecture() }
+  if (SYSTEMS.has(os)) return { os, architecture: hostArchitecture() }
   return { os: 'linux', architecture: os }
 }
 

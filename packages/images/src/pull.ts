@@ -18,7 +18,7 @@ import type { ImageDeps } from './deps.ts'
 import { type Image, toImage } from './image.ts'
 import { adoptImage, missingLayers, type StagedLayer } from './layer/adopt.ts'
 import { getImageRow, parseUserReference } from './lookup.ts'
-import { choosePlatform, parseIndex, parseManifest } from './manifest.ts'
+import { choosePlatform, parseIndex, parseManifest, parsePlatform } from './manifest.ts'
 import { ingestPath, Workspace } from './paths.ts'
 import { type FetchedManifest, RegistryClient } from './registry/client.ts'
 import { downloadBlob } from './registry/download.ts'
@@ -52,6 +52,8 @@ export async function pullImage(
 ): Promise<Image> {
   const reference = withDefaultTag(parseUserReference(ref))
   const progress = options.onProgress ?? (() => {})
+  // Before a registry is asked.
+  if (options.platform !== undefined && options.platform !== '') parsePlatform(options.platform)
   try {
     const resolved = await resolve(deps, reference, options)
     progress({

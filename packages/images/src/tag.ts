@@ -11,6 +11,12 @@ export function tagImage(deps: ImageDeps, ref: string, target: string): void {
   if (reference.digest !== undefined) {
     throw new EngineError('INVALID_ARGUMENT', 'refusing to create a tag with a digest reference')
   }
+  if (repositoryOf(reference) === 'docker.io/library/sha256') {
+    throw new EngineError(
+      'INVALID_ARGUMENT',
+      'refusing to create an ambiguous tag using digest algorithm as name',
+    )
+  }
   const image = getImageRow(deps.table, ref)
   transaction(deps.store, () => setTag(deps, image.id, withDefaultTag(reference)))
 }

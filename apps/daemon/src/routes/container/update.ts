@@ -11,7 +11,11 @@ export const updateContainerRoute = route({
   handle: async ({ engine }, { id, body, apiMinor }) => {
     const { PidsLimit, ...older } = body
     // PidsLimit is of v1.40.
-    const change = apiMinor < 40 || PidsLimit === undefined ? older : { ...older, PidsLimit }
+    const change =
+      apiMinor < 40 || PidsLimit === undefined
+        ? older
+        : // Any negative number means no limit, which is written as 0.
+          { ...older, PidsLimit: Math.max(0, PidsLimit) }
     const { warnings } = await updateContainer(engine, id, change)
     return { Warnings: warnings.length === 0 ? null : [...warnings] }
   },

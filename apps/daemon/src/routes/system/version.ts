@@ -36,6 +36,7 @@ export const versionRoute = route({
       ],
       Version: VERSION,
       ...common,
+      Experimental: true,
     }
   },
 })
