@@ -6,7 +6,9 @@ import {
   inspectExec,
   keepExec,
   ResponseError,
+  readRunReport,
   resizeExec,
+  runExec,
   startExec,
   startExecDetached,
 } from '@ctr/client'
@@ -17,6 +19,7 @@ import { loadFsMeanwhile } from '../node-modules.ts'
 import { checkEnvironment, readEnvironment } from '../options/environment.ts'
 import { printError } from '../output/write.ts'
 import { errorText, startErrorStatus } from '../report-error.ts'
+import { reportedSession } from '../stream/reported-session.ts'
 import { openSession } from '../stream/session.ts'
 import { stdinIsTerminal } from '../terminal/raw-mode.ts'
 import { terminalSize } from '../terminal/size.ts'
@@ -81,16 +84,22 @@ export const command: Command = {
     if (config.AttachStdin === true && config.Tty === true && !stdinIsTerminal()) {
       throw new ExitError(1, 'the input device is not a TTY')
     }
+    const name = input.args[0] as string
+    const hold = !input.flags.bool('keep')
+    if (canRunAtOnce(config, hold)) {
+      const status = await runAtOnce(context, name, { config, hold })
+      if (status !== undefined) return status
+    }
     // The streams take the first connection over; the exit code comes through another.
     if (config.Detach !== true) client.warm(2)
-    const id = await createExec(client, input.args[0] as string, config)
+    const id = await createExec(client, name, config)
     let ended: Promise<number | undefined> | undefined
     try {
       if (config.Detach === true) {
         await startExecDetached(client, id, { Tty: config.Tty === true })
         return 0
       }
-      if (!input.flags.bool('keep')) ended = holdExec(client, id)
+      if (hold) ended = holdExec(client, id)
       ended?.catch(() => {
         // Awaited below, unless the exec could not be run.
       })
@@ -135,6 +144,26 @@ function execConfig(context: Context, { flags, args }: Parsed): ExecConfig {
     Cmd: args.slice(1),
     ...(size === undefined ? {} : { ConsoleSize: [size.rows, size.columns] }),
   }
+}
+
+/** A terminal has a size and keys that detach; a stream whose input has ended cannot tell that we have died. */
+function canRunAtOnce({ Detach, Tty, AttachStdin }: ExecConfig, hold: boolean): boolean {
+  return Detach !== true && Tty !== true && !(hold && AttachStdin === true)
+}
+
+/** The exit status, undefined when the daemon has no such thing. */
+async function runAtOnce(
+  { client }: Context,
+  name: string,
+  o: { readonly config: ExecConfig; readonly hold: boolean },
+): Promise<number | undefined> {
+  const stream = await runExec(client, name, o)
+  if (stream === undefined) return undefined
+  const stdin = o.config.AttachStdin === true
+  const report = await reportedSession({ stream, stdin, exitOnSignals: true })
+  if (report !== undefined) return readRunReport(report).StatusCode
+  printError('error waiting for the command: connection to the daemon lost')
+  return 1
 }
 
 async function join(

@@ -8,6 +8,7 @@ const VERBS: Readonly<Record<string, readonly string[]>> = {
     'checkpoint',
     'checkpoints',
     'exec',
+    'exec/run',
     'export',
     'json',
     'kill',

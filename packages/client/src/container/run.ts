@@ -4,7 +4,7 @@ import { ResponseError } from '../errors.ts'
 import type { RawStream } from '../http/connection.ts'
 
 /** A larger request goes the long way: what is upgraded is read at once. */
-const MAX_BODY_CHARACTERS = 256 * 1024
+export const MAX_BODY_CHARACTERS = 256 * 1024
 
 export interface ContainerRun {
   readonly created: ContainerCreated
@@ -45,7 +45,7 @@ export async function runContainer(
 }
 
 /** dockerd: "page not found"; Podman: "Not Found", and 405. An image that is missing is named. */
-function isUnknownRoute(error: unknown): boolean {
+export function isUnknownRoute(error: unknown): boolean {
   if (!(error instanceof ResponseError)) return false
   return (
     error.status === 405 || (error.status === 404 && /^(page )?not found$/i.test(error.message))
