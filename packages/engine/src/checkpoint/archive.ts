@@ -11,6 +11,8 @@ const IMAGES = 'checkpoint/'
 
 const FILE_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,254}$/
 const CHUNK_BYTES = 256 * 1024
+/** Documents are read as a whole. */
+const MAX_DOCUMENT_BYTES = 16 << 20
 
 /** A tar of the files in `scratch` (document, layer) and of the checkpoint in `images`. */
 export function packCheckpoint(scratch: string, images: string): Readable {
@@ -49,6 +51,9 @@ export async function unpackCheckpoint(
       if (entry.type === 'directory') return
       if (entry.type !== 'file' || path === undefined || seen.has(path)) {
         throw invalid(`unexpected member ${JSON.stringify(entry.path)}`)
+      }
+      if (path.endsWith('.json') && entry.size > MAX_DOCUMENT_BYTES) {
+        throw invalid(`${entry.path} is larger than ${MAX_DOCUMENT_BYTES} bytes`)
       }
       seen.add(path)
       fd = openSync(path, 'wx', 0o600)

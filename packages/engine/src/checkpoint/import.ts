@@ -72,10 +72,11 @@ async function fill(
   renameSync(from.images, place)
 }
 
-function readDocument(path: string): ExportedContainer {
+/** INVALID_ARGUMENT. Exported for its test. */
+export function readDocument(path: string): ExportedContainer {
   let value: Partial<Record<keyof ExportedContainer, unknown>>
   try {
-    value = JSON.parse(readFileSync(path, 'utf8')) as typeof value
+    value = (JSON.parse(readFileSync(path, 'utf8')) ?? {}) as typeof value
   } catch (error) {
     throw invalid(`${DOCUMENT} is no JSON`, error)
   }
