@@ -117,6 +117,7 @@ describe('containers in user namespaces', { skip }, () => {
       [{ UsernsMode: 'auto', Privileged: true }, /privileged mode is incompatible/],
       [{ UsernsMode: 'auto', NetworkMode: 'host' }, /cannot share the host's network/],
       [{ UsernsMode: 'auto', PidMode: 'host' }, /cannot share the host PID namespace/],
+      [{ UsernsMode: 'auto', NetworkMode: 'ns:/proc/1/ns/net' }, /cannot join another network/],
     ]
     for (const [hostConfig, error] of rows) {
       await assert.rejects(t.create(['true'], { hostConfig }), error, JSON.stringify(hostConfig))
