@@ -177,6 +177,28 @@ test('no limit of processes is 0, however it is asked for; a tag is not named li
   assert.match(pull.text, /unknown operating system or architecture/)
 })
 
+test('a stream of stats ends with its container', { skip }, async () => {
+  const name = await create()
+  assert.equal((await daemon.request('POST', `/containers/${name}/start`)).status, 204)
+  const stats = daemon.request('GET', `/containers/${name}/stats`)
+  assert.equal((await daemon.request('DELETE', `/containers/${name}?force=1`)).status, 204)
+  assert.equal((await stats).text.includes('message'), false)
+})
+
+test('the time that info tells is not before the events that have been', { skip }, async () => {
+  const name = await create()
+  const { SystemTime } = (await daemon.request('GET', '/info')).json() as { SystemTime: string }
+  const [seconds, digits = ''] = SystemTime.slice(0, -1).split('.')
+  const until = `${Date.parse(`${seconds}Z`) / 1000}.${digits.padEnd(9, '0')}`
+  const { text } = await daemon.request('GET', `/events?since=1&until=${until}`)
+  assert.match(text, new RegExp(`"create".*"name":"${name}"`))
+  const order = await daemon.request('GET', '/events?since=2000000000&until=1900000000')
+  assert.deepEqual(
+    [order.status, order.json()],
+    [400, { message: '`since` time (2000000000) cannot be after `until` time (1900000000)' }],
+  )
+})
+
 test('top, stats and update', { skip }, async () => {
   const name = await create({ HostConfig: { Memory: 64_000_000 } })
   await daemon.request('POST', `/containers/${name}/start`)

@@ -1,4 +1,5 @@
 import { containerStats } from '@ctr/engine'
+import { isEngineError } from '@ctr/errdefs'
 import { writeLine } from '../../http/json-lines.ts'
 import { isTrue } from '../../http/query.ts'
 import { route } from '../../http/route.ts'
@@ -23,7 +24,12 @@ export const containerStatsRoute = route({
     do {
       await pause(INTERVAL_MS, signal)
       if (signal.aborted) break
-      const sample = await containerStats(engine, id)
+      const sample = await containerStats(engine, id).catch((error: unknown) => {
+        if (isEngineError(error) && error.code === 'NOT_FOUND') return undefined
+        throw error
+      })
+      // The container was removed: the stream ends, it does not break.
+      if (sample === undefined) break
       await writeLine(output, {
         ...sample,
         preread: previous.read,

@@ -15,6 +15,12 @@ export const eventsRoute = route({
   handle: async ({ engine }, { query, signal, openOutput, apiMinor }) => {
     const sinceNs = timeOf('since', query.since)
     const untilNs = timeOf('until', query.until)
+    if (sinceNs !== undefined && untilNs !== undefined && sinceNs > untilNs) {
+      throw new EngineError(
+        'INVALID_ARGUMENT',
+        `\`since\` time (${query.since}) cannot be after \`until\` time (${query.until})`,
+      )
+    }
     const filters = parseFilters(query.filters, 'any')
     const events = subscribeEvents(
       engine,

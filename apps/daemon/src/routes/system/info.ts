@@ -1,11 +1,11 @@
 import { readdirSync, readFileSync, statfsSync } from 'node:fs'
 import { cpus, hostname } from 'node:os'
 import { SystemInfo } from '@ctr/api'
-import { type EngineConfig, engineInfo } from '@ctr/engine'
+import { type EngineConfig, engineInfo, systemClock } from '@ctr/engine'
 import { findHierarchy } from '@ctr/linux'
 import type { Context } from '../../context.ts'
 import { route } from '../../http/route.ts'
-import { nowNs, rfc3339 } from '../../time.ts'
+import { rfc3339 } from '../../time.ts'
 import { VERSION } from '../../version.ts'
 import { kernelVersion, operatingSystem } from './host.ts'
 
@@ -66,7 +66,8 @@ function renderInfo({ engine, config }: Context, apiMinor: number): SystemInfo {
     NFd: readdirSync('/proc/self/fd').length,
     OomKillDisable: cgroupVersion === '1',
     NGoroutines: 0,
-    SystemTime: rfc3339(nowNs()),
+    // To the nanosecond: clients ask for events until now.
+    SystemTime: rfc3339(systemClock.nowNs()),
     LoggingDriver: engine.config.defaultLog.driver,
     CgroupDriver: engine.config.cgroupDriver,
     CgroupVersion: cgroupVersion,
