@@ -8,6 +8,7 @@ import { currentContext } from './context/current.ts'
 import type { FlagValues } from './flags/flag.ts'
 import { type Parsed, parseFlags } from './flags/parse.ts'
 import { GLOBAL_FLAGS } from './global-flags.ts'
+import { isTerminal } from './node-modules.ts'
 import { rawArguments } from './options/raw-process.ts'
 import { printError, printLine, writeOut } from './output/write.ts'
 import { reportError } from './report-error.ts'
@@ -65,7 +66,13 @@ async function runCommand(
     checkArgumentCount(command, path, input.args.length)
     return (await command.run(makeContext(globals, path, environment), input)) ?? 0
   } catch (error) {
-    return reportError(error, command, path, globals.bool('debug'))
+    const status = reportError(error, command, path, globals.bool('debug'))
+    if (error instanceof Error && isTerminal(2)) {
+      const { suggestName } = await import('./suggest-name.ts')
+      const hint = await suggestName(makeContext(globals, path, environment).client, error.message)
+      if (hint !== undefined) printError(hint)
+    }
+    return status
   }
 }
 
@@ -81,9 +88,10 @@ async function badCommand(
     else printError(groupHelp(path, group).trimEnd())
     return 0
   }
+  const { suggestCommand } = await import('./suggest-command.ts')
   const usage = group === undefined ? '' : `Usage:  ${path} COMMAND\n\n`
   printError(
-    `ctr: unknown command: ${path} ${name}\n\n${usage}Run '${path} --help' for more information`,
+    `ctr: unknown command: ${path} ${name}\n\n${suggestCommand(group, path, name ?? '')}${usage}Run '${path} --help' for more information`,
   )
   return 1
 }

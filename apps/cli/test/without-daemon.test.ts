@@ -59,6 +59,39 @@ describe('ctr without a daemon', () => {
   for (const [args, code, stderr] of [
     [['nosuch'], 1, "ctr: unknown command: ctr nosuch\n\nRun 'ctr --help' for more information\n"],
     [
+      ['rnu'],
+      1,
+      "ctr: unknown command: ctr rnu\n\nDid you mean 'ctr run'?\n\nRun 'ctr --help' for more information\n",
+    ],
+    [
+      ['volume', 'prnue'],
+      1,
+      "ctr: unknown command: ctr volume prnue\n\nDid you mean 'ctr volume prune'?\n\nUsage:  ctr volume COMMAND\n\nRun 'ctr volume --help' for more information\n",
+    ],
+    [
+      ['ps', '--filtr', 'x'],
+      125,
+      "unknown flag: --filtr (did you mean --filter?)\n\nUsage:  ctr ps [OPTIONS]\n\nRun 'ctr ps --help' for more information\n",
+    ],
+    [
+      ['run', '--cpu-count', '1', 'x'],
+      1,
+      '"--cpu-count" is only supported on a Docker daemon running on windows, but the Docker daemon is running on linux\n',
+    ],
+    [
+      ['run', '--use-api-socket', 'x'],
+      125,
+      "ctr: --use-api-socket is not served: it would hand your logins to the container. To hand it the daemon: -v /run/ctr/ctr.sock:/var/run/docker.sock\n\nRun 'ctr run --help' for more information\n",
+    ],
+    [
+      ['run', '--detach-keys', 'ctrl-nope', 'x'],
+      125,
+      /^ctr: invalid detach keys \(ctrl-nope\) provided: /,
+    ],
+    [['attach', '--detach-keys', 'ctrl-nope', 'x'], 125, /^ctr: invalid detach keys/],
+    [['exec', '--detach-keys', 'ctrl-nope', 'x', 'true'], 125, /^ctr: invalid detach keys/],
+    [['start', '-a', '--detach-keys', 'ctrl-nope', 'x'], 125, /^ctr: invalid detach keys/],
+    [
       ['run', '--nope', 'x'],
       125,
       "unknown flag: --nope\n\nUsage:  ctr run [OPTIONS] IMAGE [COMMAND] [ARG...]\n\nRun 'ctr run --help' for more information\n",
@@ -94,7 +127,8 @@ describe('ctr without a daemon', () => {
     it(`ctr ${args.join(' ')}: ${code}`, () => {
       const result = ctr(...args)
       assert.equal(result.code, code)
-      if (stderr !== '') assert.deepEqual([result.stdout, result.stderr], ['', stderr])
+      if (stderr instanceof RegExp) assert.match(result.stderr, stderr)
+      else if (stderr !== '') assert.deepEqual([result.stdout, result.stderr], ['', stderr])
     })
   }
 })

@@ -1,7 +1,7 @@
 import type { ContainerState } from '@ctr/api'
 import { attachContainer, inspectContainer, waitContainer } from '@ctr/client'
 import { type Command, ExitError } from '../command.ts'
-import { detachKeys } from '../container/detach-keys.ts'
+import { checkDetachKeys, detachKeys } from '../container/detach-keys.ts'
 import { proxySignals } from '../container/proxy-signals.ts'
 import { resizeSession } from '../container/resize-session.ts'
 import { openSession } from '../stream/session.ts'
@@ -26,7 +26,12 @@ export const command: Command = {
     },
   ],
   args: { min: 1, max: 1 },
+  examples: [
+    { text: 'Join a shell again; leave it with Ctrl-P Ctrl-Q', command: 'ctr attach web' },
+    { text: 'Watch only', command: 'ctr attach --no-stdin web' },
+  ],
   async run(context, { flags, args }) {
+    checkDetachKeys(flags.optional('detach-keys'))
     const { client } = context
     const {
       Id: id,

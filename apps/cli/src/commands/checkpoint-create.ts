@@ -25,6 +25,12 @@ export const command: Command = {
     },
   ],
   args: { min: 2, max: 2 },
+  examples: [
+    {
+      text: 'Save the state of a container and let it go on',
+      command: 'ctr checkpoint create --leave-running web before-upgrade',
+    },
+  ],
   async run({ client }, { flags, args }) {
     const [container = '', name = ''] = args
     await createCheckpoint(client, container, {

@@ -15,6 +15,7 @@ export const command: Command = {
     FORMAT_FLAG,
   ],
   args: { min: 1, max: 1 },
+  examples: [{ text: 'Checkpoints of a container', command: 'ctr checkpoint ls web' }],
   async run({ client }, { flags, args }) {
     const checkpoints = await listCheckpoints(
       client,

@@ -13,6 +13,7 @@ export const command: Command = {
     },
   ],
   args: { min: 2, max: 2 },
+  examples: [{ text: 'Remove one', command: 'ctr checkpoint rm web before-upgrade' }],
   run: ({ client }, { flags, args }) =>
     removeCheckpoint(
       client,

@@ -1,6 +1,7 @@
 import { commitContainer } from '@ctr/client'
 import type { Command } from '../command.ts'
 import { parseReference } from '../options/reference.ts'
+import { Transfer } from '../output/transfer.ts'
 import { printLine } from '../output/write.ts'
 
 export const command: Command = {
@@ -31,9 +32,17 @@ export const command: Command = {
     },
   ],
   args: { min: 1, max: 2 },
+  examples: [
+    {
+      text: 'An image of what a container has become',
+      command: 'ctr commit -m "with tools" web web:tools',
+    },
+    { text: 'With another command', command: `ctr commit -c 'CMD ["httpd", "-f"]' web web:server` },
+  ],
   async run({ client }, { flags, args }) {
     const [container = '', reference] = args
     const target = reference === undefined ? undefined : parseReference(reference)
+    using transfer = new Transfer('Committing')
     const id = await commitContainer(client, {
       container,
       repository: target?.name,
@@ -43,6 +52,7 @@ export const command: Command = {
       changes: flags.list('change'),
       pause: flags.boolOr('pause', true) && !flags.bool('no-pause'),
     })
+    transfer.end()
     printLine(id)
   },
 }

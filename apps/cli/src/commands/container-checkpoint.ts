@@ -38,6 +38,12 @@ export const command: Command = {
     },
   ],
   args: { min: 1, max: 1 },
+  examples: [
+    {
+      text: 'Into a file, for another machine',
+      command: 'ctr container checkpoint --export web.tar web',
+    },
+  ],
   async run({ client }, { flags, args }) {
     const container = args[0] as string
     const tcpEstablished = flags.bool('tcp-established')

@@ -11,6 +11,7 @@ export const command: Command = {
     { name: 'size', short: 's', kind: 'bool', help: 'Display total file sizes' },
   ],
   args: { min: 1 },
+  examples: [{ text: 'One value', command: "ctr container inspect -f '{{.State.Status}}' web" }],
   run: ({ client }, { flags, args }) =>
     inspectEach(
       args,

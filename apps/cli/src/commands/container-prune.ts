@@ -7,6 +7,10 @@ export const command: Command = {
   summary: 'Remove all stopped containers',
   flags: PRUNE_FLAGS,
   args: { min: 0, max: 0 },
+  examples: [
+    { text: 'What would go', command: 'ctr container prune --dry-run' },
+    { text: 'Those older than a day', command: 'ctr container prune -f --filter until=24h' },
+  ],
   async run({ client }, { flags }) {
     if (!mayPrune(flags, 'WARNING! This will remove all stopped containers.')) return
     const pruned = await pruneContainers(client, pruneFilters(flags), dryRunOf(flags))

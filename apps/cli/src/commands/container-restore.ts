@@ -26,6 +26,9 @@ export const command: Command = {
     },
   ],
   args: { min: 0, max: 1 },
+  examples: [
+    { text: 'From a checkpoint in a file', command: 'ctr container restore --import web.tar' },
+  ],
   async run({ client }, { flags, args }) {
     const file = flags.string('import')
     const [container] = args

@@ -11,6 +11,7 @@ export const command: Command = {
   summary: 'Export a context to a tar archive FILE or a tar stream on STDOUT.',
   flags: [],
   args: { min: 1, max: 2 },
+  examples: [{ text: 'Into a file', command: 'ctr context export work work.dockercontext' }],
   async run({ configDirectory }, { args }) {
     const [name = '', file = `${name}.dockercontext`] = args
     const store = new ContextStore(configDirectory)

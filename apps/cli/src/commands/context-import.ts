@@ -9,6 +9,7 @@ export const command: Command = {
   summary: 'Import a context from a tar file',
   flags: [],
   args: { min: 2, max: 2 },
+  examples: [{ text: 'From a file', command: 'ctr context import work work.dockercontext' }],
   async run({ configDirectory }, { args }) {
     const [name = '', file = ''] = args
     const store = new ContextStore(configDirectory)

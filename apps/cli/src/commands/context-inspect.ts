@@ -10,6 +10,12 @@ export const command: Command = {
   summary: 'Display detailed information on one or more contexts',
   flags: [INSPECT_FORMAT_FLAG],
   args: { min: 0 },
+  examples: [
+    {
+      text: 'Where a context leads',
+      command: "ctr context inspect -f '{{.Endpoints.docker.Host}}' work",
+    },
+  ],
   async run({ contextName, globals, environment, configDirectory }, { flags, args }) {
     const store = new ContextStore(configDirectory)
     const names = args.length > 0 ? args : [contextName]

@@ -27,6 +27,7 @@ export const command: Command = {
     { name: 'quiet', short: 'q', kind: 'bool', help: 'Only show context names' },
   ],
   args: { min: 0, max: 0 },
+  examples: [{ text: 'Names only', command: 'ctr context ls -q' }],
   async run({ contextName, globals, environment, configDirectory }, { flags }) {
     const current = contextName
     const stored = new ContextStore(configDirectory).list()

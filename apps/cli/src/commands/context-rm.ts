@@ -12,6 +12,7 @@ export const command: Command = {
     { name: 'force', short: 'f', kind: 'bool', help: 'Force the removal of a context in use' },
   ],
   args: { min: 1 },
+  examples: [{ text: 'Remove one', command: 'ctr context rm work' }],
   async run(context, { flags, args }) {
     const store = new ContextStore(context.configDirectory)
     const inUse = context.contextName

@@ -10,6 +10,12 @@ export const command: Command = {
   summary: 'Update a context',
   flags: [DESCRIPTION_FLAG, DOCKER_FLAG],
   args: { min: 1, max: 1 },
+  examples: [
+    {
+      text: 'Another daemon under the same name',
+      command: 'ctr context update --docker host=ssh://me@example.com work',
+    },
+  ],
   async run({ configDirectory }, { flags, args }) {
     const name = args[0] as string
     if (name === DEFAULT_CONTEXT) throw reserved()

@@ -9,6 +9,10 @@ export const command: Command = {
   summary: 'Set the current context of ctr (not that of docker)',
   flags: [],
   args: { min: 1, max: 1 },
+  examples: [
+    { text: 'All commands from now on go there', command: 'ctr context use work' },
+    { text: 'Back to this machine', command: 'ctr context use default' },
+  ],
   async run(context, { args }) {
     const name = args[0] as string
     if (name !== DEFAULT_CONTEXT) new ContextStore(context.configDirectory).get(name)

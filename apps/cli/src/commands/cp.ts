@@ -7,6 +7,7 @@ import { packPath, unpackInto } from '../archive/tar.ts'
 import { type Command, ExitError } from '../command.ts'
 import { formatSize } from '../format/size.ts'
 import { isTerminal } from '../node-modules.ts'
+import { Transfer } from '../output/transfer.ts'
 import { printError, writeOut } from '../output/write.ts'
 import { readStdin } from '../terminal/stdin.ts'
 
@@ -36,6 +37,11 @@ export const command: Command = {
     },
   ],
   args: { min: 2, max: 2 },
+  examples: [
+    { text: 'Out of a container', command: 'ctr cp web:/etc/hosts .' },
+    { text: 'Into it, with owners', command: 'ctr cp -a ./site web:/var/www' },
+    { text: 'As an archive', command: 'ctr cp web:/var/log - | tar t' },
+  ],
   async run({ client }, { flags, args }) {
     const [source = '', target = ''] = args
     if (source === '') throw new ExitError(1, 'source can not be empty')
@@ -48,7 +54,7 @@ export const command: Command = {
     const options: CopyOptions = {
       followLink: flags.bool('follow-link'),
       archive: flags.bool('archive'),
-      quiet: flags.bool('quiet') || !isTerminal(2),
+      isQuiet: flags.bool('quiet') || !isTerminal(2),
     }
     if (from.container !== undefined)
       return copyOut(client, from.container, from.path, to.path, options)
@@ -60,7 +66,7 @@ export const command: Command = {
 interface CopyOptions {
   readonly followLink: boolean
   readonly archive: boolean
-  readonly quiet: boolean
+  readonly isQuiet: boolean
 }
 
 /** `container:path`; a path that begins with `/` or `.` is local, whatever it holds. */
@@ -99,13 +105,15 @@ async function copyOut(
   }
   const isDirectory = hasMode(stat, MODE_DIRECTORY)
   const place = localPlace(target, stat.name, { isDirectory, wantsContent: wantsContent(path) })
-  const bytes = await unpackInto(tar, {
+  using transfer = new Transfer('Copying', options)
+  const bytes = await unpackInto(transfer.count(tar), {
     directory: place.directory,
     from: stat.name,
     to: place.name,
     keepOwner: options.archive,
   })
-  if (!options.quiet) printError(`Successfully copied ${formatSize(bytes)} to ${resolve(target)}`)
+  transfer.end()
+  if (!options.isQuiet) printError(`Successfully copied ${formatSize(bytes)} to ${resolve(target)}`)
 }
 
 async function followContainerLink(
@@ -165,13 +173,15 @@ async function copyIn(
     throw new ExitError(1, `lstat ${resolve(source)}: no such file or directory`)
   const place = targetPlace(target, path, source, stat.isDirectory())
   const counter = { bytes: 0 }
+  using transfer = new Transfer('Copying', options)
   const tar = packPath(resolve(source), {
     name: place.name,
     followLink,
     counter,
   })
-  await putArchive(client, container, place.directory, tar, put)
-  if (!options.quiet)
+  await putArchive(client, container, place.directory, transfer.count(tar), put)
+  transfer.end()
+  if (!options.isQuiet)
     printError(`Successfully copied ${formatSize(counter.bytes)} to ${container}:${path}`)
 }
 

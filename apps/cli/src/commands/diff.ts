@@ -12,6 +12,7 @@ export const command: Command = {
   aliases: ['ctr container diff', 'ctr diff'],
   flags: [{ ...FORMAT_FLAG, hidden: true }],
   args: { min: 1, max: 1 },
+  examples: [{ text: 'What a container has changed in its image', command: 'ctr diff web' }],
   async run({ client }, { args }) {
     const changes = await containerChanges(client, args[0] as string)
     writeOut(changes.map(({ Kind, Path }) => `${LETTERS[Kind] ?? '?'} ${Path}\n`).join(''))

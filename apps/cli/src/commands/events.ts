@@ -27,6 +27,14 @@ export const command: Command = {
     { name: 'until', kind: 'string', help: 'Stream events until this timestamp' },
   ],
   args: { min: 0, max: 0 },
+  examples: [
+    { text: 'Everything from now on', command: 'ctr events' },
+    {
+      text: 'Containers that ended in the last hour',
+      command: 'ctr events --since 1h --until 0s --filter event=die',
+    },
+    { text: 'One JSON document per line', command: 'ctr events --format json' },
+  ],
   async run({ client }, { flags }) {
     const format = flags.string('format')
     const template = format === '' || format === 'json' ? undefined : compile(format)

@@ -16,6 +16,9 @@ export const command: Command = {
     { name: 'no-stdin', kind: 'bool', help: 'Do not attach STDIN' },
   ],
   args: { min: 1, max: 1 },
+  examples: [
+    { text: 'Join a process that was started by ctr exec', command: 'ctr exec attach 4f1c' },
+  ],
   async run(context, { flags, args }) {
     const { client } = context
     const { ID: id, ProcessConfig, OpenStdin } = await inspectExec(client, args[0] as string)

@@ -15,6 +15,7 @@ export const command: Command = {
     },
   ],
   args: { min: 1 },
+  examples: [{ text: 'End one', command: 'ctr exec kill -s TERM 4f1c' }],
   run: ({ client }, { flags, args }) =>
     eachTarget(args, (id) => killExec(client, id, { signal: flags.optional('signal') })),
 }

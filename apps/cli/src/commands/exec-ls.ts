@@ -14,6 +14,10 @@ export const command: Command = {
     { name: 'quiet', short: 'q', kind: 'bool', help: 'Only display exec IDs' },
   ],
   args: { min: 0, max: 1 },
+  examples: [
+    { text: 'All that run', command: 'ctr exec ls' },
+    { text: 'Those of one container, ended ones too', command: 'ctr exec ls -a web' },
+  ],
   async run({ client }, { flags, args }) {
     const execs = await listExecs(client, { container: args[0], all: flags.bool('all') })
     const isWhole = flags.bool('no-trunc')

@@ -13,7 +13,7 @@ import {
   startExecDetached,
 } from '@ctr/client'
 import { type Command, type Context, ExitError } from '../command.ts'
-import { detachKeys, NO_KEYS } from '../container/detach-keys.ts'
+import { checkDetachKeys, detachKeys, NO_KEYS } from '../container/detach-keys.ts'
 import type { Parsed } from '../flags/parse.ts'
 import { loadFsMeanwhile } from '../node-modules.ts'
 import { checkEnvironment, readEnvironment } from '../options/environment.ts'
@@ -130,6 +130,7 @@ async function isExecForm({ client }: Context, args: readonly string[]): Promise
 
 function execConfig(context: Context, { flags, args }: Parsed): ExecConfig {
   const isDetached = flags.bool('detach')
+  checkDetachKeys(flags.optional('detach-keys'))
   const size = flags.bool('tty') ? terminalSize() : undefined
   return {
     User: flags.string('user'),

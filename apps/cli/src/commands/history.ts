@@ -28,6 +28,9 @@ export const command: Command = {
     { name: 'quiet', short: 'q', kind: 'bool', help: 'Only show image IDs' },
   ],
   args: { min: 1, max: 1 },
+  examples: [
+    { text: 'Layers with their whole commands', command: 'ctr history --no-trunc busybox' },
+  ],
   async run({ client }, { flags, args }) {
     const items = await imageHistory(client, args[0] as string)
     const options = {

@@ -8,6 +8,12 @@ export const command: Command = {
   summary: 'Display detailed information on one or more images',
   flags: [INSPECT_FORMAT_FLAG],
   args: { min: 1 },
+  examples: [
+    {
+      text: 'The command that an image runs',
+      command: "ctr image inspect -f '{{json .Config.Cmd}}' busybox",
+    },
+  ],
   run: ({ client }, { flags, args }) =>
     inspectEach(
       args,

@@ -16,6 +16,10 @@ export const command: Command = {
     ...PRUNE_FLAGS,
   ],
   args: { min: 0, max: 0 },
+  examples: [
+    { text: 'Images without a name', command: 'ctr image prune' },
+    { text: 'What would go if all that is unused went', command: 'ctr image prune -a --dry-run' },
+  ],
   async run({ client }, { flags }) {
     const all = flags.bool('all')
     const which = all

@@ -29,6 +29,13 @@ export const command: Command = {
     { name: 'quiet', short: 'q', kind: 'bool', help: 'Only show image IDs' },
   ],
   args: { min: 0, max: 1 },
+  examples: [
+    { text: 'With digests', command: 'ctr images --digests' },
+    {
+      text: 'Names and sizes',
+      command: "ctr images --format '{{.Repository}}:{{.Tag}} {{.Size}}'",
+    },
+  ],
   async run({ client, config }, { flags, args }) {
     const filters = parseFilters(flags.list('filter'))
     if (args[0] !== undefined) filters['reference'] = [...(filters['reference'] ?? []), args[0]]

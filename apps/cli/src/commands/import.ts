@@ -3,6 +3,7 @@ import type { Command } from '../command.ts'
 import { readInput } from '../input-file.ts'
 import { parseReference } from '../options/reference.ts'
 import { showProgress } from '../output/progress.ts'
+import { Transfer } from '../output/transfer.ts'
 import { writeOut } from '../output/write.ts'
 
 export const command: Command = {
@@ -20,19 +21,31 @@ export const command: Command = {
     { name: 'platform', kind: 'string', help: 'Set platform if server is multi-platform capable' },
   ],
   args: { min: 1, max: 2 },
+  examples: [
+    { text: 'An image of a root filesystem', command: 'ctr import rootfs.tar base:1' },
+    {
+      text: 'With a command, from a pipe',
+      command: `tar c -C rootfs . | ctr import -c 'CMD ["sh"]' - base:2`,
+    },
+  ],
   async run({ client }, { flags, args }) {
     const [source = '', reference] = args
     const isUrl = /^https?:\/\//.test(source)
     const target = reference === undefined ? undefined : parseReference(reference)
+    using transfer = new Transfer('Importing')
     const messages = importImage(client, {
       source: isUrl ? source : '-',
-      tar: isUrl ? undefined : readInput(source),
+      tar: isUrl ? undefined : transfer.count(readInput(source)),
       repository: target?.name,
       tag: target?.tag,
       message: flags.optional('message'),
       changes: flags.list('change'),
       platform: flags.optional('platform'),
     })
-    await showProgress(messages, { write: writeOut, isTerminal: false })
+    const write = (text: string): void => {
+      transfer.end()
+      writeOut(text)
+    }
+    await showProgress(messages, { write, isTerminal: false })
   },
 }

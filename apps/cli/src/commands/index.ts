@@ -95,6 +95,7 @@ const save = leaf(
   'Save one or more images to a tar archive (streamed to STDOUT by default)',
   () => import('./save.ts'),
 )
+const search = leaf('Search Docker Hub for images', () => import('./search.ts'))
 const start = leaf('Start one or more stopped containers', () => import('./start.ts'))
 const stats = leaf(
   'Display a live stream of container(s) resource usage statistics',
@@ -305,6 +306,7 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   rmi,
   run: common(run),
   save,
+  search: common(search),
   secret: group('Manage secrets', {
     create: secretCreate,
     inspect: secretInspect,

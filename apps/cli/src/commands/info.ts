@@ -15,6 +15,10 @@ export const command: Command = {
   aliases: ['ctr system info', 'ctr info'],
   flags: [INSPECT_FORMAT_FLAG],
   args: { min: 0, max: 0 },
+  examples: [
+    { text: 'Everything', command: 'ctr info' },
+    { text: 'One value', command: "ctr info -f '{{.CgroupVersion}}'" },
+  ],
   async run({ client }, { flags }) {
     const format = flags.string('format')
     const clientText = `Client:\n Version:    ${CLI_VERSION}\n\nServer:\n`

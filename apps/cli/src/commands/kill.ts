@@ -16,6 +16,10 @@ export const command: Command = {
     },
   ],
   args: { min: 1 },
+  examples: [
+    { text: 'At once', command: 'ctr kill web' },
+    { text: 'Read the configuration again', command: 'ctr kill -s HUP web' },
+  ],
   run: ({ client }, { flags, args }) => {
     return eachTarget(args, (ref) =>
       killContainer(client, ref, { signal: flags.optional('signal') }),

@@ -24,6 +24,10 @@ export const command: Command = {
     { name: 'quiet', short: 'q', kind: 'bool', help: 'Suppress the load output' },
   ],
   args: { min: 0, max: 0 },
+  examples: [
+    { text: 'From a file', command: 'ctr load -i busybox.tar' },
+    { text: 'From another machine', command: 'ssh example.com docker save web | ctr load' },
+  ],
   async run({ client }, { flags }) {
     const input = flags.string('input')
     if (input === '' && isTerminal(0))

@@ -27,6 +27,13 @@ export const command: Command = {
     { name: 'username', short: 'u', kind: 'string', help: 'Username' },
   ],
   args: { min: 0, max: 1 },
+  examples: [
+    { text: 'Docker Hub', command: 'ctr login -u me' },
+    {
+      text: 'Another registry, without asking',
+      command: 'ctr login -u me --password-stdin registry.example.com <token',
+    },
+  ],
   async run({ client, config }, { flags, args }) {
     const server = args[0] ?? HUB
     let username = flags.string('username')

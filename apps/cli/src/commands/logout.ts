@@ -9,6 +9,9 @@ export const command: Command = {
   summary: 'Log out from a registry.\nIf no server is specified, the default is Docker Hub.',
   flags: [],
   args: { min: 0, max: 1 },
+  examples: [
+    { text: 'Forget the password of a registry', command: 'ctr logout registry.example.com' },
+  ],
   async run({ config }, { args }) {
     const server = args[0] ?? HUB
     // Said even when there were none, as docker.

@@ -32,6 +32,10 @@ export const command: Command = {
     },
   ],
   args: { min: 1, max: 1 },
+  examples: [
+    { text: 'Follow, from the last 20 lines on', command: 'ctr logs -f -n 20 web' },
+    { text: 'With times, of the last ten minutes', command: 'ctr logs -t --since 10m web' },
+  ],
   async run({ client }, { flags, args }) {
     const container = await inspectContainer(client, args[0] as string)
     const body = await containerLogs(client, container.Id, {

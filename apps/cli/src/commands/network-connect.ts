@@ -19,6 +19,12 @@ export const command: Command = {
     { name: 'link-local-ip', kind: 'csv', help: 'Add a link-local address for the container' },
   ],
   args: { min: 2, max: 2 },
+  examples: [
+    {
+      text: 'Under another name there',
+      command: 'ctr network connect --alias db backend postgres',
+    },
+  ],
   async run({ client }, { flags, args }) {
     const [network = '', container = ''] = args
     await connectNetwork(client, network, {

@@ -57,6 +57,13 @@ export const command: Command = {
     },
   ],
   args: { min: 1, max: 1 },
+  examples: [
+    { text: 'With names for its containers', command: 'ctr network create backend' },
+    {
+      text: 'Without a way out',
+      command: 'ctr network create --internal --subnet 10.9.0.0/24 inside',
+    },
+  ],
   async run({ client }, { flags, args }) {
     const created = await createNetwork(client, {
       Name: args[0] as string,

@@ -13,6 +13,7 @@ export const command: Command = {
     },
   ],
   args: { min: 2, max: 2 },
+  examples: [{ text: 'Take a container off', command: 'ctr network disconnect backend web' }],
   async run({ client }, { flags, args }) {
     const [network = '', container = ''] = args
     await disconnectNetwork(client, network, { Container: container, Force: flags.bool('force') })

@@ -11,6 +11,12 @@ export const command: Command = {
     { name: 'verbose', short: 'v', kind: 'bool', help: 'Verbose output for diagnostics' },
   ],
   args: { min: 1 },
+  examples: [
+    {
+      text: 'The addresses of a network',
+      command: "ctr network inspect -f '{{json .IPAM.Config}}' backend",
+    },
+  ],
   run: ({ client }, { flags, args }) =>
     inspectEach(
       args,

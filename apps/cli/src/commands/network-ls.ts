@@ -23,6 +23,7 @@ export const command: Command = {
     { name: 'quiet', short: 'q', kind: 'bool', help: 'Only display network IDs' },
   ],
   args: { min: 0, max: 0 },
+  examples: [{ text: 'Those you have made', command: 'ctr network ls --filter type=custom' }],
   async run({ client, config }, { flags }) {
     const networks = await listNetworks(client, parseFilters(flags.list('filter')))
     const truncate = !flags.bool('no-trunc')

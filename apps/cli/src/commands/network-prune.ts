@@ -7,6 +7,7 @@ export const command: Command = {
   summary: 'Remove all unused networks',
   flags: PRUNE_FLAGS,
   args: { min: 0, max: 0 },
+  examples: [{ text: 'What would go', command: 'ctr network prune --dry-run' }],
   async run({ client }, { flags }) {
     if (
       !mayPrune(

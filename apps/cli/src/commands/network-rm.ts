@@ -11,6 +11,7 @@ export const command: Command = {
     { name: 'force', short: 'f', kind: 'bool', help: 'Do not error if the network does not exist' },
   ],
   args: { min: 1 },
+  examples: [{ text: 'Remove two', command: 'ctr network rm backend inside' }],
   run: ({ client }, { flags, args }) =>
     eachTarget(args, async (ref) => {
       try {

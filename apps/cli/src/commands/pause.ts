@@ -8,6 +8,7 @@ export const command: Command = {
   aliases: ['ctr container pause', 'ctr pause'],
   flags: [],
   args: { min: 1 },
+  examples: [{ text: 'Freeze all processes', command: 'ctr pause web' }],
   run: ({ client }, { args }) => {
     return eachTarget(args, (ref) => pauseContainer(client, ref))
   },

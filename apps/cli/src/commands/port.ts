@@ -9,6 +9,10 @@ export const command: Command = {
   aliases: ['ctr container port', 'ctr port'],
   flags: [],
   args: { min: 1, max: 2 },
+  examples: [
+    { text: 'All ports', command: 'ctr port web' },
+    { text: 'Where port 80 is', command: 'ctr port web 80' },
+  ],
   async run({ client }, { args }) {
     const [ref = '', wanted] = args
     const { NetworkSettings: settings } = await inspectContainer(client, ref)

@@ -24,6 +24,10 @@ export const command: Command = {
     { name: 'quiet', short: 'q', kind: 'bool', help: 'Suppress verbose output' },
   ],
   args: { min: 1, max: 1 },
+  examples: [
+    { text: 'The newest', command: 'ctr pull busybox' },
+    { text: 'For another machine', command: 'ctr pull --platform linux/arm64 busybox:1.36' },
+  ],
   async run(context, { flags, args }) {
     const image = args[0] as string
     const { tag, digest } = parseReference(image)

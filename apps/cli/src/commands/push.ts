@@ -31,6 +31,7 @@ export const command: Command = {
     { name: 'quiet', short: 'q', kind: 'bool', help: 'Suppress verbose output' },
   ],
   args: { min: 1, max: 1 },
+  examples: [{ text: 'To a registry of your own', command: 'ctr push registry.example.com/web:1' }],
   async run({ client, config }, { flags, args }) {
     const { name, tag } = parseReference(args[0] as string)
     const allTags = flags.bool('all-tags')

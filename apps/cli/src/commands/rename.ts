@@ -9,6 +9,7 @@ export const command: Command = {
   aliases: ['ctr container rename', 'ctr rename'],
   flags: [],
   args: { min: 2, max: 2 },
+  examples: [{ text: 'Give another name', command: 'ctr rename web web-old' }],
   async run({ client }, { args }) {
     const [container = '', name = ''] = args.map((arg) => arg.trim())
     if (container === '' || name === '')

@@ -17,6 +17,7 @@ export const command: Command = {
     { name: 'time', kind: 'int', help: '', aliasOf: 'timeout' },
   ],
   args: { min: 1 },
+  examples: [{ text: 'With five seconds to end', command: 'ctr restart -t 5 web' }],
   run: ({ client }, { flags, args }) => {
     const options = { timeoutSeconds: flags.int('timeout'), signal: flags.optional('signal') }
     return eachTarget(args, (ref) => restartContainer(client, ref, options))

@@ -25,6 +25,10 @@ export const command: Command = {
     },
   ],
   args: { min: 1 },
+  examples: [
+    { text: 'With its volumes, running or not', command: 'ctr rm -fv web' },
+    { text: 'All that have ended', command: 'ctr rm $(ctr ps -aq --filter status=exited)' },
+  ],
   run: ({ client }, { flags, args }) => {
     const force = flags.bool('force')
     const options = { force, volumes: flags.bool('volumes'), link: flags.bool('link') }

@@ -18,6 +18,10 @@ export const command: Command = {
     },
   ],
   args: { min: 1 },
+  examples: [
+    { text: 'One name of an image', command: 'ctr rmi web:old' },
+    { text: 'An image with all its names', command: 'ctr rmi -f 41859dcd261f' },
+  ],
   async run({ client }, { flags, args }) {
     const force = flags.bool('force')
     const errors: string[] = []

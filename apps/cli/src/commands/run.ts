@@ -11,7 +11,7 @@ import {
 } from '@ctr/client'
 import { type Command, type Context, ExitError } from '../command.ts'
 import { type CreatedContainer, createFromFlags } from '../container/create-from-flags.ts'
-import { detachKeys, NO_KEYS } from '../container/detach-keys.ts'
+import { checkDetachKeys, detachKeys, NO_KEYS } from '../container/detach-keys.ts'
 import { proxySignals } from '../container/proxy-signals.ts'
 import { resizeSession } from '../container/resize-session.ts'
 import { canRunAtOnce, joinRun } from '../container/run-at-once.ts'
@@ -63,6 +63,7 @@ async function run(context: Context, input: Parsed): Promise<number> {
   timeline.mark('CLI start and options')
   const { flags } = input
   const isDetached = flags.bool('detach')
+  if (!isDetached) checkDetachKeys(flags.optional('detach-keys'))
   const isTimed = flags.bool('timing')
   let joined: ContainerRun | undefined
   const created = await createFromFlags(context, input, {

@@ -2,6 +2,7 @@ import { saveImages } from '@ctr/client'
 import { type Command, ExitError } from '../command.ts'
 import { isTerminal } from '../node-modules.ts'
 import { checkOutputPath, writeStream } from '../output/file.ts'
+import { Transfer } from '../output/transfer.ts'
 
 export const command: Command = {
   usage: '[OPTIONS] IMAGE [IMAGE...]',
@@ -16,12 +17,17 @@ export const command: Command = {
     },
   ],
   args: { min: 1 },
+  examples: [
+    { text: 'Into a file', command: 'ctr save -o web.tar web:1 busybox' },
+    { text: 'To another machine', command: 'ctr save web:1 | ssh example.com docker load' },
+  ],
   async run({ client }, { flags, args }) {
     const output = flags.string('output')
     if (output === '' && isTerminal(1)) {
       throw new ExitError(1, 'cowardly refusing to save to a terminal. Use the -o flag or redirect')
     }
     checkOutputPath(output, 'save image')
-    await writeStream(await saveImages(client, args), output)
+    using transfer = new Transfer('Saving', { isQuiet: output === '' })
+    await writeStream(transfer.count(await saveImages(client, args)), output)
   },
 }

@@ -8,6 +8,9 @@ export const command: Command = {
   summary: 'Display detailed information on one or more secrets',
   flags: [INSPECT_FORMAT_FLAG],
   args: { min: 1 },
+  examples: [
+    { text: 'What is known of it, but not the secret', command: 'ctr secret inspect token' },
+  ],
   run: ({ client }, { flags, args }) =>
     inspectEach(
       args,

@@ -23,12 +23,14 @@ export const command: Command = {
     { name: 'quiet', short: 'q', kind: 'bool', help: 'Only display IDs' },
   ],
   args: { min: 0, max: 0 },
-  async run({ client }, { flags }) {
+  examples: [{ text: 'Names only', command: "ctr secret ls --format '{{.Name}}'" }],
+  async run({ client, config }, { flags }) {
     const secrets = await listSecrets(client, parseFilters(flags.list('filter')))
     const rows = secrets
       .toSorted((a, b) => (a.Spec.Name < b.Spec.Name ? -1 : 1))
       .map((secret) => secretRow(secret, Date.now()))
-    printList(rows, SECRET_LIST, { format: flags.string('format'), quiet: flags.bool('quiet') })
+    const format = flags.optional('format') ?? config.values.secretFormat ?? ''
+    printList(rows, SECRET_LIST, { format, quiet: flags.bool('quiet') })
   },
 }
 

@@ -8,5 +8,6 @@ export const command: Command = {
   aliases: ['ctr secret rm', 'ctr secret remove'],
   flags: [],
   args: { min: 1 },
+  examples: [{ text: 'Remove one', command: 'ctr secret rm token' }],
   run: ({ client }, { args }) => eachTarget(args, (name) => removeSecret(client, name)),
 }

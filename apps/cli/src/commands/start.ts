@@ -1,6 +1,6 @@
 import { attachContainer, inspectContainer, startContainer, waitContainer } from '@ctr/client'
 import { type Command, type Context, ExitError } from '../command.ts'
-import { detachKeys } from '../container/detach-keys.ts'
+import { checkDetachKeys, detachKeys } from '../container/detach-keys.ts'
 import { proxySignals } from '../container/proxy-signals.ts'
 import { resizeSession } from '../container/resize-session.ts'
 import type { Parsed } from '../flags/parse.ts'
@@ -29,8 +29,13 @@ export const command: Command = {
     { name: 'interactive', short: 'i', kind: 'bool', help: "Attach container's STDIN" },
   ],
   args: { min: 1 },
+  examples: [
+    { text: 'In the background', command: 'ctr start web' },
+    { text: 'With its terminal', command: 'ctr start -ai shell' },
+  ],
   async run(context, input) {
     const { flags, args } = input
+    checkDetachKeys(flags.optional('detach-keys'))
     if (flags.optional('checkpoint') !== undefined && args.length > 1)
       throw new ExitError(1, 'you cannot restore multiple containers at once')
     if (!flags.bool('attach') && !flags.bool('interactive')) return startAll(context, input)

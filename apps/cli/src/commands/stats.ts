@@ -32,6 +32,10 @@ export const command: Command = {
     { name: 'no-trunc', kind: 'bool', help: 'Do not truncate output' },
   ],
   args: { min: 0 },
+  examples: [
+    { text: 'All that run, live', command: 'ctr stats' },
+    { text: 'Once', command: "ctr stats --no-stream --format '{{.Name}} {{.MemUsage}}'" },
+  ],
   async run({ client, config }, { flags, args }) {
     const format = flags.optional('format') ?? config.values.statsFormat ?? ''
     const options = { format, truncate: !flags.bool('no-trunc') }

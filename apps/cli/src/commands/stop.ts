@@ -17,6 +17,10 @@ export const command: Command = {
     { name: 'time', kind: 'int', help: '', aliasOf: 'timeout' },
   ],
   args: { min: 1 },
+  examples: [
+    { text: 'With five seconds to end', command: 'ctr stop -t 5 web' },
+    { text: 'All that run', command: 'ctr stop $(ctr ps -q)' },
+  ],
   run: ({ client }, { flags, args }) => {
     const options = { timeoutSeconds: flags.int('timeout'), signal: flags.optional('signal') }
     return eachTarget(args, (ref) => stopContainer(client, ref, options))

@@ -17,6 +17,7 @@ export const command: Command = {
     { name: 'verbose', short: 'v', kind: 'bool', help: 'Show detailed information on space usage' },
   ],
   args: { min: 0, max: 0 },
+  examples: [{ text: 'Everything, one by one', command: 'ctr system df -v' }],
   async run({ client }, { flags }) {
     const usage = await diskUsage(client)
     if (flags.bool('verbose')) printVerbose(usage, flags.string('format'))

@@ -9,6 +9,12 @@ export const command: Command = {
   summary: 'Proxy the stdio stream to the daemon connection',
   flags: [],
   args: { min: 0, max: 0 },
+  examples: [
+    {
+      text: 'What ctr -H ssh://… runs on the other side',
+      command: 'ssh example.com ctr system dial-stdio',
+    },
+  ],
   async run({ client }) {
     let drained = (): void => {}
     let closed = (): void => {}

@@ -24,6 +24,10 @@ export const command: Command = {
     ...PRUNE_FLAGS,
   ],
   args: { min: 0, max: 0 },
+  examples: [
+    { text: 'What would go', command: 'ctr system prune -a --volumes --dry-run' },
+    { text: 'Without asking', command: 'ctr system prune -f' },
+  ],
   async run({ client }, { flags }) {
     const all = flags.bool('all')
     const volumes = flags.bool('volumes')

@@ -9,6 +9,9 @@ export const command: Command = {
   aliases: ['ctr image tag', 'ctr tag'],
   flags: [],
   args: { min: 2, max: 2 },
+  examples: [
+    { text: 'Another name for a registry', command: 'ctr tag web:1 registry.example.com/web:1' },
+  ],
   async run({ client }, { args }) {
     const [source = '', target = ''] = args
     const { name, tag, digest } = parseTarget(target)

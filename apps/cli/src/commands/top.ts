@@ -8,6 +8,10 @@ export const command: Command = {
   aliases: ['ctr container top', 'ctr top'],
   flags: [],
   args: { min: 1 },
+  examples: [
+    { text: 'Processes as ps shows them', command: 'ctr top web' },
+    { text: 'Chosen columns', command: 'ctr top web -o pid,rss,args' },
+  ],
   interspersed: false,
   async run({ client }, { args }) {
     const [ref = '', ...psArgs] = args

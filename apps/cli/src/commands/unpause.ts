@@ -8,6 +8,7 @@ export const command: Command = {
   aliases: ['ctr container unpause', 'ctr unpause'],
   flags: [],
   args: { min: 1 },
+  examples: [{ text: 'Let it go on', command: 'ctr unpause web' }],
   run: ({ client }, { args }) => {
     return eachTarget(args, (ref) => unpauseContainer(client, ref))
   },

@@ -40,6 +40,13 @@ export const command: Command = {
   aliases: ['ctr container update', 'ctr update'],
   flags: FLAGS,
   args: { min: 1 },
+  examples: [
+    {
+      text: 'Less memory for a running container',
+      command: 'ctr update -m 256m --memory-swap 512m web',
+    },
+    { text: 'Start it at boot', command: 'ctr update --restart unless-stopped web' },
+  ],
   async run({ client }, { flags, args }) {
     if (!FLAGS.some(({ name }) => flags.isSet(name))) {
       throw new ExitError(1, 'you must provide one or more flags when using this command')

@@ -14,6 +14,9 @@ export const command: Command = {
   summary: 'Show the ctr version information',
   flags: [INSPECT_FORMAT_FLAG],
   args: { min: 0, max: 0 },
+  examples: [
+    { text: 'The version of the daemon', command: "ctr version -f '{{.Server.Version}}'" },
+  ],
   async run(context, { flags }) {
     let server: SystemVersion | undefined
     let failure: unknown

@@ -19,6 +19,13 @@ export const command: Command = {
     { name: 'opt', short: 'o', kind: 'list', value: 'map', help: 'Set driver specific options' },
   ],
   args: { min: 0, max: 1 },
+  examples: [
+    { text: 'With a name', command: 'ctr volume create data' },
+    {
+      text: 'In memory',
+      command: 'ctr volume create -o type=tmpfs -o device=tmpfs -o o=size=64m scratch',
+    },
+  ],
   async run({ client }, { flags, args }) {
     if (args[0] !== undefined && flags.isSet('name')) {
       throw new Error(

@@ -8,6 +8,7 @@ export const command: Command = {
   summary: 'Display detailed information on one or more volumes',
   flags: [INSPECT_FORMAT_FLAG],
   args: { min: 1 },
+  examples: [{ text: 'Where it is', command: "ctr volume inspect -f '{{.Mountpoint}}' data" }],
   run: ({ client }, { flags, args }) =>
     inspectEach(
       args,

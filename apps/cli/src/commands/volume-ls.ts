@@ -24,6 +24,7 @@ export const command: Command = {
     { name: 'quiet', short: 'q', kind: 'bool', help: 'Only display volume names' },
   ],
   args: { min: 0, max: 0 },
+  examples: [{ text: 'Those that nothing uses', command: 'ctr volume ls --filter dangling=true' }],
   async run({ client, config }, { flags }) {
     const { Volumes: volumes, Warnings: warnings } = await listVolumes(
       client,

@@ -15,6 +15,10 @@ export const command: Command = {
     ...PRUNE_FLAGS,
   ],
   args: { min: 0, max: 0 },
+  examples: [
+    { text: 'Unnamed ones that nothing uses', command: 'ctr volume prune' },
+    { text: 'Named ones, too: what would go', command: 'ctr volume prune -a --dry-run' },
+  ],
   async run({ client }, { flags }) {
     const filters = pruneFilters(flags)
     const all = flags.bool('all')

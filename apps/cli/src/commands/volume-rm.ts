@@ -10,6 +10,7 @@ export const command: Command = {
     { name: 'force', short: 'f', kind: 'bool', help: 'Force the removal of one or more volumes' },
   ],
   args: { min: 1 },
+  examples: [{ text: 'Remove one', command: 'ctr volume rm data' }],
   run: ({ client }, { flags, args }) =>
     eachTarget(args, (name) => removeVolume(client, name, flags.bool('force'))),
 }

@@ -27,6 +27,10 @@ export const command: Command = {
     },
   ],
   args: { min: 1 },
+  examples: [
+    { text: 'The exit code of a container', command: 'ctr wait web' },
+    { text: 'Until it is healthy', command: 'ctr wait --condition healthy web' },
+  ],
   async run({ client }, { flags, args }) {
     const text = flags.string('condition') || 'not-running'
     const condition = CONDITIONS.find((item) => item === text)

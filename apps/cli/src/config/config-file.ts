@@ -18,6 +18,7 @@ export interface ConfigValues {
   readonly networksFormat?: string
   readonly volumesFormat?: string
   readonly statsFormat?: string
+  readonly secretFormat?: string
   readonly detachKeys?: string
   readonly proxies?: Readonly<Record<string, Readonly<Record<string, string>>>>
   /** Docker's. Ours is beside it, since theirs names another engine. */

@@ -1,6 +1,6 @@
 import type { ContainerCreated } from '@ctr/api'
 import { createContainer, explainContainer, ResponseError } from '@ctr/client'
-import { type Context, UsageError } from '../command.ts'
+import { type Context, ExitError, UsageError } from '../command.ts'
 import { readConfigText } from '../config/config-text.ts'
 import { messageOf } from '../error-message.ts'
 import type { Parsed } from '../flags/parse.ts'
@@ -29,6 +29,7 @@ export async function createFromFlags(
   },
 ): Promise<CreatedContainer | undefined> {
   const { flags } = input
+  refuseForeign(flags)
   const { pull, request } = understand(context, input, options.isDetached)
   warnOfNoEffect(flags)
   await addProxies(context, request)
@@ -74,12 +75,26 @@ function understand(
 
 /** Options that are taken for compatibility. */
 const NO_EFFECT: Readonly<Record<string, string>> = {
-  'cpu-count': 'is for Windows',
-  'cpu-percent': 'is for Windows',
   'disable-content-trust': 'has no effect: signatures are not looked at',
-  'io-maxbandwidth': 'is for Windows',
-  'io-maxiops': 'is for Windows',
   'kernel-memory': 'has no effect: kernels have none of its own any more',
+}
+
+const FOR_WINDOWS = ['cpu-count', 'cpu-percent', 'io-maxbandwidth', 'io-maxiops']
+
+/** What cannot be meant for this daemon, in docker's words. */
+function refuseForeign(flags: Parsed['flags']): void {
+  const name = FOR_WINDOWS.find((each) => flags.isSet(each))
+  if (name !== undefined) {
+    throw new ExitError(
+      1,
+      `"--${name}" is only supported on a Docker daemon running on windows, but the Docker daemon is running on linux`,
+    )
+  }
+  if (flags.bool('use-api-socket')) {
+    throw new UsageError(
+      '--use-api-socket is not served: it would hand your logins to the container. To hand it the daemon: -v /run/ctr/ctr.sock:/var/run/docker.sock',
+    )
+  }
 }
 
 function warnOfNoEffect(flags: Parsed['flags']): void {

@@ -2,6 +2,7 @@ import { messageOf } from '../error-message.ts'
 import { parseBytes } from '../options/bytes.ts'
 import { parseCpus } from '../options/cpus.ts'
 import { parseDuration } from '../options/duration.ts'
+import { nearest } from '../suggest.ts'
 import { checkBool, checkInteger, type Flag, FlagValues } from './flag.ts'
 
 export interface Parsed {
@@ -66,10 +67,19 @@ class FlagParser {
       return
     }
     const flag = this.#table.find((item) => item.name === name)
-    if (flag === undefined) throw new FlagError(`unknown flag: --${name}`)
+    if (flag === undefined) throw new FlagError(`unknown flag: --${name}${this.#suggestion(name)}`)
     if (equals >= 0) this.#set(flag, arg.slice(equals + 1))
     else if (flag.kind === 'bool') this.#set(flag, 'true')
     else this.#set(flag, this.#next(`flag needs an argument: --${name}`))
+  }
+
+  #suggestion(name: string): string {
+    const shown = this.#table.filter((flag) => flag.hidden !== true && flag.aliasOf === undefined)
+    const found = nearest(
+      name,
+      shown.map((flag) => flag.name),
+    )
+    return found === undefined ? '' : ` (did you mean --${found}?)`
   }
 
   /** `-it`, `-p80:80`, `-p=80:80`, `-e KEY`. */
