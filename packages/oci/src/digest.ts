@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash, randomFillSync } from 'node:crypto'
 
 /** `sha256:<64 hex>`. */
 export type Digest = `sha256:${string}`
@@ -32,9 +32,23 @@ export function chainIds(diffIds: readonly string[]): string[] {
 /** A new id: 64 hex digits, never all decimal in its first 12 (it would be taken for a number, e.g. as a host name). */
 export function newId(): string {
   for (;;) {
-    const id = randomBytes(32).toString('hex')
+    const id = randomId()
     if (!/^\d{12}/.test(id)) return id
   }
+}
+
+const ID_BYTES = 32
+/** Asked for at once: a question to the random generator costs ten times its answer. Ids are unique, not secret. */
+const pool = Buffer.allocUnsafe(32 * ID_BYTES)
+let used = pool.length
+
+function randomId(): string {
+  if (used === pool.length) {
+    randomFillSync(pool)
+    used = 0
+  }
+  used += ID_BYTES
+  return pool.toString('hex', used - ID_BYTES, used)
 }
 
 /** First 12 hex digits of an id or a digest. */
