@@ -2,7 +2,10 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { existsSync, lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { describe, it } from 'node:test'
+import { createGzip } from 'node:zlib'
 import { lgetxattr } from '@ctr/linux'
 import { dockerArchive, openTestImages, streamOf, tarOf } from './fixture.ts'
 
@@ -230,4 +233,21 @@ describe('a hostile layer', { skip: process.getuid?.() !== 0 && 'needs root' }, 
     const link = lstatSync(join(top, 'link'))
     assert.deepEqual([link.uid, link.mtimeMs], [5, 77_000])
   })
+})
+
+it('what follows the end of an archive is not kept in memory', async () => {
+  await using test = openTestImages()
+  const mebibytes = 400
+  const zeros = Buffer.alloc(1 << 20)
+  let peak = 0
+  async function* bytes(): AsyncGenerator<Buffer> {
+    const gzip = createGzip({ level: 1 })
+    void pipeline(Readable.from(Array.from({ length: mebibytes }, () => zeros)), gzip)
+    for await (const chunk of gzip) {
+      peak = Math.max(peak, process.memoryUsage().arrayBuffers)
+      yield chunk as Buffer
+    }
+  }
+  await assert.rejects(test.images.load(Readable.from(bytes()), {}), /invalid archive/)
+  assert.ok(peak < (mebibytes << 20) / 2, `${peak} bytes`)
 })

@@ -78,7 +78,7 @@ export class ArchiveSpool implements TarHandler {
   /** What the batches are slices of. */
   #received: Buffer[] = []
   #giveBack: (chunk: Buffer) => void = () => {}
-  #batchedBytes = 0
+  #receivedBytes = 0
   #count = 0
   #current: Current | undefined
 
@@ -97,7 +97,9 @@ export class ArchiveSpool implements TarHandler {
       for await (const chunk of chunks) {
         parser.write(chunk)
         this.#received.push(chunk)
-        if (this.#batchedBytes < BATCH_BYTES) continue
+        // All of them: what belongs to no file, or follows the end, is kept with them.
+        this.#receivedBytes += chunk.length
+        if (this.#receivedBytes < BATCH_BYTES) continue
         await writing
         writing = this.#flush()
         // Awaited with the next batch, or below; until then its failure must not count as unhandled.
@@ -177,7 +179,6 @@ export class ArchiveSpool implements TarHandler {
     current.hash.update(chunk)
     current.file.size = position + chunk.length
     this.#batch(current, position).chunks.push(chunk)
-    this.#batchedBytes += chunk.length
     if (current.isDecided) return
     const rest = chunk.subarray(0, SNIFF_BYTES - current.head.length)
     current.head = Buffer.concat([current.head, rest])
@@ -222,7 +223,7 @@ export class ArchiveSpool implements TarHandler {
     const received = this.#received
     this.#batches = []
     this.#received = []
-    this.#batchedBytes = 0
+    this.#receivedBytes = 0
     for (const { file, fd, start, chunks, isLast } of batches) {
       const end = await writeAll(fd, chunks, start)
       report(file.progress, end)
