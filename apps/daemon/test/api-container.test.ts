@@ -192,6 +192,10 @@ test('the time that info tells is not before the events that have been', { skip 
   const until = `${Date.parse(`${seconds}Z`) / 1000}.${digits.padEnd(9, '0')}`
   const { text } = await daemon.request('GET', `/events?since=1&until=${until}`)
   assert.match(text, new RegExp(`"create".*"name":"${name}"`))
+  for (const query of [`until=${until}`, `since=0&until=${until}`]) {
+    const events = await daemon.request('GET', `/events?${query}`)
+    assert.match(events.text, new RegExp(`"create".*"name":"${name}"`))
+  }
   const order = await daemon.request('GET', '/events?since=2000000000&until=1900000000')
   assert.deepEqual(
     [order.status, order.json()],

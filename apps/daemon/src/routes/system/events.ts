@@ -13,8 +13,10 @@ export const eventsRoute = route({
   webSocket: 'also',
   status: 200,
   handle: async ({ engine }, { query, signal, openOutput, apiMinor }) => {
-    const sinceNs = timeOf('since', query.since)
     const untilNs = timeOf('until', query.until)
+    // With an end alone, or from 0, all that is known is meant. moby daemon/events/events.go loadBufferedEvents
+    const isFromStart = query.since === '0' || (query.since === undefined && untilNs !== undefined)
+    const sinceNs = isFromStart ? 0n : timeOf('since', query.since)
     if (sinceNs !== undefined && untilNs !== undefined && sinceNs > untilNs) {
       throw new EngineError(
         'INVALID_ARGUMENT',
