@@ -164,7 +164,7 @@ hash() { cat -- "$@" | sha256sum | cut -d' ' -f1; }
 
 # Content of what a step reads; products and modules are left out.
 hash_tree() {
-  find "$@" -name node_modules -prune -o -path '*/native/build' -prune -o -type f -print | LC_ALL=C sort | xargs -d '\n' sha256sum | sha256sum | cut -d' ' -f1
+  find "$@" -name node_modules -prune -o -path '*/native/build' -prune -o -path '*/daemon/dist' -prune -o -type f -print | LC_ALL=C sort | xargs -d '\n' sha256sum | sha256sum | cut -d' ' -f1
 }
 
 # Run a step's command with its output in the log; show the end of the log if it fails.
