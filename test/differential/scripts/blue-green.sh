@@ -23,7 +23,7 @@ switch_to() { # name
     echo "live: $1"
   else
     echo "kept: $1 is $(docker inspect -f '{{.State.Health.Status}}' "$1")"
-    docker inspect -f '{{.State.Health.FailingStreak | printf "%d" | len}} {{(index .State.Health.Log 0).ExitCode}}' "$1"
+    docker inspect -f '{{(index .State.Health.Log 0).ExitCode}}' "$1"
     docker rm -f "$1"
   fi
 }

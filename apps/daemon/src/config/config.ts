@@ -285,11 +285,6 @@ function parseSize(name: string, text: string): number {
   return Number(match[1]) * 1024 ** power
 }
 
-function positiveInteger(name: string, text: string): number {
-  if (/^[1-9][0-9]{0,8}$/.test(text)) return Number(text)
-  throw invalid(name, text, 'must be a positive number')
-}
-
 /** `nofile=1024:2048` as a flag, `{"Name":…,"Hard":…,"Soft":…}` in the file. */
 function ulimits(map: Readonly<Record<string, unknown>>): EngineConfig['defaultUlimits'] {
   return Object.entries(map).map(([name, value]) => {
