@@ -255,6 +255,9 @@ test('exec, logs, stats and events come over WebSockets', { skip }, async () => 
   const refused = webSocket('/containers/nosuch/attach/ws')
   const [error] = await once(refused, 'error')
   assert.match(error.message, /404/)
+  const plain = async (id: string): Promise<number> =>
+    (await daemon.request('GET', `/containers/${id}/attach/ws`)).status
+  assert.deepEqual([await plain('nosuch'), await plain(name)], [404, 400])
 })
 
 test('clients that vanish in the middle of streams harm nobody', { skip }, async () => {

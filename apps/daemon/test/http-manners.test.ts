@@ -370,6 +370,21 @@ test('an old client without Upgrade gets a bare connection', async () => {
   assert.equal(await readAll(socket), 'GET / HTTP/1.1\r\n\r\nbye')
 })
 
+test('Upgrade without Connection is an upgrade too, as for Go clients of dockerd', async () => {
+  const socket = connect({ path: socketPath, allowHalfOpen: true })
+  socket.write(
+    'POST /containers/a/attach HTTP/1.1\r\nHost: x\r\nUpgrade: tcp\r\n' +
+      'Content-Type: application/json\r\nContent-Length: 12\r\n\r\n{"Tty":true}',
+  )
+  const head = await readUntil(socket, 'tty=true;')
+  assert.equal(
+    head,
+    'HTTP/1.1 101 UPGRADED\r\nContent-Type: application/x-test\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\ntty=true;',
+  )
+  socket.end('late')
+  assert.equal(await readAll(socket), 'latebye')
+})
+
 test('an error before the upgrade is an ordinary answer', async () => {
   const answer = await raw(
     'POST /containers/a/attach HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n' +

@@ -9,7 +9,8 @@ export type AnswerHeaders = Readonly<Record<string, string>>
  * The ways to leave request and answer behind, beside a WebSocket (websocket.ts). After that there is no status any more:
  * an error ends the stream by closing.
  *
- * Docker's hijack: 101 after `Upgrade: tcp`; for clients that asked for nothing, 200 and the bare connection.
+ * Docker's hijack: 101 after `Upgrade: tcp`; for clients that asked for nothing, 200 and the bare connection. As dockerd,
+ * it does not need `Connection: Upgrade` for the 101: Go's clients that set only `Upgrade` get no writable body from a 200.
  */
 export function takeOver(
   request: IncomingMessage,
@@ -21,9 +22,7 @@ export function takeOver(
   if (upgrade === undefined) return bareConnection(request, response, contentType, headers)
   const { socket, head } = upgrade
   response.detachSocket(socket as never)
-  socket.write(
-    `HTTP/1.1 101 UPGRADED\r\nContent-Type: ${contentType}\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n${lines(headers)}\r\n`,
-  )
+  socket.write(upgraded(contentType, headers))
   if (head.byteLength > 0) socket.unshift(head)
   return socket
 }
@@ -42,8 +41,17 @@ function bareConnection(
   }
   socket.on('error', () => socket.destroy())
   socket.setTimeout(0)
-  socket.write(`HTTP/1.1 200 OK\r\nContent-Type: ${contentType}\r\n${lines(headers)}\r\n`)
+  const isAsked = request.headers.upgrade?.toLowerCase() === 'tcp'
+  socket.write(
+    isAsked
+      ? upgraded(contentType, headers)
+      : `HTTP/1.1 200 OK\r\nContent-Type: ${contentType}\r\n${lines(headers)}\r\n`,
+  )
   return socket
+}
+
+function upgraded(contentType: string, headers: AnswerHeaders): string {
+  return `HTTP/1.1 101 UPGRADED\r\nContent-Type: ${contentType}\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n${lines(headers)}\r\n`
 }
 
 /** `encodeURIComponent` leaves nothing that could end a line. */

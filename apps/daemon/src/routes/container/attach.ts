@@ -1,4 +1,5 @@
-import { attachContainer } from '@ctr/engine'
+import { attachContainer, getContainer } from '@ctr/engine'
+import { EngineError } from '@ctr/errdefs'
 import type { Context } from '../../context.ts'
 import { parseDetachKeys } from '../../http/detach-keys.ts'
 import { type Call, route } from '../../http/route.ts'
@@ -27,9 +28,16 @@ export const attachWebSocketRoute = route({
   path: '/containers/:id/attach/ws',
   summary: 'Join the standard streams of a container over a WebSocket, without frames',
   query: QUERY,
-  webSocket: 'only',
+  webSocket: 'also',
   status: 200,
-  handle: attach,
+  handle: async (context, call) => {
+    if (!call.isWebSocket) {
+      // An unknown container is told first, as in moby.
+      getContainer(context.engine, call.id)
+      throw new EngineError('INVALID_ARGUMENT', 'this endpoint needs a WebSocket')
+    }
+    await attach(context, call)
+  },
 })
 
 async function attach(
