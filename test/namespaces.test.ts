@@ -70,6 +70,35 @@ test('--network container:NAME joins that container', { skip }, async () => {
   await ctrd().ok(['run', '-d', '--name', 'a1', 'busybox', 'sleep', '300'])
   const out = await inBusybox(ctrd(), 'readlink /proc/self/ns/net', ['--network', 'container:a1'])
   assert.equal(out, readlinkSync(`/proc/${await pidOf(ctrd(), 'a1')}/ns/net`))
+  const addressed = await ctrd().request('POST', '/containers/create', {
+    Image: 'busybox',
+    HostConfig: { NetworkMode: 'container:a1' },
+    NetworkingConfig: { EndpointsConfig: { 'container:a1': { MacAddress: '92:d0:c6:0a:29:33' } } },
+  })
+  assert.equal(addressed.status, 400)
+  assert.match(addressed.text, /conflicting options: mac-address and the network mode/)
+})
+
+test('aliases on a predefined network are refused at the start and at connect', {
+  skip,
+}, async () => {
+  const EndpointsConfig = { none: { Aliases: ['foo'] } }
+  const body = {
+    Image: 'busybox',
+    HostConfig: { NetworkMode: 'none' },
+    NetworkingConfig: { EndpointsConfig },
+  }
+  const created = await ctrd().request('POST', '/containers/create?name=aliased', body)
+  assert.equal(created.status, 201, created.text)
+  const started = await ctrd().request('POST', '/containers/aliased/start')
+  assert.equal(started.status, 400)
+  const message = /network-scoped alias is supported only for containers in user defined networks/
+  assert.match(started.text, message)
+  const connect = { Container: 'aliased', EndpointConfig: { Aliases: ['foo'] } }
+  const connected = await ctrd().request('POST', '/networks/none/connect', connect)
+  assert.equal(connected.status, 400)
+  assert.match(connected.text, message)
+  await ctrd().ok(['rm', 'aliased'])
 })
 
 test('--network container:NAME of an unknown container is an error and leaves nothing', {

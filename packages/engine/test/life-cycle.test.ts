@@ -373,6 +373,10 @@ describe('life cycle of a container', () => {
       attempt({ hostConfig: { NetworkMode: 'container:nope' } }),
       /No such container: nope/,
     )
+    await assert.rejects(
+      attempt({ name: 'nope', hostConfig: { NetworkMode: 'container:nope' } }),
+      /cannot join own network/,
+    )
     assert.equal(t.engine.containers.all().length, count)
   })
 

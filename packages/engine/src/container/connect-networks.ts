@@ -1,4 +1,5 @@
 import type { EndpointConfig } from '@ctr/api'
+import { EngineError } from '@ctr/errdefs'
 import type { Endpoint, EndpointPlan, PortBinding } from '@ctr/network'
 import type { NetworkPlan } from '@ctr/shim'
 import type { Engine } from '../engine.ts'
@@ -30,6 +31,7 @@ export async function connectNetworks(
   const names = namesOf(engine, container)
   const plans: EndpointPlan[] = []
   for (const [network, config] of endpointConfigs) {
+    assertUserDefined(network, config)
     plans.push(
       await engine.networks.connect({
         containerId: container.id,
@@ -50,6 +52,27 @@ export async function connectNetworks(
     )
   }
   return plans
+}
+
+/**
+ * Nobody resolves names on a predefined network, and addresses are the daemon's. As moby, at the start and at
+ * `network connect`. INVALID_ARGUMENT.
+ */
+export function assertUserDefined(network: string, config: EndpointConfig): void {
+  if (!['bridge', 'host', 'none'].includes(network)) return
+  const { IPv4Address = '', IPv6Address = '' } = config.IPAMConfig ?? {}
+  if (IPv4Address !== '' || IPv6Address !== '') {
+    throw new EngineError(
+      'INVALID_ARGUMENT',
+      'user specified IP address is supported on user defined networks only',
+    )
+  }
+  if ((config.Aliases ?? []).length > 0) {
+    throw new EngineError(
+      'INVALID_ARGUMENT',
+      'network-scoped alias is supported only for containers in user defined networks',
+    )
+  }
 }
 
 /** What the resolver of its networks must know of a container. */

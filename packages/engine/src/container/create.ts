@@ -34,6 +34,7 @@ import { containerPaths } from './registry.ts'
 import { makeRootDirectory, type RootDirectory, rootDirectoryOf } from './root-directory.ts'
 import { containerScope } from './scope.ts'
 import { parseSecurityOptions } from './security-options.ts'
+import { assertJoinsOther, withoutSharedEndpoint } from './shared-network.ts'
 import { NEVER_RUN } from './state.ts'
 import { validateContainer } from './validate.ts'
 
@@ -47,6 +48,8 @@ export interface CreateRequest {
   readonly networkingConfig?: NetworkingConfig
   /** The request that creates it starts it, too. */
   readonly isStarted?: boolean
+  /** Called when a part of the work is done. */
+  readonly onPhase?: ((phase: 'image') => void) | undefined
 }
 
 /** A container that could be created: everything is checked and nothing is made. */
@@ -74,6 +77,7 @@ export async function createContainer(
   const root = rootDirectoryOf(plan.container.hostConfig)
   if (root === undefined) await engine.images.createContainerLayer(id, plan.container.imageId)
   else await makeRootDirectory(engine.containers.directory(id), root)
+  request.onPhase?.('image')
 
   const anonymous: Volume[] = []
   const mounts: MountPoint[] = []
@@ -143,10 +147,11 @@ export function planContainer(engine: Engine, request: CreateRequest): Container
   containerScope(engine, { id: '', hostConfig })
   parseLogSettings(config, hostConfig)
   const userNamespace = planUserNamespace(hostConfig, engine.config.usernsRemap, engine.host)
+  const networking = withoutSharedEndpoint(hostConfig, request.networkingConfig ?? {})
   const mounts = askedFor(() => {
     warnings.push(...validateExtensions(engine, hostConfig))
-    assertSharedContainersExist(engine, hostConfig)
-    assertNetworksExist(engine, hostConfig, request.networkingConfig)
+    assertSharedContainersExist(engine, hostConfig, request.name)
+    assertNetworksExist(engine, hostConfig, networking)
     return planMounts(config, hostConfig, (other) => engine.containers.get(other))
   })
   for (const { mount } of mounts) {
@@ -170,7 +175,7 @@ export function planContainer(engine: Engine, request: CreateRequest): Container
     ...commandOf(config),
     config: { ...config, Hostname: chooseHostname(id, config, hostConfig) },
     hostConfig: links.length === 0 ? hostConfig : { ...hostConfig, Links: links },
-    networkingConfig: request.networkingConfig ?? {},
+    networkingConfig: networking,
     imageId: image.id,
     imageReference: root?.path ?? reference,
     platform: 'linux',
@@ -235,7 +240,13 @@ function assertPlatform(
   )
 }
 
-function assertSharedContainersExist(engine: Engine, hostConfig: HostConfig): void {
+function assertSharedContainersExist(
+  engine: Engine,
+  hostConfig: HostConfig,
+  name: string | undefined,
+): void {
+  // With the name of another it is that one's name that is refused.
+  if (name === undefined || !engine.containers.isNameTaken(name)) assertJoinsOther(hostConfig, name)
   const modes = [hostConfig.NetworkMode, hostConfig.IpcMode, hostConfig.PidMode]
   for (const mode of modes) {
     if (mode?.startsWith('container:') === true) {
@@ -247,13 +258,13 @@ function assertSharedContainersExist(engine: Engine, hostConfig: HostConfig): vo
 function assertNetworksExist(
   engine: Engine,
   hostConfig: HostConfig,
-  networking: NetworkingConfig | undefined,
+  networking: NetworkingConfig,
 ): void {
   const mode = parseNetworkMode(hostConfig)
   if (mode.kind === 'network' && !isDefaultBridgeOff(engine, mode.name)) {
     engine.networks.get(mode.name)
   }
-  for (const name of Object.keys(networking?.EndpointsConfig ?? {})) {
+  for (const name of Object.keys(networking.EndpointsConfig ?? {})) {
     if (name !== 'default' && !isDefaultBridgeOff(engine, name)) engine.networks.get(name)
   }
 }

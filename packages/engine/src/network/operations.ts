@@ -1,7 +1,7 @@
 import type { EndpointConfig } from '@ctr/api'
 import { EngineError } from '@ctr/errdefs'
 import type { CreateNetworkOptions, Network } from '@ctr/network'
-import { namesOf } from '../container/connect-networks.ts'
+import { assertUserDefined, namesOf } from '../container/connect-networks.ts'
 import { networkEvent } from '../container/container-event.ts'
 import { withRuntimeFiles } from '../container/runtime-files.ts'
 import { isAlive } from '../container/state.ts'
@@ -74,6 +74,7 @@ export async function connectNetwork(
       'container cannot be disconnected from host network or connected to host network',
     )
   }
+  assertUserDefined(networkName, endpoint)
   await engine.queues.run(containerId, async () => {
     const container = engine.containers.get(containerId)
     const { state, networkingConfig } = container
