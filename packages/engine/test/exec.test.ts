@@ -176,7 +176,12 @@ describe('execs', () => {
     await died
     assert.ok(!isProcess(state.pid, state.startTime))
     assert.equal(getExec(t.engine, id).state.status, 'exited')
+    const waiting = await createExec(t.engine, container, { Cmd: ['true'] })
     await stopContainer(t.engine, container, { timeoutSeconds: 0 })
+    await assert.rejects(startExec(t.engine, waiting, { detach: true, tty: false }), {
+      code: 'NOT_FOUND',
+      message: `No such exec instance: ${waiting}`,
+    })
     await assert.rejects(createExec(t.engine, container, { Cmd: ['true'] }), (e) =>
       isEngineError(e, 'CONFLICT'),
     )

@@ -33,7 +33,8 @@ export interface ExecStartOptions {
 
 /**
  * Runs the process of an exec. Not detached it gives a session as soon as the request is known to be good; `failure` of
- * it tells why its stream never came. CONFLICT when it was started before, or the container does not run.
+ * it tells why its stream never came. CONFLICT when it was started before, or the container is paused; NOT_FOUND when the
+ * container has ended.
  */
 export async function startExec(
   engine: Engine,
@@ -42,6 +43,7 @@ export async function startExec(
 ): Promise<ExecSession | undefined> {
   const exec = engine.execs.get(reference)
   const container = engine.containers.get(exec.containerId)
+  assertNotOver(exec, container)
   assertCanExec(container)
   assertNotStarted(engine, exec)
   engine.startingExecs.add(exec.id)
@@ -70,6 +72,13 @@ export async function startExec(
     stream: attachments.length > 0 ? promise : failure.then(() => undefined),
     failure,
     close: () => undefined,
+  }
+}
+
+/** Docker forgets what was to be executed with the end of the container. moby daemon/exec.go */
+function assertNotOver(exec: Exec, { state }: ContainerRecord): void {
+  if (exec.state.status === 'created' && state.status === 'exited') {
+    throw new EngineError('NOT_FOUND', `No such exec instance: ${exec.id}`)
   }
 }
 
