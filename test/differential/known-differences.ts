@@ -188,6 +188,11 @@ const DIFFERENCES: readonly KnownDifference[] = [
 ]
 
 const FIELDS: readonly KnownField[] = [
+  {
+    between: 'daemons',
+    reason: 'checkpoints, which Docker calls experimental, are always served',
+    path: /^Experimental$/,
+  },
   { between: 'daemons', path: /HostConfig\.Runtime$/, reason: 'the runtime of ctrd is its own' },
   {
     between: 'daemons',

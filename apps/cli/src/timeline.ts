@@ -7,10 +7,16 @@ export class Timeline {
     this.#marks.push({ name, atMs: performance.now() })
   }
 
+  /** What ended somewhere else on this machine. Unix time in microseconds. */
+  markAt(name: string, atUs: number): void {
+    this.#marks.push({ name, atMs: atUs / 1000 - performance.timeOrigin })
+  }
+
   /** Since the process began; the first mark is the CLI's own start-up. */
   toString(): string {
     let lastMs = 0
-    const lines = this.#marks.map(({ name, atMs }) => {
+    const marks = this.#marks.toSorted((a, b) => a.atMs - b.atMs)
+    const lines = marks.map(({ name, atMs }) => {
       const line = row(name, atMs - lastMs)
       lastMs = atMs
       return line

@@ -20,10 +20,10 @@ interface Run {
 }
 
 let names = 0
-async function run(body: object, input = ''): Promise<Run> {
+async function run(body: object, input = '', query = ''): Promise<Run> {
   names += 1
   const name = `run-${names}`
-  const socket = await hijack(daemon.socketPath, 'POST', `/containers/run?name=${name}`, {
+  const socket = await hijack(daemon.socketPath, 'POST', `/containers/run?name=${name}${query}`, {
     Image: 'busybox',
     AttachStdout: true,
     AttachStderr: true,
@@ -54,6 +54,20 @@ test('with AutoRemove the report comes after the removal', { skip }, async () =>
   const { name, report } = await run({ Cmd: ['true'], HostConfig: { AutoRemove: true } })
   assert.deepEqual(report, { Exit: { StatusCode: 0 } })
   assert.equal((await daemon.request('GET', `/containers/${name}/json`)).status, 404)
+})
+
+test('the report tells when its phases were over, if asked', { skip }, async () => {
+  const startedUs = Date.now() * 1000 - 1000
+  const body = { Cmd: ['true'], HostConfig: { AutoRemove: true } }
+  const { Phases = [] } = (await run(body, '', '&timing=1')).report
+  const names = ['request', 'image', 'record', 'network', 'program', 'shim', 'exit', 'removal']
+  assert.deepEqual(
+    Phases.map(({ Name }) => Name),
+    names,
+  )
+  const times = Phases.map(({ AtUs }) => AtUs)
+  assert.deepEqual(times, times.toSorted())
+  assert.ok(startedUs <= (times[0] ?? 0) && (times.at(-1) ?? 0) <= Date.now() * 1000 + 1000)
 })
 
 test('input up to its end', { skip }, async () => {

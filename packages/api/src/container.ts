@@ -172,6 +172,8 @@ export const RunReport = Type.Object({
   Exit: Type.Optional(WaitResponse),
   /** What the start would have been answered with. */
   Failure: Type.Optional(Type.Object({ Status: Type.Integer(), Message: Type.String() })),
+  /** Only if `timing` was asked for. `AtUs`: Unix time in microseconds when the phase was over. */
+  Phases: Type.Optional(Type.Array(Type.Object({ Name: Type.String(), AtUs: Type.Integer() }))),
 })
 export type RunReport = Static<typeof RunReport>
 

@@ -71,7 +71,7 @@ async function run(context: Context, input: Parsed): Promise<number> {
     beforeCreate: (body) => checkStreams(input, body.AttachStdin === true, isDetached),
     create: async (request) => {
       joined = canRunAtOnce(request.body, isDetached)
-        ? await runContainer(context.client, request)
+        ? await runContainer(context.client, { ...request, isTimed })
         : undefined
       if (joined !== undefined) return joined.created
       // Attach, wait and start need connections of their own: open them while the container is created.
@@ -80,11 +80,17 @@ async function run(context: Context, input: Parsed): Promise<number> {
     },
   })
   if (created === undefined) return 0
-  timeline.mark('create')
+  timeline.mark(joined === undefined ? 'create' : 'answer')
   const status = await startCreated(context, input, { created, joined, timeline })
-  timeline.mark(isDetached ? 'start' : 'exit')
+  timeline.mark(endOf(isDetached, joined))
   if (isTimed) writeErr(timeline.toString())
   return status
+}
+
+/** What the daemon's report tells of the exit is more exact than its arrival here. */
+function endOf(isDetached: boolean, joined: ContainerRun | undefined): string {
+  if (joined !== undefined) return 'report'
+  return isDetached ? 'start' : 'exit'
 }
 
 function startCreated(

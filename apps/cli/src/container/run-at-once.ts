@@ -32,7 +32,11 @@ export async function joinRun(
     onFirstByte: () => timeline.mark('first byte'),
   })
   stopProxy()
-  if (report !== undefined) return waitStatus(readRunReport(report))
+  if (report !== undefined) {
+    const end = readRunReport(report)
+    for (const { Name, AtUs } of end.phases) timeline.markAt(Name, AtUs)
+    return waitStatus(end)
+  }
   printError('error waiting for container: connection to the daemon lost')
   return 125
 }

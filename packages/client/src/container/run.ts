@@ -22,16 +22,23 @@ export async function runContainer(
     readonly name?: string | undefined
     readonly platform?: string | undefined
     readonly replace?: boolean | undefined
+    /** The report tells the times of the phases. */
+    readonly isTimed?: boolean | undefined
     readonly body: ContainerCreate
   },
 ): Promise<ContainerRun | undefined> {
-  const { name, platform, replace, body } = options
+  const { name, platform, replace, isTimed, body } = options
   if (JSON.stringify(body).length > MAX_BODY_CHARACTERS) return undefined
   try {
     const { stream, headers } = await client.upgrade({
       method: 'POST',
       path: '/containers/run',
-      query: { name, platform, replace: replace === true ? true : undefined },
+      query: {
+        name,
+        platform,
+        replace: replace === true ? true : undefined,
+        timing: isTimed === true ? true : undefined,
+      },
       json: body,
     })
     const id = headers['ctr-container-id']
@@ -52,9 +59,11 @@ export function isUnknownRoute(error: unknown): boolean {
   )
 }
 
-/** The payload of REPORT: the end of the container. Throws what the start would have thrown. */
-export function readRunReport(text: string): WaitResponse {
-  const { Exit, Failure } = JSON.parse(text) as RunReport
-  if (Exit !== undefined) return Exit
+/** The payload of REPORT: the end of the container, and its phases if they were asked for. Throws what the start would have thrown. */
+export function readRunReport(
+  text: string,
+): WaitResponse & { readonly phases: NonNullable<RunReport['Phases']> } {
+  const { Exit, Failure, Phases: phases = [] } = JSON.parse(text) as RunReport
+  if (Exit !== undefined) return { ...Exit, phases }
   throw new ResponseError(Failure?.Status ?? 500, Failure?.Message ?? '')
 }

@@ -55,6 +55,8 @@ export interface StartOptions {
   readonly consoleSize?: { readonly rows: number; readonly columns: number }
   /** Go on from there instead of running the command. */
   readonly checkpoint?: CheckpointReference | undefined
+  /** Called when a part of the work is done. */
+  readonly onPhase?: ((phase: 'network' | 'program' | 'shim') => void) | undefined
 }
 
 /** Resolves when the container's process runs. NOT_MODIFIED if it does already; CONFLICT; INVALID_ARGUMENT (126, 127). */
@@ -145,6 +147,7 @@ async function startProcess(
   undo.defer(() => engine.networks.disconnect(id))
   const previous = addressesByNetwork(restore?.metadata)
   const endpoints = await connectNetworks(engine, container, mode, previous)
+  options.onPhase?.('network')
 
   const hostname = visibleHostname(engine, container)
   writeRuntimeFiles(engine, container, mode, { hostname, addresses: addressesOf(endpoints) })
@@ -155,6 +158,7 @@ async function startProcess(
     consoleSize: options.consoleSize,
   })
   const program = restore?.program(input, endpoints) ?? compileStart(input, engine.host)
+  options.onPhase?.('program')
 
   await makeRuntimeDir(runtimeDir)
   undo.defer(() => removeTree(runtimeDir))
@@ -164,6 +168,7 @@ async function startProcess(
     if (!(error instanceof ShimError)) await killLeftovers(engine, container)
     throw asPortConflict(error, program, endpoints) ?? restore?.explain(error) ?? error
   })
+  options.onPhase?.('shim')
   for (const warning of connection.warnings) {
     engine.log.warn({ containerId: id, err: warning }, 'start')
   }
