@@ -54,6 +54,12 @@ test('IPv6 comes with its own subnet, given or made up, beside IPv4', () => {
   )
 })
 
+test('a name is what Docker takes: anything that is not blank', () => {
+  for (const name of ['_n', '-n', '.n', 'a b', 'a/b', 'ü', 'x'.repeat(255)]) {
+    assert.equal(plan({ name }).name, name)
+  }
+})
+
 const refused: [string, CreateNetworkOptions, { code: string; message: RegExp }][] = [
   [
     'a bogus subnet',
@@ -101,11 +107,11 @@ const refused: [string, CreateNetworkOptions, { code: string; message: RegExp }]
     { code: 'FORBIDDEN', message: /predefined bridge network/ },
   ],
   ['an empty name', { name: '' }, { code: 'INVALID_ARGUMENT', message: /invalid network name/ }],
-  [
-    'a name with a slash',
-    { name: 'a/b' },
+  ...[' ', 'a\nb', 'a\0', '__proto__', 'x'.repeat(256)].map((name): (typeof refused)[number] => [
+    `the name ${JSON.stringify(name.slice(0, 20))}`,
+    { name },
     { code: 'INVALID_ARGUMENT', message: /invalid network name/ },
-  ],
+  ]),
   ['an unknown driver', { name: 'n', driver: 'bogus' }, { code: 'NOT_FOUND', message: /plugin/ }],
   [
     'a second host network',

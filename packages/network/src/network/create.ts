@@ -194,14 +194,19 @@ export function checkLinkName(name: string): void {
   )
 }
 
+const MAX_NAME_BYTES = 255
+
+/** Docker takes every name that is not blank. libnetwork/config/config.go ValidateName */
 function checkName(name: string): void {
   if (['bridge', 'host', 'none', 'default'].includes(name)) {
     throw new EngineError('FORBIDDEN', `operation is not permitted on predefined ${name} network`)
   }
-  if (/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}$/.test(name)) return
+  const isShort = Buffer.byteLength(name) <= MAX_NAME_BYTES
+  // No path is made of it. `__proto__` cannot be a field of the documents that are keyed by network.
+  if (isShort && /\S/.test(name) && !/\p{Cc}/u.test(name) && name !== '__proto__') return
   throw new EngineError(
     'INVALID_ARGUMENT',
-    `invalid network name "${name}": only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`,
+    `invalid network name ${JSON.stringify(name)}: up to ${MAX_NAME_BYTES} bytes, not blank, no control characters`,
   )
 }
 
