@@ -69,3 +69,10 @@ test('--cgroup-parent is the parent in every hierarchy', { skip }, async () => {
   // It stays, as Docker's does.
   for (const path of directories) rmdirSync(dirname(path))
 })
+
+test('--cgroup-parent does not climb above the root of the hierarchies', { skip }, async () => {
+  const pid = await sleeper('--name', 'climber', '--cgroup-parent', '../../../..')
+  for (const path of cgroupDirectories(pid)) assert.match(path, /\/[0-9a-f]{64}$/)
+  await ctrd().ok(['rm', '-f', 'climber'])
+  for (const path of cgroupDirectories(process.pid)) assert.ok(existsSync(path))
+})

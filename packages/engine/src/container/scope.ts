@@ -1,3 +1,4 @@
+import { posix } from 'node:path'
 import { EngineError } from '@ctr/errdefs'
 import { checkSlice, type ScopeName, scopePath, startScope, updateScope } from '@ctr/linux'
 import type { RuntimeResources } from '@ctr/oci'
@@ -24,9 +25,16 @@ export function containerCgroup(
 ): string {
   const scope = containerScope(engine, container)
   if (scope !== undefined) return scopePath(scope)
-  const parent = container.hostConfig.CgroupParent ?? ''
-  if (parent === '') return `${engine.config.cgroupParent}/${container.id}`
-  return `${parent.startsWith('/') ? '' : '/'}${parent}/${container.id}`
+  return givenCgroup(container) ?? `${engine.config.cgroupParent}/${container.id}`
+}
+
+/** With `--cgroup-parent`. What climbs with `..` ends at the root of the hierarchies, as in Docker, never above. */
+export function givenCgroup({
+  id,
+  hostConfig,
+}: Pick<ContainerRecord, 'id' | 'hostConfig'>): string | undefined {
+  const parent = hostConfig.CgroupParent ?? ''
+  return parent === '' ? undefined : posix.join('/', parent, id)
 }
 
 /**

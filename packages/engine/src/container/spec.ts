@@ -25,6 +25,7 @@ import type { ContainerDevices } from './devices.ts'
 import { overrideEnvironment, processEnvironment } from './environment.ts'
 import { networkNamespace, parseNetworkMode } from './modes.ts'
 import { assertPropagation } from './propagation.ts'
+import { givenCgroup } from './scope.ts'
 import { parseSecurityOptions, type SecurityOptions } from './security-options.ts'
 import { mergeTmpfsOptions } from './tmpfs-options.ts'
 import type { ResolvedUser } from './user.ts'
@@ -66,6 +67,7 @@ export function compileSpec(input: SpecInput): RuntimeSpec {
   const { config, hostConfig } = container
   const security = parseSecurityOptions(hostConfig.SecurityOpt ?? [], input)
   const ownsUts = hostConfig.UTSMode !== 'host'
+  const cgroupsPath = givenCgroup(container)
   return {
     ociVersion: '1.2.0',
     process: compileProcess(input, security),
@@ -80,9 +82,7 @@ export function compileSpec(input: SpecInput): RuntimeSpec {
         ? {}
         : { uidMappings: [...input.idMaps.uids], gidMappings: [...input.idMaps.gids] }),
       devices: [...input.devices.nodes],
-      ...((hostConfig.CgroupParent ?? '') === ''
-        ? {}
-        : { cgroupsPath: `${absolute(hostConfig.CgroupParent ?? '')}/${container.id}` }),
+      ...(cgroupsPath === undefined ? {} : { cgroupsPath }),
       resources: compileResources(hostConfig, input),
       sysctl: compileSysctl(hostConfig, input.idMaps),
       seccomp: compileSeccompRules(input, security),
@@ -90,10 +90,6 @@ export function compileSpec(input: SpecInput): RuntimeSpec {
       readonlyPaths: [...(hostConfig.ReadonlyPaths ?? [])],
     },
   }
-}
-
-function absolute(path: string): string {
-  return path.startsWith('/') ? path : `/${path}`
 }
 
 function compileProcess(input: SpecInput, security: SecurityOptions): RuntimeProcess {

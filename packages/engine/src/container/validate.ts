@@ -389,9 +389,8 @@ function validateModes(hostConfig: HostConfig): void {
   if (score < -1000 || score > 1000) {
     throw invalid(`Invalid value ${score}, range for oom score adj is [-1000, 1000]`)
   }
-  const parent = hostConfig.CgroupParent ?? ''
-  if (parent.split('/').includes('..') || parent.includes('\0')) {
-    throw invalid(`invalid cgroup parent: ${parent}`)
+  if ((hostConfig.CgroupParent ?? '').includes('\0')) {
+    throw invalid('invalid cgroup parent: it contains a NUL byte')
   }
   const cgroupns = hostConfig.CgroupnsMode ?? ''
   if (!['', 'host', 'private'].includes(cgroupns)) {
