@@ -178,14 +178,14 @@ describe('execs', () => {
     assert.equal(getExec(t.engine, id).state.status, 'exited')
     const waiting = await createExec(t.engine, container, { Cmd: ['true'] })
     await stopContainer(t.engine, container, { timeoutSeconds: 0 })
-    await assert.rejects(startExec(t.engine, waiting, { detach: true, tty: false }), {
-      code: 'NOT_FOUND',
-      message: `No such exec instance: ${waiting}`,
-    })
+    const forgotten = { code: 'NOT_FOUND', message: `No such exec instance: ${waiting}` }
+    const late = (): Promise<unknown> => startExec(t.engine, waiting, { detach: true, tty: false })
+    await assert.rejects(late(), forgotten)
     await assert.rejects(createExec(t.engine, container, { Cmd: ['true'] }), (e) =>
       isEngineError(e, 'CONFLICT'),
     )
     await startContainer(t.engine, container)
+    await assert.rejects(late(), forgotten)
   })
 })
 

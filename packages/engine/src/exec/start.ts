@@ -77,7 +77,8 @@ export async function startExec(
 
 /** Docker forgets what was to be executed with the end of the container. moby daemon/exec.go */
 function assertNotOver(exec: Exec, { state }: ContainerRecord): void {
-  if (exec.state.status === 'created' && state.status === 'exited') {
+  if (exec.state.status !== 'created') return
+  if (state.status === 'exited' || exec.createdAtNs < state.startedAtNs) {
     throw new EngineError('NOT_FOUND', `No such exec instance: ${exec.id}`)
   }
 }
