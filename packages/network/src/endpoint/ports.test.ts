@@ -24,6 +24,22 @@ test('any port: the next free one, not the same again', () => {
   assert.equal(allocatePorts([binding({})], state, endpoint)[0]?.hostPort, 32772)
 })
 
+test('any port and a range leave the port that another binding names', () => {
+  const bindings = [
+    binding({}),
+    binding({ containerPort: 81, hostPort: '32768-32769' }),
+    binding({ containerPort: 82, hostPort: '32768' }),
+  ]
+  const state = facts({ hasIpv6: false })
+  state.nextEphemeral = 32768
+  const ports = allocatePorts(bindings, state, endpoint)
+  assert.deepEqual(Object.fromEntries(ports.map((p) => [p.containerPort, p.hostPort])), {
+    80: 32770,
+    81: 32769,
+    82: 32768,
+  })
+})
+
 test('the search for any port wraps around', () => {
   const state = facts({ busy: [EPHEMERAL_LAST] })
   state.nextEphemeral = EPHEMERAL_LAST

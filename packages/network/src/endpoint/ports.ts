@@ -50,7 +50,7 @@ export function allocatePorts(
   const published: PublishedPort[] = []
   const isTaken = (protocol: 'tcp' | 'udp', hostIp: string, port: number): boolean =>
     facts.isTaken(protocol, hostIp, port) || published.some((p) => clash(p, protocol, hostIp, port))
-  for (const binding of bindings) {
+  for (const binding of bindings.toSorted((a, b) => freedom(a) - freedom(b))) {
     const protocol = parseProtocol(binding.protocol)
     checkPort(binding.containerPort)
     const addresses = bindAddresses(binding.hostIp, facts.hasIpv6)
@@ -64,6 +64,12 @@ export function allocatePorts(
     }
   }
   return published
+}
+
+/** Who wants one port gets it before others choose theirs. nat.SortPortMap of go-connections */
+function freedom(binding: PortBinding): number {
+  if (isEphemeral(binding)) return 2
+  return binding.hostPort.includes('-') ? 1 : 0
 }
 
 /** Docker's text for a port that another container or program has. */
