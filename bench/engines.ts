@@ -150,7 +150,7 @@ export async function startCtr(folder: string): Promise<Engine> {
     get daemonPid() {
       return daemon.pid
     },
-    helpers: /ctr-shim/,
+    helpers: new RegExp(`ctr-shim.*${execRoot(folder, 'c')}`),
     restart: async () => {
       const gone = new Promise((resolve) => daemon.once('exit', resolve))
       daemon.kill('SIGKILL')

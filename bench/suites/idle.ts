@@ -4,14 +4,13 @@ import type { Engine } from '../engines.ts'
 import { Api } from '../http.ts'
 import { cpuOf, memoryOf, pause, type Row, summarize } from '../measure.ts'
 
-function helperPids(engine: Engine, folder: string): number[] {
+function helperPids(engine: Engine): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map(Number)
     .filter((pid) => {
       try {
-        const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8')
-        return engine.helpers.test(command) && (command.includes(folder) || engine.name !== 'ctr')
+        return engine.helpers.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8'))
       } catch {
         return false
       }
@@ -25,6 +24,8 @@ export async function idleSuite(context: Context, counts: readonly number[]): Pr
   const rows: Row[] = []
   for (const engine of context.engines) {
     if (engine.socket === undefined || engine.daemonPid === undefined) continue
+    // What the import of the image needed is given back by then.
+    await pause(35_000)
     const api = new Api(engine.socket)
     const ids: string[] = []
     const base = memoryOf(engine.daemonPid)
@@ -48,7 +49,7 @@ export async function idleSuite(context: Context, counts: readonly number[]): Pr
         ]),
       )
       await pause(1000)
-      const helpers = helperPids(engine, context.folder).map((pid) => memoryOf(pid).pssBytes)
+      const helpers = helperPids(engine).map((pid) => memoryOf(pid).pssBytes)
       const outside = helpers.reduce((sum, bytes) => sum + bytes, 0)
       const daemon = memoryOf(engine.daemonPid).pssBytes
       rows.push(
@@ -83,7 +84,7 @@ export async function idleSuite(context: Context, counts: readonly number[]): Pr
       }
       await latency('list', '/containers/json')
       await latency('inspect', `/containers/${ids[0]}/json`)
-      const pids = [engine.daemonPid, ...helperPids(engine, context.folder)]
+      const pids = [engine.daemonPid, ...helperPids(engine)]
       // Of the processes only whole ticks of 10 ms are known, which is 0.1 % of these seconds. The containers sleep.
       const ticks = (): number => pids.reduce((sum, pid) => sum + cpuOf(pid), 0)
       const cpu = Number.isNaN(engine.cpu.usedMs()) ? ticks : (): number => engine.cpu.usedMs()
