@@ -160,6 +160,21 @@ describe('volumes and binds', () => {
     await removeContainer(t.engine, donor, { force: false, volumes: false })
   })
 
+  test('the last container that has an anonymous volume removes it, be it from --volumes-from', async () => {
+    const remove = (id: string, volumes: boolean): Promise<unknown> =>
+      removeContainer(t.engine, id, { force: false, volumes })
+    const hostConfig = { Binds: ['/anonymous', 'kept:/k'] }
+    const donor = await t.create(['true'], { hostConfig, name: 'giver' })
+    const heir = await t.create(['true'], { hostConfig: { VolumesFrom: ['giver'] } })
+    const { mounts } = t.engine.containers.get(donor)
+    const name = mounts.find(({ destination }) => destination === '/anonymous')?.name ?? ''
+    await remove(donor, false)
+    assert.ok(t.engine.volumes.find(name))
+    await remove(heir, true)
+    assert.equal(t.engine.volumes.find(name), undefined)
+    assert.ok(t.engine.volumes.find('kept'))
+  })
+
   test('tmpfs has its options, a read-only root refuses writes', async () => {
     const { stdout, stderr } = await sh('df -k /t | tail -1; stat -c %a /t; touch /x; touch /t/x', {
       Tmpfs: { '/t': 'size=1m,mode=1777' },

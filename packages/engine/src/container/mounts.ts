@@ -67,7 +67,6 @@ function volumesFrom(
       ...mount,
       readOnly: mount.readOnly || mode === 'ro',
       mode: mode === '' ? mount.mode : mode,
-      isAnonymous: false,
       copyUp: false,
     }))
 }
