@@ -109,9 +109,15 @@ test('--network container:NAME of an unknown container is an error and leaves no
 })
 
 test('the mount table of the host is as before a run', { skip }, async () => {
-  const before = readFileSync('/proc/self/mountinfo', 'utf8')
+  // Other tests have engines at work.
+  const foreign = /\/tmp\/ctr-/
+  const mounts = (): string[] =>
+    readFileSync('/proc/self/mountinfo', 'utf8')
+      .split('\n')
+      .filter((line) => line.includes(ctrd().root) || !foreign.test(line))
+  const before = mounts()
   await inBusybox(ctrd(), 'true')
-  assert.equal(readFileSync('/proc/self/mountinfo', 'utf8'), before)
+  assert.deepEqual(mounts(), before)
 })
 
 test('in its cgroup namespace a container sees itself at the root', { skip }, async () => {
