@@ -190,6 +190,11 @@ describe('checkpoint', { skip }, () => {
     const refused = await daemon.ctr(['checkpoint', 'create', 'cc', 'xx'])
     assert.match(refused.stderr, /Cannot checkpoint container cc: criu failed: .*tcp-established/)
     await daemon.ok(['checkpoint', 'create', '--tcp-established', 'cc', 'xx'])
+    await daemon.ok(['start', '--checkpoint', 'xx', 'cc'])
+    await daemon.ok(['checkpoint', 'create', '--tcp-established', '--leave-running', 'cc', 'yy'])
+    assert.equal(await say(client, 'between'), 'between')
+    await daemon.ok(['checkpoint', 'rm', 'cc', 'xx'])
+    await daemon.ok(['checkpoint', 'create', '--tcp-established', 'cc', 'xx'])
     // Sent while nobody is there.
     const answer = say(client, 'after')
     // Its address would be the next to be given away.

@@ -11,7 +11,14 @@ import {
   volatileTransaction,
 } from '@ctr/store'
 import { decideDefaultBridge, isUsableBridge, ownerAlias } from './bridge/default.ts'
-import { deleteLinks, type Exec, ensureBridge, hostSubnets, portsOfBridge } from './bridge/link.ts'
+import {
+  deleteLinks,
+  type Exec,
+  ensureBridge,
+  hostSubnets,
+  isLinkDown,
+  portsOfBridge,
+} from './bridge/link.ts'
 import { Resolver } from './dns/resolver.ts'
 import { allocateEndpoint, type ConnectOptions } from './endpoint/allocate.ts'
 import { type Endpoint, publicationsOf, toEndpoint } from './endpoint/endpoint.ts'
@@ -20,6 +27,7 @@ import {
   enterNetwork,
   gatewayOps,
   planEndpoint,
+  plugOps,
   RESOLVER_ADDRESS,
   type ResolverAt,
   resolverOps,
@@ -298,7 +306,14 @@ export class Networks {
     await this.#release(this.#endpoints.ofContainer(containerId))
   }
 
-  /** Removes what belongs to no live container: rows, firewall elements, links on our bridges. */
+  /** Cuts a running container off from its networks, or connects it again: nobody answers for it meanwhile, not even with a reset. */
+  async setPlugged(containerId: string, isPlugged: boolean): Promise<void> {
+    const links = this.#endpoints.ofContainer(containerId).flatMap(({ link }) => link ?? [])
+    if (links.length > 0)
+      await this.#options.exec(links.flatMap((link) => plugOps(link, isPlugged)))
+  }
+
+  /** Removes what belongs to no live container: rows, firewall elements, links on our bridges. Plugs in the containers whose checkpoint was interrupted. */
   async reconcile(liveContainerIds: ReadonlySet<string>): Promise<void> {
     const dead = this.#endpoints.all().filter((row) => !liveContainerIds.has(row.containerId))
     await this.#release(dead)
@@ -309,6 +324,8 @@ export class Networks {
       .flatMap((network) => portsOfBridge(network.bridge))
       .filter((link) => !owned.has(link))
     await deleteLinks(this.#options.exec, orphans)
+    const down = [...owned].flatMap((link) => (link !== undefined && isLinkDown(link) ? link : []))
+    if (down.length > 0) await this.#options.exec(down.flatMap((link) => plugOps(link, true)))
     if (dead.length === 0 && orphans.length === 0) return
     const containers = dead.map((row) => row.containerId)
     this.#options.log.info({ containers, links: orphans }, 'network leftovers removed')

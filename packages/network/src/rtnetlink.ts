@@ -49,7 +49,7 @@ const RTPROT_BOOT = 3
 const RT_SCOPE_UNIVERSE = 0
 const RT_SCOPE_LINK = 253
 const RTN_UNICAST = 1
-const IFF_UP = 1
+export const IFF_UP = 1
 const AF_INET = 2
 const AF_INET6 = 10
 

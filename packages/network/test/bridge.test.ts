@@ -169,6 +169,8 @@ if (isInOwnNetns(import.meta.filename)) {
         ports: [{ ...ports[0], protocol: 'udp', containerPort: 53, hostIp: '', hostPort: '53' }],
       })
       run('ip link add stray0 type veth peer name stray1 && ip link set stray0 master ctr0')
+      await before.setPlugged(A, false) // for a checkpoint, which was never completed
+      assert.match(ask(outside, 'tcp', '192.0.2.1', 8080), /^error /)
       await before[Symbol.asyncDispose]() // as kill -9: nothing is tidied up
 
       const after = await sandbox.openNetworks()

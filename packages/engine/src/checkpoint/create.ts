@@ -103,9 +103,16 @@ async function writeCheckpoint(
   const directory = claimCheckpoint(engine, container, request.directory, request.name)
   const restorePolicy = request.exit ? suspendPolicy(engine, container) : () => undefined
   try {
+    // criu's own lock goes with the network namespace before the namespace's links do: a packet that came in between would
+    // be answered with a reset, and the connection lost.
+    if (request.tcpEstablished) await engine.networks.setPlugged(container.id, false)
     await dumpInto(engine, container, pid, { directory, criu, request })
+    if (request.tcpEstablished && !request.exit) {
+      await engine.networks.setPlugged(container.id, true)
+    }
   } catch (error) {
     restorePolicy()
+    if (request.tcpEstablished) await engine.networks.setPlugged(container.id, true)
     await rm(directory, { recursive: true, force: true })
     if (!(error instanceof EngineError)) throw error
     throw new EngineError(

@@ -6,7 +6,7 @@ import { interfaceIndex } from '@ctr/linux'
 import type { Program } from '@ctr/shim'
 import { type Address, parseInterfaceAddress, parseSubnet, type Subnet } from '../address.ts'
 import { EEXIST, ENODEV, netlink } from '../endpoint/ops.ts'
-import { deleteLink, newAddress, newBridge, setLinkAlias, setLinkUp } from '../rtnetlink.ts'
+import { deleteLink, IFF_UP, newAddress, newBridge, setLinkAlias, setLinkUp } from '../rtnetlink.ts'
 
 /** Runs host-side operations in the daemon's network namespace; resolves when all have succeeded. */
 export type Exec = (program: Program) => Promise<void>
@@ -55,6 +55,12 @@ export function linkAlias(name: string): string | undefined {
 export function linkMtu(name: string): number | undefined {
   const text = readText(`/sys/class/net/${name}/mtu`)
   return text === undefined ? undefined : Number(text)
+}
+
+/** Switched off, as opposed to without a carrier. False when there is no such link. */
+export function isLinkDown(name: string): boolean {
+  const flags = readText(`/sys/class/net/${name}/flags`)
+  return flags !== undefined && (Number(flags) & IFF_UP) === 0
 }
 
 /** Links enslaved to a bridge. */

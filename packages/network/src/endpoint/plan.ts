@@ -5,7 +5,15 @@ import { redirectDns } from '../netfilter.ts'
 import { mtuOf, type Network } from '../network/network.ts'
 import { newRoute, setLinkDown, setLinkUp } from '../rtnetlink.ts'
 import { type Endpoint, toEndpoint } from './endpoint.ts'
-import { childOps, forwardOps, hostOps, loopbackOps, netlink, storedAddress } from './ops.ts'
+import {
+  childOps,
+  ENODEV,
+  forwardOps,
+  hostOps,
+  loopbackOps,
+  netlink,
+  storedAddress,
+} from './ops.ts'
 
 /** An endpoint with the operations that make it so, for `network` of the shim's start plan. */
 export interface EndpointPlan extends Endpoint {
@@ -63,9 +71,15 @@ export function planEndpoint(
       ...(resolver === undefined ? [] : resolverOps(endpoint, resolver)),
     ],
     forwards: forwardOps(endpoint.publications),
-    unplug: [netlink('host', setLinkDown({ name: row.link }))],
-    plug: [netlink('host', setLinkUp({ name: row.link }))],
+    unplug: plugOps(row.link, false),
+    plug: plugOps(row.link, true),
   }
+}
+
+/** Host operations that connect a link's container, or cut it off. */
+export function plugOps(link: string, isPlugged: boolean): Op[] {
+  const message = isPlugged ? setLinkUp({ name: link }) : setLinkDown({ name: link })
+  return [netlink('host', message, ENODEV)]
 }
 
 /** The default routes of a container whose way out is now this endpoint. */
