@@ -99,6 +99,7 @@ export async function recordExit(
         restartDelayMs: delayMs ?? container.bookkeeping.restartDelayMs,
       },
     })
+    forgetUnstartedExecs(engine, id)
     engine.events.add(
       containerEvent(container, 'die', {
         exitCode: String(exitCode),
@@ -121,6 +122,13 @@ export async function recordExit(
   if (isRemoved) await Promise.all([removeContainerRecord(engine, id, { volumes: true }), vacating])
   else await vacating
   if (delayMs !== undefined) scheduleRestart(engine, id, delayMs)
+}
+
+/** As Docker: what was to be executed goes with the run that it was meant for. moby daemon/exec.go */
+function forgetUnstartedExecs(engine: Engine, containerId: string): void {
+  for (const { id, state } of engine.execs.ofContainer(containerId)) {
+    if (state.status === 'created' && !engine.startingExecs.has(id)) engine.execs.delete(id)
+  }
 }
 
 /** Also at recovery, for what is left of the delay. */

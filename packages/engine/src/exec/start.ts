@@ -43,7 +43,6 @@ export async function startExec(
 ): Promise<ExecSession | undefined> {
   const exec = engine.execs.get(reference)
   const container = engine.containers.get(exec.containerId)
-  assertNotOver(exec, container)
   assertCanExec(container)
   assertNotStarted(engine, exec)
   engine.startingExecs.add(exec.id)
@@ -72,14 +71,6 @@ export async function startExec(
     stream: attachments.length > 0 ? promise : failure.then(() => undefined),
     failure,
     close: () => undefined,
-  }
-}
-
-/** Docker forgets what was to be executed with the end of the container. moby daemon/exec.go */
-function assertNotOver(exec: Exec, { state }: ContainerRecord): void {
-  if (exec.state.status !== 'created') return
-  if (state.status === 'exited' || exec.createdAtNs < state.startedAtNs) {
-    throw new EngineError('NOT_FOUND', `No such exec instance: ${exec.id}`)
   }
 }
 
