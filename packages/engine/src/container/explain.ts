@@ -4,7 +4,7 @@ import type { Engine } from '../engine.ts'
 import { type EndpointOps, effectiveNetworkMode } from './connect-networks.ts'
 import type { MountPoint } from './container.ts'
 import { type CreateRequest, planContainer } from './create.ts'
-import { compileProgram, visibleHostname } from './start.ts'
+import { compileProgram, visibleHostname } from './program.ts'
 
 const LOOPBACK: EndpointOps = { hostOps: [], childOps: loopbackOps(), forwards: [] }
 
