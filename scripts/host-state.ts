@@ -50,7 +50,7 @@ export function markedProcesses(mark: string | undefined): string[] {
 /** They stay, empty, for the next container, as /docker does. */
 const LASTING_PARENTS = ['ctr', 'ctr-runtime']
 
-/** Directories two levels deep in each hierarchy: /ctr…, and what a test names. */
+/** Up to two levels deep in each hierarchy: names with `ctr` or `ctt`, as all those of the tests are, and what is in such a group. */
 function cgroups(): string[] {
   const points = read('/proc/self/mountinfo')
     .split('\n')
@@ -62,7 +62,7 @@ function cgroups(): string[] {
       return [
         ...first.filter((path) => !LASTING_PARENTS.includes(basename(path))),
         ...first.flatMap((path) => directories(path).map((name) => `${path}/${name}`)),
-      ]
+      ].filter((path) => /ct[rt]/.test(path.slice(point.length)))
     })
     .map((path) => `cgroup ${path}`)
 }
