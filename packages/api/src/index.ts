@@ -80,6 +80,7 @@ export type {
 } from './stats.ts'
 export {
   encodeFrame,
+  encodeReport,
   FrameDecoder,
   REPORT,
   STDERR,

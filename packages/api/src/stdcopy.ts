@@ -1,3 +1,5 @@
+import type { RunReport } from './container.ts'
+
 /**
  * Docker's multiplexed stream: each chunk of output is preceded by eight bytes,
  * `u8 stream, 0, 0, 0, u32 big-endian length`. Engine API v1.51 ContainerAttach, "Stream format".
@@ -25,6 +27,11 @@ export function encodeFrame(stream: number, payload: Uint8Array): Buffer {
   frame.writeUInt32BE(payload.byteLength, 4)
   frame.set(payload, HEADER_BYTES)
   return frame
+}
+
+/** The last frame of `POST /containers/run` and `POST /containers/{id}/exec/run`. */
+export function encodeReport(report: RunReport): Buffer {
+  return encodeFrame(REPORT, Buffer.from(`${JSON.stringify(report)}\n`))
 }
 
 /** Takes the stream in pieces of any size and gives whole frames back. */

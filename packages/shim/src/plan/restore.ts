@@ -6,9 +6,8 @@ import { planCgroup } from './cgroup.ts'
 import { CLONE } from './constants.ts'
 import type { RestoreInput, StartInput } from './input.ts'
 import { planNamespaces } from './namespaces.ts'
-import { hostUser, planStdio } from './process.ts'
 import { planRestoredRootfs, restoredMount, restoredRoot } from './rootfs.ts'
-import { containerCgroup, needProcess, planLog, planOwner } from './start.ts'
+import { containerCgroup, needProcess, planSurroundings } from './start.ts'
 import { Trees } from './trees.ts'
 
 /**
@@ -17,7 +16,7 @@ import { Trees } from './trees.ts'
  * (INVALID_ARGUMENT) for a spec that cannot be restored.
  */
 export function compileRestore(input: StartInput, restore: RestoreInput, host: HostFacts): Program {
-  const { spec, network, stdio } = input
+  const { spec, network } = input
   const process = needProcess(spec)
   const cgroupPath = containerCgroup(input)
   const namespaces = planNamespaces(spec)
@@ -50,13 +49,7 @@ export function compileRestore(input: StartInput, restore: RestoreInput, host: H
     host,
   )
   return [
-    ...planOwner(input),
-    ...planLog(input.log),
-    planStdio(stdio, process, hostUser(process, spec), input.handover),
-    ...network.forwards,
-    ...(input.expectAttach > 0
-      ? [{ op: 'expect_attach', clients: input.expectAttach } as const]
-      : []),
+    ...planSurroundings(input, process),
     ...cgroup.make,
     ...namespaces.open,
     ...trees.ops,

@@ -48,13 +48,7 @@ export function compileStart(input: StartInput, host: HostFacts): Program {
     host,
   )
   return [
-    ...planOwner(input),
-    ...planLog(input.log),
-    planStdio(stdio, process, hostUser(process, spec), input.handover),
-    ...network.forwards,
-    ...(input.expectAttach > 0
-      ? [{ op: 'expect_attach', clients: input.expectAttach } as const]
-      : []),
+    ...planSurroundings(input, process),
     ...cgroup.make,
     ...namespaces.open,
     ...trees.ops,
@@ -91,6 +85,18 @@ export function compileStart(input: StartInput, host: HostFacts): Program {
       },
       host,
     ),
+  ]
+}
+
+/** What there is before the process: its owner, its log, its streams and its ports. */
+export function planSurroundings(input: StartInput, process: RuntimeProcess): Op[] {
+  const { spec, network, stdio, expectAttach } = input
+  return [
+    ...planOwner(input),
+    ...planLog(input.log),
+    planStdio(stdio, process, hostUser(process, spec), input.handover),
+    ...network.forwards,
+    ...(expectAttach > 0 ? [{ op: 'expect_attach', clients: expectAttach } as const] : []),
   ]
 }
 
@@ -139,7 +145,7 @@ export function needProcess(spec: RuntimeSpec): RuntimeProcess {
   throw new EngineError('INVALID_ARGUMENT', 'the spec has no process')
 }
 
-export function planLog(log: LogTarget | undefined): Op[] {
+function planLog(log: LogTarget | undefined): Op[] {
   if (log === undefined) return []
   return [
     {

@@ -1,4 +1,4 @@
-import { ContainerCreate, encodeFrame, REPORT, type RunReport } from '@ctr/api'
+import { ContainerCreate, encodeReport } from '@ctr/api'
 import {
   attachContainer,
   createContainer,
@@ -77,7 +77,7 @@ async function run(
   })
   client.once('close', () => session.close())
   const report = ending.then(({ exitCode, error }) =>
-    reportFrame({
+    encodeReport({
       Exit: waitResponse(exitCode, error, apiMinor),
       ...(phases && { Phases: phases.all }),
     }),
@@ -88,7 +88,7 @@ async function run(
   } catch (error) {
     if (isRemoved) await settled(ending)
     const { status, message } = errorAnswer(error)
-    farewell(client, reportFrame({ Failure: { Status: status, Message: message } }))
+    farewell(client, encodeReport({ Failure: { Status: status, Message: message } }))
     return undefined
   }
   const process = await session.stream
@@ -112,10 +112,6 @@ class Phases {
       () => undefined,
     )
   }
-}
-
-function reportFrame(report: RunReport): Buffer {
-  return encodeFrame(REPORT, Buffer.from(`${JSON.stringify(report)}\n`))
 }
 
 /** The removal that follows a failure is over, or takes too long to wait for. */

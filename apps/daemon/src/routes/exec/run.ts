@@ -1,4 +1,4 @@
-import { ExecConfig, encodeFrame, REPORT, type RunReport, STDOUT } from '@ctr/api'
+import { ExecConfig, encodeFrame, encodeReport, STDOUT } from '@ctr/api'
 import { createExec, startExec, waitExec } from '@ctr/engine'
 import { EngineError } from '@ctr/errdefs'
 import type { Context } from '../../context.ts'
@@ -34,7 +34,7 @@ async function run({ engine }: Context, call: Call<typeof QUERY, ExecConfig>): P
   }
   const id = await createExec(engine, call.id, body)
   const ending = waitExec(engine, id, query.hold, call.signal)
-  const report = ending.then((StatusCode) => reportFrame({ Exit: { StatusCode } }))
+  const report = ending.then((StatusCode) => encodeReport({ Exit: { StatusCode } }))
   report.catch(() => undefined)
   const session = await startExec(engine, id, { detach: false, tty: false })
   const client = await call.takeOver(MULTIPLEXED_STREAM, { 'Ctr-Exec-Id': id })
@@ -52,8 +52,4 @@ async function run({ engine }: Context, call: Call<typeof QUERY, ExecConfig>): P
   }
   await pump({ client, process, stdin: body.AttachStdin === true, epilogue: report })
   return undefined
-}
-
-function reportFrame(report: RunReport): Buffer {
-  return encodeFrame(REPORT, Buffer.from(`${JSON.stringify(report)}\n`))
 }
