@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { EngineError } from '@ctr/errdefs'
 import { interfaceIndex, isPortFree } from '@ctr/linux'
 import type { Op } from '@ctr/shim'
@@ -35,6 +35,8 @@ import {
 } from './endpoint/plan.ts'
 import { firstEphemeral, type PortFacts } from './endpoint/ports.ts'
 import { Firewall } from './firewall/firewall.ts'
+import { Healing } from './firewall/healing.ts'
+import { switchOn, warnOfDroppingChains } from './firewall/host.ts'
 import { type CreateNetworkOptions, planNetwork } from './network/create.ts'
 import { LowestFree } from './network/ipam.ts'
 import {
@@ -60,9 +62,6 @@ export interface NetworksOptions {
   /** Short and unique to this daemon: names its nftables table and marks its links. Letters, digits, `-`. */
   readonly instance: string
 }
-
-/** So that two programs that delete each other's rules do not keep a CPU busy. */
-const HEAL_PAUSE_MS = 250
 
 /** Far from those that the kernel counts up; a second one of two daemons is not a thing that happens. */
 function freeIndex(): number {
@@ -97,9 +96,7 @@ export class Networks {
   /** Undefined with `--bridge none`: no bridge networks, no firewall. */
   readonly #firewall: Firewall | undefined
   readonly #resolver: Resolver
-  #healing: NodeJS.Timeout | undefined
-  /** What is taken down now is not to come back. */
-  #isClosing = false
+  readonly #healing: Healing | undefined
 
   constructor(options: NetworksOptions) {
     if (!/^[A-Za-z0-9-]{1,32}$/.test(options.instance)) {
@@ -128,6 +125,7 @@ export class Networks {
       publications: this.#endpoints.all().flatMap(publicationsOf),
       detours: this.#resolver.detours(),
     }))
+    this.#healing = new Healing(this.#firewall, options.log)
   }
 
   /** What the network mode `default` means. */
@@ -338,32 +336,14 @@ export class Networks {
     await this.#firewall?.apply()
   }
 
-  /**
-   * Somebody has deleted something from the ruleset of nftables; much of it comes at once, and some of it is our own.
-   * Looks at our table a moment later, and makes it anew if it is not whole.
-   */
+  /** Somebody has deleted something from the ruleset of nftables, perhaps ours. */
   rulesetLost(): void {
-    if (this.#firewall === undefined || this.#healing !== undefined || this.#isClosing) return
-    this.#healing = setTimeout(() => {
-      this.#healing = undefined
-      this.#heal().catch((err: unknown) => this.#options.log.warn({ err }, 'look at the firewall'))
-    }, HEAL_PAUSE_MS)
-    this.#healing.unref()
-  }
-
-  async #heal(): Promise<void> {
-    if ((await this.#firewall?.heal()) !== true) return
-    this.#options.log.warn({}, 'another program has deleted rules of the firewall; they are back')
-  }
-
-  #stopHealing(): void {
-    this.#isClosing = true
-    clearTimeout(this.#healing)
+    this.#healing?.soon()
   }
 
   /** At the end of the daemon: bridges and firewall stay while a container is connected, else they go. */
   async close(): Promise<void> {
-    this.#stopHealing()
+    this.#healing?.[Symbol.dispose]()
     const isUsed = this.#endpoints.all().some((row) => row.link !== undefined)
     if (!isUsed) {
       await this.#firewall?.removeTable()
@@ -378,7 +358,7 @@ export class Networks {
 
   /** Lets go of the library only; everything on the host stays. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#stopHealing()
+    this.#healing?.[Symbol.dispose]()
     await this.#resolver[Symbol.asyncDispose]()
     await this.#firewall?.[Symbol.asyncDispose]()
   }
@@ -389,20 +369,7 @@ export class Networks {
     await this.#restoreDefaultBridge()
     switchOn('/proc/sys/net/ipv4/ip_forward')
     await this.reload()
-    const forward = await this.#firewall.findDroppingChains('forward')
-    if (forward.length > 0) {
-      const hint = 'let it accept our bridges, e.g. in the chain DOCKER-USER'
-      const fields = { chains: forward, hint }
-      this.#options.log.warn(fields, 'a firewall drops forwarded packets by default')
-    }
-    const input = await this.#firewall.findDroppingChains('input')
-    if (input.length > 0) {
-      const hint = 'let it accept port 53 from our bridges: names of containers are answered there'
-      this.#options.log.warn(
-        { chains: input, hint },
-        'a firewall drops incoming packets by default',
-      )
-    }
+    await warnOfDroppingChains(this.#firewall, this.#options.log)
   }
 
   async #restoreDefaultBridge(): Promise<void> {
@@ -502,15 +469,6 @@ export class Networks {
       return isBridged(network) && !network.isInternal
     }
     return rows.filter(leadsOut).sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1))[0]
-  }
-}
-
-/** A sysctl, for the whole host, as Docker does, and left on: others may have come to rely on it. */
-function switchOn(path: string): void {
-  try {
-    if (readFileSync(path, 'utf8').trim() !== '1') writeFileSync(path, '1')
-  } catch (error) {
-    throw new EngineError('UNAVAILABLE', `cannot set ${path} to 1`, { cause: error })
   }
 }
 
