@@ -28,6 +28,10 @@ function reason(error: ShimError, command: string): string {
       `error mounting ${JSON.stringify(source)} to rootfs at ${JSON.stringify(target)}: ${step}${text}`,
     )
   }
+  if (operation?.op === 'attach') {
+    const step = detail === '' ? '' : `${detail}: `
+    return inInit(`error mounting to rootfs at ${JSON.stringify(operation.target)}: ${step}${text}`)
+  }
   if (operation?.op === 'write') {
     const value = JSON.stringify(Buffer.from(operation.data).toString())
     return inInit(

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { chownSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, before, beforeEach, describe, it } from 'node:test'
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
 import type { RuntimeMount } from '@ctr/oci'
 import { defaultConfig } from '../src/default-config.ts'
 import { message, TestBundle } from './bundle.ts'
@@ -49,6 +49,80 @@ describe('mounts', { timeout: 120_000 }, () => {
       assert.equal(code, words.includes('ro') ? 1 : 0)
     }
     rmSync(dir, { recursive: true })
+  })
+
+  describe('a bind of a mount with flags', () => {
+    const source = (): string => join(bundle.dir, 'flagged')
+    const flagged = (flags: string): void => {
+      execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', source()])
+      execFileSync('mount', ['-o', `remount,bind,${flags}`, source()])
+    }
+    before(() => mkdirSync(source()))
+    afterEach(() => execFileSync('umount', ['-R', source()]))
+    const users = [{ containerID: 0, hostID: 0, size: 1000 }]
+    const userNamespace = {
+      linux: {
+        ...DEFAULTS.linux,
+        namespaces: [...(DEFAULTS.linux?.namespaces ?? []), { type: 'user' }],
+        uidMappings: users,
+        gidMappings: users,
+      },
+    }
+
+    // As runc 1.3: words about flags replace those of the source; without any it keeps its own.
+    const ROWS: readonly [had: string, words: string, has: string, inUserNamespace: string][] = [
+      ['ro,nosuid,noatime', 'bind', 'ro,nosuid,noatime', 'ro,nosuid,noatime'],
+      ['ro,noexec,nosymfollow', 'bind,dev', 'rw,relatime', 'ro,noexec,relatime'],
+      ['ro', 'bind,rw,nosuid', 'rw,nosuid,relatime', 'EPERM'],
+      ['nosuid,nodev,noexec,noatime', 'bind,dev,suid,exec,atime', 'rw,noatime', 'EPERM'],
+      ['nosuid,nodev', 'bind,ro', 'ro,relatime', 'ro,nosuid,nodev,relatime'],
+      ['noatime', 'bind,nodiratime', 'rw,nodiratime,relatime', 'EPERM'],
+      ['nodiratime', 'bind,strictatime', 'rw', 'EPERM'],
+      ['noatime', 'bind,relatime', 'rw,relatime', 'EPERM'],
+      ['noatime', 'bind,noatime', 'rw,noatime', 'rw,noatime'],
+      ['nosuid', 'rbind,rnoexec,rsuid', 'rw,noexec,relatime', 'EPERM'],
+    ]
+    for (const [had, words, has, inside] of ROWS) {
+      it(`${had}, with ${words}: ${has}`, async () => {
+        flagged(had)
+        const mount = { destination: '/mnt', source: source(), options: words.split(',') }
+        const script = 'awk \'$5 == "/mnt" {print $6}\' /proc/self/mountinfo'
+        configure(script, [mount])
+        assert.equal((await bundle.run('run', bundle.id('flags'))).stdout.trim(), has)
+        configure(script, [mount], userNamespace)
+        const result = await bundle.run('run', bundle.id('locked'))
+        assert.equal(result.code, inside === 'EPERM' ? 1 : 0, message(result))
+        if (inside !== 'EPERM') assert.equal(result.stdout.trim(), inside)
+        else assert.match(message(result), /error mounting.*operation not permitted/)
+      })
+    }
+  })
+
+  it('idmap maps the mount, ridmap those below it, too', async () => {
+    const source = join(bundle.dir, 'mapped')
+    mkdirSync(join(source, 'sub'), { recursive: true })
+    execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', join(source, 'sub')])
+    try {
+      for (const path of ['top', 'sub/below']) {
+        writeFileSync(join(source, path), '')
+        chownSync(join(source, path), 7, 8)
+      }
+      const maps = [{ containerID: 0, hostID: 1000, size: 100 }]
+      const mapped = { uidMappings: maps, gidMappings: maps }
+      const rows = [
+        [['rbind'], '1007:1008 7:8'],
+        [['rbind', 'idmap'], '1007:1008 7:8'],
+        [['rbind', 'ridmap'], '1007:1008 1007:1008'],
+      ] as const
+      for (const [options, owners] of rows) {
+        configure('echo $(stat -c %u:%g /mnt/top /mnt/sub/below)', [
+          { destination: '/mnt', source, options: [...options], ...mapped },
+        ])
+        assert.equal((await bundle.run('run', bundle.id('mapped'))).stdout.trim(), owners)
+      }
+    } finally {
+      execFileSync('umount', [join(source, 'sub')])
+    }
   })
 
   it('the root has the propagation that the spec says', async () => {

@@ -51,7 +51,7 @@ enum side { SIDE_HOST, SIDE_CHILD, SIDE_ANY };
   X(ROOT, 36, CHILD, "root", "S", "path")                                                                              \
   X(MKDIR, 37, CHILD, "mkdir", "SIII", "path mode uid gid")                                                            \
   X(MOUNT, 38, CHILD, "mount", "SSSLS", "type source target flags data")                                               \
-  X(BIND, 39, CHILD, "bind", "SSILL", "source target flags attr propagation")                                          \
+  X(BIND, 39, CHILD, "bind", "SSILLL", "source target flags attr clear propagation")                                   \
   X(SYMLINK, 40, CHILD, "symlink", "SS", "target path")                                                                \
   X(MKNOD, 41, CHILD, "mknod", "SIIIIII", "path type mode major minor uid gid")                                        \
   X(MASK, 42, CHILD, "mask", "S", "path")                                                                              \
@@ -61,7 +61,7 @@ enum side { SIDE_HOST, SIDE_CHILD, SIDE_ANY };
   X(MOVE_ROOT, 46, CHILD, "move_root", "", "")                                                                         \
   X(READONLY_ROOT, 47, CHILD, "readonly_root", "", "")                                                                 \
   X(FILE, 48, CHILD, "file", "SBIII", "path data mode uid gid")                                                        \
-  X(ATTACH, 49, CHILD, "attach", "ISILL", "slot target flags attr propagation")                                        \
+  X(ATTACH, 49, CHILD, "attach", "ISILLL", "slot target flags attr clear propagation")                                 \
   X(COPY_UP, 50, CHILD, "copy_up", "SSLS", "source target flags data")                                                 \
   X(SETHOSTNAME, 60, CHILD, "sethostname", "S", "name")                                                                \
   X(SETDOMAINNAME, 61, CHILD, "setdomainname", "S", "name")                                                            \
@@ -118,7 +118,8 @@ enum frame_type { FRAMES(X) };
 enum { LOG_COMPRESS = 1, LOG_NONE = 2 };
 enum { STDIO_STDIN = 1, STDIO_TTY = 2, STDIO_STDIN_ONCE = 4, STDIO_INHERIT = 8 };
 enum { HANDOVER_FOREGROUND = 1 };
-enum { BIND_RECURSIVE = 1, BIND_ATTR_RECURSIVE = 2, BIND_NO_CREATE = 4, BIND_SOURCE_IN_ROOT = 8, BIND_SPREAD_RECURSIVE = 16 };
+enum { BIND_RECURSIVE = 1, BIND_ATTR_RECURSIVE = 2, BIND_NO_CREATE = 4, BIND_SOURCE_IN_ROOT = 8, BIND_SPREAD_RECURSIVE = 16,
+       BIND_CLEAR_REST = 32, BIND_LOCKED = 64 };
 #define SLOTS 256u /* descriptors that the host opens for the child */
 #define NO_SLOT 0xffffffffu
 enum { ATTACH_STDIN = 1, ATTACH_STDOUT = 2, ATTACH_STDERR = 4 };

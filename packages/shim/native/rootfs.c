@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 
 #define STEPS_MAX 256 /* components to make and symlinks to follow for one path; bounds the recursion */
@@ -188,20 +189,74 @@ static int open_source(const struct shim *s, const char *path, uint32_t flags) {
   return source < 0 ? -1 : sys_open_tree(source, "", how | AT_EMPTY_PATH);
 }
 
-static int set_attributes(struct shim *s, int tree, uint32_t flags, uint64_t set, uint64_t propagation) {
-  struct mount_attributes a = {.set = set, .clear = set & ATTR_ATIME ? ATTR_ATIME : 0};
-  struct mount_attributes spread = {.propagation = propagation};
+/* The attributes of a mount, as statfs(2) tells them. */
+static int read_attributes(int tree, uint64_t *now) {
+  struct statvfs fs;
+  if (fstatvfs(tree, &fs) < 0)
+    return errno;
+  bool is_strict = !(fs.f_flag & (ST_NOATIME | ST_RELATIME));
+  *now = (fs.f_flag & ATTR_LOCKABLE) | (fs.f_flag & ST_NODIRATIME ? ATTR_NODIRATIME : 0) |
+         (fs.f_flag & ST_NOATIME ? ATTR_NOATIME : is_strict ? ATTR_STRICTATIME : 0);
+  return 0;
+}
+
+/*
+ * What the kernel lets the root of a user namespace change of a mount that came from outside: nothing is taken away. What
+ * was asked for is refused, the rest stays as it is. can_change_locked_flags() in fs/namespace.c, and runc's way with it
+ */
+static int keep_locked(struct shim *s, int tree, struct mount_attributes *a, uint64_t asked) {
+  uint64_t now = 0, atime = ATTR_ATIME | ATTR_NODIRATIME;
+  s->step = "statfs";
+  int error = read_attributes(tree, &now);
+  if (error)
+    return error;
+  s->step = "locked by the source";
+  if (asked & now & ATTR_LOCKABLE || (a->clear & ATTR_ATIME && (a->set ^ now) & atime))
+    return EPERM;
+  a->set &= ~atime;
+  a->clear &= ~(ATTR_LOCKABLE | atime);
+  s->step = "mount_setattr";
+  return 0;
+}
+
+static int change_attributes(struct shim *s, int tree, unsigned below, uint32_t flags, struct mount_attributes a) {
+  uint64_t asked = a.clear;
+  if (flags & BIND_CLEAR_REST)
+    a.clear |= (ATTR_LOCKABLE | ATTR_NOSYMFOLLOW) & ~a.set;
+  if (a.set & ATTR_ATIME)
+    a.clear |= ATTR_ATIME;
+  bool is_locked = flags & BIND_LOCKED;
+  for (;;) {
+    int error = is_locked ? keep_locked(s, tree, &a, asked) : 0;
+    s->step = error ? s->step : "mount_setattr";
+    if (error || !(a.set || a.clear || a.propagation))
+      return error;
+    if (sys_mount_setattr(tree, AT_EMPTY_PATH | below, &a) == 0)
+      return 0;
+    /* A source that is locked, without our having said so: we are in a user namespace ourselves. */
+    if (errno != EPERM || is_locked)
+      return errno;
+    is_locked = true;
+  }
+}
+
+/* `propagation` may be for the whole tree where the attributes are for its top. */
+static int set_attributes(struct shim *s, int tree, uint32_t flags, struct mount_attributes a) {
+  struct mount_attributes spread = {.propagation = a.propagation};
   unsigned below = flags & BIND_ATTR_RECURSIVE ? AT_RECURSIVE : 0u;
   unsigned spread_below = flags & (BIND_ATTR_RECURSIVE | BIND_SPREAD_RECURSIVE) ? AT_RECURSIVE : 0u;
-  s->step = "mount_setattr";
-  if (below == spread_below || !set) {
-    a.propagation = propagation;
+  if (below == spread_below)
     spread.propagation = 0;
-    below = spread_below;
-  }
-  if ((a.set || a.propagation) && sys_mount_setattr(tree, AT_EMPTY_PATH | below, &a) < 0)
-    return errno;
-  return spread.propagation && sys_mount_setattr(tree, AT_EMPTY_PATH | spread_below, &spread) < 0 ? errno : 0;
+  else
+    a.propagation = 0;
+  int error = change_attributes(s, tree, below, flags, a);
+  if (error || !spread.propagation)
+    return error;
+  return sys_mount_setattr(tree, AT_EMPTY_PATH | spread_below, &spread) < 0 ? errno : 0;
+}
+
+static struct mount_attributes attributes_of(const struct op *o) {
+  return (struct mount_attributes){.set = op_u64(o, 3), .clear = op_u64(o, 4), .propagation = op_u64(o, 5)};
 }
 
 /* move_mount(2) would say EINVAL of a file on a directory; callers look for mount(2)'s ENOTDIR. */
@@ -223,7 +278,7 @@ static int op_bind(struct shim *s, const struct op *o) {
   scoped_fd tree = open_source(s, op_str(o, 0), flags);
   if (tree < 0 || fstat(tree, &st) < 0)
     return errno;
-  int error = set_attributes(s, tree, flags, op_u64(o, 3), op_u64(o, 4));
+  int error = set_attributes(s, tree, flags, attributes_of(o));
   if (error)
     return error;
   s->step = "make target";
@@ -248,7 +303,7 @@ static int op_attach(struct shim *s, const struct op *o) {
     return EBADF;
   if (fstat(*tree, &st) < 0)
     return errno;
-  int error = set_attributes(s, *tree, flags, op_u64(o, 3), op_u64(o, 4));
+  int error = set_attributes(s, *tree, flags, attributes_of(o));
   if (error)
     return error;
   if (*op_str(o, 1)) {

@@ -23,6 +23,11 @@
 #endif
 #define ATTR_RDONLY 0x00000001ull /* MOUNT_ATTR_RDONLY */
 #define ATTR_IDMAP 0x00100000ull  /* MOUNT_ATTR_IDMAP, Linux 5.12 */
+#define ATTR_LOCKABLE 0x0000000full /* RDONLY, NOSUID, NODEV, NOEXEC */
+#define ATTR_NOATIME 0x00000010ull
+#define ATTR_STRICTATIME 0x00000020ull
+#define ATTR_NODIRATIME 0x00000080ull
+#define ATTR_NOSYMFOLLOW 0x00200000ull
 #define ATTR_ATIME 0x00000070ull  /* MOUNT_ATTR__ATIME: an enumeration, cleared before one of it is set */
 
 /* struct mount_attr of mount_setattr(2), Linux 5.12 */

@@ -78,7 +78,8 @@ static int op_tree(struct shim *s, const struct op *o) {
   if (tree < 0)
     return errno;
   fill_slot(s, op_u32(o, 0), tree);
-  return op_u32(o, 3) == NO_SLOT ? 0 : map_tree(s, tree, how, op_u32(o, 3));
+  unsigned below = op_u32(o, 2) & BIND_ATTR_RECURSIVE ? AT_RECURSIVE : 0;
+  return op_u32(o, 3) == NO_SLOT ? 0 : map_tree(s, tree, below, op_u32(o, 3));
 }
 
 struct helper {

@@ -97,7 +97,7 @@ const ops = {
     side: 'host',
     fields: { slot: 'u32', uid_map: 'str', gid_map: 'str' },
   },
-  /** Detached copy of the mount at `path` for `slot`; ids mapped by the user namespace in slot `users`, unless NO_SLOT. `flags` BIND_RECURSIVE. */
+  /** Detached copy of the mount at `path` for `slot`; ids mapped by the user namespace in slot `users`, unless NO_SLOT. `flags` BIND_RECURSIVE; BIND_ATTR_RECURSIVE for ids mapped below, too. */
   tree: {
     code: 24,
     side: 'host',
@@ -151,11 +151,18 @@ const ops = {
     side: 'child',
     fields: { type: 'str', source: 'str', target: 'str', flags: 'u64', data: 'str' },
   },
-  /** Bind host path `source` on in-root `target`, made if missing (file or directory like the source): open_tree, mount_setattr, move_mount. `flags` BIND_*; `attr` MOUNT_ATTR_* to set; `propagation` MS_* or 0. */
+  /** Bind host path `source` on in-root `target`, made if missing (file or directory like the source): open_tree, mount_setattr, move_mount. `flags` BIND_*; MOUNT_ATTR_* `attr` to set, `clear` to clear; `propagation` MS_* or 0. */
   bind: {
     code: 39,
     side: 'child',
-    fields: { source: 'str', target: 'str', flags: 'u32', attr: 'u64', propagation: 'u64' },
+    fields: {
+      source: 'str',
+      target: 'str',
+      flags: 'u32',
+      attr: 'u64',
+      clear: 'u64',
+      propagation: 'u64',
+    },
   },
   symlink: { code: 40, side: 'child', fields: { target: 'str', path: 'str' } },
   /** mknod in root; `type` S_IFCHR, S_IFBLK or S_IFIFO. */
@@ -196,7 +203,14 @@ const ops = {
   attach: {
     code: 49,
     side: 'child',
-    fields: { slot: 'u32', target: 'str', flags: 'u32', attr: 'u64', propagation: 'u64' },
+    fields: {
+      slot: 'u32',
+      target: 'str',
+      flags: 'u32',
+      attr: 'u64',
+      clear: 'u64',
+      propagation: 'u64',
+    },
   },
 
   /** A tmpfs as by `mount`, with a copy of what the directory held: files, directories, links and nodes with owner and mode. */
@@ -308,6 +322,10 @@ export const BIND_NO_CREATE = 4
 export const BIND_SOURCE_IN_ROOT = 8
 /** `propagation` of the whole tree, though `attr` may be of its top only. BIND_ATTR_RECURSIVE means both. */
 export const BIND_SPREAD_RECURSIVE = 16
+/** Every attribute but those of `attr` is cleared, as mount(2) does with MS_REMOUNT; times of access only if `clear` names them. */
+export const BIND_CLEAR_REST = 32
+/** Of a less privileged owner: RDONLY, NOSUID, NODEV, NOEXEC and times of access stay; EPERM if `clear` names one of them. */
+export const BIND_LOCKED = 64
 export const RESTORE_SOCKET_FD = 7
 /** Number of slots, and "none". */
 export const SLOTS = 256

@@ -159,7 +159,15 @@ describe('the process', { timeout: 60_000 }, () => {
     }).map((op): Op => {
       // A user namespace may not make devices, and its devpts cannot have the group 5 of the host's.
       if (op.op === 'mknod')
-        return { op: 'bind', source: op.path, target: op.path, flags: 0, attr: 0n, propagation: 0n }
+        return {
+          op: 'bind',
+          source: op.path,
+          target: op.path,
+          flags: 0,
+          attr: 0n,
+          clear: 0n,
+          propagation: 0n,
+        }
       if (op.op === 'mount' && op.type === 'devpts')
         return { ...op, data: 'newinstance,ptmxmode=0666,mode=0620' }
       return op
@@ -320,6 +328,7 @@ describe('the process', { timeout: 60_000 }, () => {
       target: '/sbin/docker-init',
       flags: 0,
       attr: 1n,
+      clear: 0n,
       propagation: 0n,
     }
     const args = (script: string): string[] => ['/sbin/docker-init', '--', 'sh', '-c', script]

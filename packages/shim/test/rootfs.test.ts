@@ -67,6 +67,7 @@ describe('the root filesystem', { timeout: 60_000 }, () => {
       target,
       flags: BIND_RECURSIVE,
       attr: 0n,
+      clear: 0n,
       propagation: MS_BIND_PROPAGATION_NONE,
       ...more,
     }
@@ -336,6 +337,7 @@ describe('the root filesystem', { timeout: 60_000 }, () => {
       target: '/etc/b',
       flags: BIND_SOURCE_IN_ROOT,
       attr: MOUNT_ATTR_RDONLY,
+      clear: 0n,
       propagation: MS_BIND_PROPAGATION_NONE,
     }
     const script = 'cat /etc/b; stat -c "%a %u %g" /run/a; echo x >/etc/b'

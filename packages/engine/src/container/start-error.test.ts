@@ -20,6 +20,7 @@ const bind: Op = {
   target: '/etc/hosts',
   flags: 0,
   attr: 0n,
+  clear: 0n,
   propagation: 0n,
 }
 

@@ -235,6 +235,7 @@ function mountVolumes(engine: Engine, container: ContainerRecord, basePid: numbe
         target: bind.target,
         flags: bind.flags,
         attr: bind.readOnly ? MOUNT_ATTR_RDONLY : 0n,
+        clear: 0n,
         propagation: MS_PRIVATE,
       }),
     ),

@@ -101,6 +101,7 @@ export function secretOps(engine: Pick<Engine, 'secrets'>, hostConfig: HostConfi
           target: secret.target,
           flags: BIND_SOURCE_IN_ROOT,
           attr: MOUNT_ATTR_RDONLY_NOSUID_NODEV_NOEXEC,
+          clear: 0n,
           propagation: 0n,
         },
       ]

@@ -1,5 +1,7 @@
 import {
   BIND_ATTR_RECURSIVE,
+  BIND_CLEAR_REST,
+  BIND_LOCKED,
   BIND_NO_CREATE,
   BIND_RECURSIVE,
   BIND_SOURCE_IN_ROOT,
@@ -50,6 +52,7 @@ const EXPLAIN: Explain = {
     text(op.target),
     names(BigInt(op.flags), BIND),
     names(op.attr, MOUNT_ATTR),
+    ...(op.clear === 0n ? [] : [`clear ${names(op.clear, MOUNT_ATTR)}`]),
     names(op.propagation, MS),
   ],
   tree: (op) => [
@@ -70,6 +73,7 @@ const EXPLAIN: Explain = {
     text(op.target === '' ? '/' : op.target),
     names(BigInt(op.flags), BIND),
     names(op.attr, MOUNT_ATTR),
+    ...(op.clear === 0n ? [] : [`clear ${names(op.clear, MOUNT_ATTR)}`]),
     names(op.propagation, MS),
   ],
   propagation: (op) => [text(op.path), names(op.flags, MS)],
@@ -103,6 +107,8 @@ function argumentsOf(op: Op): string[] {
 const BIND = {
   BIND_RECURSIVE,
   BIND_ATTR_RECURSIVE,
+  BIND_CLEAR_REST,
+  BIND_LOCKED,
   BIND_NO_CREATE,
   BIND_SOURCE_IN_ROOT,
   BIND_SPREAD_RECURSIVE,

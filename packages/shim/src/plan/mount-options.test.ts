@@ -17,7 +17,18 @@ const ROWS: readonly [words: string, expected: Partial<MountOptions>][] = [
     'rbind,rro',
     { bind: 'recursive', recursiveAttributes: MOUNT_ATTR.MOUNT_ATTR_RDONLY, attributes: 0n },
   ],
-  ['rro,rrw', { recursiveAttributes: 0n }],
+  ['rro,rrw', { recursiveAttributes: 0n, recursiveClears: MOUNT_ATTR.MOUNT_ATTR_RDONLY }],
+  ['rrw,rro', { recursiveAttributes: MOUNT_ATTR.MOUNT_ATTR_RDONLY, recursiveClears: 0n }],
+  ['rnoatime', { recursiveAttributes: MOUNT_ATTR.MOUNT_ATTR_NOATIME, recursiveClears: 0x70n }],
+  ['rrelatime', { recursiveAttributes: 0n, recursiveClears: 0x70n }],
+  ['bind', { hasFlags: false, clears: 0n }],
+  ['bind,rw,exec', { hasFlags: true, clears: 0x9n }],
+  ['bind,nosuid,suid,nosuid', { hasFlags: true, clears: 0n, attributes: 0x2n }],
+  // mount(2) keeps the times of access unless one of its words is there, and then replaces all of them.
+  ['bind,atime,norelatime', { hasFlags: true, clears: 0n, attributes: 0n }],
+  ['bind,relatime', { clears: 0x70n | MOUNT_ATTR.MOUNT_ATTR_NODIRATIME, attributes: 0n }],
+  ['bind,nodiratime', { clears: 0x70n, attributes: MOUNT_ATTR.MOUNT_ATTR_NODIRATIME }],
+  ['bind,noatime,strictatime', { attributes: MOUNT_ATTR.MOUNT_ATTR_STRICTATIME }],
   [
     'rnosuid,rnoatime',
     { recursiveAttributes: MOUNT_ATTR.MOUNT_ATTR_NOSUID | MOUNT_ATTR.MOUNT_ATTR_NOATIME },
@@ -34,5 +45,7 @@ for (const [words, expected] of ROWS) {
 
 test('idmap asks for the ids of a bind to be mapped', () => {
   assert.equal(parseMountOptions(['rbind', 'idmap']).isIdMapped, true)
+  assert.equal(parseMountOptions(['rbind', 'idmap']).isMappedRecursively, false)
+  assert.equal(parseMountOptions(['rbind', 'ridmap']).isMappedRecursively, true)
   assert.equal(parseMountOptions(['rbind']).isIdMapped, false)
 })

@@ -7,11 +7,18 @@ export interface MountOptions {
   /** MOUNT_ATTR_* of a bind: of the mount itself, and of it and everything below. */
   readonly attributes: bigint
   readonly recursiveAttributes: bigint
+  /** MOUNT_ATTR_* that words such as `rw` or `exec` take away. */
+  readonly clears: bigint
+  readonly recursiveClears: bigint
+  /** There is a word about MS_* flags, if only one such as `rw` or `exec`. */
+  readonly hasFlags: boolean
   readonly bind: 'none' | 'single' | 'recursive'
   /** MS_SHARED, MS_SLAVE, …, or 0n; with MS_REC for the r-words. The last word wins. */
   readonly propagation: bigint
   /** `idmap`, `ridmap`: the ids of a bind's files go through a map. */
   readonly isIdMapped: boolean
+  /** `ridmap`: those of the mounts below it, too. */
+  readonly isMappedRecursively: boolean
   /** A tmpfs begins with a copy of what the directory holds. */
   readonly isCopy: boolean
   /** The source of a bind is a path inside the root. */
@@ -58,6 +65,10 @@ const WORDS: Readonly<Record<string, Effect>> = {
   remount: ['set', MS.MS_REMOUNT, 0n],
 }
 
+const ATIME_FLAGS = MS.MS_NOATIME | MS.MS_NODIRATIME | MS.MS_RELATIME | MS.MS_STRICTATIME
+/** MOUNT_ATTR__ATIME; relatime is none of its bits. */
+const ATIME = 0x70n
+
 /** Not in the runtime spec: for a bind of something that an earlier mount has brought. */
 export const IN_ROOT = 'x-ctr.in-root'
 
@@ -79,11 +90,14 @@ const IGNORED = new Set(['nofail', '_netdev', 'auto', 'noauto', 'user', 'nouser'
 
 export function parseMountOptions(words: readonly string[]): MountOptions {
   let flags = 0n
-  let attributes = 0n
+  let clears = 0n
+  let hasFlags = false
   let recursiveAttributes = 0n
+  let recursiveClears = 0n
   let bind: MountOptions['bind'] = 'none'
   let propagation = 0n
   let isIdMapped = false
+  let isMappedRecursively = false
   let isCopy = false
   let isInRoot = false
   const data: string[] = []
@@ -93,17 +107,24 @@ export function parseMountOptions(words: readonly string[]): MountOptions {
     if (effect !== undefined) {
       const [kind, flag, attribute] = effect
       flags = kind === 'set' ? flags | flag : flags & ~flag
-      attributes = kind === 'set' ? attributes | attribute : attributes & ~attribute
+      clears = kind === 'set' ? clears & ~attribute : clears | attribute
+      hasFlags ||= flag !== 0n && flag !== MS.MS_REMOUNT
     } else if (word === 'bind' || word === 'rbind') {
       bind = word === 'bind' ? 'single' : 'recursive'
     } else if (spread !== undefined) {
       propagation = spread
     } else if (word.startsWith('r') && RECURSIVE.has(word.slice(1))) {
-      const [kind, , attribute] = WORDS[word.slice(1)] ?? (['set', 0n, 0n] as const)
-      recursiveAttributes =
-        kind === 'set' ? recursiveAttributes | attribute : recursiveAttributes & ~attribute
+      const [kind, flag, attribute] = WORDS[word.slice(1)] ?? (['set', 0n, 0n] as const)
+      // Times of access are an enumeration: to set one is to clear all.
+      const isAtime = (flag & ATIME_FLAGS) !== 0n && flag !== MS.MS_NODIRATIME
+      const whole = isAtime && !(kind === 'clear' && attribute === 0n) ? ATIME : attribute
+      recursiveAttributes &= ~whole
+      if (kind === 'set') recursiveAttributes |= attribute
+      recursiveClears =
+        kind === 'set' && !isAtime ? recursiveClears & ~whole : recursiveClears | whole
     } else if (word === 'idmap' || word === 'ridmap') {
       isIdMapped = true
+      isMappedRecursively = word === 'ridmap'
     } else if (word === 'tmpcopyup') {
       isCopy = true
     } else if (word === IN_ROOT) {
@@ -112,17 +133,43 @@ export function parseMountOptions(words: readonly string[]): MountOptions {
       data.push(word)
     }
   }
+  const atime = flags & ATIME_FLAGS
   return {
     flags,
-    attributes,
+    attributes: attributesOf(flags),
     recursiveAttributes,
+    // Those of access times come by another word only: mount(2) keeps what there is.
+    clears:
+      (clears & ~(ATIME | A.MOUNT_ATTR_NODIRATIME)) | (atime === 0n ? 0n : replacedAtime(flags)),
+    recursiveClears,
+    hasFlags,
     bind,
     propagation,
     isIdMapped,
+    isMappedRecursively,
     isCopy,
     isInRoot,
     data: data.join(','),
   }
+}
+
+/** What mount(2) with MS_REMOUNT|MS_BIND would set: relatime, unless a flag says otherwise. */
+function attributesOf(flags: bigint): bigint {
+  const single = Object.values(WORDS).filter(
+    ([kind, flag]) => kind === 'set' && (flag & flags) !== 0n && (flag & ATIME_FLAGS) === 0n,
+  )
+  const atime =
+    flags & MS.MS_STRICTATIME
+      ? A.MOUNT_ATTR_STRICTATIME
+      : flags & MS.MS_NOATIME
+        ? A.MOUNT_ATTR_NOATIME
+        : 0n
+  const diratime = flags & MS.MS_NODIRATIME ? A.MOUNT_ATTR_NODIRATIME : 0n
+  return single.reduce((all, [, , attribute]) => all | attribute, atime | diratime)
+}
+
+function replacedAtime(flags: bigint): bigint {
+  return flags & MS.MS_NODIRATIME ? ATIME : ATIME | A.MOUNT_ATTR_NODIRATIME
 }
 
 /** `rslave` → MS_SLAVE|MS_REC; undefined for any other word. */

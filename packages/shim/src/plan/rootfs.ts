@@ -10,6 +10,8 @@ import {
 } from '@ctr/oci'
 import {
   BIND_ATTR_RECURSIVE,
+  BIND_CLEAR_REST,
+  BIND_LOCKED,
   BIND_RECURSIVE,
   BIND_SOURCE_IN_ROOT,
   BIND_SPREAD_RECURSIVE,
@@ -132,6 +134,7 @@ export function planRestoredRootfs(
         target: posix.join('/', RESTORED_MOUNTS, String(index)),
         flags: BIND_SOURCE_IN_ROOT,
         attr: 0n,
+        clear: 0n,
         propagation: 0n,
       }
     }),
@@ -168,7 +171,7 @@ function planRoot(rootfs: RootFilesystem, mountpoint: string, input: RootfsInput
   const root: Op = { op: 'root', path: mountpoint }
   const maps = rootfs.isIdMapped === true ? containerIdMaps(input.spec) : undefined
   if (rootfs.kind === 'directory') {
-    if (maps !== undefined) return attachRoot(input.trees.add(rootfs.path, true, maps))
+    if (maps !== undefined) return attachRoot(input.trees.add(rootfs.path, true, maps, true))
     return [{ op: 'bind_root', source: rootfs.path, target: mountpoint }, root]
   }
   const { base, lower, upper, work } = rootfs
@@ -176,7 +179,7 @@ function planRoot(rootfs: RootFilesystem, mountpoint: string, input: RootfsInput
   if (upper === '' && lower.length === 1 && only !== undefined) {
     // overlay wants at least two layers.
     if (maps !== undefined)
-      return attachRoot(input.trees.add(posix.resolve(base, only), true, maps))
+      return attachRoot(input.trees.add(posix.resolve(base, only), true, maps, true))
     return [{ op: 'bind_root', source: posix.resolve(base, only), target: mountpoint }, root]
   }
   const data = [
@@ -203,7 +206,8 @@ function topDirectory(path: string): string {
 }
 
 function attachRoot(slot: number): Op[] {
-  return [{ op: 'attach', slot, target: '', flags: 0, attr: 0n, propagation: MS.MS_PRIVATE }]
+  const propagation = MS.MS_PRIVATE
+  return [{ op: 'attach', slot, target: '', flags: 0, attr: 0n, clear: 0n, propagation }]
 }
 
 function escapeOverlay(path: string): string {
@@ -255,7 +259,8 @@ function planMappedOverlay(target: string, options: MountOptions, input: RootfsI
   const overlay = { base: '/', mapped, data: options.data }
   const slot = input.trees.addOverlay(overlay, containerIdMaps(input.spec))
   const propagation = MS.MS_PRIVATE
-  return [{ op: 'attach', slot, target, flags: 0, attr: options.attributes, propagation }]
+  const attr = options.attributes
+  return [{ op: 'attach', slot, target, flags: 0, attr, clear: 0n, propagation }]
 }
 
 /** Nothing, where the whole tree is private already. */
@@ -263,7 +268,10 @@ function neededPropagation({ propagation }: MountOptions, rootPropagation: bigin
   return (rootPropagation & propagation & MS.MS_PRIVATE) === 0n ? propagation : 0n
 }
 
-/** A bind carries its source's flags; words add to them. */
+/**
+ * A bind carries its source's flags, unless there are words about flags: then it has those of the words alone, as with
+ * runc. In a user namespace what the source forbids stays forbidden.
+ */
 function planBind(
   mount: RuntimeMount,
   options: MountOptions,
@@ -271,8 +279,8 @@ function planBind(
   input: RootfsInput,
 ): Op[] {
   const { source = '', destination: target } = mount
-  const { attributes, recursiveAttributes } = options
-  const hasTree = recursiveAttributes !== 0n
+  const { attributes, recursiveAttributes, recursiveClears } = options
+  const hasTree = recursiveAttributes !== 0n || recursiveClears !== 0n
   const maps = mappingOf(mount, options, input.spec)
   const [, pid, path] = OTHER_ROOT.exec(source) ?? []
   const isTree =
@@ -284,18 +292,22 @@ function planBind(
   const isRecursive = options.bind !== 'single'
   const flags =
     (hasTree ? BIND_ATTR_RECURSIVE : 0) |
+    (!hasTree && options.hasFlags ? BIND_CLEAR_REST : 0) |
+    (input.hasUserNamespace ? BIND_LOCKED : 0) |
     ((propagation & MS.MS_REC) === 0n ? 0 : BIND_SPREAD_RECURSIVE)
-  const attr = hasTree ? recursiveAttributes : attributes
+  const changes = hasTree
+    ? { attr: recursiveAttributes, clear: recursiveClears }
+    : { attr: attributes, clear: options.clears }
   const bind: Op = isTree
     ? {
         op: 'attach',
         slot:
           pid !== undefined && path !== undefined
             ? input.trees.addFrom(pid, path)
-            : input.trees.add(source, isRecursive, maps),
+            : input.trees.add(source, isRecursive, maps, options.isMappedRecursively),
         target,
         flags,
-        attr,
+        ...changes,
         propagation: propagation & ~MS.MS_REC,
       }
     : {
@@ -304,7 +316,7 @@ function planBind(
         target,
         flags:
           flags | (isRecursive ? BIND_RECURSIVE : 0) | (options.isInRoot ? BIND_SOURCE_IN_ROOT : 0),
-        attr,
+        ...changes,
         propagation: propagation & ~MS.MS_REC,
       }
   const isTopDifferent = hasTree && (attributes & ~recursiveAttributes) !== 0n
@@ -394,7 +406,8 @@ function planCgroupMount(
       // The host's cgroup namespace is not ours to mount.
       const slot = input.trees.add(hierarchy.mountpoint, false, undefined)
       const attr = options.attributes
-      return [{ op: 'attach', slot, target, flags: 0, attr, propagation: MS.MS_PRIVATE }]
+      const propagation = MS.MS_PRIVATE
+      return [{ op: 'attach', slot, target, flags: 0, attr, clear: 0n, propagation }]
     }
     return [{ op: 'mount', type: 'cgroup2', source: 'cgroup', target, flags, data: '' }]
   }
@@ -418,7 +431,10 @@ function planCgroupMount(
         }
         const source = cgroupDirectory(hierarchy, input.cgroupPath)
         const attr = options.attributes
-        return [{ op: 'bind', source, target: place, flags: 0, attr, propagation: 0n }, ...links]
+        return [
+          { op: 'bind', source, target: place, flags: 0, attr, clear: 0n, propagation: 0n },
+          ...links,
+        ]
       }),
     ...(isReadonly
       ? [remount(target, MS.MS_REMOUNT | MS.MS_BIND | MS.MS_RDONLY | CGROUP_FLAGS)]
@@ -432,9 +448,10 @@ function planInit({ initBinary, hasUserNamespace, trees }: RootfsInput): Op[] {
   if (hasUserNamespace) {
     const slot = trees.add(initBinary, false, undefined)
     const propagation = MS.MS_PRIVATE
-    return [{ op: 'attach', slot, target: INIT_PATH, flags: 0, attr, propagation }]
+    return [{ op: 'attach', slot, target: INIT_PATH, flags: 0, attr, clear: 0n, propagation }]
   }
-  return [{ op: 'bind', source: initBinary, target: INIT_PATH, flags: 0, attr, propagation: 0n }]
+  const place = { target: INIT_PATH, flags: 0, attr, clear: 0n, propagation: 0n }
+  return [{ op: 'bind', source: initBinary, ...place }]
 }
 
 /** Nodes and links of /dev; none if the spec binds a /dev of the host. */
@@ -475,7 +492,8 @@ function makeNode(device: RuntimeDevice): Op {
 
 /** In a user namespace mknod(2) is not allowed. */
 function bindNode({ path }: RuntimeDevice): Op {
-  return { op: 'bind', source: path, target: path, flags: 0, attr: 0n, propagation: 0n }
+  const changes = { flags: 0, attr: 0n, clear: 0n, propagation: 0n }
+  return { op: 'bind', source: path, target: path, ...changes }
 }
 
 /** The working directory is made if it is missing, as Docker and runc do. */

@@ -1,6 +1,6 @@
 import { EngineError } from '@ctr/errdefs'
 import type { RuntimeIdMapping, RuntimeSpec } from '@ctr/oci'
-import { BIND_RECURSIVE, NO_SLOT, type Op, SLOTS } from '../ops.ts'
+import { BIND_ATTR_RECURSIVE, BIND_RECURSIVE, NO_SLOT, type Op, SLOTS } from '../ops.ts'
 
 /** The slots below are for namespaces. */
 const FIRST_SLOT = 16
@@ -24,11 +24,19 @@ export class Trees {
   readonly #users = new Map<string, number>()
   #next = FIRST_SLOT
 
-  /** A copy of what is mounted at `path`; for `attach`. */
-  add(path: string, isRecursive: boolean, maps: IdMaps | undefined): number {
+  /** A copy of what is mounted at `path`; for `attach`. The maps are for the mount itself, or for all below it, too. */
+  add(
+    path: string,
+    isRecursive: boolean,
+    maps: IdMaps | undefined,
+    isMappedRecursively = false,
+  ): number {
     const users = maps === undefined ? NO_SLOT : this.#usersOf(maps)
     const slot = this.#take()
-    this.ops.push({ op: 'tree', slot, path, flags: isRecursive ? BIND_RECURSIVE : 0, users })
+    const flags =
+      (isRecursive ? BIND_RECURSIVE : 0) |
+      (isMappedRecursively && maps !== undefined ? BIND_ATTR_RECURSIVE : 0)
+    this.ops.push({ op: 'tree', slot, path, flags, users })
     return slot
   }
 
