@@ -1,4 +1,5 @@
 """A session with docker-py as its users have it. Ends with 0 and 'all done', or with the assertion that failed."""
+import http.client
 import io
 import tarfile
 import threading
@@ -6,6 +7,17 @@ import threading
 import docker
 import docker.errors
 
+
+class WholeResponse(http.client.HTTPResponse):
+    """docker-py goes on with the bare socket of an upgraded connection, and forgets what http.client has read ahead of it:
+    output that comes together with the headers would be lost, with dockerd as with ctrd. So nothing is read ahead."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fp = io.BufferedReader(self.fp.detach(), 1)
+
+
+http.client.HTTPResponse = http.client.HTTPConnection.response_class = WholeResponse
 client = docker.from_env(timeout=30)
 assert client.ping()
 assert client.version()["ApiVersion"]
@@ -98,7 +110,7 @@ assert client.containers.run("pyimage:1", "sh -c 'echo $MADE'", remove=True) == 
 client.images.remove("pyimage:1")
 
 # the end
-server.stop(timeout=5)
+server.stop(timeout=20)
 assert server.wait()["StatusCode"] == 5
 assert server.logs() == b"ready\nended\n", server.logs()
 assert server.logs(tail=1) == b"ended\n"
@@ -110,7 +122,7 @@ volume.remove()
 assert client.containers.prune()["SpaceReclaimed"] == 0
 assert client.api.df()["Images"]
 events.close()
-reader.join(5)
+reader.join(20)
 for action in ("create", "start", "die", "destroy"):
     assert action in seen, (action, seen)
 print("all done")
