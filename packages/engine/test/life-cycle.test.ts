@@ -113,6 +113,16 @@ describe('life cycle of a container', () => {
     }
   })
 
+  test('who waits for the next exit hears nothing of a start that failed, only of the end', async () => {
+    const id = await t.create(['/no/such'])
+    const exited = waitContainer(t.engine, id, 'next-exit', NEVER)
+    await assert.rejects(startContainer(t.engine, id), /no such file/)
+    const answered = await Promise.race([exited, Promise.resolve('waiting')])
+    assert.equal(answered, 'waiting')
+    await removeContainer(t.engine, id, { force: false, volumes: false })
+    assert.equal((await exited).exitCode, 127)
+  })
+
   test('start of a running container changes nothing and says so', async () => {
     const id = await t.create(['sleep', '60'])
     await startContainer(t.engine, id)

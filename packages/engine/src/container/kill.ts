@@ -191,7 +191,7 @@ export function exitOf(engine: Engine, id: string): { promise: Promise<void>; ca
     ),
   )
   late.catch(() => undefined) // nobody may be waiting any more
-  const exited = engine.waiters.add(id, 'exit', controller.signal).then(() => undefined)
+  const exited = engine.waiters.add(id, 'attempt', controller.signal).then(() => undefined)
   return {
     promise: Promise.race([exited, late]),
     cancel: () => {

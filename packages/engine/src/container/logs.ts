@@ -245,7 +245,7 @@ class Follower implements Disposable {
     this.#stack.defer(() => watcher.close())
     const controller = new AbortController()
     this.#stack.defer(() => controller.abort())
-    void engine.waiters.add(containerId, 'exit', controller.signal).then(() => this.#end())
+    void engine.waiters.add(containerId, 'attempt', controller.signal).then(() => this.#end())
     signal.addEventListener('abort', () => this.#end(), { once: true })
     if (untilNs === undefined) return
     const leftMs = Number((untilNs - engine.clock.nowNs()) / 1_000_000n)

@@ -106,7 +106,7 @@ async function nextHealthy(
     if (status === 'healthy') resolve({})
   })
   void engine.waiters
-    .add(id, 'exit', signal)
+    .add(id, 'attempt', signal)
     .then(({ exitCode }) =>
       resolve({ error: `container ${name} has ended (exit code ${exitCode})` }),
     )

@@ -258,10 +258,10 @@ async function recordFailure(
       },
     })
   })
-  engine.waiters.exited(container.id, {
-    exitCode: failure.exitCode,
-    error: failure.error.message,
-  })
+  const result = { exitCode: failure.exitCode, error: failure.error.message }
+  // Between two runs it counts as running, and this is its end.
+  if (state.status === 'restarting') engine.waiters.exited(container.id, result)
+  else engine.waiters.startFailed(container.id, result)
   if (container.hostConfig.AutoRemove === true) {
     await removeContainerRecord(engine, container.id, { volumes: true })
   }

@@ -35,7 +35,7 @@ export async function stopRun(engine: Engine, id: string, options: StopOptions):
     throw new EngineError('INVALID_ARGUMENT', `invalid signal: ${signal}`)
   }
   const controller = new AbortController()
-  const exited = engine.waiters.add(id, 'exit', controller.signal)
+  const exited = engine.waiters.add(id, 'attempt', controller.signal)
   try {
     const grace = await engine.queues.run(id, () => signalStop(engine, id, options, number))
     if (grace === undefined) return

@@ -9,17 +9,26 @@ type Resolve = (result: WaitResult) => void
 
 interface Waiting {
   readonly exit: Set<Resolve>
+  readonly attempt: Set<Resolve>
   readonly removal: Set<Resolve>
 }
 
-/** Who waits for the end of a run (`next-exit`, `not-running`) or for the removal of a container. */
+/**
+ * Who waits for the end of a run (`exit`: `next-exit`, `not-running`), for that or a start that fails (`attempt`), or for the
+ * removal of a container. A client that has asked for the next exit hears nothing of a failed start, as with dockerd: it has the
+ * start's own answer.
+ */
 export class Waiters {
   readonly #byContainer = new Map<string, Waiting>()
 
   /** Registers at once; `signal` takes the registration back (the promise then stays pending). */
-  add(containerId: string, what: 'exit' | 'removal', signal: AbortSignal): Promise<WaitResult> {
+  add(containerId: string, what: keyof Waiting, signal: AbortSignal): Promise<WaitResult> {
     const { promise, resolve } = Promise.withResolvers<WaitResult>()
-    const waiting = this.#byContainer.get(containerId) ?? { exit: new Set(), removal: new Set() }
+    const waiting = this.#byContainer.get(containerId) ?? {
+      exit: new Set(),
+      attempt: new Set(),
+      removal: new Set(),
+    }
     this.#byContainer.set(containerId, waiting)
     waiting[what].add(resolve)
     signal.addEventListener('abort', () => waiting[what].delete(resolve), { once: true })
@@ -28,11 +37,16 @@ export class Waiters {
 
   exited(containerId: string, result: WaitResult): void {
     this.#resolve(containerId, 'exit', result)
+    this.#resolve(containerId, 'attempt', result)
   }
 
-  /** Nothing can exit any more: both kinds are answered. */
+  startFailed(containerId: string, result: WaitResult): void {
+    this.#resolve(containerId, 'attempt', result)
+  }
+
+  /** Nothing can exit any more: all kinds are answered. */
   removed(containerId: string, result: WaitResult): void {
-    this.#resolve(containerId, 'exit', result)
+    this.exited(containerId, result)
     this.#resolve(containerId, 'removal', result)
     this.#byContainer.delete(containerId)
   }
@@ -42,7 +56,7 @@ export class Waiters {
     this.#resolve(containerId, 'removal', result)
   }
 
-  #resolve(containerId: string, what: 'exit' | 'removal', result: WaitResult): void {
+  #resolve(containerId: string, what: keyof Waiting, result: WaitResult): void {
     const waiting = this.#byContainer.get(containerId)
     if (waiting === undefined) return
     const resolvers = [...waiting[what]]

@@ -43,7 +43,7 @@ export function waitForHealth(
   const ended = new AbortController()
   stack.defer(() => ended.abort())
   void engine.waiters
-    .add(id, 'exit', ended.signal)
+    .add(id, 'attempt', ended.signal)
     .then(({ exitCode, error }) =>
       resolve({ exitCode, error: error ?? endedBefore(name, condition) }),
     )
