@@ -201,33 +201,70 @@ test('syslog over UDP', async () => {
   }
 })
 
-test('journald gets fields in its own protocol', async () => {
-  const directory = mkdtempSync('/tmp/ctr-engine-journal-')
-  const path = join(directory, 'socket')
+/** Every datagram that arrives at `path`, followed by `--`. Node has no sockets of this kind. */
+async function datagramServer(path: string, received: Received): Promise<Disposable> {
   const script =
     'use IO::Socket::UNIX; $|=1; my $s=IO::Socket::UNIX->new(Type=>SOCK_DGRAM,Local=>$ARGV[0]) or die; print "ready\\n"; while(defined($s->recv(my $d,1<<20))){print $d,"--\\n"}'
   const perl = spawn('perl', ['-e', script, path], { stdio: ['ignore', 'pipe', 'inherit'] })
-  const received = new Received()
   perl.stdout.on('data', (chunk: Buffer) => received.add(chunk))
+  await received.until((got) => got.includes('ready'))
+  received.text = ''
+  return { [Symbol.dispose]: () => void perl.kill() }
+}
+
+test('syslog over a datagram socket such as /dev/log; the tag is a template', async () => {
+  const directory = mkdtempSync('/tmp/ctr-engine-syslog-')
+  const received = new Received()
+  try {
+    using _server = await datagramServer(join(directory, 'log'), received)
+    await using t = await TestEngine.open()
+    const id = await t.create(['sh', '-c', 'echo one; printf two >&2'], {
+      name: 'web',
+      config: { Labels: { tier: 'front' } },
+      hostConfig: syslog(`unixgram://${directory}/log`, {
+        tag: '{{upper .Name}}/{{with .ContainerLabels}}{{.tier}}{{end}}/{{.ID}}',
+      }),
+    })
+    await run(t, id)
+    const text = await received.until((got) => got.includes('one') && got.includes('two'))
+    const tag = `WEB/front/${id.slice(0, 12)}`
+    assert.match(text, new RegExp(`^<30>\\S+ [\\d ]\\d \\S+ ${tag}\\[\\d+\\]: one\\n--$`, 'm'))
+    assert.match(text, new RegExp(`^<27>.* ${tag}\\[\\d+\\]: two\\n--$`, 'm'))
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
+})
+
+test('journald gets fields in its own protocol', async () => {
+  const directory = mkdtempSync('/tmp/ctr-engine-journal-')
+  const path = join(directory, 'socket')
+  const received = new Received()
   process.env['CTR_JOURNAL_SOCKET'] = path
   try {
-    await received.until((got) => got.includes('ready'))
+    using _server = await datagramServer(path, received)
     await using t = await TestEngine.open()
     const id = await t.create(['sh', '-c', 'echo one; echo two >&2'], {
       name: 'web',
       config: { Labels: { 'com.example': 'x' } },
-      hostConfig: { LogConfig: { Type: 'journald', Config: { labels: 'com.example' } } },
+      hostConfig: {
+        LogConfig: {
+          Type: 'journald',
+          Config: { labels: 'com.example', tag: '{{.ImageName}}/{{title .Name}}' },
+        },
+      },
     })
     await run(t, id)
     const text = await received.until((got) => got.includes('one') && got.includes('two'))
-    const [first = ''] = text.slice(text.indexOf('\n') + 1).split('--\n')
+    const [first = ''] = text.split('--\n')
     for (const line of [
       'MESSAGE=one',
       'PRIORITY=6',
+      `CONTAINER_ID=${id.slice(0, 12)}`,
       `CONTAINER_ID_FULL=${id}`,
       'CONTAINER_NAME=web',
+      'CONTAINER_TAG=busybox/Web',
       'IMAGE_NAME=busybox',
-      `SYSLOG_IDENTIFIER=${id.slice(0, 12)}`,
+      'SYSLOG_IDENTIFIER=busybox/Web',
       'COM_EXAMPLE=x',
     ]) {
       assert.ok(first.split('\n').includes(line), `${line} in ${first}`)
@@ -235,9 +272,18 @@ test('journald gets fields in its own protocol', async () => {
     assert.match(text, /MESSAGE=two\nPRIORITY=3/)
   } finally {
     delete process.env['CTR_JOURNAL_SOCKET']
-    perl.kill()
     rmSync(directory, { recursive: true })
   }
+})
+
+test('a wrong tag fails the start, not the creation, as in Docker', async () => {
+  await using t = await TestEngine.open()
+  const id = await t.create(['true'], {
+    hostConfig: { LogConfig: { Type: 'json-file', Config: { tag: '{{nope}}' } } },
+  })
+  const message =
+    'failed to initialize logging driver: template: log-tag:1: function "nope" not defined'
+  await assert.rejects(startContainer(t.engine, id), { message })
 })
 
 test('without journald a container for it is refused; unknown drivers too', async () => {

@@ -1,9 +1,9 @@
+import { Template } from '@ctr/template'
 import { ExitError } from '../command.ts'
 import { messageOf } from '../error-message.ts'
 import type { Flag } from '../flags/flag.ts'
 import { printError, printLine, writeOut } from '../output/write.ts'
 import { indentJson } from './indent-json.ts'
-import { Template } from './template.ts'
 
 /** What the inspect commands share: documents as the daemon wrote them, or a template over each. */
 export const INSPECT_FORMAT_FLAG: Flag = {

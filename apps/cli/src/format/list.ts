@@ -1,11 +1,9 @@
+import { goString, Template, TemplateSyntaxError } from '@ctr/template'
 import { ExitError } from '../command.ts'
 import { messageOf } from '../error-message.ts'
 import type { Flag } from '../flags/flag.ts'
 import { printLine, writeOut } from '../output/write.ts'
-import { goString } from './go-values.ts'
 import { alignColumns } from './tabwriter.ts'
-import { Template } from './template.ts'
-import { TemplateSyntaxError } from './template-parse.ts'
 
 /** `--format` of commands that list things: table (default or of a template), json lines, or a template per row. */
 export interface ListFormat {

@@ -1,7 +1,7 @@
+import { Template } from '@ctr/template'
 import { ExitError } from '../command.ts'
 import { messageOf } from '../error-message.ts'
 import { printLine } from '../output/write.ts'
-import { Template } from './template.ts'
 
 /** `--format` of commands that show one thing: `json` or a template. */
 export function printObject(format: string, value: unknown): void {

@@ -1,8 +1,9 @@
 import type { ContainerConfig, HostConfig } from '@ctr/api'
 import { EngineError } from '@ctr/errdefs'
 import type { EngineConfig } from '../config.ts'
-import { goRegexp } from '../go-regexp.ts'
-import { checkTag, parseDriverSettings, renderTag, type TagSubject } from '../logging/options.ts'
+import { loggedAttributes } from '../logging/attributes.ts'
+import { parseDriverSettings } from '../logging/options.ts'
+import { renderTag, type TagSubject } from '../logging/tag.ts'
 import { parseBoolean, parseFileCount, parseSize } from '../logging/values.ts'
 
 /** How the shim writes the log; undefined: not at all (`none`). */
@@ -53,7 +54,6 @@ export function parseLogSettings(
       throw invalid(`unknown log opt '${key}' for json-file log driver`)
     }
   }
-  if (options['tag'] !== undefined) checkTag(options['tag'])
   const mode = options['mode'] ?? ''
   if (!['', 'blocking', 'non-blocking'].includes(mode)) {
     throw invalid(`logger: logging mode not supported: ${mode}`)
@@ -79,28 +79,22 @@ export function parseLogSettings(
   }
 }
 
-/** Whether containers can log so without saying anything. INVALID_ARGUMENT with Docker's texts. */
-export function checkDefaultLog({ driver, options }: EngineConfig['defaultLog']): void {
-  parseLogSettings({}, { LogConfig: { Type: driver, Config: { ...options } } })
+/** For a tag that is tried out. */
+const ANYBODY: Omit<TagSubject, 'hostConfig'> = {
+  id: '0'.repeat(64),
+  name: 'name',
+  imageId: `sha256:${'0'.repeat(64)}`,
+  imageReference: 'image',
+  path: 'true',
+  args: [],
+  createdAtNs: 0n,
+  config: {},
 }
 
-/** Labels and variables that the user wants in each record. moby daemon/logger/loginfo.go ExtraAttributes */
-export function loggedAttributes(
-  config: ContainerConfig,
-  options: Readonly<Record<string, string>>,
-): Record<string, string> {
-  const environment = Object.fromEntries(
-    (config.Env ?? []).map((variable) => {
-      const equals = variable.indexOf('=')
-      return equals === -1
-        ? [variable, '']
-        : [variable.slice(0, equals), variable.slice(equals + 1)]
-    }),
-  )
-  return {
-    ...pick(config.Labels ?? {}, options['labels'], options['labels-regex']),
-    ...pick(environment, options['env'], options['env-regex']),
-  }
+/** Whether containers can log so without saying anything. INVALID_ARGUMENT with Docker's texts. */
+export function checkDefaultLog({ driver, options }: EngineConfig['defaultLog']): void {
+  const hostConfig: HostConfig = { LogConfig: { Type: driver, Config: { ...options } } }
+  parseLogSettings({}, hostConfig, { ...ANYBODY, hostConfig })
 }
 
 function extraAttributes(
@@ -108,26 +102,14 @@ function extraAttributes(
   options: Readonly<Record<string, string>>,
   subject: TagSubject | undefined,
 ): string {
-  const { tag } = options
+  const tag = options['tag'] ?? ''
   const attributes = {
     ...loggedAttributes(config, options),
-    ...(tag === undefined || subject === undefined ? {} : { tag: renderTag(tag, subject) }),
+    ...(tag === '' || subject === undefined ? {} : { tag: renderTag(tag, subject) }),
   }
   // In Go's order of maps.
   const sorted = Object.entries(attributes).toSorted(([a], [b]) => (a < b ? -1 : 1))
   return sorted.length === 0 ? '' : `,"attrs":${JSON.stringify(Object.fromEntries(sorted))}`
-}
-
-function pick(
-  values: Readonly<Record<string, string>>,
-  names: string | undefined,
-  pattern: string | undefined,
-): Record<string, string> {
-  const wanted = new Set((names ?? '').split(',').filter((name) => name !== ''))
-  const regex = pattern === undefined || pattern === '' ? undefined : goRegexp(pattern)
-  return Object.fromEntries(
-    Object.entries(values).filter(([name]) => wanted.has(name) || regex?.test(name) === true),
-  )
 }
 
 function invalid(message: string): EngineError {

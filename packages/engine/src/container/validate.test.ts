@@ -131,7 +131,6 @@ describe('validation', () => {
     })
     assert.equal(parse('none', {}), undefined)
     assert.throws(() => parse('bogus', {}), /plugin "bogus" not found/)
-    assert.throws(() => parse('json-file', { tag: '{{.Nope}}' }), /no field Nope/)
     assert.throws(
       () => parse('json-file', { compress: 'true', 'max-file': '1' }),
       /compress cannot be true/,

@@ -4,12 +4,13 @@ import { join } from 'node:path'
 import { FrameDecoder, STDERR } from '@ctr/api'
 import { isErrno } from '@ctr/errdefs'
 import type { ContainerRecord } from '../container/container.ts'
-import { loggedAttributes } from '../container/log-options.ts'
 import { followLog } from '../container/logs.ts'
 import type { Engine } from '../engine.ts'
+import { loggedAttributes } from './attributes.ts'
 import { datagramSender, journalSocketPath, openSyslog, type Sender } from './destination.ts'
 import { journalField, journalMessage, type LogRecord, syslogMessage } from './format.ts'
-import { type LogDestination, parseDriverSettings, renderTag } from './options.ts'
+import { type LogDestination, parseDriverSettings } from './options.ts'
+import { renderTag } from './tag.ts'
 
 const FIRST_RETRY_MS = 500
 const MAX_RETRY_MS = 30_000

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { journalField, journalMessage, type LogRecord, syslogMessage } from './format.ts'
-import { parseDriverSettings, parseSyslogAddress, renderTag } from './options.ts'
+import { parseDriverSettings, parseSyslogAddress } from './options.ts'
 
 const RECORD: LogRecord = {
   stream: 'stderr',
@@ -70,30 +70,11 @@ test('options are checked with Docker’s texts', () => {
   assert.throws(() => parse('local', { mode: 'z' }), /logging mode not supported: z/)
   assert.throws(() => parse('local', { 'max-buffer-size': '1m' }), /only supported with/)
   assert.throws(() => parse('local', { 'max-file': '0' }), /max-file cannot be less than 1/)
-  assert.throws(() => parse('journald', { tag: '{{.Nope}}' }), /invalid log tag/)
-  assert.throws(() => parse('journald', { tag: '{{if .ID}}x{{end}}' }), /invalid log tag/)
   assert.deepEqual(
     parse('local', { 'max-size': '1k', mode: 'non-blocking', 'max-buffer-size': '1m' }),
     {
       cache: { maxBytes: 1000, maxFiles: 5, compress: true },
       destination: undefined,
     },
-  )
-})
-
-test('tags', () => {
-  const subject = {
-    id: 'a'.repeat(64),
-    name: 'web',
-    imageId: `sha256:${'b'.repeat(64)}`,
-    imageReference: 'busybox',
-    path: 'sleep',
-    args: ['9'],
-  }
-  assert.equal(renderTag('{{.Command}}', subject), 'sleep 9')
-  assert.equal(renderTag(undefined, subject), 'a'.repeat(12))
-  assert.equal(
-    renderTag('x/{{.Name}}/{{ .ImageName }}/{{.ImageID}}', subject),
-    `x/web/busybox/${'b'.repeat(12)}`,
   )
 })

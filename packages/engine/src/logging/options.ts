@@ -81,7 +81,6 @@ export function parseDriverSettings(
     throw invalid(`unknown log opt '${key}' for ${place}`)
   }
   checkMode(options)
-  if (options['tag'] !== undefined) checkTag(options['tag'])
   return {
     cache: cacheOf(options, driver === 'local' ? '' : 'cache-'),
     destination: destinationOf(driver, options),
@@ -198,47 +197,6 @@ function parseFormat(text: string): SyslogFormat {
     default:
       throw invalid('Invalid syslog format')
   }
-}
-
-export interface TagSubject {
-  readonly id: string
-  readonly name: string
-  readonly imageId: string
-  readonly imageReference: string
-  readonly path: string
-  readonly args: readonly string[]
-}
-
-const TAG_FIELDS: Readonly<Record<string, (subject: TagSubject) => string>> = {
-  ID: ({ id }) => id.slice(0, 12),
-  FullID: ({ id }) => id,
-  Name: ({ name }) => name,
-  ImageID: ({ imageId }) => imageId.replace(/^sha256:/, '').slice(0, 12),
-  ImageFullID: ({ imageId }) => imageId,
-  ImageName: ({ imageReference }) => imageReference,
-  Command: ({ path, args }) => [path, ...args].join(' '),
-  DaemonName: () => 'ctr',
-}
-
-/** Docker's tags are Go templates; of these the fields. */
-const TAG_FIELD = /\{\{\s*\.(\w+)\s*\}\}/g
-
-/** INVALID_ARGUMENT. */
-export function checkTag(template: string): void {
-  for (const [, field = ''] of template.matchAll(TAG_FIELD)) {
-    if (!Object.hasOwn(TAG_FIELDS, field)) {
-      throw invalid(`invalid log tag: no field ${field} in ${template}`)
-    }
-  }
-  if (/\{\{|\}\}/.test(template.replace(TAG_FIELD, ''))) {
-    throw invalid(`invalid log tag: only fields such as {{.Name}} are supported: ${template}`)
-  }
-}
-
-export function renderTag(template: string | undefined, subject: TagSubject): string {
-  return (template ?? '{{.ID}}').replace(TAG_FIELD, (_, field: string) =>
-    Object.hasOwn(TAG_FIELDS, field) ? (TAG_FIELDS[field]?.(subject) ?? '') : '',
-  )
 }
 
 function invalid(message: string): EngineError {

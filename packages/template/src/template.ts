@@ -1,6 +1,5 @@
-import { messageOf } from '../error-message.ts'
+import { FUNCTIONS, type TemplateFunction } from './functions.ts'
 import { goString, isTrue, typeName } from './go-values.ts'
-import { FUNCTIONS, type TemplateFunction } from './template-functions.ts'
 import {
   type Node,
   type Operand,
@@ -8,13 +7,15 @@ import {
   type Pipe,
   type Position,
   parseTemplate,
-} from './template-parse.ts'
+} from './parse.ts'
 
 /**
- * Go's text/template for `--format`: Docker's scripts are full of it. No npm package implements enough of it (ADR).
+ * Go's text/template for `--format` and tags of logs: Docker's scripts are full of it. No npm package implements enough of it (ADR).
  * A value that is a function is a method: `{{.Label "a"}}`.
  */
 export interface TemplateOptions {
+  /** Of the template, in messages; empty, as Docker's --format has it. */
+  readonly name?: string
   /** What to say about a field that the data does not have. */
   readonly missingField?: (name: string, value: unknown) => string
   /** Fields that may be absent from the data, and are nothing then (Go: nil pointers with omitempty). */
@@ -36,7 +37,7 @@ export class Template {
   constructor(text: string, options: TemplateOptions = {}) {
     this.#functions = { ...FUNCTIONS, ...options.functions }
     this.#options = options
-    this.#parsed = parseTemplate(text, new Set(Object.keys(this.#functions)))
+    this.#parsed = parseTemplate(text, new Set(Object.keys(this.#functions)), options.name ?? '')
   }
 
   /** Throws TemplateExecutionError. */
@@ -298,7 +299,7 @@ class Execution {
       return callee(...args)
     } catch (error) {
       if (error instanceof TemplateExecutionError) throw error
-      const message = messageOf(error)
+      const message = error instanceof Error ? error.message : String(error)
       throw this.#error(
         at,
         message.startsWith('error calling') ? message : `error calling ${name}: ${message}`,
@@ -307,8 +308,9 @@ class Execution {
   }
 
   #error(at: Position, message: string): TemplateExecutionError {
+    const name = this.#options.name ?? ''
     return new TemplateExecutionError(
-      `template: :${at.line}:${at.column}: executing "" at <${at.source}>: ${message}`,
+      `template: ${name}:${at.line}:${at.column}: executing "${name}" at <${at.source}>: ${message}`,
     )
   }
 }
@@ -317,6 +319,7 @@ class Execution {
 const GO_MAPS: ReadonlySet<string> = new Set([
   'Annotations',
   'Attributes',
+  'ContainerLabels',
   'DriverOpts',
   'ExposedPorts',
   'Labels',

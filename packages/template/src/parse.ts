@@ -61,9 +61,13 @@ export class TemplateSyntaxError extends Error {
   override readonly name = 'TemplateSyntaxError'
 }
 
-/** Throws TemplateSyntaxError with Go's text. */
-export function parseTemplate(text: string, functions: ReadonlySet<string>): ParsedTemplate {
-  return new Parser(scan(text), functions).parse()
+/** Throws TemplateSyntaxError with Go's text, which begins with the template's name. */
+export function parseTemplate(
+  text: string,
+  functions: ReadonlySet<string>,
+  name: string,
+): ParsedTemplate {
+  return new Parser(name, scan(name, text), functions).parse()
 }
 
 type Piece =
@@ -77,7 +81,7 @@ interface Token {
   readonly column: number
 }
 
-function scan(text: string): Piece[] {
+function scan(name: string, text: string): Piece[] {
   const pieces: Piece[] = []
   let at = 0
   let trimNext = false
@@ -92,7 +96,7 @@ function scan(text: string): Piece[] {
     if (open < 0) return pieces
     const line = lineOf(text, open)
     const start = open + (trimsBefore ? 3 : 2)
-    const { tokens, next, trimsAfter } = scanAction(text, start, line)
+    const { tokens, next, trimsAfter } = scanAction(name, text, start, line)
     if (tokens !== undefined) pieces.push({ kind: 'action', tokens, line })
     at = next
     trimNext = trimsAfter
@@ -107,6 +111,7 @@ const TOKEN =
   /(?<space>\s+)|(?<field>\.[\p{L}_][\p{L}\p{N}_]*)|(?<variable>\$[\p{L}\p{N}_]*)|(?<word>[\p{L}_][\p{L}\p{N}_]*)|(?<string>"(?:[^"\\\n]|\\.)*"|`[^`]*`)|(?<char>'(?:[^'\\\n]|\\.)+')|(?<number>[+-]?(?:0[xX][0-9a-fA-F_]+|0[bB][01_]+|0[oO][0-7_]+|\d[\d_]*(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?))|(?<symbol>:=|[.|(),=])/uy
 
 function scanAction(
+  name: string,
   text: string,
   start: number,
   line: number,
@@ -124,10 +129,11 @@ function scanAction(
     const closing = close.exec(text)
     if (closing !== null)
       return { tokens, next: close.lastIndex, trimsAfter: closing[0].includes('-') }
-    if (at >= text.length) throw new TemplateSyntaxError(`template: :${line}: unclosed action`)
+    if (at >= text.length)
+      throw new TemplateSyntaxError(`template: ${name}:${line}: unclosed action`)
     TOKEN.lastIndex = at
     const token = TOKEN.exec(text)
-    if (token === null) throw badCharacter(text, at)
+    if (token === null) throw badCharacter(name, text, at)
     const [kind, value] = Object.entries(token.groups ?? {}).find(
       ([, item]) => item !== undefined,
     ) ?? ['space', '']
@@ -142,20 +148,21 @@ function scanAction(
   }
 }
 
-function badCharacter(text: string, at: number): TemplateSyntaxError {
+function badCharacter(name: string, text: string, at: number): TemplateSyntaxError {
   const line = lineOf(text, at)
   const character = text[at] ?? ''
   if (character === '"' || character === '`') {
     const word = character === '"' ? 'quoted' : 'raw quoted'
-    return new TemplateSyntaxError(`template: :${line}: unterminated ${word} string`)
+    return new TemplateSyntaxError(`template: ${name}:${line}: unterminated ${word} string`)
   }
   const code = character.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')
   return new TemplateSyntaxError(
-    `template: :${line}: unexpected unrecognized character in action: U+${code} '${character}'`,
+    `template: ${name}:${line}: unexpected unrecognized character in action: U+${code} '${character}'`,
   )
 }
 
 class Parser {
+  readonly #name: string
   readonly #pieces: readonly Piece[]
   readonly #functions: ReadonlySet<string>
   #piece = 0
@@ -166,7 +173,8 @@ class Parser {
   #scopes: string[][] = [['$']]
   readonly #definitions = new Map<string, readonly Node[]>()
 
-  constructor(pieces: readonly Piece[], functions: ReadonlySet<string>) {
+  constructor(name: string, pieces: readonly Piece[], functions: ReadonlySet<string>) {
+    this.#name = name
     this.#pieces = pieces
     this.#functions = functions
   }
@@ -270,7 +278,8 @@ class Parser {
     this.#scopes = [['$']]
     this.#loops = 0
     const { nodes, end } = this.#list()
-    if (end === undefined) throw new TemplateSyntaxError(`template: :${this.#line}: unexpected EOF`)
+    if (end === undefined)
+      throw new TemplateSyntaxError(`template: ${this.#name}:${this.#line}: unexpected EOF`)
     if (end === 'else') throw this.#error(`unexpected {{else}} in ${context}`)
     this.#scopes = scopes
     this.#loops = loops
@@ -284,7 +293,8 @@ class Parser {
     const { nodes: body, end } = this.#list()
     if (kind === 'range') this.#loops -= 1
     const otherwise = end === 'else' ? this.#otherwise(kind) : []
-    if (end === undefined) throw new TemplateSyntaxError(`template: :${this.#line}: unexpected EOF`)
+    if (end === undefined)
+      throw new TemplateSyntaxError(`template: ${this.#name}:${this.#line}: unexpected EOF`)
     this.#scopes.pop()
     return { kind, pipe, body, otherwise }
   }
@@ -298,7 +308,8 @@ class Parser {
     }
     this.#expectEnd('else')
     const { nodes, end } = this.#list()
-    if (end === undefined) throw new TemplateSyntaxError(`template: :${this.#line}: unexpected EOF`)
+    if (end === undefined)
+      throw new TemplateSyntaxError(`template: ${this.#name}:${this.#line}: unexpected EOF`)
     if (end === 'else') throw this.#error('expected end; found {{else}}')
     return nodes
   }
@@ -482,7 +493,7 @@ class Parser {
   }
 
   #error(message: string): TemplateSyntaxError {
-    return new TemplateSyntaxError(`template: :${this.#line}: ${message}`)
+    return new TemplateSyntaxError(`template: ${this.#name}:${this.#line}: ${message}`)
   }
 }
 

@@ -1,0 +1,3 @@
+export { goString } from './go-values.ts'
+export { TemplateSyntaxError } from './parse.ts'
+export { Template, TemplateExecutionError, type TemplateOptions } from './template.ts'
