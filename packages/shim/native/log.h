@@ -6,6 +6,8 @@
 
 #define LOG_OPEN_FLAGS (O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
 
+/* How many bytes at p stand for themselves in a record: ASCII, no control characters, not " & < > and backslash. */
+size_t plain_length(const uint8_t *p, size_t length);
 /* Length of the UTF-8 sequence at p, 0 if it is none (as Go's utf8.DecodeRune). */
 size_t utf8_length(const uint8_t *p, size_t left);
 /* RFC 3339 with nanoseconds, trailing zeros dropped, UTC: Go's time.RFC3339Nano. */

@@ -40,6 +40,20 @@ describe('the json-file log', { timeout: 60_000 }, () => {
     assert.equal(shorten(text), golden)
   })
 
+  it('escapes a character wherever it is in a line, and no other', async () => {
+    const lines = Array.from({ length: 128 }, (_, code) => String.fromCharCode(code))
+      .filter((character) => character !== '\n')
+      .flatMap((character) =>
+        Array.from({ length: 40 }, (_, at) => 'x'.repeat(at) + character + 'y'.repeat(39 - at)),
+      )
+    await writeFile(join(bench.dir, 'image/etc/lines'), lines.map((line) => `${line}\n`).join(''))
+    const records = (await readFile(await run('cat /etc/lines'), 'utf8')).trimEnd().split('\n')
+    assert.deepEqual(
+      records.map((record) => record.slice(0, record.indexOf('\\n","stream":"stdout","time":"'))),
+      lines.map((line) => `{"log":"${line.replace(ESCAPED, escapeOf)}`),
+    )
+  })
+
   it('has times in RFC 3339 with nanoseconds, in order and of now', async () => {
     const before = Date.now()
     const records = parseLog(
@@ -199,4 +213,14 @@ function shorten(text: string): string {
   return text
     .replaceAll(/"time":"[^"]*"/g, '"time":"T"')
     .replaceAll(/(.)\1{99,}/g, (run: string, char: string) => `‹${char}×${run.length}›`)
+}
+
+// oxlint-disable-next-line no-control-regex
+const ESCAPED = /[\x00-\x1f"&<>\\]/g
+
+/** As Go's encoding/json with HTML escapes. */
+function escapeOf(character: string): string {
+  if (character === '"' || character === '\\') return `\\${character}`
+  if (character === '\r') return '\\r'
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 }
