@@ -30,15 +30,20 @@ async function main(argv: readonly string[]): Promise<void> {
   const services = serviceManager(process.env, log)
   // Until it is ready there is nothing to reload; without a listener the signal would end it.
   process.on('SIGHUP', () => undefined)
-  const { startDaemon } = await import('./daemon.ts')
-  const daemon = await startDaemon(config, log, services)
+  const starting = import('./daemon.ts').then(({ startDaemon }) =>
+    startDaemon(config, log, services),
+  )
+  let isEnding = false
+  // From now on: it is asked things as soon as it listens, and may be told to end then.
+  process.on('SIGTERM', (signal) => shutDown(signal))
+  process.on('SIGINT', (signal) => shutDown(signal))
+  const daemon = await starting
+  if (isEnding) return
   log.info({ pid: process.pid, dataRoot: config.engine.dataRoot }, 'ctrd is ready')
   services.ready('Ready')
   saveCompileCache()
 
   process.on('SIGHUP', () => reload())
-  process.on('SIGTERM', (signal) => shutDown(signal))
-  process.on('SIGINT', (signal) => shutDown(signal))
 
   /** One after the other. */
   let reloading = Promise.resolve()
@@ -52,7 +57,6 @@ async function main(argv: readonly string[]): Promise<void> {
       .then(() => services.ready('Ready'))
   }
 
-  let isEnding = false
   function shutDown(signal: NodeJS.Signals): void {
     if (isEnding) return
     isEnding = true
@@ -60,13 +64,15 @@ async function main(argv: readonly string[]): Promise<void> {
     services.notify('STOPPING=1', 'STATUS=Ending; containers go on')
     // Everything is on disk already; what does not end in time is found by the next start.
     setTimeout(() => process.exit(0), SHUTDOWN_MS).unref()
-    daemon[Symbol.asyncDispose]().then(
-      () => process.exit(0),
-      (err) => {
-        log.error({ err }, 'did not end cleanly')
-        process.exit(1)
-      },
-    )
+    starting
+      .then((started) => started[Symbol.asyncDispose]())
+      .then(
+        () => process.exit(0),
+        (err) => {
+          log.error({ err }, 'did not end cleanly')
+          process.exit(1)
+        },
+      )
   }
 }
 
