@@ -28,7 +28,7 @@ afterEach(async () => {
   assert.equal((await ctrd().request('GET', '/_ping')).text, 'OK')
   try {
     // Directories of what is removed go a little after the answer.
-    await waitFor('the state of before', async () => (await state()) === clean, 3000)
+    await waitFor('the state of before', async () => (await state()) === clean)
   } catch {
     const now = await state()
     await removeContainers(ctrd())
@@ -477,10 +477,10 @@ const passwdFiles: [string, ImageFile[], readonly string[]][] = [
 for (const [name, files, flags] of passwdFiles) {
   test(`/etc/passwd that is ${name} neither blocks nor leads out`, { skip }, async () => {
     await ctrd().ctr(['load'], { input: busyboxWith(files, 'passwd:1') })
-    const named = await ctrd().ctr(['run', '--rm', ...flags, 'passwd:1'], { timeoutMs: 15_000 })
+    const named = await ctrd().ctr(['run', '--rm', ...flags, 'passwd:1'])
     assert.ok(named.code === 125 || named.code === 126, named.stdout + named.stderr)
     assert.match(named.stderr, /./)
-    const numeric = await ctrd().ctr(['run', '--rm', '-u', '7', 'passwd:1'], { timeoutMs: 15_000 })
+    const numeric = await ctrd().ctr(['run', '--rm', '-u', '7', 'passwd:1'])
     if (numeric.code === 0) assert.match(numeric.stdout, /^Uid:\t7\t7\t7\t7$/m)
     assert.match((await ctrd().ctr(['rmi', 'passwd:1'])).stdout, /Untagged/)
   })
@@ -511,7 +511,7 @@ test('links in the way of what the engine makes do not lead to the host', { skip
   ]
   for (const victim of victims) {
     await ctrd().ctr(['load'], { input: busyboxWith([victim], 'links:1') })
-    await ctrd().ctr(['run', '--rm', 'links:1'], { timeoutMs: 15_000 })
+    await ctrd().ctr(['run', '--rm', 'links:1'])
     assert.ok(!existsSync(`${ctrd().root}/victim`), victim.path)
     assert.match((await ctrd().ctr(['rmi', 'links:1'])).stdout, /Untagged/)
   }

@@ -212,6 +212,6 @@ test('after rmi of everything only the database is left in the store', { skip },
       .map((name) => `${ctrd().dataRoot}/${name}`)
       .filter((path) => existsSync(path))
       .flatMap((path) => readdirSync(path).map((name) => `${path}/${name}`))
-  await waitFor('an empty store', () => left().length === 0, 5000).catch(() => undefined)
+  await waitFor('an empty store', () => left().length === 0).catch(() => undefined)
   assert.deepEqual(left(), [])
 })

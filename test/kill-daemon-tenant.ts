@@ -219,14 +219,10 @@ export class Tenant {
   /** The state of a container that ends by itself, when it has. */
   async #settled(one: Owned): Promise<State | undefined> {
     let last: State | undefined
-    await waitFor(
-      `the end of ${one.name}`,
-      async () => {
-        last = await this.#state(one)
-        return last?.Status !== 'running'
-      },
-      5000,
-    ).catch(() => undefined)
+    await waitFor(`the end of ${one.name}`, async () => {
+      last = await this.#state(one)
+      return last?.Status !== 'running'
+    }).catch(() => undefined)
     return last
   }
 }

@@ -207,7 +207,8 @@ test('stop sends SIGKILL after the timeout', { skip }, async () => {
   const startedMs = Date.now()
   await ctrd().ok(['stop', '-t', '1', 'deaf'])
   const elapsedMs = Date.now() - startedMs
-  assert.ok(elapsedMs >= 1000 && elapsedMs < 4000, `${elapsedMs} ms`)
+  // Less than the ten seconds of who names no time.
+  assert.ok(elapsedMs >= 1000 && elapsedMs < 9000, `${elapsedMs} ms`)
   assert.equal(await status('deaf'), 'exited 137')
 })
 
@@ -420,7 +421,11 @@ test('--init reaps orphans and forwards signals', { skip }, async () => {
   await ctrd().ok(['run', '-d', '--init', '--name', 'in', 'busybox', 'sh', '-c', script])
   await waitFor('the script', async () => (await ctrd().ok(['logs', 'in'])) === 'ready')
   assert.notEqual(await ctrd().ok(['exec', 'in', 'cat', '/proc/1/comm']), 'sh')
-  assert.equal(await ctrd().ok(['exec', 'in', 'sh', '-c', 'ps -o stat | grep -c Z; true']), '0')
+  // The script's own children are zombies, too, for the moment until it waits for them.
+  await waitFor('no zombie', async () => {
+    const count = await ctrd().ok(['exec', 'in', 'sh', '-c', 'ps -o stat | grep -c Z; true'])
+    return count === '0'
+  })
   await ctrd().ok(['stop', 'in'])
   assert.equal(await status('in'), 'exited 6')
 })

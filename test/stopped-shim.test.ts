@@ -34,8 +34,10 @@ describe('a stopped shim', { skip, timeout: 300_000 }, () => {
     await field(daemon(), name, '{{.State.Status}} {{.State.ExitCode}} {{.State.Error}}')
 
   test('is ended by stop, after the process had its signal and its grace', async () => {
-    const script = 'trap "echo ended >/tmp/it; exit 3" TERM; while :; do sleep 0.1; done'
-    const shim = await runStopped('it', 'sh', '-c', script)
+    const trap = 'trap "echo ended >/tmp/it; exit 3" TERM; touch /tmp/ready'
+    const shim = await runStopped('it', 'sh', '-c', `${trap}; while :; do sleep 0.1; done`)
+    const ready = 'until [ -e /tmp/ready ]; do sleep 0.02; done'
+    await daemon().ok(['exec', 'it', 'sh', '-c', ready])
     // Reads do not depend on it.
     assert.equal(await status('it'), 'running 0 ')
     assert.equal(

@@ -60,8 +60,6 @@ describe('a spawner', { timeout: 120_000 }, () => {
   })
 
   it('a shim that was stopped in the middle of a start is ended, and the start fails', async () => {
-    const runtimeDir = await bench.runtimeDir()
-    const stopped = stopShimOf(runtimeDir)
     const makeTime: Op[] = Array.from({ length: 16_000 }, (_, n) => ({
       op: 'mkdir',
       path: `/dev/d${n}`,
@@ -69,20 +67,28 @@ describe('a spawner', { timeout: 120_000 }, () => {
       uid: 0,
       gid: 0,
     }))
-    const program = minimalProgram(bench, {
-      runtimeDir,
-      args: ['sh', '-c', 'exit 0'],
-      rootOps: makeTime,
-    })
-    await assert.rejects(bench.spawner.run(program), {
-      code: 'ETIMEDOUT',
-      message: /^the shim in run-\d+ \(process \d+, stopped\) has not answered for 5 s$/,
-    })
-    const pid = await stopped
-    const deadline = Date.now() + 10_000
-    while (isAlive(pid) && Date.now() < deadline) await new Promise(setImmediate)
-    assert.ok(!isAlive(pid), 'the shim lives on')
-    rmSync(runtimeDir, { recursive: true })
+    for (let round = 0; ; round++) {
+      const runtimeDir = await bench.runtimeDir()
+      const stopped = stopShimOf(runtimeDir)
+      const args = ['sleep', '100']
+      const program = minimalProgram(bench, { runtimeDir, args, rootOps: makeTime })
+      const outcome: unknown = await bench.spawner.run(program).catch((error: unknown) => error)
+      const pid = await stopped
+      if (!(outcome instanceof Error)) {
+        // On a busy machine it may be through with its work before it is stopped.
+        assert.ok(round < 20, 'it was never caught')
+        process.kill(pid, 'SIGKILL')
+        continue
+      }
+      const message = /^the shim in run-\d+ \(process \d+, stopped\) has not answered for 5 s$/
+      assert.match(outcome.message, message)
+      assert.equal('code' in outcome ? outcome.code : '', 'ETIMEDOUT')
+      const deadline = Date.now() + 30_000
+      while (isAlive(pid) && Date.now() < deadline) await new Promise(setImmediate)
+      assert.ok(!isAlive(pid), 'the shim lives on')
+      rmSync(runtimeDir, { recursive: true })
+      return
+    }
   })
 })
 
@@ -116,7 +122,7 @@ function isAlive(pid: number): boolean {
 
 /** The one that listens there, as soon as there is one. */
 async function spawnerOf(socketPath: string): Promise<number> {
-  const deadline = Date.now() + 10_000
+  const deadline = Date.now() + 30_000
   while (Date.now() < deadline) {
     for (const pid of await readdir('/proc')) {
       // The shims have the same command line, but another name.
