@@ -6,6 +6,7 @@ import { defaultDeviceRules, type RuntimeMount, type RuntimeSpec } from '@ctr/oc
 import { IN_ROOT } from '@ctr/shim'
 import { invalidArgument } from './errors.ts'
 import { errnoText } from './failure.ts'
+import { withJoinedMaps } from './joined-maps.ts'
 import { checkSpec, withUser } from './validate.ts'
 
 export interface Bundle {
@@ -22,8 +23,8 @@ export function readBundle(path: string, id: string, hasSystemdCgroup = false): 
   const written = readConfig(bundle)
   checkSpec(written)
   const rootfs = findRootfs(bundle, written.root?.path ?? 'rootfs')
-  const { linux } = written
-  const scope = hasSystemdCgroup ? parseScopeName(linux?.cgroupsPath ?? '', id) : undefined
+  const linux = withJoinedMaps(written.linux ?? {})
+  const scope = hasSystemdCgroup ? parseScopeName(linux.cgroupsPath ?? '', id) : undefined
   return {
     scope,
     path: bundle,
@@ -38,13 +39,13 @@ export function readBundle(path: string, id: string, hasSystemdCgroup = false): 
       linux: {
         ...linux,
         cgroupsPath:
-          scope === undefined ? cgroupPath(linux?.cgroupsPath ?? '', id) : scopePath(scope),
+          scope === undefined ? cgroupPath(linux.cgroupsPath ?? '', id) : scopePath(scope),
         resources: {
-          ...linux?.resources,
+          ...linux.resources,
           // Nothing is allowed that is not said, but what every container has. runc specconv.AllowedDevices
           devices: [
             { allow: false, access: 'rwm' },
-            ...(linux?.resources?.devices ?? []),
+            ...(linux.resources?.devices ?? []),
             ...defaultDeviceRules().slice(1),
           ],
         },

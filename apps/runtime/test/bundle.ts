@@ -162,11 +162,11 @@ let count = 0
 
 /** Polls until `probe` answers something true; for what no event tells. */
 export async function until<T>(probe: () => T | Promise<T>, what: string): Promise<T> {
-  const deadline = Date.now() + 15_000
+  const deadline = Date.now() + 30_000
   for (;;) {
     const value = await probe()
     if (value) return value
-    if (Date.now() > deadline) throw new Error(`not within 15 s: ${what}`)
+    if (Date.now() > deadline) throw new Error(`not within 30 s: ${what}`)
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
 }

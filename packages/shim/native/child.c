@@ -173,7 +173,9 @@ _Noreturn void child_main(struct shim *s, int sync, uint32_t next) {
   reset_signals();
   umask(0);
   bool own_user_ns = s->clone_flags & CLONE_NEWUSER;
-  if (!own_user_ns)
+  for (uint32_t i = 0; i < s->joining_count; i++)
+    own_user_ns = own_user_ns || s->joining[i].type == CLONE_NEWUSER;
+  if (!(s->clone_flags & CLONE_NEWUSER))
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* processes of a joined namespace must not look into us before exec */
   for (uint32_t i = next; i < s->program.count;) {
     while (i < s->program.count && s->program.ops[i].side == SIDE_HOST)

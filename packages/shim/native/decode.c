@@ -100,6 +100,7 @@ const char *next_str(const uint8_t **at) {
 static bool check_values(const struct op *o) {
   switch (o->code) {
   case OP_OPEN:
+  case OP_CLONE_IN:
   case OP_SETNS:
   case OP_USER_NAMESPACE:
   case OP_ATTACH:
@@ -182,6 +183,7 @@ static bool check_place(const struct program *p, uint32_t i, bool cloned) {
   case OP_FORWARD:
   case OP_JOIN:
   case OP_OPEN:
+  case OP_CLONE_IN:
   case OP_TIME_NAMESPACE:
   case OP_USER_NAMESPACE:
   case OP_TREE:

@@ -178,10 +178,12 @@ int main(int argc, char **argv) {
       ;
     return 0;
   }
+  if (argc == 3 && strcmp(argv[1], "maps") == 0)
+    return print_maps(argv[2]);
   if (argc == 3 && strcmp(argv[1], "criu") == 0)
     return criu_request(argv[2]);
   static const char usage[] =
-      "usage: ctr-shim spawner SOCKET | ctr-shim run | ctr-shim criu PATH | ctr-shim wait | ctr-shim --print-protocol\n";
+      "usage: ctr-shim spawner SOCKET | ctr-shim run | ctr-shim criu PATH | ctr-shim maps PATH | ctr-shim wait | ctr-shim --print-protocol\n";
   write_all(STDERR_FILENO, usage, sizeof usage - 1);
   return 2;
 }

@@ -55,6 +55,10 @@ static void release_child_ends(struct shim *s) {
   close_fd(&s->join_root);
 }
 
+static pid_t make_child(struct shim *s, struct clone_args *args) {
+  return s->joining_count ? clone_joined(s, args) : sys_clone3(args);
+}
+
 int op_clone(struct shim *s, const struct op *o) {
   int pair[2];
   scoped_fd cgroup = -1;
@@ -77,11 +81,11 @@ int op_clone(struct shim *s, const struct op *o) {
       return error;
   }
   s->step = "clone3";
-  long pid = sys_clone3(&args);
+  pid_t pid = make_child(s, &args);
   scoped_fd joined = pid < 0 && errno == EBUSY && s->join_pid ? open_cgroup_of(s->join_pid, op_str(o, 1)) : -1;
   if (joined >= 0) {
     args.cgroup = (unsigned)joined;
-    pid = sys_clone3(&args);
+    pid = make_child(s, &args);
   }
   if (pid == 0)
     child_main(s, pair[1], s->next + 1);
@@ -91,7 +95,7 @@ int op_clone(struct shim *s, const struct op *o) {
     close(pair[0]);
     return error;
   }
-  s->child = (pid_t)pid;
+  s->child = pid;
   s->sync = (struct source){.ready = on_sync, .fd = pair[0]};
   watch(s, &s->sync, EPOLLIN);
   release_child_ends(s);
@@ -245,6 +249,8 @@ int host_op(struct shim *s, const struct op *o) {
     close_fd(&s->slots[op_u32(o, 0)]);
     s->slots[op_u32(o, 0)] = open(op_str(o, 1), O_RDONLY | O_CLOEXEC);
     return s->slots[op_u32(o, 0)] < 0 ? errno : 0;
+  case OP_CLONE_IN:
+    return op_clone_in(s, o);
   case OP_TIME_NAMESPACE:
     return op_time_namespace(s, o);
   case OP_CLONE:

@@ -42,6 +42,7 @@ enum side { SIDE_HOST, SIDE_CHILD, SIDE_ANY };
   X(CHILD_PROC, 26, HOST, "child_proc", "SB", "name data")                                                             \
   X(TREE_IN, 27, HOST, "tree_in", "IIS", "slot namespace path")                                                        \
   X(TIME_NAMESPACE, 28, HOST, "time_namespace", "S", "offsets")                                                        \
+  X(CLONE_IN, 29, HOST, "clone_in", "IL", "slot type")                                                                 \
   X(ENTER, 30, CHILD, "enter", "L", "flags")                                                                           \
   X(SETNS, 31, CHILD, "setns", "IL", "slot type")                                                                      \
   X(UNSHARE, 32, CHILD, "unshare", "L", "flags")                                                                       \

@@ -76,6 +76,13 @@ struct relay {
   uint8_t input[4096];
 };
 
+/* A namespace that the child is cloned from within, by its slot. */
+struct joining {
+  uint32_t slot;
+  uint64_t type;
+};
+#define NAMESPACE_TYPES 8
+
 struct shim {
   int epoll;
   enum phase phase;
@@ -107,6 +114,8 @@ struct shim {
   const char *cgroups[32];
   uint32_t cgroup_count;
   int slots[SLOTS];
+  struct joining joining[NAMESPACE_TYPES];
+  uint32_t joining_count;
   pid_t join_pid;
   int join_pidfd, join_root, own_pid_ns;
 
@@ -202,6 +211,11 @@ int rootfs_op(struct shim *s, const struct op *o);
 int copy_tree(struct shim *s, int from, int to);
 int tree_op(struct shim *s, const struct op *o);
 int op_clone(struct shim *s, const struct op *o);
+/* namespaces.c */
+struct clone_args;
+int op_clone_in(struct shim *s, const struct op *o);
+pid_t clone_joined(struct shim *s, struct clone_args *args);
+int print_maps(const char *path);
 int op_console(struct shim *s);
 int op_exec(struct shim *s, const struct op *o);
 int prepare_exec(struct shim *s, const struct op *o);

@@ -125,6 +125,9 @@ const ops = {
   /** A time namespace for the child, with `offsets` as the lines of /proc/PID/timens_offsets; may be empty. */
   time_namespace: { code: 28, side: 'host', fields: { offsets: 'str' } },
 
+  /** The child is cloned from within the namespace of `slot` (setns(2) with `type`), by a helper that joins all of these, the user namespace last. */
+  clone_in: { code: 29, side: 'host', fields: { slot: 'u32', type: 'u64' } },
+
   // --- child side: the root filesystem. Paths are host paths until `root`; then `in root` paths are resolved by openat2(RESOLVE_IN_ROOT) ---
   /** setns(2) to the pidfd of `join` with `flags` (CLONE_NEW*), then to its root directory. */
   enter: { code: 30, side: 'child', fields: { flags: 'u64' } },

@@ -62,7 +62,10 @@ describe('the json-file log', { timeout: 60_000 }, () => {
     const times = records.map((record) => record.time)
     for (const time of times)
       assert.match(time, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{0,8}[1-9])?Z$/)
-    assert.deepEqual([...times].sort(), times)
+    assert.deepEqual(
+      times.toSorted((a, b) => Date.parse(a) - Date.parse(b)),
+      times,
+    )
     assert.ok(Date.parse(times[0] ?? '') >= before && Date.parse(times[2] ?? '') <= Date.now())
   })
 

@@ -646,7 +646,7 @@ describe('compiled programs', { skip: needsRoot }, () => {
   })
 })
 
-async function until(condition: () => boolean, timeoutMs = 5000): Promise<void> {
+async function until(condition: () => boolean, timeoutMs = 30_000): Promise<void> {
   for (const deadline = Date.now() + timeoutMs; !condition(); ) {
     assert.ok(Date.now() < deadline, 'condition did not come true')
     await new Promise((resolve) => setTimeout(resolve, 10))

@@ -389,7 +389,7 @@ describe('the process', { timeout: 60_000 }, () => {
 })
 
 async function until(condition: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 5000
+  const deadline = Date.now() + 30_000
   while (!(await condition())) {
     assert.ok(Date.now() < deadline, 'time ran out')
     await new Promise((resolve) => setTimeout(resolve, 5))

@@ -318,7 +318,7 @@ describe('a launch program', { timeout: 60_000 }, () => {
 })
 
 async function until(condition: () => boolean): Promise<void> {
-  const deadline = Date.now() + 5000
+  const deadline = Date.now() + 30_000
   while (!condition()) {
     assert.ok(Date.now() < deadline, 'time ran out')
     await new Promise((resolve) => setTimeout(resolve, 5))

@@ -252,13 +252,13 @@ describe('stdio of a process', { timeout: 60_000 }, () => {
 
   it('ends although a process outside the container holds its output open', async () => {
     // Without a pid namespace nothing kills the sleeper; without cgroups the shim does not know it.
-    const { connection, log } = await run(['sh', '-c', 'setsid sleep 3 & echo now'], {
+    const { connection, log } = await run(['sh', '-c', 'setsid sleep 300 & echo $!'], {
       namespaces: 0x00020000n,
     })
-    const before = Date.now()
     assert.equal((await connection.exited).exitCode, 0)
-    assert.ok(Date.now() - before < 2000)
-    assert.equal(parseLog(await log())[0]?.log, 'now\n')
+    const sleeper = Number(parseLog(await log())[0]?.log)
+    assert.equal(await readFile(`/proc/${sleeper}/comm`, 'utf8'), 'sleep\n')
+    process.kill(sleeper)
   })
 })
 
@@ -329,7 +329,7 @@ async function quiet(pid: number): Promise<void> {
 }
 
 async function poll(condition: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 5000
+  const deadline = Date.now() + 30_000
   while (!(await condition())) {
     assert.ok(Date.now() < deadline, 'time ran out')
     await new Promise((resolve) => setTimeout(resolve, 5))

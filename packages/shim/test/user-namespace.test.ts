@@ -1,6 +1,6 @@
 // needs root, overlay and a file system whose mounts can have mapped ids (Linux 5.19: ext4, xfs, btrfs; 6.3: tmpfs)
 import assert from 'node:assert/strict'
-import { chownSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chownSync, mkdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import type { RuntimeIdMapping, RuntimeSpec } from '@ctr/oci'
@@ -123,6 +123,39 @@ describe('a user namespace', { skip: needsRoot }, () => {
     })
     assert.deepEqual([stdout, stderr], ['0\n', ''])
     assert.equal(statSync(join(source, 'x')).uid, 1000)
+  })
+
+  test('a user namespace that exists is joined, with new namespaces that belong to it', async () => {
+    await using first = await bench.start(['sleep', '60'], inUserNamespace())
+    const of = (type: string): string => `/proc/${first.connection.pid}/ns/${type}`
+    const change = inUserNamespace((spec) => {
+      const all = ['CAP_SYS_ADMIN']
+      delete spec.linux?.seccomp
+      for (const namespace of spec.linux?.namespaces ?? []) {
+        if (namespace.type === 'user') namespace.path = of('user')
+        if (namespace.type === 'ipc') namespace.path = of('ipc')
+        if (namespace.type === 'pid') namespace.path = of('pid')
+      }
+      if (spec.process !== undefined) {
+        spec.process.capabilities = { bounding: all, permitted: all, effective: all }
+      }
+    })
+    await using second = await bench.start(
+      ['sh', '-c', 'hostname its-own && hostname && echo $$ && exec sleep 60'],
+      change,
+    )
+    const { pid } = second.connection
+    for (const type of ['user', 'ipc', 'pid']) {
+      assert.equal(readlinkSync(`/proc/${pid}/ns/${type}`), readlinkSync(of(type)), type)
+    }
+    for (const type of ['uts', 'net', 'mnt']) {
+      assert.notEqual(readlinkSync(`/proc/${pid}/ns/${type}`), readlinkSync(of(type)), type)
+    }
+    assert.equal(statSync(`/proc/${pid}`).uid, FIRST)
+    assert.equal((await second.exec(['sh', '-c', 'test $(id -u) = 0 && touch /made'])).exitCode, 0)
+    assert.equal(statSync(`/proc/${pid}/root/made`).uid, FIRST)
+    await second.connection.signal(9)
+    assert.match((await second.outcome()).stdout, /^its-own\n[2-9]\d*\n$/)
   })
 
   test('a terminal belongs to the user', async () => {

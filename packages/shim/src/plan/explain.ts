@@ -81,6 +81,7 @@ const EXPLAIN: Explain = {
   unshare: (op) => [names(op.flags, CLONE)],
   enter: (op) => [names(op.flags, CLONE)],
   setns: (op) => [`slot ${op.slot}`, names(op.type, CLONE)],
+  clone_in: (op) => [`slot ${op.slot}`, names(op.type, CLONE)],
   mknod: (op) => [text(op.path), nodeMode(op), `makedev(${op.major}, ${op.minor})`, owner(op)],
   mkdir: (op) => [text(op.path), octal(op.mode), owner(op)],
   // Secrets: not for every reader.

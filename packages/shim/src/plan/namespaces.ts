@@ -1,5 +1,5 @@
 import { EngineError } from '@ctr/errdefs'
-import type { NamespaceType, RuntimeIdMapping, RuntimeSpec } from '@ctr/oci'
+import type { NamespaceType, RuntimeIdMapping, RuntimeNamespace, RuntimeSpec } from '@ctr/oci'
 import type { Op } from '../ops.ts'
 import { CLONE } from './constants.ts'
 import { idMapText } from './trees.ts'
@@ -23,6 +23,8 @@ export interface NamespacePlan {
   readonly open: readonly Op[]
   /** Child side, first of all. */
   readonly enter: readonly Op[]
+  /** A new one or one that exists: the container's root is not the host's. */
+  readonly hasUser: boolean
   readonly isNew: (type: NamespaceType) => boolean
 }
 
@@ -37,7 +39,13 @@ export function planNamespaces(spec: RuntimeSpec): NamespacePlan {
     namespaces.some((one) => one.type === type && isEmpty(one.path))
   if (!isNew('mount')) throw invalid('a container needs a mount namespace of its own')
   const joined = namespaces.filter((one) => !isEmpty(one.path))
-  const viaFile = joined.filter((one) => one.type !== 'pid')
+  const hasUser = types.includes('user')
+  // New namespaces belong to the user namespace of who makes them, so one that exists is entered before they are made.
+  const isUserJoined = hasUser && !isNew('user')
+  const isEarly = (one: RuntimeNamespace): boolean =>
+    isUserJoined ? one.type !== 'cgroup' : one.type === 'pid' && pidOf(one.path) === undefined
+  const viaPid = joined.filter((one) => one.type === 'pid' && !isEarly(one))
+  const viaFile = joined.filter((one) => !viaPid.includes(one))
   return {
     // The cgroup namespace's root is where the process is when it is made: after it was moved, see `enter`.
     cloneFlags: types
@@ -46,15 +54,19 @@ export function planNamespaces(spec: RuntimeSpec): NamespacePlan {
     open: [
       ...(isNew('time') ? [{ op: 'time_namespace', offsets: timeOffsets(spec) } as const] : []),
       ...viaFile.map((one, slot): Op => ({ op: 'open', slot, path: one.path ?? '' })),
-      ...joined
-        .filter((one) => one.type === 'pid')
-        .map((one): Op => ({ op: 'join', pid: pidOf(one.path ?? ''), start_time: 0n })),
+      ...viaFile.flatMap((one, slot): Op[] =>
+        isEarly(one) ? [{ op: 'clone_in', slot, type: FLAGS[one.type] }] : [],
+      ),
+      ...viaPid.map((one): Op => ({ op: 'join', pid: pidOf(one.path) ?? 0, start_time: 0n })),
     ],
     enter: [
-      ...viaFile.map((one, slot): Op => ({ op: 'setns', slot, type: FLAGS[one.type] })),
+      ...viaFile.flatMap((one, slot): Op[] =>
+        isEarly(one) ? [] : [{ op: 'setns', slot, type: FLAGS[one.type] }],
+      ),
       ...(isNew('cgroup') ? [{ op: 'unshare', flags: CLONE.CLONE_NEWCGROUP } as const] : []),
     ],
     isNew,
+    hasUser,
   }
 }
 
@@ -72,13 +84,10 @@ export function execNamespaces(spec: RuntimeSpec): bigint {
     .reduce((flags, one) => flags | FLAGS[one.type], 0n)
 }
 
-/** A pid namespace is entered by the parent, for the child to come; by a process in it. */
-function pidOf(path: string): number {
+/** Of a process in the namespace, by which the parent enters it for the child to come. */
+function pidOf(path = ''): number | undefined {
   const match = /^\/proc\/(\d{1,10})\/ns\/pid$/.exec(path)
-  if (match === null) {
-    throw invalid(`pid namespace ${JSON.stringify(path)}: only /proc/PID/ns/pid can be joined`)
-  }
-  return Number(match[1])
+  return match === null ? undefined : Number(match[1])
 }
 
 export function planIdMap(spec: RuntimeSpec): Op[] {

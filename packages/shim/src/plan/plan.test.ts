@@ -287,6 +287,34 @@ test('options of a start each add their operation', () => {
   )
 })
 
+test('a user namespace that exists is entered before the new namespaces are made', () => {
+  const program = compileStart(
+    changed((own) => {
+      own.linux = {
+        ...own.linux,
+        namespaces: [
+          { type: 'mount' },
+          { type: 'uts' },
+          { type: 'user', path: '/run/users' },
+          { type: 'pid', path: '/proc/7/ns/pid' },
+          { type: 'cgroup', path: '/proc/7/ns/cgroup' },
+        ],
+        uidMappings: [{ containerID: 0, hostID: 1000, size: 100_000 }],
+        gidMappings: [{ containerID: 0, hostID: 1000, size: 100_000 }],
+      }
+    }),
+    v2,
+  )
+  const text = explainProgram(program)
+  assert.match(text, /open\(0, "\/run\/users"\)/)
+  assert.match(text, /clone_in\(slot 0, CLONE_NEWUSER\)/)
+  assert.match(text, /clone_in\(slot 1, CLONE_NEWPID\)/)
+  // Membership comes first, and decides what its root is.
+  assert.match(text, / setns\(slot 2, CLONE_NEWCGROUP\)/)
+  assert.match(text, /clone\(CLONE_NEWNS\|CLONE_NEWUTS,/)
+  assert.doesNotMatch(text, /join\(|id_map\(|mknod\(/)
+})
+
 test("namespaces are new, the host's, or joined", () => {
   const program = compileStart(
     changed((own) => {

@@ -20,7 +20,7 @@ export function compileRestore(input: StartInput, restore: RestoreInput, host: H
   const process = needProcess(spec)
   const cgroupPath = containerCgroup(input)
   const namespaces = planNamespaces(spec)
-  if (namespaces.isNew('user')) {
+  if (namespaces.hasUser) {
     throw new EngineError(
       'INVALID_ARGUMENT',
       'a container with a user namespace of its own cannot be restored from a checkpoint',

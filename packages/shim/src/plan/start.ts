@@ -19,7 +19,7 @@ export function compileStart(input: StartInput, host: HostFacts): Program {
   const process = needProcess(spec)
   const cgroupPath = containerCgroup(input)
   const namespaces = planNamespaces(spec)
-  const hasUserNamespace = namespaces.isNew('user')
+  const hasUserNamespace = namespaces.hasUser
   const cgroup = planCgroup(
     {
       path: cgroupPath,
@@ -54,7 +54,11 @@ export function compileStart(input: StartInput, host: HostFacts): Program {
     ...trees.ops,
     { op: 'clone', flags: namespaces.cloneFlags, cgroup: cgroup.cloneInto },
     ...(hasUserNamespace
-      ? [...cgroup.join, ...planIdMap(spec), ...planOomScore(process, true)]
+      ? [
+          ...cgroup.join,
+          ...(namespaces.isNew('user') ? planIdMap(spec) : []),
+          ...planOomScore(process, true),
+        ]
       : []),
     ...network.hostOps,
     ...(hasUserNamespace ? [] : cgroup.join),
