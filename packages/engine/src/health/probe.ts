@@ -51,11 +51,16 @@ async function probe(
   const output = new ProbeOutput()
   using end = watchEnd(engine, execId)
   using deadline = watchDeadline(engine, check.timeoutNs, signal)
-  const ran = run(engine, execId, output).then(() => end.exitCode)
+  let isLate = false
+  const ran = run(engine, execId, output, () => {
+    if (isLate) killExec(engine, execId)
+  }).then(() => end.exitCode)
   // Its failure counts only if it comes first.
   ran.catch(() => undefined)
   const exitCode = await Promise.race([ran, deadline.over])
   if (exitCode !== undefined) return { exitCode, output: output.toString() }
+  // One that has not begun by now is killed as soon as it has.
+  isLate = true
   killExec(engine, execId)
   using grace = watchDeadline(engine, BigInt(KILL_GRACE_MS) * 1_000_000n, signal)
   await Promise.race([ran.catch(() => undefined), grace.over])
@@ -67,11 +72,17 @@ async function probe(
 }
 
 /** Resolves when all output was read. */
-async function run(engine: Engine, execId: string, output: ProbeOutput): Promise<void> {
+async function run(
+  engine: Engine,
+  execId: string,
+  output: ProbeOutput,
+  onStarted: () => void,
+): Promise<void> {
   const session = await startExec(engine, execId, { detach: false, tty: false })
   const failure = await session?.failure
   if (failure !== undefined) throw failure
   const stream = await session?.stream
+  onStarted()
   if (stream !== undefined) await collect(stream, output)
 }
 
