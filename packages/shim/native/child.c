@@ -43,25 +43,30 @@ static void die_with_parent(struct shim *s) {
     _exit(1);
 }
 
-int send_console(struct shim *s, int master, int slave) {
-  struct sync_message m = {.type = SYNC_CONSOLE};
+static int send_descriptors(struct shim *s, uint32_t type, const int *fds, size_t count) {
+  struct sync_message m = {.type = type};
   union {
     char bytes[CMSG_SPACE(2 * sizeof(int))];
     struct cmsghdr align;
   } control = {0};
   struct iovec part = {.iov_base = &m, .iov_len = sizeof m};
   struct msghdr header = {
-      .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+      .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = CMSG_SPACE(count * sizeof *fds)};
   struct cmsghdr *c = CMSG_FIRSTHDR(&header);
-  int fds[2] = {master, slave};
-  *c = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof fds), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
-  memcpy(CMSG_DATA(c), fds, sizeof fds);
+  *c = (struct cmsghdr){.cmsg_len = CMSG_LEN(count * sizeof *fds), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+  memcpy(CMSG_DATA(c), fds, count * sizeof *fds);
   s->step = "sendmsg";
   return sendmsg(s->child_sync, &header, MSG_NOSIGNAL) < 0 ? errno : 0;
 }
 
+int send_console(struct shim *s, int master, int slave) {
+  return send_descriptors(s, SYNC_CONSOLE, (int[]){master, slave}, 2);
+}
+
 void announce_exec(struct shim *s) {
-  tell(s, SYNC_EXEC, 0, 0, "");
+  bool has_own_root = s->root >= 0 && !s->entered && !s->restore;
+  if (!has_own_root || s->handover || send_descriptors(s, SYNC_EXEC, &s->root, 1))
+    tell(s, SYNC_EXEC, 0, 0, "");
 }
 
 static int compare_ints(const void *a, const void *b) {

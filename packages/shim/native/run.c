@@ -83,12 +83,18 @@ void resume_start(struct shim *s) {
   advance(s);
 }
 
-static void take_console(struct shim *s, struct msghdr *message) {
+static bool take_descriptors(struct msghdr *message, int *fds, size_t count) {
   struct cmsghdr *c = CMSG_FIRSTHDR(message);
-  if (!c || c->cmsg_type != SCM_RIGHTS || c->cmsg_len != CMSG_LEN(2 * sizeof(int)))
-    return;
+  if (!c || c->cmsg_type != SCM_RIGHTS || c->cmsg_len != CMSG_LEN(count * sizeof *fds))
+    return false;
+  memcpy(fds, CMSG_DATA(c), count * sizeof *fds);
+  return true;
+}
+
+static void take_console(struct shim *s, struct msghdr *message) {
   int fds[2];
-  memcpy(fds, CMSG_DATA(c), sizeof fds);
+  if (!take_descriptors(message, fds, 2))
+    return;
   if (s->handover)
     hand_over_terminal(s, fds[0], fds[1]);
   else
@@ -146,6 +152,7 @@ static void on_message(struct shim *s, struct sync_message *m, struct msghdr *he
     report_done(s);
     return;
   case SYNC_EXEC:
+    take_descriptors(header, &s->held_root, 1);
     s->executing = true;
     return;
   }

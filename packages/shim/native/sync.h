@@ -14,7 +14,7 @@ enum sync_type {
   SYNC_CONSOLE, /* child: carries the pty's master and slave (SCM_RIGHTS) */
   SYNC_READY,   /* child: waits at wait_start */
   SYNC_HELD,    /* child: waits at hold */
-  SYNC_EXEC,    /* child: execve comes next */
+  SYNC_EXEC,    /* child: execve comes next; carries the root of a new container */
 };
 
 struct sync_message {

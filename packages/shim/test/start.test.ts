@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync, statSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
@@ -108,6 +108,27 @@ describe('a launch program', { timeout: 60_000 }, () => {
     assert.equal(code, 0)
     assert.equal(await readFile(join(bench.dir, 'upper/etc/made'), 'utf8'), 'x\n')
     assert.equal(existsSync(join(bench.dir, 'image/etc/made')), false)
+  })
+
+  it('leaves its root to the shim, so that its end does not wait for the unmount of the overlay', async () => {
+    const { mkdir } = await import('node:fs/promises')
+    for (const name of ['upper2', 'work2']) await mkdir(join(bench.dir, name))
+    const runtimeDir = await bench.runtimeDir()
+    const connection = await bench.spawner.run(
+      minimalProgram(bench, {
+        runtimeDir,
+        args: ['sleep', '1000'],
+        overlay: { lower: 'image', upper: 'upper2', work: 'work2' },
+      }),
+    )
+    const shim = await readFile(join(runtimeDir, 'shim.pid'), 'utf8')
+    const root = statSync(`/proc/${connection.pid}/root/.`)
+    const held = readdirSync(`/proc/${shim}/fd`)
+      .map((fd) => statSync(`/proc/${shim}/fd/${fd}`, { throwIfNoEntry: false }))
+      .filter((stats) => stats?.dev === root.dev && stats.ino === root.ino)
+    assert.equal(held.length, 1)
+    await connection.signal(9)
+    await connection.exited
   })
 
   const execFailures: readonly [string, string[], string, string][] = [
