@@ -8,7 +8,7 @@ import type { Context, Input } from './command.ts'
 import { prepareEnv } from './environment.ts'
 import { invalidArgument, wrongState } from './errors.ts'
 import { explainFailure } from './failure.ts'
-import type { Flag } from './flags.ts'
+import type { Flag, Values } from './flags.ts'
 import { runContainerHooks, runHostHooks } from './hooks.ts'
 import { Launch } from './launch.ts'
 import {
@@ -33,6 +33,11 @@ export const CREATE_FLAGS: readonly Flag[] = [
     names: ['console-socket'],
     kind: 'text',
     help: 'path to an AF_UNIX socket which will receive a file descriptor referencing the master end of the console',
+  },
+  {
+    names: ['pidfd-socket'],
+    kind: 'text',
+    help: 'path to an AF_UNIX socket which will receive a file descriptor referencing the init process',
   },
   { names: ['pid-file'], kind: 'text', help: 'specify the file to write the process id to' },
   {
@@ -88,6 +93,7 @@ export async function createContainer(
       host,
       isForeground,
       consoleSocket,
+      pidfdSocket: pidfdSocket(flags),
       preserveFds: fds.total,
       noNewKeyring: flags.bool('no-new-keyring'),
     }
@@ -105,6 +111,7 @@ export interface Plan {
   readonly host: HostFacts
   readonly isForeground: boolean
   readonly consoleSocket: string | undefined
+  readonly pidfdSocket?: string | undefined
   readonly preserveFds: number
   readonly noNewKeyring: boolean
 }
@@ -170,6 +177,7 @@ export function startInput(context: Context, plan: Plan, execFifo: string | unde
       isForeground: plan.isForeground,
       preserveFds: plan.preserveFds,
       consoleSocket: plan.consoleSocket,
+      pidfdSocket: plan.pidfdSocket,
       execFifo,
       pauseForHooks: hasCreateHooks(spec),
       noNewKeyring: plan.noNewKeyring,
@@ -276,6 +284,11 @@ export function checkTerminal(
     throw invalidArgument('cannot use console socket if runc will not detach or allocate tty')
   }
   return socket === undefined ? undefined : resolve(socket)
+}
+
+export function pidfdSocket(flags: Values): string | undefined {
+  const path = flags.text('pidfd-socket')
+  return path === undefined || path === '' ? undefined : resolve(path)
 }
 
 const FDS_MAX = 1024

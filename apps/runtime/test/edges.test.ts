@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import { cgroupDirectory, cgroupPids, findHierarchy, readCgroupLayout } from '@ctr/linux'
@@ -82,7 +82,36 @@ describe('edges', { timeout: 120_000 }, () => {
       assert.equal(message(result), `exec failed: bad sub cgroup path: ${path}`)
     }
     assert.equal((await bundle.run('exec', '--cgroup', '/', id, 'true')).code, 0)
+    for (const [flags, text] of [
+      [['a', 'b'], 'invalid --cgroup argument: a (missing <controller>: prefix)'],
+      [[':a'], 'invalid --cgroup argument: :a (empty <controller> prefix)'],
+      [['odd:a'], 'unknown controller odd in SubCgroupPaths'],
+    ] as const) {
+      const options = flags.flatMap((flag) => ['--cgroup', flag])
+      const result = await bundle.run('exec', ...options, id, 'true')
+      assert.equal(message(result), `exec failed: ${text}`)
+    }
     await bundle.run('delete', '-f', id)
+  })
+
+  it('exec goes to a cgroup for each controller', { skip: layout.mode === 'v2' }, async () => {
+    const id = bundle.id('each')
+    const place = (controller: string): string => {
+      const hierarchy = findHierarchy(layout, controller)
+      assert.ok(hierarchy)
+      return cgroupDirectory(hierarchy, `/ctr-runtime/${id}`)
+    }
+    await bundle.run('run', '-d', id)
+    for (const controller of ['pids', 'cpu', 'freezer']) mkdirSync(join(place(controller), 'sub'))
+    const flags = ['--cgroup', 'pids,cpu:sub', '--cgroup', 'freezer:/sub/']
+    const script =
+      'grep -c "/sub$" /proc/self/cgroup; grep -E ":(memory|devices):" /proc/self/cgroup'
+    const { stdout, stderr } = await bundle.run('exec', ...flags, id, 'sh', '-c', script)
+    assert.equal(stderr, '')
+    assert.match(stdout, /^3\n/)
+    assert.doesNotMatch(stdout, /(memory|devices):.*sub/)
+    await bundle.run('delete', '-f', id)
+    assert.equal(existsSync(place('pids')), false)
   })
 
   it('updates to zero, and to no limit at all', async () => {

@@ -1,9 +1,21 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
-import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import { message, RUNTIME, TestBundle, until } from './bundle.ts'
+
+/** One message with a descriptor; Node receives none. */
+const PIDFD_RECEIVER = `
+import os, re, socket, sys
+server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+server.bind(sys.argv[1] + '.tmp')
+server.listen(1)
+os.rename(sys.argv[1] + '.tmp', sys.argv[1])
+name, fds, _, _ = socket.recv_fds(server.accept()[0], 100, 1)
+print(name.decode(), re.search(r'Pid:\\t(\\d+)', open(f'/proc/self/fdinfo/{fds[0]}').read()).group(1))
+`
 
 /** Requires root. */
 describe('processes', { timeout: 120_000 }, () => {
@@ -42,6 +54,34 @@ describe('processes', { timeout: 120_000 }, () => {
     const none = await bundle.runWith({ fds }, 'run', bundle.id('a'))
     assert.equal(none.stdout, '4\n')
     for (const fd of fds) closeSync(fd)
+  })
+
+  it('gives its pidfd to who asks for it, of the init process and of an exec', async () => {
+    shell('sleep 60')
+    const id = bundle.id('pidfd')
+    const socket = join(bundle.dir, 'pidfd.sock')
+    const receive = async (...args: string[]): Promise<[name: string, pid: number]> => {
+      const receiver = spawn('python3', ['-c', PIDFD_RECEIVER, socket], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      })
+      await until(() => existsSync(socket), 'the receiver listens')
+      const output = text(receiver.stdout)
+      const result = await bundle.run(...args)
+      assert.equal(result.code, 0, result.stderr)
+      const [name = '', pid = ''] = (await output).split(' ')
+      rmSync(socket)
+      return [name, Number(pid)]
+    }
+    const init = await receive('run', '-d', '--pidfd-socket', socket, id)
+    assert.deepEqual(init, ['standard', (await bundle.state(id)).pid])
+    const file = join(bundle.dir, 'exec.pid')
+    const exec = await receive(
+      ...['exec', '-d', '--pidfd-socket', socket, '--pid-file', file, id, 'sleep', '60'],
+    )
+    assert.deepEqual(exec, ['setns', Number(readFileSync(file, 'utf8'))])
+    await bundle.run('delete', '--force', id)
+    const nobody = await bundle.run('run', '--pidfd-socket', '/nosuch', bundle.id('nobody'))
+    assert.match(message(nobody), /pidfd_socket \/nosuch.*ENOENT/)
   })
 
   it('forwards signals in the foreground', async () => {

@@ -190,6 +190,8 @@ static bool check_place(const struct program *p, uint32_t i, bool cloned) {
   case OP_TREE_IN:
   case OP_OVERLAY_TREE:
     return !cloned;
+  case OP_PIDFD_SOCKET:
+    return is_handover(p) && cloned;
   case OP_CHILD_PROC:
   case OP_WRITE_PID:
   case OP_ID_MAP:

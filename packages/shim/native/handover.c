@@ -5,6 +5,7 @@
  * foreground the shim stays, relays the terminal and reports the exit.
  */
 #include "shim.h"
+#include "sys.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -27,18 +28,22 @@ int run_for_caller(struct shim *s) {
   serve(s, CALLER_FD);
 }
 
-/* The connection is made early, so that a wrong path makes the start fail. */
-int connect_console(struct shim *s, const char *path) {
+static int connect_to(struct shim *s, const char *path, int *fd) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   s->step = "path";
   if (strlen(path) >= sizeof address.sun_path)
     return ENAMETOOLONG;
   strcpy(address.sun_path, path);
   s->step = "connect";
-  s->console_socket = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (s->console_socket < 0)
+  *fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (*fd < 0)
     return errno;
-  return connect(s->console_socket, (struct sockaddr *)&address, sizeof address) < 0 ? errno : 0;
+  return connect(*fd, (struct sockaddr *)&address, sizeof address) < 0 ? errno : 0;
+}
+
+/* The connection is made early, so that a wrong path makes the start fail. */
+int connect_console(struct shim *s, const char *path) {
+  return connect_to(s, path, &s->console_socket);
 }
 
 /* Made here; what was there would be another's. Open for both ways: the gate sees no end-of-file, and who opens it for
@@ -79,19 +84,33 @@ int op_gate(struct shim *s) {
   return n == 1 ? 0 : n < 0 ? errno : EPIPE;
 }
 
-static int send_master(int socket, int master) {
-  static const char name[] = "/dev/ptmx";
+/* As runc sends descriptors: a name, with the descriptor as SCM_RIGHTS. */
+static int send_descriptor(int socket, int fd, const char *name) {
   union {
     char bytes[CMSG_SPACE(sizeof(int))];
     struct cmsghdr align;
   } control = {0};
-  struct iovec part = {.iov_base = (void *)(uintptr_t)name, .iov_len = sizeof name - 1};
+  struct iovec part = {.iov_base = (void *)(uintptr_t)name, .iov_len = strlen(name)};
   struct msghdr header = {
       .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
   struct cmsghdr *c = CMSG_FIRSTHDR(&header);
-  *c = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof master), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
-  memcpy(CMSG_DATA(c), &master, sizeof master);
+  *c = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof fd), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+  memcpy(CMSG_DATA(c), &fd, sizeof fd);
   return sendmsg(socket, &header, MSG_NOSIGNAL) < 0 ? errno : 0;
+}
+
+/* Who gets the process's pidfd, under the name that the caller wants. */
+int op_pidfd_socket(struct shim *s, const struct op *o) {
+  scoped_fd socket = -1;
+  int error = connect_to(s, op_str(o, 0), &socket);
+  if (error)
+    return error;
+  s->step = "pidfd_open";
+  scoped_fd pidfd = sys_pidfd_open(s->child);
+  if (pidfd < 0)
+    return errno;
+  s->step = "sendmsg";
+  return send_descriptor(socket, pidfd, op_str(o, 1));
 }
 
 void copy_window_size(const struct shim *s) {
@@ -131,7 +150,7 @@ void hand_over_terminal(struct shim *s, int master, int slave) {
     return;
   }
   fcntl(master, F_SETFL, fcntl(master, F_GETFL) & ~O_NONBLOCK);
-  int error = send_master(s->console_socket, master);
+  int error = send_descriptor(s->console_socket, master, "/dev/ptmx");
   close(master);
   if (error)
     fail(s, s->next, (uint32_t)error, "console socket");

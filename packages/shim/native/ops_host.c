@@ -235,6 +235,8 @@ int host_op(struct shim *s, const struct op *o) {
     return 0; /* known since it was decoded */
   case OP_CONSOLE_SOCKET:
     return connect_console(s, op_str(o, 0));
+  case OP_PIDFD_SOCKET:
+    return op_pidfd_socket(s, o);
   case OP_EXEC_FIFO:
     return open_fifo(s, op_str(o, 0));
   case OP_OOM_WATCH:

@@ -184,6 +184,7 @@ int complain(const char *what, int error);
 #define PRESERVED_FROM 4 /* first of the descriptors that the process gets as 3 and up */
 int run_for_caller(struct shim *s);
 int connect_console(struct shim *s, const char *path);
+int op_pidfd_socket(struct shim *s, const struct op *o);
 int open_fifo(struct shim *s, const char *path);
 int op_gate(struct shim *s);
 void hand_over_terminal(struct shim *s, int master, int slave);

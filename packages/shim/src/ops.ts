@@ -78,6 +78,9 @@ const ops = {
   /** Make the FIFO `path` (0600) and open it for the child's `gate`. */
   exec_fifo: { code: 19, side: 'host', fields: { path: 'str' } },
 
+  /** After clone: send the child's pidfd to the Unix socket `path` (SCM_RIGHTS, with `name` as the message). */
+  pidfd_socket: { code: 92, side: 'host', fields: { path: 'str', name: 'str' } },
+
   // --- either side -------------------------------------------------------------------------------------------------
   /** Write `data` to `path` with one write(2); O_WRONLY without O_CREAT. */
   write: { code: 20, side: 'any', fields: { path: 'str', data: 'bytes' } },

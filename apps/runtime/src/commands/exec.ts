@@ -1,9 +1,15 @@
 import { readFileSync } from 'node:fs'
-import { posix } from 'node:path'
-import type { RuntimeProcess, RuntimeSpec } from '@ctr/oci'
+import type { RuntimeProcess } from '@ctr/oci'
 import { compileExec } from '@ctr/shim'
 import type { Command, Context, Input } from '../command.ts'
-import { checkTerminal, hostFacts, inheritedFds, withListenFds, writePidFile } from '../create.ts'
+import {
+  checkTerminal,
+  hostFacts,
+  inheritedFds,
+  pidfdSocket,
+  withListenFds,
+  writePidFile,
+} from '../create.ts'
 import { prepareEnv } from '../environment.ts'
 import { invalidArgument, wrongState } from '../errors.ts'
 import { explainFailure } from '../failure.ts'
@@ -13,6 +19,7 @@ import { Launch } from '../launch.ts'
 import { type ContainerRecord, readRecord } from '../record.ts'
 import { cachedSeccomp } from '../seccomp-cache.ts'
 import { containerStatus } from '../status.ts'
+import { subCgroups } from '../sub-cgroup.ts'
 import { checkProcess, withUser } from '../validate.ts'
 
 export const command: Command = {
@@ -23,6 +30,11 @@ export const command: Command = {
       names: ['console-socket'],
       kind: 'text',
       help: 'path to an AF_UNIX socket which will receive the master end of the console',
+    },
+    {
+      names: ['pidfd-socket'],
+      kind: 'text',
+      help: 'path to an AF_UNIX socket which will receive a file descriptor referencing the exec process',
     },
     { names: ['cwd'], kind: 'text', help: 'current working directory in the container' },
     { names: ['env', 'e'], kind: 'list', help: 'set environment variables' },
@@ -52,7 +64,7 @@ export const command: Command = {
     {
       names: ['cgroup'],
       kind: 'list',
-      help: 'run the process in an (existing) sub-cgroup of the container',
+      help: 'run the process in an (existing) sub-cgroup of the container: [CONTROLLER[,...]:]PATH',
     },
     { names: ['ignore-paused'], kind: 'bool', help: 'allow exec in a paused container' },
   ],
@@ -78,7 +90,8 @@ async function execProcess(context: Context, input: Input): Promise<number> {
     flags.text('console-socket'),
   )
   try {
-    const spec = specOf(record, flags.list('cgroup'))
+    const { cgroupsPath, controllerCgroups } = subCgroups(record, flags.list('cgroup'))
+    const spec = { ...record.spec, linux: { ...record.spec.linux, cgroupsPath } }
     const program = compileExec(
       {
         containerId: record.id,
@@ -87,7 +100,12 @@ async function execProcess(context: Context, input: Input): Promise<number> {
         spec,
         process,
         runtimeDir: '',
-        handover: { isForeground: !isDetached, preserveFds: fds.total, consoleSocket },
+        handover: {
+          isForeground: !isDetached,
+          preserveFds: fds.total,
+          consoleSocket,
+          pidfdSocket: pidfdSocket(flags),
+        },
         stdio: {
           stdin: true,
           tty: process.terminal === true,
@@ -98,6 +116,7 @@ async function execProcess(context: Context, input: Input): Promise<number> {
         expectAttach: 0,
         seccompFilter: cachedSeccomp(context.root, spec.linux?.seccomp),
         cgroupParent: '/',
+        controllerCgroups,
       },
       hostFacts(),
     )
@@ -220,17 +239,4 @@ function id(text: string, kind: string): number {
     throw invalidArgument(`parsing ${JSON.stringify(text)} as ${kind} for user: invalid syntax`)
   }
   return number
-}
-
-/** With the path of the container's cgroup, or of one below it. */
-function specOf(record: ContainerRecord, cgroups: readonly string[]): RuntimeSpec {
-  const [below, ...more] = cgroups
-  if (more.length > 0 || below?.includes(':') === true) {
-    throw invalidArgument('--cgroup: one path for all controllers is supported, not one for each')
-  }
-  const path = posix.join(record.cgroupPath, below ?? '')
-  if (path !== record.cgroupPath && !path.startsWith(`${record.cgroupPath}/`)) {
-    throw invalidArgument(`bad sub cgroup path: ${below}`)
-  }
-  return { ...record.spec, linux: { ...record.spec.linux, cgroupsPath: path.replace(/\/$/, '') } }
 }

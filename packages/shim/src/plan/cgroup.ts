@@ -60,8 +60,13 @@ export function planMembership(
   path: string,
   hasUserNamespace: boolean,
   host: HostFacts,
+  controllers: ReadonlyMap<string, string> = new Map(),
 ): Membership {
   const { hierarchies } = host.cgroups
+  const pathIn = (hierarchy: CgroupHierarchy): string => {
+    const own = hierarchy.controllers.find((controller) => controllers.has(controller))
+    return (own === undefined ? undefined : controllers.get(own)) ?? path
+  }
   const v2 = hierarchies.find((hierarchy) => hierarchy.version === 2)
   return {
     cloneInto: v2 === undefined ? '' : cgroupDirectory(v2, path),
@@ -70,8 +75,13 @@ export function planMembership(
       .map(
         (hierarchy): Op =>
           hasUserNamespace
-            ? { op: 'write_pid', path: file(hierarchy, path, 'cgroup.procs') }
-            : { op: 'write', side: 'child', path: file(hierarchy, path, 'tasks'), data: SELF },
+            ? { op: 'write_pid', path: file(hierarchy, pathIn(hierarchy), 'cgroup.procs') }
+            : {
+                op: 'write',
+                side: 'child',
+                path: file(hierarchy, pathIn(hierarchy), 'tasks'),
+                data: SELF,
+              },
       ),
   }
 }

@@ -5,7 +5,7 @@ import { planMembership } from './cgroup.ts'
 import type { ExecInput } from './input.ts'
 import { execNamespaces } from './namespaces.ts'
 import { hostUser, planOomScore, planProcess, planStdio } from './process.ts'
-import { containerCgroup, planKeyring, planOwner } from './start.ts'
+import { containerCgroup, planKeyring, planOwner, planPidfd } from './start.ts'
 
 /** runtime-spec config.md#execCPUAffinity: `initial` is for the runtime itself, and stays if nothing follows. */
 function execCpus({ execCPUAffinity }: RuntimeProcess): string {
@@ -18,7 +18,7 @@ function execCpus({ execCPUAffinity }: RuntimeProcess): string {
  */
 export function compileExec(input: ExecInput, host: HostFacts): Program {
   const { process, spec, stdio } = input
-  const cgroup = planMembership(containerCgroup(input), false, host)
+  const cgroup = planMembership(containerCgroup(input), false, host, input.controllerCgroups)
   return [
     ...planOwner(input),
     planStdio(stdio, process, hostUser(process, spec), input.handover),
@@ -28,6 +28,7 @@ export function compileExec(input: ExecInput, host: HostFacts): Program {
     { op: 'join', pid: input.containerPid, start_time: input.containerStartTime },
     { op: 'clone', flags: 0n, cgroup: cgroup.cloneInto },
     ...cgroup.join,
+    ...planPidfd(input.handover, 'setns'),
 
     ...planKeyring(input),
     ...planOomScore(process),

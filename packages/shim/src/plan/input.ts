@@ -65,6 +65,8 @@ export interface Handover {
   readonly preserveFds: number
   /** Where the terminal's master goes; undefined in the foreground: to the caller's own terminal. */
   readonly consoleSocket?: string | undefined
+  /** Who gets the process's pidfd. */
+  readonly pidfdSocket?: string | undefined
   /** FIFO that the process waits at before its execve. */
   readonly execFifo?: string | undefined
   /** Stop for the caller when everything is mounted, before the root is changed (prestart, createRuntime, createContainer). */
@@ -131,4 +133,6 @@ export interface ExecInput {
   readonly expectAttach: number
   readonly seccompFilter: Uint8Array | undefined
   readonly cgroupParent: string
+  /** Other cgroups than the container's, by controller (v1). */
+  readonly controllerCgroups?: ReadonlyMap<string, string> | undefined
 }

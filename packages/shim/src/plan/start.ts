@@ -62,6 +62,7 @@ export function compileStart(input: StartInput, host: HostFacts): Program {
       : []),
     ...network.hostOps,
     ...(hasUserNamespace ? [] : cgroup.join),
+    ...planPidfd(input.handover, 'standard'),
 
     ...namespaces.enter,
     ...network.childOps,
@@ -123,6 +124,12 @@ export function planOwner(input: {
       : [{ op: 'console_socket', path: consoleSocket } as const]),
     ...(execFifo === undefined ? [] : [{ op: 'exec_fifo', path: execFifo } as const]),
   ]
+}
+
+/** `name`: runc's for the first process of a container and for others. */
+export function planPidfd(handover: Handover | undefined, name: 'standard' | 'setns'): Op[] {
+  const path = handover?.pidfdSocket
+  return path === undefined ? [] : [{ op: 'pidfd_socket', path, name }]
 }
 
 /** A session keyring of the container's own. */
