@@ -211,7 +211,7 @@ function title(data: { readonly name: string; readonly file?: string | undefined
 
 /** Nothing that this run made may stay. Traces of other engines on the machine are told apart by the mark, where possible. */
 async function checkHost(): Promise<void> {
-  const deadline = Date.now() + 5000
+  const deadline = Date.now() + 20_000
   let processes: string[] = []
   let resources: string[] = []
   do {

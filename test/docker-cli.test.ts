@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { RunOptions } from '@ctr/testkit'
-import { requires, waitFor } from '@ctr/testkit'
+import { freePort, requires, waitFor } from '@ctr/testkit'
 import { checkResult, useDaemon } from './daemon-fixture.ts'
 
 // Docker's own, unmodified CLI as the client.
@@ -11,7 +11,7 @@ const skip = requires({ root: true, commands: ['docker'] })
 const needsTerminal = skip || requires({ commands: ['script', 'stty'] })
 const ctrd = useDaemon()
 const tty = { rows: 33, columns: 91 }
-const port = 26_000 + (process.pid % 3_000)
+const port = await freePort()
 
 async function ok(args: readonly string[], options: RunOptions = {}): Promise<string> {
   const result = await ctrd().docker(args, options)

@@ -6,7 +6,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { connect } from 'node:net'
 import { test } from 'node:test'
-import { requires, run, waitFor } from '@ctr/testkit'
+import { freePort, requires, run, waitFor } from '@ctr/testkit'
 import { checkResult, field, inBusybox, useDaemon } from './daemon-fixture.ts'
 
 const skip = requires({ root: true, commands: ['nft', 'ip', 'gcc'] })
@@ -15,9 +15,6 @@ const ctrd = useDaemon({}, async ({ root }) => {
   const { code, stderr } = await run(['gcc', '-static', '-o', `${root}/echo-server`, source])
   assert.equal(code, 0, stderr)
 })
-// Away from the ephemeral range of the kernel, so that no client of this machine has them by chance.
-let nextPort = 20_000 + (process.pid % 5_000)
-const freePort = (): number => nextPort++
 
 async function fetchText(url: string): Promise<string> {
   return await waitFor(url, async () => {
@@ -63,7 +60,7 @@ test('an address is free again after rm', { skip }, async () => {
 test('a published port answers on loopback, from the bridge and through the address of the host', {
   skip,
 }, async () => {
-  const port = freePort()
+  const port = await freePort()
   await webServer('web', '-p', `${port}:80`)
   assert.equal(await fetchText(`http://127.0.0.1:${port}/`), 'page of web\n')
   assert.equal(await fetchText(`http://${ctrd().subnetPrefix}.1:${port}/`), 'page of web\n')
@@ -84,7 +81,7 @@ async function echoServer(
 
 test('a caller from outside is answered, and seen with its own address', { skip }, async () => {
   // From a network namespace of its own, as another machine would call.
-  const port = freePort()
+  const port = await freePort()
   const space = `ctt${process.pid}`
   const [near, far] = ['10.127.255.1', '10.127.255.2']
   await echoServer('src', 'tcp', '-p', `${port}:7`)
@@ -122,7 +119,7 @@ test('a caller from outside is answered, and seen with its own address', { skip 
 })
 
 test('a published UDP port answers', { skip }, async () => {
-  const port = freePort()
+  const port = await freePort()
   await echoServer('udp', 'udp', '-p', `${port}:7/udp`)
   const socket = createSocket('udp4')
   try {
@@ -135,7 +132,7 @@ test('a published UDP port answers', { skip }, async () => {
 })
 
 test('a port that is taken is refused and leaves nothing', { skip }, async () => {
-  const port = freePort()
+  const port = await freePort()
   await webServer('first', '-p', `${port}:80`)
   const result = await ctrd().ctr([
     'run',
@@ -166,7 +163,7 @@ test('a port taken by another program of the host is refused', { skip }, async (
 })
 
 test('after rm the port, the rules and the devices have gone', { skip }, async () => {
-  const port = freePort()
+  const port = await freePort()
   await webServer('gone', '-p', `${port}:80`)
   await fetchText(`http://127.0.0.1:${port}/`)
   await ctrd().ok(['rm', '-f', 'gone'])
@@ -235,7 +232,7 @@ function bridgePorts(): string[] {
 }
 
 test('a connection through a published port survives the daemon', { skip }, async () => {
-  const port = freePort()
+  const port = await freePort()
   await echoServer('long', 'tcp', '-p', `${port}:7`)
   const socket = connect(port, '127.0.0.1')
   let received = ''

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { statSync, writeFileSync } from 'node:fs'
+import { existsSync, statSync, writeFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import { requires, waitFor } from '@ctr/testkit'
@@ -15,9 +15,15 @@ describe('a paused container', { skip, timeout: 300_000 }, () => {
   const status = async (): Promise<string> =>
     await field(daemon(), 'it', '{{.State.Status}} {{.State.Paused}} {{.State.ExitCode}}')
 
+  /** A shell that has set its traps, which its first line of output says. */
+  async function runScript(script: string): Promise<void> {
+    await daemon().ok(['run', '-d', '--name', 'it', 'busybox', 'sh', '-c', script])
+    await waitFor('its first line', async () => (await daemon().ok(['logs', 'it'])) !== '')
+  }
+
   /** Paused, and found by another daemon than the one that paused it. */
-  async function runPaused(...command: readonly string[]): Promise<number> {
-    await daemon().ok(['run', '-d', '--name', 'it', 'busybox', ...command])
+  async function runPaused(script: string): Promise<number> {
+    await runScript(script)
     await daemon().ok(['pause', 'it'])
     const pid = await pidOf(daemon(), 'it')
     await daemon().kill9()
@@ -26,10 +32,12 @@ describe('a paused container', { skip, timeout: 300_000 }, () => {
     return pid
   }
 
+  const SLEEP = 'echo ready; exec sleep 300'
   const COUNT = 'trap "exit 3" TERM; i=0; while :; do echo $i; i=$((i+1)); sleep 0.02; done'
 
   test('goes on after unpause by the next daemon', async () => {
-    const pid = await runPaused('sh', '-c', COUNT)
+    const pid = await runPaused(COUNT)
+    await daemon().ok(['logs', 'it']) // what was in the pipe may still be on its way to the log
     const before = await daemon().ok(['logs', 'it'])
     assert.equal(await daemon().ok(['logs', 'it']), before)
     await daemon().ok(['unpause', 'it'])
@@ -39,11 +47,13 @@ describe('a paused container', { skip, timeout: 300_000 }, () => {
   })
 
   test('prints nothing, nor do its execs; twice is an error', async () => {
-    await daemon().ok(['run', '-d', '--name', 'it', 'busybox', 'sh', '-c', COUNT])
+    await runScript(COUNT)
     await daemon().ok(['exec', '-d', 'it', 'sh', '-c', 'while :; do echo x >>/x; done'])
+    const upper = await field(daemon(), 'it', '{{.GraphDriver.Data.UpperDir}}')
+    await waitFor('the first bytes', () => existsSync(`${upper}/x`))
     await daemon().ok(['pause', 'it'])
     assert.equal(await status(), 'paused true 0')
-    const upper = await field(daemon(), 'it', '{{.GraphDriver.Data.UpperDir}}')
+    await daemon().ok(['logs', 'it'])
     const before = [await daemon().ok(['logs', 'it']), statSync(`${upper}/x`).size]
     await setTimeout(300)
     assert.deepEqual([await daemon().ok(['logs', 'it']), statSync(`${upper}/x`).size], before)
@@ -64,19 +74,19 @@ describe('a paused container', { skip, timeout: 300_000 }, () => {
   })
 
   test('is thawed by stop, gets its signal and has its exit code', async () => {
-    await runPaused('sh', '-c', COUNT)
+    await runPaused(COUNT)
     await daemon().ok(['stop', '-t', '20', 'it'])
     assert.equal(await status(), 'exited false 3')
   })
 
   test('is killed by kill', async () => {
-    await runPaused('sleep', '300')
+    await runPaused(SLEEP)
     await daemon().ok(['kill', 'it'])
     assert.equal(await status(), 'exited false 137')
   })
 
   test('is not removed without --force, and is with it', async () => {
-    await runPaused('sleep', '300')
+    await runPaused(SLEEP)
     const refused = await daemon().ctr(['rm', 'it'])
     assert.equal(refused.code, 1)
     assert.match(refused.stderr, /paused and must be unpaused first/)
@@ -85,15 +95,15 @@ describe('a paused container', { skip, timeout: 300_000 }, () => {
   })
 
   test('is restarted by restart', async () => {
-    const pid = await runPaused('sh', '-c', COUNT)
+    const pid = await runPaused(COUNT)
     await daemon().ok(['restart', '-t', '20', 'it'])
     assert.equal(await status(), 'running false 0')
     assert.notEqual(await pidOf(daemon(), 'it'), pid)
   })
 
   test('with a stop signal of its own keeps other signals until it is unpaused', async () => {
-    const script = 'trap "exit 5" USR1; while :; do sleep 0.02; done'
-    await runPaused('sh', '-c', script)
+    const script = 'trap "exit 5" USR1; echo ready; while :; do sleep 0.02; done'
+    await runPaused(script)
     // Without one, any signal unpauses: moby daemon/kill.go.
     await daemon().ok(['kill', '-s', 'USR1', 'it'])
     await daemon().ok(['wait', 'it'])
@@ -110,6 +120,7 @@ describe('a paused container', { skip, timeout: 300_000 }, () => {
       script,
     ])
     await daemon().ok(['start', 'it'])
+    await waitFor('its trap', async () => (await daemon().ok(['logs', 'it'])) === 'ready')
     await daemon().ok(['pause', 'it'])
     await daemon().ok(['kill', '-s', 'USR1', 'it'])
     assert.equal(await status(), 'paused true 0')

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { chmodSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { after, before, describe, it } from 'node:test'
 import {
+  freePort,
   type RunOptions,
   type RunResult,
   requires,
@@ -12,7 +13,8 @@ import {
 
 /** A daemon that is reached by TCP, by TLS with certificates on both sides, and by ssh. */
 const skip = requires({ root: true, commands: ['openssl'] })
-const port = 24_000 + (process.pid % 2_000)
+const port = await freePort()
+const securePort = await freePort()
 
 describe('a daemon elsewhere', () => {
   let plain: TestDaemon
@@ -29,7 +31,7 @@ describe('a daemon elsewhere', () => {
       bridge: false,
       args: [
         '-H',
-        `tcp://127.0.0.1:${port + 1}`,
+        `tcp://127.0.0.1:${securePort}`,
         '--tlsverify',
         `--tlscacert=${certificates}/ca.pem`,
         `--tlscert=${certificates}/server.pem`,
@@ -69,7 +71,7 @@ describe('a daemon elsewhere', () => {
   it('is reached by TLS, with the certificates of options, environment or context', {
     skip,
   }, async () => {
-    const address = `tcp://127.0.0.1:${port + 1}`
+    const address = `tcp://127.0.0.1:${securePort}`
     const [ca, cert, key] = ['ca', 'cert', 'key'].map((name) => `${certificates}/${name}.pem`)
     await hasConversation([
       '-H',
@@ -90,7 +92,7 @@ describe('a daemon elsewhere', () => {
   it('answers nobody without a certificate, and is not trusted without its own', {
     skip,
   }, async () => {
-    const address = `tcp://127.0.0.1:${port + 1}`
+    const address = `tcp://127.0.0.1:${securePort}`
     for (const args of [
       ['-H', address, '--tlsverify', '--tlscacert', `${certificates}/ca.pem`],
       ['-H', address, '--tls', '--tlsverify', '--tlscert', `${certificates}/cert.pem`],

@@ -4,12 +4,12 @@ import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { get, type RequestOptions } from 'node:http'
 import { get as getTls } from 'node:https'
-import { connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { connect as connectTls } from 'node:tls'
 import { fileURLToPath } from 'node:url'
-import { requires, startDaemon, waitFor } from '@ctr/testkit'
+import { freePort, requires, startDaemon, waitFor } from '@ctr/testkit'
 import { WebSocket } from 'ws'
 
 const root = { skip: requires({ root: true }) }
@@ -19,15 +19,6 @@ const units = fileURLToPath(new URL('../../../contrib/systemd', import.meta.url)
 
 const directory = mkdtempSync('/tmp/ctr-daemon-listen-')
 after(() => rmSync(directory, { recursive: true }))
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 interface Answer {
   readonly status: number

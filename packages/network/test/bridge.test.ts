@@ -170,7 +170,7 @@ if (isInOwnNetns(import.meta.filename)) {
       })
       run('ip link add stray0 type veth peer name stray1 && ip link set stray0 master ctr0')
       await before.setPlugged(A, false) // for a checkpoint, which was never completed
-      assert.match(ask(outside, 'tcp', '192.0.2.1', 8080), /^error /)
+      assert.ok(isClosed(outside, '192.0.2.1', 8080))
       await before[Symbol.asyncDispose]() // as kill -9: nothing is tidied up
 
       const after = await sandbox.openNetworks()
@@ -219,7 +219,7 @@ if (isInOwnNetns(import.meta.filename)) {
       await networks.connect({ ...base, containerId: A, containerName: 'a', ports })
       const rules = run('nft list ruleset')
       const healed = async (): Promise<void> => {
-        const deadline = Date.now() + 10_000
+        const deadline = Date.now() + 20_000
         while (run('nft list ruleset') !== rules) {
           assert.ok(Date.now() < deadline, run('nft list ruleset'))
           await new Promise((resolve) => setTimeout(resolve, 20))
@@ -337,7 +337,7 @@ async function stop(networks: Networks, container: Container, containerId: strin
 
 /** A network namespace is taken down after its last process, in a moment of the kernel's own choosing. */
 function assertNothingLeft(): void {
-  const deadline = Date.now() + 5000
+  const deadline = Date.now() + 20_000
   while (/veth|out0/.test(run('ip -br link')) && Date.now() < deadline) run('sleep 0.05')
   assert.match(run('ip -br link'), /^lo\s[^\n]*\n$/)
   assert.equal(run('nft list ruleset'), '')

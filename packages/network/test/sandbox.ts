@@ -173,7 +173,7 @@ export function ask(
   address: string,
   port: number,
 ): string {
-  const script = protocol === 'tcp' ? tcpClient(address, port, 3000) : udpClient(address, port)
+  const script = protocol === 'tcp' ? tcpClient(address, port, 15_000) : udpClient(address, port)
   return runClient(from, script)
 }
 
@@ -188,20 +188,20 @@ function runClient(from: Container | undefined, script: string): string {
   return execute('nsenter', ['-t', `${from.target.pid}`, '-n', ...client]).trim()
 }
 
-/** Tries again while refused or hung up on (by a listener in between), until a deadline: the server may be starting. */
+/** Tries again while it gets no answer, until a deadline: the server may be starting, and a listener in between hangs up. */
 function tcpClient(address: string, port: number, retryMs: number): string {
   return `const end = Date.now() + ${retryMs}
     const again = (outcome) => Date.now() < end ? setTimeout(go, 50) : console.log(outcome)
     const go = () => { let text = ''; const s = require('net').connect(${port}, '${address}')
       s.setTimeout(1000, () => s.destroy(new Error('timeout')))
       s.on('data', (data) => { text += data }).on('end', () => text ? console.log(text) : again('error hung up'))
-      s.on('error', (e) => ['ECONNREFUSED', 'ECONNRESET'].includes(e.code) ? again('error ' + e.code) : console.log('error ' + e.message)) }
+      s.on('error', (e) => again('error ' + (e.code ?? e.message))) }
     go()`
 }
 
 function udpClient(address: string, port: number): string {
   const kind = address.includes(':') ? 'udp6' : 'udp4'
   return `const s = require('dgram').createSocket('${kind}'); s.on('error', () => {}); const say = () => s.send('x', ${port}, '${address}', () => {})
-    const timer = setInterval(say, 200); say(); const end = setTimeout(() => { console.log('error timeout'); process.exit() }, 3000)
+    const timer = setInterval(say, 200); say(); const end = setTimeout(() => { console.log('error timeout'); process.exit() }, 15_000)
     s.on('message', (m) => { console.log(String(m)); process.exit() })`
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash, randomBytes, randomInt } from 'node:crypto'
 import { createSocket } from 'node:dgram'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { networkInterfaces } from 'node:os'
@@ -153,11 +153,19 @@ function portOf(server: Server): number {
   return address.port
 }
 
+/** Below those that the kernel gives to clients, of which any could have it before it is used. */
 async function freePort(): Promise<number> {
-  const server = await listen(() => undefined)
-  const port = portOf(server)
-  await new Promise((resolve) => server.close(resolve))
-  return port
+  for (;;) {
+    const port = randomInt(10_000, 32_768)
+    const server = createServer()
+    const isFree = await new Promise<boolean>((resolve) => {
+      server.on('error', () => resolve(false))
+      server.listen(port, '0.0.0.0', () => resolve(true))
+    })
+    if (!isFree) continue
+    await new Promise((resolve) => server.close(resolve))
+    return port
+  }
 }
 
 function exchange(port: number, body: Buffer, host = '127.0.0.1'): Promise<Buffer> {

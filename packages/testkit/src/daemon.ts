@@ -315,14 +315,10 @@ class DaemonProcess implements TestDaemon {
       this.#removeParentCgroups()
       // The kernel takes a network namespace and its devices down some time after the last process has gone.
       let left: string[] = []
-      await waitFor(
-        'a clean host',
-        async () => {
-          left = await this.leaks()
-          return left.length === 0
-        },
-        5000,
-      ).catch(() => {
+      await waitFor('a clean host', async () => {
+        left = await this.leaks()
+        return left.length === 0
+      }).catch(() => {
         throw new Error(`left behind on the host:\n  ${left.join('\n  ')}`)
       })
     } finally {

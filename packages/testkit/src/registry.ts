@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { freePort } from './free-port.ts'
 import { cleanEnvironment } from './run.ts'
 import { waitFor } from './wait-for.ts'
 
@@ -59,18 +59,6 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Test
     throw error
   }
   return { address, [Symbol.asyncDispose]: dispose }
-}
-
-async function freePort(): Promise<number> {
-  return await new Promise((resolve, reject) => {
-    const server = createServer()
-    server.on('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      const port = typeof address === 'object' && address !== null ? address.port : 0
-      server.close(() => resolve(port))
-    })
-  })
 }
 
 async function endChild(child: ChildProcess): Promise<void> {
