@@ -55,13 +55,13 @@ export class UsageError extends Error {
   override readonly name = 'UsageError'
 }
 
-/** Ends the command with this status; `message` is printed as it is, unless empty. */
+/** Ends the command with this status; `message` is printed as it is, unless empty. `cause` has been told already. */
 export class ExitError extends Error {
   override readonly name = 'ExitError'
   readonly status: number
 
-  constructor(status: number, message = '') {
-    super(message)
+  constructor(status: number, message = '', cause?: unknown) {
+    super(message, { cause })
     this.status = status
   }
 }

@@ -4,6 +4,7 @@ import { registryAuth } from './config/credentials.ts'
 import { isTerminal } from './node-modules.ts'
 import { parseReference } from './options/reference.ts'
 import { showProgress } from './output/progress.ts'
+import { terminalColumns } from './terminal/size.ts'
 
 /** Pulls with progress on `write`; the name's default tag is latest. */
 export async function pullWithProgress(
@@ -24,5 +25,9 @@ export async function pullWithProgress(
     platform: options.platform,
     auth: await registryAuth(context.config.values, name),
   })
-  await showProgress(messages, { write: options.write, isTerminal: isTerminal(options.fd) })
+  await showProgress(messages, {
+    write: options.write,
+    isTerminal: isTerminal(options.fd),
+    columns: terminalColumns(options.fd),
+  })
 }

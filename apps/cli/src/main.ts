@@ -69,7 +69,9 @@ async function runCommand(
     const status = reportError(error, command, path, globals.bool('debug'))
     if (error instanceof Error && isTerminal(2)) {
       const { suggestName } = await import('./suggest-name.ts')
-      const hint = await suggestName(makeContext(globals, path, environment).client, error.message)
+      const told = error.cause instanceof Error ? error.cause.message : ''
+      const { client } = makeContext(globals, path, environment)
+      const hint = await suggestName(client, `${told}\n${error.message}`)
       if (hint !== undefined) printError(hint)
     }
     return status

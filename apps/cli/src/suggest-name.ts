@@ -5,10 +5,11 @@ const UNKNOWN: readonly {
   readonly pattern: RegExp
   readonly names: (client: Client) => Promise<string[]>
 }[] = [
-  { pattern: /No such (?:container|object): ([^\s,]+)/i, names: containerNames },
+  { pattern: /No such container: ([^\s,]+)/i, names: containerNames },
   { pattern: /No such image: ([^\s,]+)/i, names: imageNames },
   { pattern: /network ([^\s,]+) not found/i, names: networkNames },
   { pattern: /get ([^\s,]+): no such volume/i, names: volumeNames },
+  { pattern: /No such object: ([^\s,]+)/i, names: allNames },
 ]
 
 /** For people: the name that was probably meant by one that the daemon does not know. */
@@ -42,4 +43,9 @@ async function networkNames(client: Client): Promise<string[]> {
 
 async function volumeNames(client: Client): Promise<string[]> {
   return ((await listVolumes(client, {})).Volumes ?? []).map(({ Name }) => Name)
+}
+
+async function allNames(client: Client): Promise<string[]> {
+  const names = [containerNames, imageNames, networkNames, volumeNames].map((list) => list(client))
+  return (await Promise.all(names)).flat()
 }

@@ -21,6 +21,13 @@ describe('a name that is not known', { skip }, () => {
   const CASES = [
     [['rm', 'webiste'], 'Did you mean website?'],
     [['logs', 'webiste'], 'Did you mean website?'],
+    [['start', 'webiste'], 'Did you mean website?'],
+    [['rename', 'webiste', 'x'], 'Did you mean website?'],
+    [['exec', 'webiste', 'sh'], 'Did you mean website?'],
+    [['inspect', 'webiste'], 'Did you mean website?'],
+    [['inspect', 'databse'], 'Did you mean database?'],
+    [['container', 'inspect', 'webiste'], 'Did you mean website?'],
+    [['volume', 'inspect', 'databse'], 'Did you mean database?'],
     [['history', 'busybx'], 'Did you mean busybox?'],
     [['volume', 'rm', 'databse'], 'Did you mean database?'],
     [['network', 'rm', 'hots'], 'Did you mean host?'],

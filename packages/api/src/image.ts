@@ -16,6 +16,28 @@ export const ImageSummary = Type.Object({
   Labels: Nullable(StringMap()),
   /** -1: not computed. */
   Containers: Type.Integer(),
+  /** With `manifests`, of daemons whose store has those of several platforms. Since v1.47; not of ours. */
+  Manifests: Type.Optional(
+    Type.Array(
+      Type.Object({
+        ID: Type.String(),
+        Kind: Type.String(),
+        Size: Type.Object({ Total: Type.Integer(), Content: Type.Integer() }),
+        ImageData: Type.Optional(
+          Type.Object({
+            Platform: Type.Optional(
+              Type.Object({
+                os: Type.Optional(Type.String()),
+                architecture: Type.Optional(Type.String()),
+                variant: Type.Optional(Type.String()),
+              }),
+            ),
+            Containers: Type.Optional(Type.Array(Type.String())),
+          }),
+        ),
+      }),
+    ),
+  ),
 })
 export type ImageSummary = Static<typeof ImageSummary>
 

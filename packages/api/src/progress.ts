@@ -11,6 +11,9 @@ export const ProgressMessage = Type.Object({
     Type.Object({
       current: Type.Optional(Type.Integer()),
       total: Type.Optional(Type.Integer()),
+      /** Of both; absent: bytes. */
+      units: Type.Optional(Type.String()),
+      hidecounts: Type.Optional(Type.Boolean()),
     }),
   ),
   /** After the 200 was sent, an error can only travel in the stream. */

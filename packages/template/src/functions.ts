@@ -45,7 +45,7 @@ export const FUNCTIONS: Readonly<Record<string, TemplateFunction>> = {
   slice: (value, start, end) => {
     if (typeof value !== 'string' && !Array.isArray(value))
       throw new Error(`can't slice item of type ${typeName(value)}`)
-    return value.slice(Number(start ?? 0), end === undefined ? undefined : Number(end))
+    return sliceOf(value, Number(start ?? 0), end === undefined ? undefined : Number(end))
   },
   print: (...args) => sprint(args),
   println: (...args) => `${args.map(goString).join(' ')}\n`,
@@ -91,7 +91,7 @@ function indexOne(container: unknown, key: unknown): unknown {
     if (!Number.isInteger(at))
       throw new Error(`cannot index slice/array with type ${typeName(key)}`)
     if (at < 0 || at >= container.length)
-      throw new Error(`error calling index: reflect: slice index out of range`)
+      throw new Error(`error calling index: index out of range: ${at}`)
     return typeof container === 'string' ? container.charCodeAt(at) : container[at]
   }
   if (container === null || container === undefined)
@@ -101,6 +101,18 @@ function indexOne(container: unknown, key: unknown): unknown {
   const name = goString(key)
   // A missing key is the zero value of the map's values, which is empty in all of Docker's maps.
   return Object.hasOwn(container, name) ? (container as Record<string, unknown>)[name] : ''
+}
+
+/** With Go's bounds; those of a string count bytes. */
+function sliceOf(value: string | unknown[], start: number, end: number | undefined): unknown {
+  const items = typeof value === 'string' ? Buffer.from(value) : value
+  const last = end ?? items.length
+  for (const at of [start, last]) {
+    if (at < 0 || at > items.length) throw new Error(`index out of range: ${at}`)
+  }
+  if (start > last) throw new Error(`invalid slice index: ${start} > ${last}`)
+  const part = items.slice(start, last)
+  return Buffer.isBuffer(part) ? part.toString() : part
 }
 
 /** fmt.Sprint: blanks between operands when neither is a string. */

@@ -362,7 +362,7 @@ class Parser {
     this.#skipSpace()
     for (;;) {
       const operand = this.#operand()
-      if (operand === undefined) return operands
+      if (operand === undefined) return namedWhole(operands)
       operands.push(operand)
       const next = this.#peek()
       if (next !== undefined && next.kind !== 'space' && next.text !== '|' && next.text !== ')') {
@@ -495,6 +495,14 @@ class Parser {
   #error(message: string): TemplateSyntaxError {
     return new TemplateSyntaxError(`template: ${this.#name}:${this.#line}: ${message}`)
   }
+}
+
+/** Go names a function with its arguments where it reports what went wrong in it. */
+function namedWhole(operands: readonly Operand[]): Operand[] {
+  const [first, ...rest] = operands
+  if (first?.kind !== 'function') return [...operands]
+  const source = operands.map(({ at }) => at.source).join(' ')
+  return [{ ...first, at: { ...first.at, source } }, ...rest]
 }
 
 const ESCAPE = /\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-7]{3}|.)/g

@@ -152,7 +152,15 @@ describe('Template', () => {
     ],
     [
       '{{index .List 9}}',
-      'template: :1:2: executing "" at <index>: error calling index: reflect: slice index out of range',
+      'template: :1:2: executing "" at <index .List 9>: error calling index: index out of range: 9',
+    ],
+    [
+      '{{slice  .Name 9}}',
+      'template: :1:2: executing "" at <slice .Name 9>: error calling slice: index out of range: 9',
+    ],
+    [
+      '{{slice .List 2 1}}',
+      'template: :1:2: executing "" at <slice .List 2 1>: error calling slice: invalid slice index: 2 > 1',
     ],
     [
       '{{range .Name}}x{{end}}',
@@ -160,11 +168,11 @@ describe('Template', () => {
     ],
     [
       '{{eq .List .List}}',
-      'template: :1:2: executing "" at <eq>: error calling eq: non-comparable type',
+      'template: :1:2: executing "" at <eq .List .List>: error calling eq: non-comparable type',
     ],
     [
       '{{eq 1 "1"}}',
-      'template: :1:2: executing "" at <eq>: error calling eq: incompatible types for comparison',
+      'template: :1:2: executing "" at <eq 1 "1">: error calling eq: incompatible types for comparison',
     ],
   ] as const) {
     it(`fails in ${text}`, () => assert.throws(() => new Template(text).execute(DATA), { message }))

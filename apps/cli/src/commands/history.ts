@@ -59,7 +59,7 @@ function historyList(isHuman: boolean): ListFormat {
     },
     table: columns.map((name) => `{{.${name}}}`).join('\t'),
     quiet: '{{.ID}}',
-    rowType: '*formatter.historyContext',
+    rowType: '*image.historyContext',
   }
 }
 

@@ -34,7 +34,10 @@ export const command: Command = {
     if (format === '') {
       writeOut(clientText + infoText(server))
       for (const warning of server.Warnings ?? []) printError(warning)
-    } else printObject(format, { ...server, ClientInfo: { Version: CLI_VERSION } })
+    } else {
+      const all = { ...server, ClientInfo: { Version: CLI_VERSION } }
+      printObject(format, all, { type: 'system.dockerInfo' })
+    }
     return 0
   },
 }

@@ -4,6 +4,7 @@ import { readInput } from '../input-file.ts'
 import { isTerminal } from '../node-modules.ts'
 import { showProgress } from '../output/progress.ts'
 import { writeOut } from '../output/write.ts'
+import { terminalColumns } from '../terminal/size.ts'
 
 export const command: Command = {
   usage: '[OPTIONS]',
@@ -37,6 +38,10 @@ export const command: Command = {
       tar: readInput(input || '-'),
       quiet: flags.bool('quiet') || !showsProgress,
     })
-    await showProgress(messages, { write: writeOut, isTerminal: showsProgress })
+    await showProgress(messages, {
+      write: writeOut,
+      isTerminal: showsProgress,
+      columns: terminalColumns(1),
+    })
   },
 }

@@ -5,6 +5,7 @@ import { isTerminal } from '../node-modules.ts'
 import { parseReference } from '../options/reference.ts'
 import { showProgress } from '../output/progress.ts'
 import { printLine, writeOut } from '../output/write.ts'
+import { terminalColumns } from '../terminal/size.ts'
 
 export const command: Command = {
   usage: '[OPTIONS] NAME[:TAG]',
@@ -46,6 +47,7 @@ export const command: Command = {
     await showProgress(messages, {
       write: isQuiet ? () => {} : writeOut,
       isTerminal: isTerminal(1),
+      columns: terminalColumns(1),
     })
     if (isQuiet) printLine(`${name}:${tag ?? 'latest'}`)
   },

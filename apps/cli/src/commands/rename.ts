@@ -18,7 +18,7 @@ export const command: Command = {
       await renameContainer(client, container, name)
     } catch (error) {
       printError(errorText(error))
-      throw new ExitError(1, `Error: failed to rename container named ${container}`)
+      throw new ExitError(1, `Error: failed to rename container named ${container}`, error)
     }
   },
 }

@@ -5,6 +5,7 @@ import { registryAuth } from '../config/credentials.ts'
 import { FORMAT_FLAG, type ListFormat, printList, type Row } from '../format/list.ts'
 import { ellipsis } from '../format/text.ts'
 import { checkFilter, parseFilters } from '../options/filter.ts'
+import { printError } from '../output/write.ts'
 
 export const command: Command = {
   usage: '[OPTIONS] TERM',
@@ -30,21 +31,29 @@ export const command: Command = {
   ],
   async run({ client, config }, { flags, args }) {
     const term = args[0] as string
+    const filters = parseFilters(flags.list('filter'))
+    if (filters['is-automated'] !== undefined) printError(AUTOMATED_WARNING)
+    const limit = flags.int('limit') ?? 0
     const results = await searchImages(client, {
       term,
-      limit: flags.int('limit'),
-      filters: parseFilters(flags.list('filter')),
+      // As docker: what is no limit is not sent.
+      limit: limit > 0 ? limit : undefined,
+      filters,
       auth: await registryAuth(config.values, term.toLowerCase()),
     })
+    const format = flags.string('format')
+    const isJson = format === 'json'
+    const truncates = !flags.bool('no-trunc')
     printList(
-      results
-        .toSorted((a, b) => b.star_count - a.star_count)
-        .map((result) => searchRow(result, !flags.bool('no-trunc'))),
+      results.map((result) => searchRow(result, { truncates, isJson })),
       SEARCH_LIST,
-      { format: flags.string('format') },
+      { format },
     )
   },
 }
+
+const AUTOMATED_WARNING =
+  'WARNING: the "is-automated" filter is deprecated, and searching for "is-automated=true" will not yield any results in future.'
 
 const SEARCH_LIST: ListFormat = {
   headers: {
@@ -52,24 +61,24 @@ const SEARCH_LIST: ListFormat = {
     Description: 'DESCRIPTION',
     StarCount: 'STARS',
     IsOfficial: 'OFFICIAL',
-    IsAutomated: 'AUTOMATED',
   },
   table: '{{.Name}}\t{{.Description}}\t{{.StarCount}}\t{{.IsOfficial}}',
   quiet: '{{.Name}}',
-  rowType: '*formatter.searchContext',
+  rowType: '*registry.searchContext',
 }
 
 const DESCRIPTION_LENGTH = 45
 
-/** docker/cli command/formatter/search.go */
-function searchRow(result: ImageSearchResult, truncate: boolean): Row {
-  const description = result.description.replaceAll(/[\r\n]/g, ' ')
-  const mark = (value: boolean): string => (value ? '[OK]' : '')
+/** docker/cli command/registry/formatter_search.go */
+function searchRow(
+  { name, description, star_count, is_official }: ImageSearchResult,
+  o: { readonly truncates: boolean; readonly isJson: boolean },
+): Row {
+  const text = description.replaceAll(/[\r\n]/g, ' ')
   return {
-    Description: truncate ? ellipsis(description, DESCRIPTION_LENGTH) : description,
-    IsAutomated: mark(result.is_automated),
-    IsOfficial: mark(result.is_official),
-    Name: result.name,
-    StarCount: String(result.star_count),
+    Description: o.truncates ? ellipsis(text, DESCRIPTION_LENGTH) : text,
+    IsOfficial: o.isJson ? String(is_official) : is_official ? '[OK]' : '',
+    Name: name,
+    StarCount: String(star_count),
   }
 }

@@ -47,6 +47,7 @@ export const command: Command = {
 
 async function startAll({ client }: Context, { flags, args }: Parsed): Promise<number> {
   const failed: string[] = []
+  let cause: unknown
   for (const ref of args) {
     try {
       await startContainer(client, ref, checkpointOf(flags))
@@ -54,10 +55,11 @@ async function startAll({ client }: Context, { flags, args }: Parsed): Promise<n
     } catch (error) {
       printError(errorText(error))
       failed.push(ref)
+      cause ??= error
     }
   }
   if (failed.length > 0)
-    throw new ExitError(1, `Error: failed to start containers: ${failed.join(', ')}`)
+    throw new ExitError(1, `Error: failed to start containers: ${failed.join(', ')}`, cause)
   return 0
 }
 

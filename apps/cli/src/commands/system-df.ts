@@ -35,7 +35,8 @@ const USAGE_LIST: ListFormat = {
   },
   table: '{{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}',
   quiet: '{{.Type}}',
-  rowType: '*formatter.diskUsageContext',
+  // Docker's name of the first row's type.
+  rowType: '*formatter.diskUsageImagesContext',
 }
 
 export function usageRows(usage: DiskUsage): Row[] {

@@ -34,12 +34,14 @@ export const command: Command = {
     }
     const format = flags.string('format')
     if (format === '') writeOut(versionText(client, server))
-    else printObject(format, { Client: client, Server: server ?? null })
+    else printObject(format, { Client: client, Server: server ?? null }, VERSION_NAMES)
     if (failure === undefined) return 0
     printError(errorText(failure))
     return 1
   },
 }
+
+const VERSION_NAMES = { type: 'system.versionInfo', template: 'version' }
 
 interface ClientVersion {
   readonly Version: string

@@ -31,6 +31,7 @@ export function containerList(withSize: boolean): ListFormat {
     table: columns.map((name) => `{{.${name}}}`).join('\t'),
     quiet: '{{.ID}}',
     rowType: '*formatter.ContainerContext',
+    complaints: { parse: 'failed to parse template', execute: 'failed to execute template' },
   }
 }
 

@@ -71,7 +71,7 @@ export async function inspectEach(
   else for (const text of texts) printLine(execute(template, text))
   if (format !== '' && texts.length === 0 && template !== undefined) printLine('')
   for (const error of errors) printError(error)
-  if (errors.length > 0) throw new ExitError(1)
+  if (errors.length > 0) throw new ExitError(1, '', new Error(errors.join('\n')))
 }
 
 function compile(format: string): Template {

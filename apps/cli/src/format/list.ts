@@ -15,7 +15,11 @@ export interface ListFormat {
   readonly quiet: string
   /** Go's name of the row, for messages: `*formatter.ContainerContext`. */
   readonly rowType: string
+  /** What docker says before the reason why a template is no good, where `ps` has words of its own. */
+  readonly complaints?: { readonly parse: string; readonly execute: string }
 }
+
+const COMPLAINTS = { parse: 'template parsing error', execute: 'template parsing error' }
 
 /** Values are strings as a rule; functions are methods (`{{.Label "x"}}`). */
 export type Row = Readonly<Record<string, unknown>>
@@ -58,7 +62,7 @@ export function printDocument(
             : JSON.stringify(value ?? null),
     },
   })
-  writeOut(execute(template, document))
+  writeOut(execute(template, document, {}))
 }
 
 function documentJson(document: Readonly<Record<string, readonly Row[]>>): string {
@@ -88,13 +92,13 @@ export function rowJson(row: Row): string {
 
 function printRows(rows: readonly Row[], text: string, list: ListFormat): void {
   const template = compile(unescape(text), list)
-  for (const row of rows) printLine(execute(template, row))
+  for (const row of rows) printLine(execute(template, row, list))
 }
 
 function printTable(rows: readonly Row[], text: string, list: ListFormat): void {
   const template = compile(text, list)
-  const header = execute(template, headerRow(list.headers, rows[0]))
-  const lines = rows.map((row) => execute(template, row))
+  const header = execute(template, headerRow(list.headers, rows[0]), list)
+  const lines = rows.map((row) => execute(template, row, list))
   writeOut(`${alignColumns([header, ...lines].flatMap((line) => line.split('\n'))).join('\n')}\n`)
 }
 
@@ -120,7 +124,7 @@ function compile(text: string, list: ListFormat): Template {
     })
   } catch (error) {
     if (error instanceof TemplateSyntaxError)
-      throw new ExitError(1, `failed to parse template: ${error.message}`)
+      throw new ExitError(1, `${(list.complaints ?? COMPLAINTS).parse}: ${error.message}`)
     throw error
   }
 }
@@ -129,11 +133,11 @@ function isRow(value: unknown): value is Row {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-function execute(template: Template, row: Row): string {
+function execute(template: Template, row: Row, list: Pick<ListFormat, 'complaints'>): string {
   try {
     return template.execute(row)
   } catch (error) {
-    throw new ExitError(1, `failed to execute template: ${messageOf(error)}`)
+    throw new ExitError(1, `${(list.complaints ?? COMPLAINTS).execute}: ${messageOf(error)}`)
   }
 }
 

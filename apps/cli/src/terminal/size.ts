@@ -1,3 +1,4 @@
+import type { WriteStream } from 'node:tty'
 import { isTerminal } from '../node-modules.ts'
 
 export interface TerminalSize {
@@ -14,4 +15,14 @@ export function terminalSize(): TerminalSize | undefined {
     if (columns > 0 && rows > 0) return { rows, columns }
   }
   return undefined
+}
+
+/** Of one terminal, now and whenever it is asked. */
+export function terminalColumns(fd: 1 | 2): () => number | undefined {
+  let stream: WriteStream | undefined
+  return () => {
+    if (!isTerminal(fd)) return undefined
+    stream ??= new (process.getBuiltinModule('node:tty').WriteStream)(fd)
+    return stream.getWindowSize()[0]
+  }
 }

@@ -7,10 +7,11 @@ export function listImages(
   options: {
     readonly all?: boolean
     readonly digests?: boolean
+    readonly manifests?: boolean
     readonly filters?: FilterMap
   } = {},
 ): Promise<ImageSummary[]> {
-  const { all, digests } = options
-  const query = { all, digests, filters: encodeFilters(options.filters) }
+  const { all, digests, manifests } = options
+  const query = { all, digests, manifests, filters: encodeFilters(options.filters) }
   return client.json({ method: 'GET', path: '/images/json', query })
 }
