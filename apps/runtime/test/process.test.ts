@@ -75,9 +75,8 @@ describe('processes', { timeout: 120_000 }, () => {
     const init = await receive('run', '-d', '--pidfd-socket', socket, id)
     assert.deepEqual(init, ['standard', (await bundle.state(id)).pid])
     const file = join(bundle.dir, 'exec.pid')
-    const exec = await receive(
-      ...['exec', '-d', '--pidfd-socket', socket, '--pid-file', file, id, 'sleep', '60'],
-    )
+    const flags = ['-d', '--pidfd-socket', socket, '--pid-file', file]
+    const exec = await receive('exec', ...flags, id, 'sleep', '60')
     assert.deepEqual(exec, ['setns', Number(readFileSync(file, 'utf8'))])
     await bundle.run('delete', '--force', id)
     const nobody = await bundle.run('run', '--pidfd-socket', '/nosuch', bundle.id('nobody'))

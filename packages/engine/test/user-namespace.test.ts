@@ -1,7 +1,15 @@
 // needs root, overlay and ID-mapped mounts (Linux 5.19; ext4, xfs, btrfs; tmpfs since 6.3)
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import {
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { finished } from 'node:stream/promises'
@@ -16,6 +24,8 @@ import {
   getContainer,
   getExec,
   readArchive,
+  removeContainer,
+  renameContainer,
   startContainer,
   startExec,
   waitContainer,
@@ -124,6 +134,50 @@ describe('containers in user namespaces', { skip }, () => {
     }
   })
 
+  test('who shares namespaces of a container is in its user namespace', async () => {
+    const first = await running({ UsernsMode: 'auto', IpcMode: 'shareable' })
+    const of = (pid: number, type: string): string => readlinkSync(`/proc/${pid}/ns/${type}`)
+    const mode = `container:${first.id}`
+    const rows = [
+      ['net', { NetworkMode: mode }],
+      ['ipc', { IpcMode: mode }],
+      ['pid', { PidMode: mode }],
+      ['net', { NetworkMode: mode, IpcMode: mode, PidMode: mode }],
+    ] as const
+    for (const [type, hostConfig] of rows) {
+      const { id, pid } = await running(hostConfig)
+      for (const one of ['user', type]) assert.equal(of(pid, one), of(first.pid, one), one)
+      assert.notEqual(of(pid, 'uts'), of(first.pid, 'uts'))
+      const script = 'test $(id -u) = 0 && touch /made && stat -c %u /made /bin/busybox /sys'
+      assert.equal(await exec(id, ['sh', '-c', script]), 0)
+      await removeContainer(t.engine, id, { force: true, volumes: true })
+    }
+    // The /dev/shm that they share.
+    const say = 'echo word >/dev/shm/said && stat -c %u /dev/shm/said'
+    assert.equal(await output(say, { IpcMode: mode }), '0\n')
+    assert.equal(await exec(first.id, ['grep', 'word', '/dev/shm/said']), 0)
+    // The host's root may enter anything.
+    assert.equal(await output('id -u', { UsernsMode: 'host', NetworkMode: mode }), '0\n')
+    const other = await running({ UsernsMode: 'auto' })
+    for (const [hostConfig, error] of [
+      [{ NetworkMode: mode, PidMode: `container:${other.id}` }, /different user namespaces/],
+      [{ NetworkMode: mode, UsernsMode: 'auto' }, /leave out --userns for that of the other/],
+      [{ NetworkMode: mode, Privileged: true }, /privileged mode is incompatible/],
+    ] as const) {
+      await assert.rejects(t.create(['true'], { hostConfig }), error)
+    }
+  })
+
+  test('a container that takes the place of a shared one is not joined with old ids', async () => {
+    const first = await running({ UsernsMode: 'auto' })
+    await renameContainer(t.engine, first.id, 'owner')
+    const guest = await t.create(['true'], { hostConfig: { NetworkMode: 'container:owner' } })
+    await renameContainer(t.engine, first.id, 'former')
+    const second = await running({ UsernsMode: 'auto' })
+    await renameContainer(t.engine, second.id, 'owner')
+    await assert.rejects(startContainer(t.engine, guest), /has another user namespace than/)
+  })
+
   test('volumes have the ids of the inside, for all containers', async () => {
     const Binds = ['ids:/v']
     await output('touch /v/f; chown 7:8 /v/f', { UsernsMode: 'auto', Binds })
@@ -195,6 +249,14 @@ describe('containers in user namespaces', { skip }, () => {
       await startContainer(other.engine, id)
       const { state } = getContainer(other.engine, id)
       assert.match(readFileSync(`/proc/${'pid' in state ? state.pid : 0}/uid_map`, 'utf8'), pattern)
+      // One that shares its network has the same, with the setting or without.
+      const guest = await other.create(['sleep', '300'], {
+        hostConfig: { NetworkMode: `container:${id}` },
+      })
+      await startContainer(other.engine, guest)
+      const guestState = getContainer(other.engine, guest).state
+      const pid = 'pid' in guestState ? guestState.pid : 0
+      assert.match(readFileSync(`/proc/${pid}/uid_map`, 'utf8'), pattern)
     }
   })
 })

@@ -10,6 +10,7 @@ import { generateName } from '../names.ts'
 import { removeTree } from '../remove-tree.ts'
 import { validateSecrets } from '../secret/mount.ts'
 import { planUserNamespace, type UserNamespacePlan } from '../user-namespace/mode.ts'
+import { sharedUserNamespace } from '../user-namespace/shared.ts'
 import { copyUp } from '../volume/copy-up.ts'
 import {
   createVolume,
@@ -146,7 +147,12 @@ export function planContainer(engine: Engine, request: CreateRequest): Container
   parseSecurityOptions(hostConfig.SecurityOpt ?? [], engine.config)
   containerScope(engine, { id: '', hostConfig })
   parseLogSettings(config, hostConfig)
-  const userNamespace = planUserNamespace(hostConfig, engine.config.usernsRemap, engine.host)
+  const userNamespace = planUserNamespace(
+    hostConfig,
+    engine.config.usernsRemap,
+    engine.host,
+    sharedUserNamespace(engine, hostConfig),
+  )
   const networking = withoutSharedEndpoint(hostConfig, request.networkingConfig ?? {})
   const mounts = askedFor(() => {
     warnings.push(...validateExtensions(engine, hostConfig))

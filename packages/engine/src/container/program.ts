@@ -6,6 +6,7 @@ import type { NamespaceType, RuntimeSpec } from '@ctr/oci'
 import { compileStart, type IdMaps, initBinaryPath, type Program, type StartInput } from '@ctr/shim'
 import type { Engine } from '../engine.ts'
 import { secretEnvironment, secretOps } from '../secret/mount.ts'
+import { assertSameUserNamespace } from '../user-namespace/shared.ts'
 import { type EndpointOps, networkPlan } from './connect-networks.ts'
 import type { ContainerRecord } from './container.ts'
 import { resolveBlockIo, resolveDevices } from './devices.ts'
@@ -161,7 +162,10 @@ function joinedPids(
   const network = pidOf(engine, NetworkMode, 'network')
   const ipc = pidOf(engine, IpcMode, 'IPC')
   const pid = pidOf(engine, PidMode, 'PID')
+  assertSameUserNamespace(engine, container)
+  const owner = engine.userNamespaces.of(container.id) && (network ?? ipc ?? pid)
   return {
+    ...(owner === undefined ? {} : { user: owner }),
     ...(network === undefined ? {} : { network }),
     ...(ipc === undefined ? {} : { ipc }),
     ...(pid === undefined ? {} : { pid }),

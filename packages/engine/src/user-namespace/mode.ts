@@ -17,13 +17,17 @@ const DEFAULT_COUNT = 65_536
 const MAX_COUNT = 1 << 24
 const MAX_ID = 0xffff_fffe
 
-/** From HostConfig.UsernsMode, UidMap and GidMap, and userns-remap of the daemon. INVALID_ARGUMENT. */
+/**
+ * From HostConfig.UsernsMode, UidMap and GidMap, and userns-remap of the daemon; `shared` is that of the container whose
+ * other namespaces are shared. INVALID_ARGUMENT.
+ */
 export function planUserNamespace(
   hostConfig: HostConfig,
   remap: string,
   host: Pick<HostFacts, 'kernel'>,
+  shared?: UserNamespacePlan,
 ): UserNamespacePlan {
-  const plan = planMode(hostConfig, remap)
+  const plan = shared ?? planMode(hostConfig, remap)
   if (plan.kind === 'none') return plan
   const { major, minor } = host.kernel
   if (major < 5 || (major === 5 && minor < 19)) {
@@ -31,7 +35,7 @@ export function planUserNamespace(
       `user namespaces need Linux 5.19 (overlay on ID-mapped layers), this is ${major}.${minor}: use --userns host`,
     )
   }
-  assertNothingShared(hostConfig)
+  assertNothingShared(hostConfig, shared !== undefined)
   return plan
 }
 
@@ -101,7 +105,7 @@ function parseMap(lines: readonly string[], what: string): RuntimeIdMapping[] {
 }
 
 /** moby daemon/daemon_unix.go verifyPlatformContainerSettings; namespaces have an owner, and it is not this container. */
-function assertNothingShared(hostConfig: HostConfig): void {
+function assertNothingShared(hostConfig: HostConfig, hasOwner: boolean): void {
   if (hostConfig.Privileged === true) {
     throw invalid(
       'privileged mode is incompatible with user namespaces.  You must run the container in the host namespace when running privileged mode',
@@ -121,9 +125,9 @@ function assertNothingShared(hostConfig: HostConfig): void {
           : `cannot share the host ${what} namespace`
       throw invalid(`${text} when user namespaces are enabled`)
     }
-    if (mode.startsWith('container:') || mode.startsWith('ns:')) {
+    if ((mode.startsWith('container:') && !hasOwner) || mode.startsWith('ns:')) {
       throw invalid(
-        `cannot join another ${what} namespace when user namespaces are enabled: run both containers with --userns host`,
+        `cannot join another ${what} namespace with a user namespace of its own: leave out --userns for that of the other container, or say --userns host`,
       )
     }
   }
