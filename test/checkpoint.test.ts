@@ -52,6 +52,21 @@ async function startCounter(name: string, ...flags: string[]): Promise<void> {
   await waitFor('the first numbers', async () => (await numbers(name)).length > 3)
 }
 
+/** Told apart from other ends, also by the next daemon. */
+async function assertCheckpointed(name: string, expected: boolean): Promise<void> {
+  assert.equal((await daemon.ok(['inspect', name])).includes('"Checkpointed": true'), expected)
+  const found = await daemon.ok([
+    'ps',
+    '-a',
+    '--filter',
+    'status=checkpointed',
+    '--format',
+    '{{.Names}} {{.Status}}',
+  ])
+  if (expected) assert.match(found, new RegExp(`^${name} Exited \\(137\\) .* \\(Checkpointed\\)$`))
+  else assert.equal(found, '')
+}
+
 describe('checkpoint', { skip }, () => {
   before(async () => {
     directory = mkdtempSync('/tmp/ctr-checkpoint-')
@@ -67,9 +82,11 @@ describe('checkpoint', { skip }, () => {
     await startCounter('cc', '--restart', 'always')
     assert.equal(await daemon.ok(['checkpoint', 'create', 'cc', 'one']), 'one')
     assert.equal(await field(daemon, 'cc', '{{.State.Status}} {{.State.ExitCode}}'), 'exited 137')
+    await assertCheckpointed('cc', true)
     const saved = await numbers('cc')
     await daemon.ok(['start', '--checkpoint', 'one', 'cc'])
     await countsOn('cc')
+    await assertCheckpointed('cc', false)
     assert.equal((await numbers('cc'))[saved.length], saved.length + 1)
     // Again from the same one: criu's images are not used up.
     await daemon.ok(['stop', '-t', '0', 'cc'])
@@ -161,12 +178,30 @@ describe('checkpoint', { skip }, () => {
     await daemon.ok(['checkpoint', 'create', 'cc', 'xx'])
     await daemon.kill9()
     await daemon.restart()
+    await assertCheckpointed('cc', true)
     await daemon.ok(['start', '--checkpoint', 'xx', 'cc'])
     await daemon.kill9()
     await daemon.restart()
     await countsOn('cc')
     await daemon.ok(['stop', '-t', '0', 'cc'])
     assert.equal(await field(daemon, 'cc', '{{.State.ExitCode}}'), '137')
+  })
+
+  test('a restored container is one like any other: exec, pause, signals, wait', async () => {
+    const script = 'trap "echo bye; exit 7" TERM; while :; do echo tick; sleep 0.05; done'
+    await daemon.ok(['run', '-d', '--name', 'cc', 'busybox', 'sh', '-c', script])
+    await daemon.ok(['checkpoint', 'create', 'cc', 'xx'])
+    await daemon.ok(['start', '--checkpoint', 'xx', 'cc'])
+    assert.equal(await daemon.ok(['exec', 'cc', 'cat', '/proc/1/comm']), 'sh')
+    await daemon.ok(['pause', 'cc'])
+    assert.equal(await field(daemon, 'cc', '{{.State.Status}}'), 'paused')
+    await daemon.ok(['unpause', 'cc'])
+    const code = daemon.ok(['wait', 'cc'])
+    await daemon.ok(['kill', '-s', 'TERM', 'cc'])
+    assert.equal(await code, '7')
+    assert.match(await daemon.ok(['logs', 'cc']), /bye$/)
+    assert.equal(await field(daemon, 'cc', '{{.State.Status}} {{.State.ExitCode}}'), 'exited 7')
+    await assertCheckpointed('cc', false)
   })
 
   test('of a paused container: it stays paused, or ends', async () => {

@@ -3,7 +3,7 @@ import { existsSync, rmdirSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { test } from 'node:test'
 import { requires } from '@ctr/testkit'
-import { cgroupDirectories, hasCgroupV1, readLimit } from './cgroup-files.ts'
+import { cgroupDirectories, cgroupDirectory, hasCgroupV1, readLimit } from './cgroup-files.ts'
 import { pidOf, useDaemon } from './daemon-fixture.ts'
 
 // What the flags write on cgroup v1; test/cgroups-v2.test.ts is its other half.
@@ -16,6 +16,11 @@ const MiB = 1024 * 1024
 async function sleeper(...flags: readonly string[]): Promise<number> {
   const id = await ctrd().ok(['run', '-d', ...flags, 'busybox', 'sleep', '300'])
   return await pidOf(ctrd(), id)
+}
+
+/** In the test's own cgroup. */
+function hasFile(controller: string, file: string): boolean {
+  return existsSync(`${cgroupDirectory(process.pid, controller).path}/${file}`)
 }
 
 function memory(pid: number, file: string): string {
@@ -75,4 +80,48 @@ test('--cgroup-parent does not climb above the root of the hierarchies', { skip 
   for (const path of cgroupDirectories(pid)) assert.match(path, /\/[0-9a-f]{64}$/)
   await ctrd().ok(['rm', '-f', 'climber'])
   for (const path of cgroupDirectories(process.pid)) assert.ok(existsSync(path))
+})
+
+const noWeights = hasFile('blkio', 'blkio.bfq.io_service_bytes') ? false : 'the kernel has no BFQ'
+
+test('--blkio-weight is the weight of BFQ, within its range', {
+  skip: noV1 || noWeights,
+}, async () => {
+  const result = await ctrd().ctr(['run', '-d', '--blkio-weight', '300', 'busybox', 'sleep', '300'])
+  assert.equal(result.stderr, '')
+  const pid = await pidOf(ctrd(), result.stdout.trim())
+  const weight = { controller: 'blkio', v1: 'blkio.bfq.weight', v2: 'io.bfq.weight' }
+  assert.equal(readLimit(pid, weight), '300')
+  for (const outside of ['5', '1001']) {
+    const refused = await ctrd().ctr(['run', '--rm', '--blkio-weight', outside, 'busybox', 'true'])
+    assert.equal(refused.code, 125)
+    assert.match(refused.stderr, /Range of blkio weight is from 10 to 1000/)
+  }
+})
+
+const noRealtime = hasFile('cpu', 'cpu.rt_runtime_us')
+  ? false
+  : 'the kernel has no real-time groups'
+
+test('real-time shares are made room for, as far as the host has some', {
+  skip: noV1 || noRealtime,
+}, async () => {
+  const shareOf = (pid: number): string =>
+    readLimit(pid, { controller: 'cpu', v1: 'cpu.rt_runtime_us', v2: '' })
+  assert.equal(shareOf(await sleeper('--cpu-rt-runtime', '1000')), '1000')
+  const part = ['--cpu-rt-period', '100000', '--cpu-rt-runtime', '5000']
+  const second = await sleeper('--name', 'second', ...part)
+  assert.equal(shareOf(second), '5000')
+  await ctrd().ok(['update', '--cpu-rt-runtime', '6000', 'second'])
+  assert.equal(shareOf(second), '6000')
+  const tooMuch = ['run', '--rm', '--cpu-rt-runtime', '1000000', 'busybox', 'true']
+  const refused = await ctrd().ctr(tooMuch)
+  assert.equal(refused.code, 125)
+  assert.match(refused.stderr, /the host has no \d+ µs in 1000000 µs left for/)
+})
+
+test('the limit of kernel memory is accepted, and said to have no effect', { skip }, async () => {
+  const result = await ctrd().ctr(['run', '--rm', '--kernel-memory', '50m', 'busybox', 'true'])
+  assert.equal(result.code, 0, result.stderr)
+  assert.match(result.stderr, /--kernel-memory has no effect/)
 })

@@ -223,6 +223,11 @@ const FIELDS: readonly KnownField[] = [
     path: /^Labels(\.com\.docker\.volume\.anonymous)?$/,
     reason: 'anonymous volumes bear a label, as in Docker 28',
   },
+  {
+    between: 'daemons',
+    path: /^(\[\]\.)?State\.(StartTicks|NamespacePaths|CgroupPaths)/,
+    reason: 'where the kernel has its process: ours',
+  },
   { between: 'daemons', path: /SandboxKey$/, reason: 'namespaces are not kept by a mount' },
   {
     between: 'daemons',

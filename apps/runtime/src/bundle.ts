@@ -54,9 +54,11 @@ export function readBundle(path: string, id: string, hasSystemdCgroup = false): 
   }
 }
 
+export const OWN_CGROUP_PARENT = '/ctr-runtime'
+
 /** Same path in every hierarchy. Without one a place of our own, so that an id names nothing that exists. */
 function cgroupPath(wanted: string, id: string): string {
-  if (wanted === '') return posix.join('/ctr-runtime', id)
+  if (wanted === '') return posix.join(OWN_CGROUP_PARENT, id)
   const path = posix.resolve('/', wanted)
   if (path === '/') throw invalidArgument('cgroupsPath: the root cgroup cannot be a container')
   return path

@@ -1,9 +1,15 @@
 import { existsSync, renameSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, posix, resolve } from 'node:path'
-import { cgroupPids, type HostFacts, prepareCgroupParent, readHostFacts } from '@ctr/linux'
+import {
+  cgroupPids,
+  grantRealtime,
+  type HostFacts,
+  prepareCgroupParent,
+  readHostFacts,
+} from '@ctr/linux'
 import { capabilityNumber, type RuntimeProcess, type RuntimeSpec } from '@ctr/oci'
 import { compileStart, type Op, type StartInput } from '@ctr/shim'
-import { type Bundle, readBundle } from './bundle.ts'
+import { type Bundle, OWN_CGROUP_PARENT, readBundle } from './bundle.ts'
 import type { Context, Input } from './command.ts'
 import { prepareEnv } from './environment.ts'
 import { invalidArgument, wrongState } from './errors.ts'
@@ -165,6 +171,12 @@ export function startInput(context: Context, plan: Plan, execFifo: string | unde
   const cpuset = isPrepared
     ? undefined
     : prepareCgroupParent(host.cgroups, posix.dirname(cgroupPath))
+  const { realtimeRuntime = 0, realtimePeriod } = spec.linux?.resources?.cpu ?? {}
+  // A parent that the caller names has what it has.
+  if (posix.dirname(cgroupPath) === OWN_CGROUP_PARENT) {
+    const share = { runtimeUs: realtimeRuntime, periodUs: realtimePeriod }
+    grantRealtime(host.cgroups, OWN_CGROUP_PARENT, share)
+  }
   const env = spec.process === undefined ? [] : prepareEnv(spec.process, bundle.rootfs)
   return {
     spec: {

@@ -71,6 +71,14 @@ export const ContainerState = Type.Object({
   StartedAt: Type.String(),
   FinishedAt: Type.String(),
   Health: Type.Optional(Health),
+  /** Ours: a checkpoint has ended it. Absent: no. */
+  Checkpointed: Type.Optional(Type.Boolean()),
+  /** Ours, while it runs: when the process `Pid` began, in clock ticks since boot; tells it from a later one. */
+  StartTicks: Type.Optional(Type.Integer()),
+  /** Ours, while it runs: `mnt`, `pid`, … → `/proc/…`. */
+  NamespacePaths: Type.Optional(StringMap()),
+  /** Ours, while it runs: `memory`, …, `unified` → `/sys/fs/cgroup/…`. */
+  CgroupPaths: Type.Optional(StringMap()),
 })
 export type ContainerState = Static<typeof ContainerState>
 

@@ -24,6 +24,7 @@ export { checkDefaultLog } from './container/log-options.ts'
 export { formatTime } from './container/log-records.ts'
 export { containerLogs, type LogOptions } from './container/logs.ts'
 export { pauseContainer, unpauseContainer } from './container/pause.ts'
+export { type ContainerPlaces, containerPlaces } from './container/places.ts'
 export {
   CONTAINER_FILTERS,
   getContainer,
@@ -36,7 +37,12 @@ export { replaceContainer } from './container/replace.ts'
 export { restartContainer } from './container/restart.ts'
 export { type ContainerSizes, containerSize } from './container/size.ts'
 export { type StartOptions, startContainer } from './container/start.ts'
-export { type ContainerState, type ContainerStatus, isAlive } from './container/state.ts'
+export {
+  type ContainerState,
+  type ContainerStatus,
+  isAlive,
+  isCheckpointed,
+} from './container/state.ts'
 export { containerStats } from './container/stats.ts'
 export { type StopOptions, stopContainer } from './container/stop.ts'
 export { type Processes, topContainer } from './container/top.ts'

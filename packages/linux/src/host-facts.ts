@@ -69,7 +69,8 @@ export function readHostFacts(): HostFacts {
 
 function hasBlockIoWeight(hierarchy: CgroupHierarchy | undefined): boolean {
   if (hierarchy?.version === 2) return true
-  return hasFile(hierarchy, 'blkio.weight') || hasFile(hierarchy, 'blkio.bfq.weight')
+  // BFQ's weight is in every cgroup but the root, its counters are in the root too.
+  return hasFile(hierarchy, 'blkio.weight') || hasFile(hierarchy, 'blkio.bfq.io_service_bytes')
 }
 
 function hasFile(hierarchy: CgroupHierarchy | undefined, name: string): boolean {

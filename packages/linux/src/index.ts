@@ -24,6 +24,7 @@ export {
 } from './cgroup/layout.ts'
 export { type CgroupWrite, cgroupLimits, cpuWeight, type LimitFacts } from './cgroup/limits.ts'
 export { type CpusetFacts, prepareCgroupParent } from './cgroup/parent.ts'
+export { grantRealtime } from './cgroup/realtime.ts'
 export {
   type BlockIoEntry,
   type BlockIoStats,

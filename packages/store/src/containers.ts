@@ -15,6 +15,7 @@ export interface ContainerStateRow {
   readonly hasStartedBefore: boolean
   readonly isManuallyStopped: boolean
   readonly isRestartCancelled: boolean
+  readonly isCheckpointed: boolean
   readonly killAtNs: bigint
   readonly restartAtNs: bigint
   readonly restartDelayMs: number
@@ -61,6 +62,7 @@ const STATE_COLUMNS = {
   hasStartedBefore: 'has_started_before',
   isManuallyStopped: 'is_manually_stopped',
   isRestartCancelled: 'is_restart_cancelled',
+  isCheckpointed: 'is_checkpointed',
   killAtNs: 'kill_at_ns',
   restartAtNs: 'restart_at_ns',
   restartDelayMs: 'restart_delay_ms',
@@ -188,6 +190,7 @@ const BOOLEANS: ReadonlySet<string> = new Set([
   'hasStartedBefore',
   'isManuallyStopped',
   'isRestartCancelled',
+  'isCheckpointed',
 ])
 
 function decode(row: Record<string, unknown>): ContainerRow {

@@ -7,6 +7,7 @@ import { migration004 } from './migrations/004-names.ts'
 import { migration005 } from './migrations/005-health.ts'
 import { migration006 } from './migrations/006-secrets.ts'
 import { migration007 } from './migrations/007-user-namespaces.ts'
+import { migration008 } from './migrations/008-checkpointed.ts'
 
 /** In order; a migration that has landed is never edited, a change is a new file. */
 const MIGRATIONS: readonly string[] = [
@@ -17,6 +18,7 @@ const MIGRATIONS: readonly string[] = [
   migration005,
   migration006,
   migration007,
+  migration008,
 ]
 
 /** Brings `db` to the newest schema; `user_version` counts the migrations that have run. */

@@ -65,6 +65,7 @@ export async function createCheckpoint(
         : undefined
       exit?.catch(() => undefined)
       await writeCheckpoint(engine, container, state.pid, request)
+      if (request.exit) setCheckpointed(engine, id)
       engine.events.emit(containerEvent(container, 'checkpoint'))
       return { exit }
     })
@@ -121,6 +122,16 @@ async function writeCheckpoint(
       { cause: error },
     )
   }
+}
+
+/** Before its end is recorded, which waits for its turn in the queue. */
+function setCheckpointed(engine: Engine, id: string): void {
+  const { bookkeeping } = engine.containers.get(id)
+  engine.events.commit(
+    'volatile',
+    () =>
+      void engine.containers.change(id, { bookkeeping: { ...bookkeeping, isCheckpointed: true } }),
+  )
 }
 
 /** Its end is asked for. Before it comes: the engine may be killed in between. */

@@ -88,6 +88,8 @@ export interface Bookkeeping {
   readonly isManuallyStopped: boolean
   /** The restart policy is off for the present run. */
   readonly isRestartCancelled: boolean
+  /** A checkpoint has ended its last run. */
+  readonly isCheckpointed: boolean
   /** Deadline of a stop in progress, after which SIGKILL is sent; 0n: none. */
   readonly killAtNs: bigint
   /** Delay before the present run; 0 when it was started by hand. */
@@ -98,6 +100,7 @@ export const NEW_BOOKKEEPING: Bookkeeping = {
   hasStartedBefore: false,
   isManuallyStopped: false,
   isRestartCancelled: false,
+  isCheckpointed: false,
   killAtNs: 0n,
   restartDelayMs: 0,
 }

@@ -6,7 +6,7 @@ import type { Container, ContainerRecord } from './container.ts'
 import { linkNames, shownLinks } from './links.ts'
 import { parseNetworkMode } from './modes.ts'
 import { portFilter } from './port-filter.ts'
-import { type ContainerStatus, isRunningForUser } from './state.ts'
+import { type ContainerStatus, isCheckpointed, isRunningForUser } from './state.ts'
 
 type Deps = Pick<Engine, 'containers' | 'networks' | 'execs' | 'images' | 'health'>
 
@@ -94,6 +94,9 @@ const STATUSES: readonly string[] = [
   'dead',
 ] satisfies ContainerStatus[]
 
+/** Ours, beside Docker's: those that have exited by a checkpoint. */
+const CHECKPOINTED = 'checkpointed'
+
 const HEALTHS: readonly string[] = ['none', 'starting', 'healthy', 'unhealthy']
 
 type Predicate = (container: ContainerRecord) => boolean
@@ -123,9 +126,11 @@ function compileFilter(
       return ({ config }) => values.every((value) => matchesLabel(config.Labels ?? {}, value))
     case 'status':
       for (const value of values) {
-        if (!STATUSES.includes(value)) throw invalidFilter(key, value)
+        if (!STATUSES.includes(value) && value !== CHECKPOINTED) throw invalidFilter(key, value)
       }
-      return ({ state }) => values.includes(state.status)
+      return (container) =>
+        values.includes(container.state.status) ||
+        (values.includes(CHECKPOINTED) && isCheckpointed(container))
     case 'exited': {
       const codes = values.map((value) => {
         if (/^[-+]?\d+$/.test(value)) return Number(value)

@@ -261,6 +261,7 @@ function fromRow(row: ContainerRow, mounts: readonly string[], dataRoot: string)
       hasStartedBefore: row.hasStartedBefore,
       isManuallyStopped: row.isManuallyStopped,
       isRestartCancelled: row.isRestartCancelled,
+      isCheckpointed: row.isCheckpointed,
       killAtNs: row.killAtNs,
       restartDelayMs: row.restartDelayMs,
     },

@@ -1,6 +1,13 @@
 import { posix } from 'node:path'
 import { EngineError } from '@ctr/errdefs'
-import { checkSlice, type ScopeName, scopePath, startScope, updateScope } from '@ctr/linux'
+import {
+  checkSlice,
+  grantRealtime,
+  type ScopeName,
+  scopePath,
+  startScope,
+  updateScope,
+} from '@ctr/linux'
 import type { RuntimeResources } from '@ctr/oci'
 import type { Engine } from '../engine.ts'
 import type { ContainerRecord } from './container.ts'
@@ -35,6 +42,19 @@ export function givenCgroup({
 }: Pick<ContainerRecord, 'id' | 'hostConfig'>): string | undefined {
   const parent = hostConfig.CgroupParent ?? ''
   return parent === '' ? undefined : posix.join('/', parent, id)
+}
+
+/** Room for its real-time share in the parent of all containers; a parent that the user names has what it has. */
+export function grantContainerRealtime(
+  engine: Pick<Engine, 'config' | 'host'>,
+  container: ContainerRecord,
+  { cpu }: RuntimeResources,
+): void {
+  const runtimeUs = cpu?.realtimeRuntime
+  const isOurs = engine.config.cgroupDriver === 'cgroupfs' && givenCgroup(container) === undefined
+  if (runtimeUs === undefined || !isOurs) return
+  const { cgroupParent } = engine.config
+  grantRealtime(engine.host.cgroups, cgroupParent, { runtimeUs, periodUs: cpu?.realtimePeriod })
 }
 
 /**

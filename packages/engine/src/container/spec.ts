@@ -179,7 +179,8 @@ function compileNamespaces(input: SpecInput): RuntimeNamespace[] {
     })
 }
 
-const NAMESPACE_FILES: Readonly<Record<NamespaceType, string>> = {
+/** Names in /proc/PID/ns. namespaces(7) */
+export const NAMESPACE_FILES: Readonly<Record<NamespaceType, string>> = {
   mount: 'mnt',
   pid: 'pid',
   network: 'net',

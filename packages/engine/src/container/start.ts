@@ -22,7 +22,7 @@ import { removeContainerRecord } from './remove.ts'
 import { startRequirements } from './requirements.ts'
 import { containerRuntimeDir, makeRuntimeDir } from './runtime-dir.ts'
 import { writeRuntimeFiles } from './runtime-files.ts'
-import { openScope } from './scope.ts'
+import { grantContainerRealtime, openScope } from './scope.ts'
 import { describeStartFailure, type StartFailure, UNKNOWN_FAILURE } from './start-error.ts'
 import { isRunningForUser, lastRun } from './state.ts'
 
@@ -138,7 +138,9 @@ async function startProcess(
 
   await makeRuntimeDir(runtimeDir)
   undo.defer(() => removeTree(runtimeDir))
-  await using _scope = await openScope(engine, container, input.spec.linux?.resources ?? {})
+  const resources = input.spec.linux?.resources ?? {}
+  grantContainerRealtime(engine, container, resources)
+  await using _scope = await openScope(engine, container, resources)
   const connection = await launch(engine, program, runtimeDir, attachments).catch(async (error) => {
     // A shim that died or was killed has undone nothing.
     if (!(error instanceof ShimError)) await killLeftovers(engine, container)
@@ -179,6 +181,7 @@ function recordStart(
         hasStartedBefore: true,
         isManuallyStopped: false,
         isRestartCancelled: false,
+        isCheckpointed: false,
         killAtNs: 0n,
         restartDelayMs: isByUser ? 0 : container.bookkeeping.restartDelayMs,
       },

@@ -50,6 +50,14 @@ export function isAlive(
   return state.status === 'running' || state.status === 'paused'
 }
 
+/** It does not run because a checkpoint has ended it. */
+export function isCheckpointed(container: {
+  readonly state: ContainerState
+  readonly bookkeeping: { readonly isCheckpointed: boolean }
+}): boolean {
+  return container.state.status === 'exited' && container.bookkeeping.isCheckpointed
+}
+
 /** What Docker calls running: also between two runs of a restart policy. */
 export function isRunningForUser(state: ContainerState): boolean {
   return isAlive(state) || state.status === 'restarting'

@@ -7,7 +7,7 @@ import type { ContainerRecord } from './container.ts'
 import { containerEvent } from './container-event.ts'
 import { resolveBlockIo } from './devices.ts'
 import { noSuchContainer } from './registry.ts'
-import { containerCgroup, updateContainerScope } from './scope.ts'
+import { containerCgroup, grantContainerRealtime, updateContainerScope } from './scope.ts'
 import { compileResources } from './spec.ts'
 import { isAlive } from './state.ts'
 import { validateResources, validateRestartPolicy } from './validate.ts'
@@ -132,6 +132,7 @@ async function applyLive(
     kernel: engine.host.kernel,
     hasSwapAccounting: engine.host.hasSwapAccounting,
   })
+  grantContainerRealtime(engine, container, resources)
   try {
     await updateContainerScope(engine, container, resources)
     applyLimits(engine.host.cgroups, containerCgroup(engine, container), writes)

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { posix } from 'node:path'
 import { isErrno } from '@ctr/errdefs'
+import { ancestors } from './ancestors.ts'
 import { type CgroupLayout, cgroupDirectory, findHierarchy } from './layout.ts'
 
 /** What a container's cpuset takes over when it says nothing itself. */
@@ -35,15 +35,6 @@ export function prepareCgroupParent(layout: CgroupLayout, parent: string): Cpuse
     facts = inheritCpuset(directory, facts)
   }
   return facts
-}
-
-/** From the mount point down to the cgroup, both included. */
-function ancestors(mountpoint: string, path: string): string[] {
-  const names = posix.resolve('/', path).split('/').filter(Boolean)
-  return [
-    mountpoint,
-    ...names.map((_, index) => posix.join(mountpoint, ...names.slice(0, index + 1))),
-  ]
 }
 
 const LEAF = 'init'

@@ -139,7 +139,9 @@ function limitWrites(resources: RuntimeResources, host: HostFacts): CgroupWrite[
 
 function needHierarchy(host: HostFacts, controller: string): CgroupHierarchy {
   const found = findHierarchy(host.cgroups, controller)
-  if (found !== undefined) return found
+  // Beside v1 hierarchies, one of v2 has the controller but not the files.
+  const hasFiles = found?.version === 1 || host.cgroups.mode === 'v2'
+  if (found !== undefined && hasFiles) return found
   // `unified` may name core files (cgroup.max.depth) that belong to no controller.
   const v2 = host.cgroups.hierarchies.find((one) => one.version === 2)
   if (controller === 'cgroup' && v2 !== undefined) return v2

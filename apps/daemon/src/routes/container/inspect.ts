@@ -1,5 +1,5 @@
 import { ContainerInspect } from '@ctr/api'
-import { containerSize, getContainer } from '@ctr/engine'
+import { containerPlaces, containerSize, getContainer } from '@ctr/engine'
 import { route } from '../../http/route.ts'
 import { renderInspect } from './render.ts'
 
@@ -12,6 +12,7 @@ export const inspectContainerRoute = route({
   handle: async ({ engine }, { id, query, apiMinor }) => {
     const container = getContainer(engine, id)
     const sizes = query.size ? await containerSize(engine, container.id) : undefined
-    return renderInspect(container, apiMinor, { dataRoot: engine.config.dataRoot, sizes })
+    const places = containerPlaces(engine, container)
+    return renderInspect(container, apiMinor, { dataRoot: engine.config.dataRoot, sizes, places })
   },
 })

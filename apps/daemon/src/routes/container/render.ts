@@ -9,7 +9,7 @@ import type {
   Port,
   PortBinding,
 } from '@ctr/api'
-import type { Container } from '@ctr/engine'
+import { type Container, type ContainerPlaces, isCheckpointed } from '@ctr/engine'
 import { humanDuration, nowNs, rfc3339, unixSeconds } from '../../time.ts'
 import { sortedKeys } from '../sorted-keys.ts'
 import { renderConfig } from './render-config.ts'
@@ -25,7 +25,7 @@ export interface ContainerSizes {
 export function renderInspect(
   container: Container,
   apiMinor: number,
-  o: { dataRoot: string; sizes?: ContainerSizes | undefined },
+  o: { dataRoot: string; sizes?: ContainerSizes | undefined; places?: ContainerPlaces | undefined },
 ): ContainerInspect {
   const absolute = (path: string): string => (path.startsWith('/') ? path : `${o.dataRoot}/${path}`)
   // Made by the first start.
@@ -35,7 +35,7 @@ export function renderInspect(
     Created: rfc3339(container.createdAtNs),
     Path: container.path,
     Args: [...container.args],
-    State: renderState(container),
+    State: renderState(container, o.places),
     Image: container.imageId,
     ResolvConfPath: hasFiles ? container.resolvConfPath : '',
     HostnamePath: hasFiles ? container.hostnamePath : '',
@@ -72,7 +72,7 @@ function hasJsonLog({ hostConfig }: Container): boolean {
   return ['', 'json-file'].includes(hostConfig.LogConfig?.Type ?? '')
 }
 
-function renderState(container: Container): ContainerState {
+function renderState(container: Container, places: ContainerPlaces | undefined): ContainerState {
   const { state } = container
   const health = renderHealth(container)
   return {
@@ -89,6 +89,14 @@ function renderState(container: Container): ContainerState {
     StartedAt: rfc3339(state.startedAtNs),
     FinishedAt: rfc3339(state.finishedAtNs),
     ...(health === undefined ? {} : { Health: health }),
+    ...(isCheckpointed(container) ? { Checkpointed: true } : {}),
+    ...(places === undefined
+      ? {}
+      : {
+          StartTicks: Number(places.startTicks),
+          NamespacePaths: places.namespaces,
+          CgroupPaths: places.cgroups,
+        }),
   }
 }
 
@@ -291,9 +299,10 @@ function healthText(health: Container['health']): string {
 
 /** The STATUS column of `docker ps`. moby container/state.go String() */
 export function statusText(
-  { state, health }: Pick<Container, 'state' | 'health'>,
+  container: Pick<Container, 'state' | 'health' | 'bookkeeping'>,
   now: bigint,
 ): string {
+  const { state, health } = container
   const since = (ns: bigint): string => humanDuration(now - ns)
   switch (state.status) {
     case 'created':
@@ -309,6 +318,6 @@ export function statusText(
     case 'dead':
       return 'Dead'
     case 'exited':
-      return `Exited (${state.exitCode}) ${since(state.finishedAtNs)} ago`
+      return `Exited (${state.exitCode}) ${since(state.finishedAtNs)} ago${isCheckpointed(container) ? ' (Checkpointed)' : ''}`
   }
 }
