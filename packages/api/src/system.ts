@@ -90,6 +90,9 @@ export const SystemInfo = Type.Object({
   NCPU: Type.Integer(),
   MemTotal: Type.Integer(),
   GenericResources: Type.Null(),
+  DefaultAddressPools: Type.Optional(
+    Type.Array(Type.Object({ Base: Type.String(), Size: Type.Integer() })),
+  ),
   DockerRootDir: Type.String(),
   HttpProxy: Type.String(),
   HttpsProxy: Type.String(),
