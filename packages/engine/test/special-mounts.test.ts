@@ -1,5 +1,6 @@
 // needs root and overlay
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -36,6 +37,30 @@ describe('mounts of images and of parts of volumes', { skip }, () => {
   const image = (Subpath: string, more: object = {}) => ({
     Mounts: [{ Type: 'image', Source: 'busybox', Target: '/i', ImageOptions: { Subpath } }],
     ...more,
+  })
+
+  test('a bind keeps the flags of its source, and a read-only one too', async () => {
+    const source = join(t.config.dataRoot, 'flagged')
+    mkdirSync(source)
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'nosuid,nodev,noexec', 'tmpfs', source])
+    try {
+      const flags = 'awk \'$5 == "/b" {print $6}\' /proc/self/mountinfo'
+      for (const [mode, expected] of [
+        ['', 'rw,nosuid,nodev,noexec,relatime\n'],
+        [':ro', 'ro,nosuid,nodev,noexec,relatime\n'],
+      ] as const) {
+        for (const more of [{}, { UsernsMode: 'auto' }]) {
+          assert.equal(await run(flags, { Binds: [`${source}:/b${mode}`], ...more }), expected)
+        }
+      }
+      execFileSync('mount', ['-o', 'remount,bind,ro', source])
+      // Neither the host's root nor that of a user namespace asks for more than there is.
+      for (const more of [{}, { UsernsMode: 'auto' }]) {
+        assert.match(await run(flags, { Binds: [`${source}:/b:rw`], ...more }), /^ro,/)
+      }
+    } finally {
+      execFileSync('umount', [source])
+    }
   })
 
   test('a directory of a volume', async () => {

@@ -253,7 +253,7 @@ function sharedMemory(mount: RuntimeMount, input: SpecInput): RuntimeMount {
 
 /** The files that the engine writes at each start. */
 function runtimeFiles({ container, runtimeFiles: files, idMaps }: SpecInput): RuntimeMount[] {
-  const access = container.hostConfig.ReadonlyRootfs === true ? 'ro' : 'rw'
+  const words = container.hostConfig.ReadonlyRootfs === true ? ['ro'] : []
   return [
     { destination: '/etc/resolv.conf', source: files.resolvConfPath },
     { destination: '/etc/hostname', source: files.hostnamePath },
@@ -261,7 +261,7 @@ function runtimeFiles({ container, runtimeFiles: files, idMaps }: SpecInput): Ru
   ].map((mount) => ({
     ...mount,
     type: 'bind',
-    options: ['bind', 'rprivate', access, ...ownIds(idMaps)],
+    options: ['bind', 'rprivate', ...words, ...ownIds(idMaps)],
   }))
 }
 
@@ -291,7 +291,7 @@ function subpathMount(
   host: HostFacts,
 ): RuntimeMount[] {
   if (subpath === '') return []
-  const words = ['rbind', 'rprivate', access({ destination, subpath, ...mount }, host)]
+  const words = ['rbind', 'rprivate', ...access({ destination, subpath, ...mount }, host)]
   return [
     {
       destination,
@@ -333,7 +333,7 @@ function runtimeMount(mount: MountPoint, input: SpecInput): RuntimeMount {
       const bind = mount.isRecursive ? 'rbind' : 'bind'
       const isOwn = mount.type === 'volume' || parseMountIds(mount.mode).isIdMapped
       const words = isOwn ? ownIds(input.idMaps) : []
-      const options = [bind, propagation, access(mount, input.host), ...words]
+      const options = [bind, propagation, ...access(mount, input.host), ...words]
       return { destination, type: 'bind', source, options, ...mountIds(mount, source, input) }
     }
   }
@@ -356,12 +356,15 @@ function deviceVolume(
   }
 }
 
-/** Read-only means submounts too where the kernel can: mount_setattr(2) of 5.12. */
-function access(mount: MountPoint, host: HostFacts): string {
-  if (!mount.readOnly) return 'rw'
+/**
+ * Read-only means submounts too where the kernel can: mount_setattr(2) of 5.12. Nothing is said of a writable one, as by
+ * dockerd: `rw` would take the flags of its source away (nosuid, nodev, noexec).
+ */
+function access(mount: MountPoint, host: HostFacts): string[] {
+  if (!mount.readOnly) return []
   const { major, minor } = host.kernel
   const isRecursive = major > 5 || (major === 5 && minor >= 12)
-  return isRecursive && mount.isRecursive && !mount.isReadOnlyNonRecursive ? 'rro' : 'ro'
+  return isRecursive && mount.isRecursive && !mount.isReadOnlyNonRecursive ? ['rro'] : ['ro']
 }
 
 function tmpfs(destination: string, text: string, readOnly: boolean): RuntimeMount {
