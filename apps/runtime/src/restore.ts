@@ -11,6 +11,7 @@ import {
   loadMounts,
   readCriuErrors,
   restoreArguments,
+  restoreHint,
 } from '@ctr/shim/criu'
 import { readBundle } from './bundle.ts'
 import { criuOptions, imagePath, workPath } from './checkpoint-flags.ts'
@@ -31,6 +32,7 @@ import { invalidArgument } from './errors.ts'
 import { explainFailure } from './failure.ts'
 import { Launch } from './launch.ts'
 import { checkId, claimId, containerDir, removeRecord, writeRecord } from './record.ts'
+import { checkSystemd, OpenScope } from './scope.ts'
 
 interface Images {
   readonly criu: Criu
@@ -47,11 +49,9 @@ export async function restoreContainer(
   { flags }: Input,
   isForeground: boolean,
 ): Promise<CreatedContainer> {
-  if (context.hasSystemdCgroup) {
-    throw invalidArgument('a container cannot be restored into a scope of systemd: use cgroupfs')
-  }
+  checkSystemd(context)
   checkId(id)
-  const bundle = readBundle(flags.text('bundle') ?? '.', id)
+  const bundle = readBundle(flags.text('bundle') ?? '.', id, context.hasSystemdCgroup)
   const { terminal } = needProcess(bundle.spec)
   const consoleSocket = checkTerminal(
     terminal === true,
@@ -79,7 +79,7 @@ export async function restoreContainer(
     return await launchRestore(context, plan, images, flags.text('pid-file'))
   } catch (error) {
     const log = join(terminal === true ? directory : work, 'restore.log')
-    const explained = explain(error, log)
+    const explained = explain(error, log, restoreHint(criu, plan.host.kernel))
     removeRecord(context.root, id)
     throw explained
   }
@@ -97,6 +97,8 @@ async function launchRestore(
   const start = startInput(context, plan, undefined)
   const input = { ...start, rootfs: { ...start.rootfs, mountpoint } }
   const program = compileRestore(input, restoreInput(plan, images, own), plan.host)
+  const { scope: name } = plan.bundle
+  const scope = name && (await OpenScope.open(name, plan.id, plan.spec))
   const launch = new Launch(program, {
     preserveFds: 0,
     warn: (message) => context.log.warn(message),
@@ -107,12 +109,14 @@ async function launchRestore(
       await launch.proceed()
     }
     const record = recordOf(plan, await launch.next('started'))
+    await scope?.settle()
     writeRecord(context.root, record)
     if (pidFile !== undefined) writePidFile(pidFile, record.pid)
     if (!plan.isForeground) await launch.proceed()
     return { record, launch }
   } catch (error) {
     await launch.abandon()
+    await scope?.abandon()
     throw error
   }
 }
@@ -136,8 +140,8 @@ function restoreInput(plan: Plan, images: Images, own: string): RestoreInput {
   }
 }
 
-function explain(error: unknown, log: string): unknown {
+function explain(error: unknown, log: string, hint: string): unknown {
   if (!(error instanceof ShimError) || error.op !== 'restore') return explainFailure(error, '')
   const reason = readCriuErrors(log) || error.detail
-  return invalidArgument(`criu failed: type RESTORE: ${reason}`)
+  return invalidArgument(`criu failed: type RESTORE: ${reason}${hint}`)
 }

@@ -1,10 +1,11 @@
 // needs: root, systemd as PID 1 (scripts/test-v2.sh --systemd), busybox-static
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { isSystemdBooted } from '@ctr/linux'
-import { message, TestBundle, until } from './bundle.ts'
+import { message, RUNTIME, TestBundle, testCriu, until } from './bundle.ts'
 
 const skip =
   process.getuid?.() !== 0
@@ -14,6 +15,7 @@ const skip =
       : 'systemd does not run this machine'
 
 const MiB = 1024 * 1024
+const criu = await testCriu()
 
 function property(unit: string, name: string): string {
   const args = ['show', '--property', name, '--value', unit]
@@ -109,6 +111,31 @@ describe('scopes of systemd', { skip }, () => {
       const unit = `ctr-${id}.scope`
       await until(() => property(unit, 'LoadState') === 'not-found', `the end of ${unit}`)
     }
+  })
+
+  test('a restored container is in its scope again', {
+    skip: criu === undefined ? 'needs criu 4' : false,
+  }, async () => {
+    bundle.configure({ root: { path: 'rootfs', readonly: true } }, { args: ['sleep', '1000'] })
+    const id = bundle.id('restored')
+    const images = join(bundle.dir, 'images')
+    // criu's way with descriptors wants them to be none of a terminal.
+    const run = (...args: string[]): ReturnType<TestBundle['run']> =>
+      bundle.run('--systemd-cgroup', '--criu', criu ?? '', ...args)
+    const detached = (...args: string[]): number => {
+      const command = ['--root', bundle.root, '--systemd-cgroup', '--criu', criu ?? '', ...args]
+      return Number(spawnSync(RUNTIME, command, { cwd: bundle.dir, stdio: 'ignore' }).status)
+    }
+    assert.equal(detached('run', '-d', id), 0)
+    const dumped = await run('checkpoint', '--image-path', images, id)
+    assert.equal(dumped.code, 0, dumped.stderr)
+    assert.equal(detached('restore', '-d', '--image-path', images, id), 0)
+    const unit = `ctr-${id}.scope`
+    const { pid } = await bundle.state(id)
+    assert.equal(property(unit, 'ActiveState'), 'active')
+    assert.match(readFileSync(`/proc/${pid}/cgroup`, 'utf8'), new RegExp(`/${unit}$`, 'm'))
+    assert.equal((await run('delete', '--force', id)).code, 0)
+    assert.equal(property(unit, 'LoadState'), 'not-found')
   })
 
   test('a path that names no scope is refused', async () => {

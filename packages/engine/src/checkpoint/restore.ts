@@ -15,6 +15,7 @@ import {
   loadMounts,
   readCriuErrors,
   restoreArguments,
+  restoreHint,
 } from '@ctr/shim/criu'
 import type { ContainerRecord } from '../container/container.ts'
 import type { Engine } from '../engine.ts'
@@ -71,7 +72,7 @@ export async function prepareRestore(
     explain: (error) => {
       if (!(error instanceof ShimError) || error.op !== 'restore') return error
       const log = join(container.config.Tty === true ? imagesDir : runtimeDir, 'restore.log')
-      const reason = readCriuErrors(log) || error.detail
+      const reason = (readCriuErrors(log) || error.detail) + restoreHint(criu, engine.host.kernel)
       return new EngineError('INTERNAL', `criu failed: type RESTORE: ${reason}`, { cause: error })
     },
   }

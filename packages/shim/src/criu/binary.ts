@@ -26,6 +26,18 @@ export async function findCriu(name: string, option: string): Promise<Criu> {
   throw unavailable(`${path} is criu ${version}, which is too old: ${ADVICE} with ${option}`)
 }
 
+/** What to tell with a failed restore: versions before 4.2 restore nothing on Linux 6.18, and say little about it. */
+export function restoreHint(
+  { version }: Criu,
+  kernel: { readonly major: number; readonly minor: number },
+): string {
+  const [major = 0, minor = 0] = version.split('.').map(Number)
+  const isOld = major < 4 || (major === 4 && minor < 2)
+  const isNewKernel = kernel.major > 6 || (kernel.major === 6 && kernel.minor >= 18)
+  if (!isOld || !isNewKernel) return ''
+  return ` (criu ${version} cannot restore on Linux ${kernel.major}.${kernel.minor}: use criu 4.2 or newer)`
+}
+
 function lookUp(name: string): string | undefined {
   const directories = (process.env['PATH'] ?? '').split(delimiter).filter((dir) => dir !== '')
   return directories.map((dir) => join(dir, name)).find(isExecutable)

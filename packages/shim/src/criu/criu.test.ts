@@ -6,6 +6,7 @@ import { describe, test } from 'node:test'
 import { isEngineError } from '@ctr/errdefs'
 import { parseMountInfo } from '@ctr/linux'
 import type { RuntimeSpec } from '@ctr/oci'
+import { restoreHint } from './binary.ts'
 import { externalDescriptors, inheritedDescriptors } from './descriptors.ts'
 import { dumpArguments, restoreArguments } from './dump.ts'
 import { externalMounts } from './external-mounts.ts'
@@ -47,6 +48,19 @@ function externals(text: string, changes: Partial<RuntimeSpec> = {}): string[] {
   const facts = { container: parseMountInfo(text), host, own: ['/run/secrets'] }
   return externalMounts({ ...facts, spec: { ...spec, ...changes } })
 }
+
+test('a restore that fails names a criu that is too old for the kernel', () => {
+  const hint = (version: string, major: number, minor: number): string =>
+    restoreHint({ path: '/criu', version }, { major, minor })
+  assert.match(
+    hint('4.1', 6, 18),
+    /criu 4\.1 cannot restore on Linux 6\.18: use criu 4\.2 or newer/,
+  )
+  assert.match(hint('4.1.1', 7, 0), /use criu 4\.2/)
+  assert.equal(hint('4.2', 6, 18), '')
+  assert.equal(hint('4.1', 6, 17), '')
+  assert.equal(hint('5.0', 7, 0), '')
+})
 
 describe('external mounts', () => {
   test('are those of the host, cgroups and secrets; the rest criu makes', () => {

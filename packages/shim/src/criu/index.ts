@@ -1,5 +1,5 @@
 /** What is known of criu: where it is, how it is called, what it says. */
-export { type Criu, criuEnvironment, findCriu } from './binary.ts'
+export { type Criu, criuEnvironment, findCriu, restoreHint } from './binary.ts'
 export {
   type Descriptors,
   loadDescriptors,
