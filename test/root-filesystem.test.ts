@@ -158,6 +158,23 @@ test('ten containers at once make no mount on the host', { skip }, async () => {
   await Promise.all(names.map((name) => ctrd().ok(['rm', '-f', name])))
 })
 
+test('--no-pivot moves the root: inside nothing tells the difference', { skip }, async () => {
+  const look =
+    'ls -a /; ls -a /proc/1/root/; awk \'$5 == "/" { print $9 }\' /proc/1/mountinfo; readlink /proc/1/cwd'
+  const usual = await inBusybox(ctrd(), look)
+  for (const options of [{ args: ['--no-pivot'] }, { env: { DOCKER_RAMDISK: 'yes' } }]) {
+    await using daemon = await startDaemon({ bridge: false, ...options })
+    assert.match(await daemon.ok(['run', '--explain', 'busybox', 'true']), / move_root\(/)
+    assert.equal(await inBusybox(daemon, look), usual)
+    assert.equal(
+      (await daemon.ctr(['run', '--rm', 'busybox', 'mount', '-t', 'proc', 'p', '/tmp'])).code,
+      1,
+    )
+    await daemon.ok(['run', '-d', '--name', 'cc', 'busybox', 'sleep', '300'])
+    assert.equal(await daemon.ok(['exec', 'cc', 'sh', '-c', look]), usual)
+  }
+})
+
 test('/proc is complete and of the container itself', { skip }, async () => {
   const script = `ls -d /proc/1/cmdline /proc/1/cwd /proc/1/environ /proc/1/exe /proc/1/fd /proc/1/maps /proc/1/mem \
     /proc/1/root /proc/1/stat /proc/1/statm /proc/1/status >/dev/null || exit 1

@@ -42,6 +42,8 @@ export interface EngineConfig {
   readonly seccompProfile: string
   /** User namespaces for all containers: `default`, `user[:group]`, `uid[:gid]`; empty: none. */
   readonly usernsRemap: string
+  /** Move containers' roots instead of pivot_root(2), also where the host's own root would allow it. */
+  readonly noPivot: boolean
   /** Directories of CDI specs; later ones win. */
   readonly cdiSpecDirs: readonly string[]
   /** criu for checkpoints: a path, or a name to look up in PATH. */
@@ -71,6 +73,7 @@ export const DEFAULT_ENGINE_CONFIG: EngineConfig = {
   registries: { insecure: [], mirrors: [], maxDownloads: 3, maxAttempts: 5 },
   seccompProfile: '',
   usernsRemap: '',
+  noPivot: false,
   cdiSpecDirs: ['/etc/cdi', '/var/run/cdi'],
   criuPath: 'criu',
 }

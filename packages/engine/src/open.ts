@@ -56,7 +56,8 @@ export async function openEngine(
 ): Promise<Engine> {
   await using stack = new AsyncDisposableStack()
   // What nobody can start a container with is refused before anything is made.
-  const host = readHostFacts()
+  const facts = readHostFacts()
+  const host = { ...facts, rootIsRamfs: facts.rootIsRamfs || config.noPivot }
   const defaultSeccomp = readDefaultSeccomp(config.seccompProfile)
   planUserNamespace({}, config.usernsRemap, host)
   mkdirSync(config.dataRoot, { recursive: true, mode: 0o711 })

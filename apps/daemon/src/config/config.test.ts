@@ -49,6 +49,15 @@ test('flags have the names of dockerd', () => {
 test('a boolean flag may carry its value', () => {
   assert.equal(load(['--debug=true']).logLevel, 'debug')
   assert.equal(load(['--debug=false']).logLevel, 'info')
+  assert.equal(load(['--debug', '--debug=false']).logLevel, 'info')
+  assert.equal(load(['--debug=false', '--debug']).logLevel, 'debug')
+  assert.throws(() => load(['--no-debug']), { code: 'INVALID_ARGUMENT' })
+})
+
+test('a flag whose name begins with no- is set, not unset', () => {
+  assert.equal(load(['--no-new-privileges']).engine.noNewPrivileges, true)
+  assert.equal(load(['--no-new-privileges=false']).engine.noNewPrivileges, false)
+  assert.equal(load(['--no-pivot']).engine.noPivot, true)
   assert.equal(load(['-D']).logLevel, 'debug')
   assert.equal(load(['--init']).engine.initByDefault, true)
 })

@@ -139,6 +139,8 @@ function daemonConfig(values: OptionValues): DaemonConfig {
         maxAttempts: count(values, 'max-download-attempts', defaults.registries.maxAttempts),
       },
       seccompProfile: text('seccomp-profile') ?? defaults.seccompProfile,
+      // Docker's variable. moby daemon/runtime_unix.go
+      noPivot: values.get('no-pivot') === true || (process.env['DOCKER_RAMDISK'] ?? '') !== '',
       cdiSpecDirs: values.has('cdi-spec-dirs') ? list('cdi-spec-dirs') : defaults.cdiSpecDirs,
       criuPath: text('criu-path') ?? defaults.criuPath,
       usernsRemap: text('userns-remap') ?? defaults.usernsRemap,

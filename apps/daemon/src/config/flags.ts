@@ -23,11 +23,14 @@ export function parseFlags(argv: readonly string[]): Flags {
       multiple: option.kind === 'list' || option.kind === 'map',
       ...(option.short === undefined ? {} : { short: option.short }),
     }
+    if (option.kind === 'boolean') options[off(option.flag)] = { type: 'boolean' }
   }
-  const parsed = parseStrictly(argv.map(longForm).map(withoutValueTrue), options)
+  const args = argv.map(longForm).map(withoutBooleanValue)
+  const parsed = parseStrictly(args, options)
   const values = new Map<string, OptionValue>()
   for (const option of OPTIONS) {
-    const value = option.flag === undefined ? undefined : parsed[option.flag]
+    if (option.flag === undefined) continue
+    const value = parsed[off(option.flag)] === true ? isOn(option.flag, args) : parsed[option.flag]
     if (value !== undefined) values.set(option.key, flagValue(option, value as string))
   }
   return {
@@ -45,13 +48,23 @@ function longForm(argument: string): string {
   return match === null || option === undefined ? argument : `--${option.flag}=${match[2]}`
 }
 
-/** Go's flags take `--debug=true`; parseArgs wants the bare flag, or its `--no-` form. strconv.ParseBool */
-function withoutValueTrue(argument: string): string {
+/** `--debug=false`, as parseArgs sees it. Not its `--no-debug`: there are flags whose names begin so. */
+function off(flag: string): string {
+  return `${flag}:off`
+}
+
+/** The last one counts. */
+function isOn(flag: string, args: readonly string[]): boolean {
+  return args.lastIndexOf(`--${flag}`) > args.lastIndexOf(`--${off(flag)}`)
+}
+
+/** Go's flags take `--debug=true`; parseArgs wants the bare flag. strconv.ParseBool */
+function withoutBooleanValue(argument: string): string {
   const match = /^--([a-z0-9-]+)=([^]*)$/.exec(argument)
   const option = OPTIONS.find(({ flag }) => flag === match?.[1])
   if (match === null || option?.kind !== 'boolean') return argument
   if (/^(1|t|T|true|TRUE|True)$/.test(match[2] ?? '')) return `--${option.flag}`
-  if (/^(0|f|F|false|FALSE|False)$/.test(match[2] ?? '')) return `--no-${option.flag}`
+  if (/^(0|f|F|false|FALSE|False)$/.test(match[2] ?? '')) return `--${off(option.flag)}`
   throw new EngineError('INVALID_ARGUMENT', `${argument}: must be true or false`)
 }
 
@@ -60,7 +73,7 @@ function parseStrictly(
   options: ParseArgsOptionsConfig,
 ): Record<string, unknown> {
   try {
-    return parseArgs({ args: [...argv], options, strict: true, allowNegative: true }).values
+    return parseArgs({ args: [...argv], options, strict: true }).values
   } catch (error) {
     const { message } = error as Error
     throw new EngineError('INVALID_ARGUMENT', firstSentence(message), { cause: error })

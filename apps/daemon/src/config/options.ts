@@ -174,6 +174,12 @@ export const OPTIONS: readonly Option[] = [
     isReloadable: true,
   },
   {
+    key: 'no-pivot',
+    flag: 'no-pivot',
+    kind: 'boolean',
+    help: 'Move the root of containers where pivot_root fails, as on a ramfs (found out by itself, or DOCKER_RAMDISK)',
+  },
+  {
     key: 'cdi-spec-dirs',
     flag: 'cdi-spec-dir',
     kind: 'list',
