@@ -2,6 +2,8 @@
 export interface Clock {
   /** Wall clock. */
   nowNs(): bigint
+  /** Since the host has booted: nobody sets it, and two engines of one boot agree. clock_gettime(2), CLOCK_MONOTONIC */
+  monotonicNs(): bigint
   /** Calls `listener` once after `delayMs`; dispose to cancel. Does not keep the process alive. */
   after(delayMs: number, listener: () => void): Disposable
 }
@@ -11,6 +13,7 @@ const MAX_TIMEOUT_MS = 2 ** 31 - 1
 
 export const systemClock: Clock = {
   nowNs,
+  monotonicNs: () => process.hrtime.bigint(),
   after(delayMs, listener) {
     let timer: NodeJS.Timeout | undefined
     const wait = (leftMs: number): void => {

@@ -11,6 +11,7 @@ import {
   openEngine,
   SILENT,
   startContainer,
+  stopContainer,
   systemClock,
 } from '@ctr/engine'
 import { removeCgroup } from '@ctr/linux'
@@ -100,6 +101,37 @@ test('a clock that was set back by a year does not put off the end of a run', as
     async (engine, id) => {
       await until(() => getContainer(engine, id).state.status === 'exited')
       assert.equal(getContainer(engine, id).state.exitCode, 137)
+    },
+  )
+})
+
+/** A container that SIGTERM does not end, and a stop of it whose grace the engine does not live to see the end of. */
+async function startStop(engine: Engine, timeoutSeconds: number): Promise<string> {
+  const id = await start(engine, ['sh', '-c', 'trap "" TERM; while :; do sleep 1; done'], {})
+  void stopContainer(engine, id, { timeoutSeconds }).catch(() => undefined)
+  await until(() => engine.containers.get(id).bookkeeping.killAtNs !== 0n)
+  return id
+}
+
+test('a clock that was set back by a year does not put off the end of a stop', async () => {
+  await acrossClocks(
+    [YEAR_NS, 0n],
+    async (engine) => await startStop(engine, 2),
+    async (engine, id) => {
+      await until(() => getContainer(engine, id).state.status === 'exited')
+      assert.equal(getContainer(engine, id).state.exitCode, 137)
+    },
+  )
+})
+
+test('a clock that was set forward by a year leaves a stop its grace', async () => {
+  await acrossClocks(
+    [0n, YEAR_NS],
+    async (engine) => await startStop(engine, 3600),
+    async (engine, id) => {
+      // What was due would have been done before what is asked for now.
+      await start(engine, ['true'], {})
+      assert.equal(getContainer(engine, id).state.status, 'running')
     },
   )
 })

@@ -90,7 +90,7 @@ export interface Bookkeeping {
   readonly isRestartCancelled: boolean
   /** A checkpoint has ended its last run. */
   readonly isCheckpointed: boolean
-  /** Deadline of a stop in progress, after which SIGKILL is sent; 0n: none. */
+  /** Deadline of a stop in progress by the monotonic clock, after which SIGKILL is sent; 0n: none. */
   readonly killAtNs: bigint
   /** Delay before the present run; 0 when it was started by hand. */
   readonly restartDelayMs: number

@@ -6,6 +6,7 @@ import { killShim, type ShimConnection } from '@ctr/shim'
 import type { Engine } from '../engine.ts'
 import { recordExecExit, superviseExec } from '../exec/start.ts'
 import { recoverVolumes } from '../volume/recover.ts'
+import { closeScope } from './close-scope.ts'
 import type { ContainerRecord } from './container.ts'
 import { containerEvent } from './container-event.ts'
 import { removeContainerFiles } from './create.ts'
@@ -123,6 +124,7 @@ async function settleContainer(engine: Engine, id: string, probe: Probe): Promis
       await killLeftovers(engine, container)
       await recordExit(engine, container, undefined)
   }
+  await closeScope(engine, id)
   await removeRuntimeDir(containerRuntimeDir(engine.config, id))
 }
 
@@ -316,9 +318,9 @@ function resume(engine: Engine, container: ContainerRecord): void {
   )
 }
 
-/** A stop whose grace was running. */
+/** A stop whose grace was running. Its process lives, so the host has not booted anew. */
 function resumeStop(engine: Engine, id: string, killAtNs: bigint): void {
-  const leftMs = Number((killAtNs - engine.clock.nowNs()) / 1_000_000n)
+  const leftMs = Number((killAtNs - engine.clock.monotonicNs()) / 1_000_000n)
   engine.timers.set(
     id,
     engine.clock.after(Math.max(0, leftMs), () => {

@@ -83,7 +83,7 @@ async function signalStop(
     engine.config.defaultStopTimeoutSeconds
   const graceMs = seconds < 0 ? Number.POSITIVE_INFINITY : seconds * 1000
   const killAtNs = Number.isFinite(graceMs)
-    ? engine.clock.nowNs() + BigInt(Math.trunc(graceMs)) * 1_000_000n
+    ? engine.clock.monotonicNs() + BigInt(Math.trunc(graceMs)) * 1_000_000n
     : 0n
   const { isShimSilent } = await sendSignal(engine, container, signal ?? stopSignalOf(container), {
     endsPolicy: true,
