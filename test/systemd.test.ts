@@ -60,6 +60,16 @@ test('a container that cannot start leaves no scope', { skip }, async () => {
   })
 })
 
+test('a container that ends at once can be started again and again', { skip }, async () => {
+  await ctrd().ok(['create', '--name', 'short', 'busybox', 'true'])
+  for (let i = 0; i < 6; i++) await ctrd().ok(['start', '-a', 'short'])
+  const unit = `ctr-${await field(ctrd(), 'short', '{{.Id}}')}.scope`
+  await waitFor('the end of the unit', async () => {
+    return (await property(unit, 'LoadState')) === 'not-found'
+  })
+  await ctrd().ok(['rm', 'short'])
+})
+
 test('a slice of one’s own, and nothing else', { skip }, async () => {
   const flags = ['--cgroup-parent', 'ctrtest-b.slice', '--cgroupns', 'host']
   const out = await ctrd().ok(['run', '--rm', ...flags, 'busybox', 'cat', '/proc/self/cgroup'])

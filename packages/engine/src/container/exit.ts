@@ -1,6 +1,7 @@
 import type { ExitRecord, ShimConnection } from '@ctr/shim'
 import type { Engine } from '../engine.ts'
 import { removeTree } from '../remove-tree.ts'
+import { closeScope } from './close-scope.ts'
 import type { ContainerRecord } from './container.ts'
 import { containerEvent, mountEvents, networkEvent } from './container-event.ts'
 import { containerCgroup, killLeftovers } from './leftovers.ts'
@@ -47,7 +48,7 @@ async function endRun(
 ): Promise<void> {
   if (engine.shims.get(id) === connection) engine.shims.delete(id)
   const container = engine.containers.byId(id)
-  if (container === undefined) return
+  if (container === undefined) return closeScope(engine, id)
   if (record === undefined) await killLeftovers(engine, container)
   await recordExit(engine, container, record)
 }
@@ -114,7 +115,7 @@ export async function recordExit(
   engine.waiters.exited(id, { exitCode })
   engine.timers.get(id)?.[Symbol.dispose]()
   engine.timers.delete(id)
-  await engine.networks.disconnect(id)
+  await Promise.all([engine.networks.disconnect(id), closeScope(engine, id)])
   const isRemoved =
     delayMs === undefined && container.hostConfig.AutoRemove === true && !engine.restarting.has(id)
   // A next run would need the place; without one nobody has to wait for the disk.

@@ -10,6 +10,7 @@ import {
 } from '@ctr/linux'
 import type { RuntimeResources } from '@ctr/oci'
 import type { Engine } from '../engine.ts'
+import { scopeUnit } from './close-scope.ts'
 import type { ContainerRecord } from './container.ts'
 
 /** The systemd unit of a container; undefined: cgroups are directories that we make. INVALID_ARGUMENT: no slice. */
@@ -21,7 +22,7 @@ export function containerScope(
   const parent = hostConfig.CgroupParent ?? ''
   return {
     slice: checkSlice(parent === '' ? config.cgroupParent : parent),
-    unit: `ctr-${id}.scope`,
+    unit: scopeUnit(id),
   }
 }
 
@@ -59,7 +60,7 @@ export function grantContainerRealtime(
 
 /**
  * Has systemd make the container's scope. Dispose when the container is in it, or will not come: a process that does
- * nothing is in it until then, for systemd makes none without. The scope goes by itself when it is empty. INTERNAL.
+ * nothing is in it until then, for systemd makes none without. Its end is `closeScope`. INTERNAL.
  */
 export async function openScope(
   engine: Pick<Engine, 'config' | 'spawner'>,

@@ -10,6 +10,7 @@ import {
 } from '../checkpoint/restore.ts'
 import type { Engine } from '../engine.ts'
 import { removeTree } from '../remove-tree.ts'
+import { closeScope } from './close-scope.ts'
 import { addressesOf, connectNetworks, effectiveNetworkMode } from './connect-networks.ts'
 import type { ContainerRecord } from './container.ts'
 import { containerEvent, mountEvents, networkEvent } from './container-event.ts'
@@ -136,6 +137,7 @@ async function startProcess(
   const program = restore?.program(input, endpoints) ?? compileStart(input, engine.host)
   options.onPhase?.('program')
 
+  undo.defer(() => closeScope(engine, id))
   await makeRuntimeDir(runtimeDir)
   undo.defer(() => removeTree(runtimeDir))
   const resources = input.spec.linux?.resources ?? {}

@@ -96,7 +96,7 @@ export async function startScope(
 }
 
 /** Ends what is left in it. Nothing to do when there is none. */
-export async function stopScope({ unit }: ScopeName): Promise<void> {
+export async function stopScope({ unit }: Pick<ScopeName, 'unit'>): Promise<void> {
   using systemd = await DbusConnection.open(PRIVATE_SOCKET)
   try {
     await runJob(systemd, 'StopUnit', 'ss', [unit, 'replace'])
