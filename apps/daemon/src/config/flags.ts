@@ -62,9 +62,9 @@ function isOn(flag: string, args: readonly string[]): boolean {
 function withoutBooleanValue(argument: string): string {
   const match = /^--([a-z0-9-]+)=([^]*)$/.exec(argument)
   const option = OPTIONS.find(({ flag }) => flag === match?.[1])
-  if (match === null || option?.kind !== 'boolean') return argument
-  if (/^(1|t|T|true|TRUE|True)$/.test(match[2] ?? '')) return `--${option.flag}`
-  if (/^(0|f|F|false|FALSE|False)$/.test(match[2] ?? '')) return `--${off(option.flag)}`
+  if (option?.flag === undefined || option.kind !== 'boolean') return argument
+  if (/^(1|t|T|true|TRUE|True)$/.test(match?.[2] ?? '')) return `--${option.flag}`
+  if (/^(0|f|F|false|FALSE|False)$/.test(match?.[2] ?? '')) return `--${off(option.flag)}`
   throw new EngineError('INVALID_ARGUMENT', `${argument}: must be true or false`)
 }
 
