@@ -245,6 +245,8 @@ function newCall(
     return opened
   }
   const params = request.params as Readonly<Record<string, string>>
+  // moby#28176
+  const messages = { isText: apiMinor < 28 }
   const call: Call = {
     id: params['id'] ?? '',
     name: params['name'] ?? '',
@@ -262,7 +264,7 @@ function newCall(
     },
     openOutput: async (contentType) => {
       // What a WebSocket client says is read and dropped.
-      if (webSocket !== undefined) return opened((await webSocket.open()).resume())
+      if (webSocket !== undefined) return opened((await webSocket.open(messages)).resume())
       for (const [name, value] of Object.entries(reply.getHeaders())) {
         if (value !== undefined) reply.raw.setHeader(name, value)
       }
@@ -270,7 +272,7 @@ function newCall(
       return opened(openOutput(reply.raw, contentType))
     },
     takeOver: async (contentType, headers) => {
-      if (webSocket !== undefined) return opened(await webSocket.open())
+      if (webSocket !== undefined) return opened(await webSocket.open(messages))
       reply.hijack()
       return opened(takeOver(raw, reply.raw, contentType, headers))
     },

@@ -8,14 +8,16 @@ const INTERNAL_ERROR = 1011
 const MAX_REASON_BYTES = 123
 
 /**
- * A WebSocket as a stream of bytes: each write is one binary message; text and binary messages are read alike. There is
+ * A WebSocket as a stream of bytes: each write is one binary message, or one of text; both are read alike. There is
  * no half-close: `end()` closes it, and so does the client's close frame.
  */
 export class WebSocketDuplex extends Duplex {
   readonly #webSocket: WebSocket
+  readonly #isText: boolean
 
-  constructor(webSocket: WebSocket) {
+  constructor(webSocket: WebSocket, o: { readonly isText: boolean }) {
     super({ allowHalfOpen: true })
+    this.#isText = o.isText
     this.#webSocket = webSocket
     webSocket.on('message', (data: Buffer | ArrayBuffer | Buffer[]) => {
       if (!this.push(bytesOf(data))) webSocket.pause()
@@ -38,7 +40,7 @@ export class WebSocketDuplex extends Duplex {
     _encoding: BufferEncoding,
     done: (error?: Error | null) => void,
   ): void {
-    this.#webSocket.send(chunk, { binary: true }, done)
+    this.#webSocket.send(chunk, { binary: !this.#isText }, done)
   }
 
   override _final(done: (error?: Error | null) => void): void {

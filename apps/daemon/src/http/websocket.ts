@@ -11,7 +11,12 @@ const MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 /** A WebSocket request whose route has not asked for the stream yet. */
 export interface WebSocketOpening {
   /** Accepts: the handshake follows, and then the stream. Rejects if it fails. */
-  open(): Promise<Duplex>
+  open(o: MessageOptions): Promise<Duplex>
+}
+
+interface MessageOptions {
+  /** Of what we send. */
+  readonly isText: boolean
 }
 
 export async function useWebSockets(app: FastifyInstance): Promise<void> {
@@ -35,7 +40,7 @@ export function webSocketRoute(
   if (route.webSocket === undefined) {
     return { onRequest: async (request: FastifyRequest) => refuseWebSocket(request, route) }
   }
-  const waiting = new WeakMap<FastifyRequest, (stream: WebSocketDuplex) => void>()
+  const waiting = new WeakMap<FastifyRequest, (socket: fastifyWebsocket.WebSocket) => void>()
   return {
     preHandler: async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
       if (!request.ws) {
@@ -45,13 +50,13 @@ export function webSocketRoute(
         return undefined
       }
       const asked = Promise.withResolvers<void>()
-      const open = (): Promise<Duplex> => {
+      const open = (o: MessageOptions): Promise<Duplex> => {
         const { promise, resolve, reject } = Promise.withResolvers<Duplex>()
         // A handshake that is refused ends the connection, and so does a client that goes away.
         request.raw.socket.once('close', () =>
           reject(new EngineError('CANCELLED', 'the WebSocket was not opened')),
         )
-        waiting.set(request, resolve)
+        waiting.set(request, (socket) => resolve(new WebSocketDuplex(socket, o)))
         asked.resolve()
         return promise
       }
@@ -59,7 +64,7 @@ export function webSocketRoute(
       return await Promise.race([asked.promise, served])
     },
     wsHandler: (socket: fastifyWebsocket.WebSocket, request: FastifyRequest) => {
-      waiting.get(request)?.(new WebSocketDuplex(socket))
+      waiting.get(request)?.(socket)
     },
   }
 }

@@ -47,6 +47,8 @@ export interface CreateRequest {
   readonly config: ContainerConfig
   readonly hostConfig: HostConfig
   readonly networkingConfig?: NetworkingConfig
+  /** Of a read-only bind only the top mount is, without a word about it. Default: what is mounted below, too. */
+  readonly isReadOnlyNonRecursive?: boolean
   /** The request that creates it starts it, too. */
   readonly isStarted?: boolean
   /** Called when a part of the work is done. */
@@ -158,7 +160,9 @@ export function planContainer(engine: Engine, request: CreateRequest): Container
     warnings.push(...validateExtensions(engine, hostConfig))
     assertSharedContainersExist(engine, hostConfig, request.name)
     assertNetworksExist(engine, hostConfig, networking)
-    return planMounts(config, hostConfig, (other) => engine.containers.get(other))
+    return planMounts(config, hostConfig, (other) => engine.containers.get(other), {
+      isReadOnlyNonRecursive: request.isReadOnlyNonRecursive === true,
+    })
   })
   for (const { mount } of mounts) {
     assertBindSourceExists(mount)

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import type { HostConfig } from '@ctr/api'
 import { parseBind } from './bind-spec.ts'
 import { planMounts } from './mounts.ts'
 import { mergeTmpfsOptions } from './tmpfs-options.ts'
@@ -95,6 +96,27 @@ describe('mounts', () => {
       [['/data', true]],
     )
     assert.throws(() => planMounts({}, { VolumesFrom: ['c:x'] }, none), /invalid mode/)
+  })
+
+  test('for old clients read-only means the top mount of a bind, but for those of other containers', () => {
+    const hostConfig: HostConfig = {
+      Binds: ['/h:/a:ro'],
+      Mounts: [{ Type: 'bind', Source: '/h', Target: '/b', ReadOnly: true }],
+      VolumesFrom: ['c'],
+    }
+    const [other] = planMounts({}, { Binds: ['/h:/c:ro'] }, none)
+    assert.ok(other)
+    const plan = planMounts({}, hostConfig, () => ({ mounts: [other.mount] }), {
+      isReadOnlyNonRecursive: true,
+    })
+    assert.deepEqual(
+      plan.map(({ mount }) => [mount.destination, mount.isReadOnlyNonRecursive]),
+      [
+        ['/c', false],
+        ['/a', true],
+        ['/b', true],
+      ],
+    )
   })
 
   test('of contrary tmpfs words the last one holds', () => {

@@ -24,6 +24,7 @@ export function planMounts(
   config: ContainerConfig,
   hostConfig: HostConfig,
   findContainer: (reference: string) => MountSource,
+  defaults: { readonly isReadOnlyNonRecursive: boolean } = { isReadOnlyNonRecursive: false },
 ): PlannedMount[] {
   const planned = new Map<string, PlannedMount>()
   const add = (item: PlannedMount): void => {
@@ -34,14 +35,19 @@ export function planMounts(
   }
   const tmpfs = new Set(Object.keys(hostConfig.Tmpfs ?? {}).map(cleanDestination))
   const explicit = new Set<string>()
+  // Those of other containers stay as they are there.
+  const shallow = (item: PlannedMount): PlannedMount =>
+    defaults.isReadOnlyNonRecursive && item.kind === 'ready' && item.mount.type === 'bind'
+      ? { ...item, mount: { ...item.mount, isReadOnlyNonRecursive: true } }
+      : item
   const addExplicit = (item: PlannedMount): void => {
     const { destination } = item.mount
     if (explicit.has(destination) || tmpfs.has(destination)) throw duplicate(destination)
     explicit.add(destination)
     add(item)
   }
-  for (const bind of hostConfig.Binds ?? []) addExplicit(fromBind(bind, hostConfig))
-  for (const mount of hostConfig.Mounts ?? []) addExplicit(fromMount(mount, hostConfig))
+  for (const bind of hostConfig.Binds ?? []) addExplicit(shallow(fromBind(bind, hostConfig)))
+  for (const mount of hostConfig.Mounts ?? []) addExplicit(shallow(fromMount(mount, hostConfig)))
   for (const path of Object.keys(config.Volumes ?? {})) {
     const destination = cleanDestination(path)
     if (planned.has(destination) || tmpfs.has(destination)) continue

@@ -44,9 +44,20 @@ async function attach(
   { engine, log }: Context,
   call: Call<typeof QUERY, undefined>,
 ): Promise<void> {
-  const { logs, stream, stdin, stdout, stderr } = call.query
+  const { logs, stream } = call.query
+  const { stdin, stdout, stderr } = streamsOf(call)
   const detachKeys = parseDetachKeys(call.query.detachKeys)
   const session = await attachContainer(engine, call.id, { logs, stream, stdin, stdout, stderr })
   const outcome = await serveStdio(call, session, { stdin: stdin && stream, detachKeys })
   log.debug({ containerId: call.id, outcome }, 'attach')
+}
+
+/** A WebSocket had all three, whatever was said, until v1.41. moby api/server/router/container wsContainersAttach */
+function streamsOf({ isWebSocket, apiMinor, query }: Call<typeof QUERY, undefined>): {
+  stdin: boolean
+  stdout: boolean
+  stderr: boolean
+} {
+  if (isWebSocket && apiMinor < 42) return { stdin: true, stdout: true, stderr: true }
+  return query
 }

@@ -40,6 +40,8 @@ export function createRequest(
   return {
     config,
     hostConfig,
+    // They were not before v1.44.
+    isReadOnlyNonRecursive: apiMinor < 44,
     ...(networkingConfig === undefined ? {} : { networkingConfig }),
     ...(query.name === undefined ? {} : { name: query.name }),
     // Of v1.41.

@@ -1,5 +1,5 @@
 import { WaitResponse } from '@ctr/api'
-import { waitContainer, waitForHealth } from '@ctr/engine'
+import { type WaitResult, waitContainer, waitForHealth } from '@ctr/engine'
 import { EngineError } from '@ctr/errdefs'
 import { route } from '../../http/route.ts'
 
@@ -25,13 +25,23 @@ export const waitContainerRoute = route({
         ? waitForHealth(engine, id, condition, signal)
         : waitContainer(engine, id, condition, signal)
     waiting.catch(() => undefined)
-    // A client starts the container when it sees our headers: by then the wait must be registered.
+    // A client starts the container when it sees our headers: by then the wait must be registered. Until v1.29 they came at the end.
+    if (apiMinor < 30) await waiting
     const output = await openOutput('application/json')
-    const { exitCode, error } = await waiting
-    output.end(`${JSON.stringify(waitResponse(exitCode, error, apiMinor))}\n`)
+    output.end(waitAnswer(await waiting, condition, apiMinor))
     return undefined
   },
 })
+
+export function waitAnswer(
+  { exitCode, error }: WaitResult,
+  condition: (typeof CONDITIONS)[number],
+  apiMinor: number,
+): string {
+  // Until v1.33 an empty answer said that the removal has failed.
+  if (condition === 'removed' && apiMinor < 34 && error !== undefined) return ''
+  return `${JSON.stringify(waitResponse(exitCode, error, apiMinor))}\n`
+}
 
 export function waitResponse(
   exitCode: number,
