@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { chmodSync, existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { type RunResult, requires, run } from '@ctr/testkit'
-import { checkResult, useDaemon } from './daemon-fixture.ts'
+import { checkResult, inBusybox, useDaemon } from './daemon-fixture.ts'
 
 const skip = requires({ root: true, commands: ['gcc'] })
 const ctrd = useDaemon({ bridge: false }, async ({ root }) => {
@@ -164,6 +164,76 @@ test('a set-uid program gains nothing under no-new-privileges', { skip }, async 
     await ctrd().ok(['run', '--rm', '--security-opt', 'no-new-privileges', ...args]),
     '1000',
   )
+})
+
+// nsinit's --security: capabilities of A3, and what fails with EPERM.
+const PROFILES = [
+  {
+    name: 'high',
+    mask: '0000000020000420',
+    denied: ['chroot', 'chmod', 'chown', 'link', 'unlink'],
+  },
+  { name: 'medium', mask: '00000000a00005fb', denied: ['chroot'] },
+  { name: 'low', mask: '00000000a00405fb', denied: [] },
+]
+
+const TRIES: Readonly<Record<string, string>> = {
+  chmod: 'chmod 600 /tmp/x',
+  chown: 'chown 1 /tmp/x',
+  link: 'ln /tmp/x /tmp/y',
+  unlink: 'rm /tmp/x',
+  chroot: 'chroot / true',
+}
+const ALWAYS_DENIED = [
+  'mount -t tmpfs t /mnt',
+  'umount /proc',
+  'unshare -u true',
+  'unshare -U true',
+  'hostname x',
+]
+
+for (const { name, mask, denied } of PROFILES) {
+  test(`profile=${name} has its capabilities, limit of files and denied calls`, {
+    skip,
+  }, async () => {
+    const profile = ['--security-opt', `profile=${name}`]
+    const status = await inBusybox(ctrd(), 'grep CapBnd: /proc/1/status; ulimit -Hn', profile)
+    assert.equal(status, `CapBnd:\t${mask}\n1024`)
+    const tries = Object.entries(TRIES).map(
+      ([call, command]) => `${command} 2>/dev/null && echo ${call}`,
+    )
+    const never = ALWAYS_DENIED.map((command) => `${command} 2>/dev/null && echo ${command}`)
+    const all = ['touch /tmp/x; mkdir /mnt', ...tries, ...never, 'true'].join('\n')
+    const expected = Object.keys(TRIES).filter((call) => !denied.includes(call))
+    assert.equal(await inBusybox(ctrd(), all, profile), expected.join('\n'))
+    // What is added does not open the filter, and an exec has the same.
+    await ctrd().ok([
+      'run',
+      '-d',
+      '--name',
+      'cc',
+      ...profile,
+      '--cap-add',
+      'SYS_ADMIN',
+      'busybox',
+      'sleep',
+      '300',
+    ])
+    assert.equal(await ctrd().ok(['exec', 'cc', 'sh', '-c', all]), expected.join('\n'))
+  })
+}
+
+test('an unknown profile is refused, and one for a privileged container', { skip }, async () => {
+  for (const [flags, message] of [
+    [
+      ['--security-opt', 'profile=mine'],
+      /unknown security profile "mine": must be high, medium, low/,
+    ],
+    [['--security-opt', 'profile=low', '--privileged'], /conflicting options/],
+  ] as const) {
+    const result = await ctrd().ctr(['run', '--rm', ...flags, 'busybox', 'true'])
+    checkResult({ code: 125, stderr: message }, result)
+  }
 })
 
 test('the socket is for root and one group', { skip }, () => {

@@ -100,6 +100,8 @@ export function selectCapabilities(o: {
   add?: readonly string[] | null | undefined
   drop?: readonly string[] | null | undefined
   privileged?: boolean | undefined
+  /** In place of Docker's default set. */
+  base?: readonly Capability[] | undefined
   /** Bit mask of what the host can give: HostFacts.heldCapabilities. Absent: everything. */
   available?: bigint | undefined
 }): Capability[] {
@@ -110,7 +112,9 @@ export function selectCapabilities(o: {
   const drop = normalize(o.drop ?? [], known)
   if (add.has('ALL')) return known.filter((name) => !drop.has(name))
   if (drop.has('ALL')) return known.filter((name) => add.has(name))
-  const chosen = DEFAULT_CAPABILITIES.filter((name) => known.includes(name) && !drop.has(name))
+  const chosen = (o.base ?? DEFAULT_CAPABILITIES).filter(
+    (name) => known.includes(name) && !drop.has(name),
+  )
   return [...chosen, ...known.filter((name) => add.has(name) && !chosen.includes(name))]
 }
 

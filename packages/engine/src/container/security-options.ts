@@ -1,6 +1,7 @@
 import { EngineError } from '@ctr/errdefs'
 import { parseSeccompProfile } from '@ctr/oci'
 import type { DefaultSeccomp } from '../default-seccomp.ts'
+import { parsePreset } from './security-presets.ts'
 
 /** `--security-opt`, parsed. */
 export interface SecurityOptions {
@@ -43,6 +44,9 @@ export function parseSecurityOptions(
         break
       case 'seccomp':
         seccomp = parseSeccomp(value)
+        break
+      case 'profile':
+        noNewPrivileges ||= parsePreset(value).noNewPrivileges
         break
       case 'no-new-privileges':
         noNewPrivileges = parseBoolean(value, option)

@@ -27,6 +27,7 @@ import { networkNamespace, parseNetworkMode } from './modes.ts'
 import { assertPropagation } from './propagation.ts'
 import { givenCgroup } from './scope.ts'
 import { parseSecurityOptions, type SecurityOptions } from './security-options.ts'
+import { denyCalls, findPreset, type SecurityPreset } from './security-presets.ts'
 import { mergeTmpfsOptions } from './tmpfs-options.ts'
 import type { ResolvedUser } from './user.ts'
 
@@ -139,6 +140,7 @@ export function processCapabilities(
     add: hostConfig.CapAdd,
     drop: hostConfig.CapDrop,
     privileged: hostConfig.Privileged,
+    base: findPreset(hostConfig.SecurityOpt)?.capabilities,
     available: host.heldCapabilities,
   })
   const inEffect = uid === 0 ? [...bounding] : []
@@ -153,11 +155,23 @@ export function processCapabilities(
 
 function compileRlimits(input: SpecInput): { type: string; soft: number; hard: number }[] {
   const limits = new Map<string, { type: string; soft: number; hard: number }>()
-  const all = [...input.defaultUlimits, ...(input.container.hostConfig.Ulimits ?? [])]
+  const { hostConfig } = input.container
+  const all = [
+    ...input.defaultUlimits,
+    ...presetUlimits(findPreset(hostConfig.SecurityOpt)),
+    ...(hostConfig.Ulimits ?? []),
+  ]
   for (const { Name = '', Soft = 0, Hard = 0 } of all) {
     limits.set(Name, { type: `RLIMIT_${Name.toUpperCase()}`, soft: Soft, hard: Hard })
   }
   return [...limits.values()]
+}
+
+function presetUlimits(
+  preset: SecurityPreset | undefined,
+): { Name: string; Soft: number; Hard: number }[] {
+  const files = preset?.openFiles
+  return files === undefined ? [] : [{ Name: 'nofile', Soft: files, Hard: files }]
 }
 
 function compileNamespaces(input: SpecInput): RuntimeNamespace[] {
@@ -448,14 +462,23 @@ function compileSeccompRules(
   security: SecurityOptions,
 ): RuntimeSeccomp | undefined {
   const { hostConfig } = input.container
+  const preset = findPreset(hostConfig.SecurityOpt)
   const subject = {
-    capabilities: processCapabilities(hostConfig, 0, input.host).bounding,
+    // What is added to those of a profile does not open its filter.
+    capabilities: preset
+      ? [...preset.capabilities]
+      : processCapabilities(hostConfig, 0, input.host).bounding,
     arch: input.host.arch,
     kernel: input.host.kernel,
   }
   const isPrivileged = hostConfig.Privileged === true
   if (security.seccomp.kind === 'default' && isPrivileged) return undefined
   const policy = security.seccomp.kind === 'default' ? input.defaultSeccomp : security.seccomp
+  if (preset !== undefined && security.seccomp.kind === 'default') {
+    const base =
+      policy.kind === 'profile' ? resolveSeccomp(policy.profile, subject) : defaultSeccomp(subject)
+    return denyCalls(base, preset.deniedCalls)
+  }
   switch (policy.kind) {
     case 'unconfined':
       return undefined

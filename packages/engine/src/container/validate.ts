@@ -4,6 +4,7 @@ import type { HostFacts } from '@ctr/linux'
 import { isRlimitName, parseCapability, parseSignal } from '@ctr/oci'
 import { parseCpuList } from './cpu-list.ts'
 import { networkModeContainer } from './modes.ts'
+import { findPreset } from './security-presets.ts'
 
 /**
  * Refuses what could not run, with dockerd's texts (daemon/container.go, daemon_unix.go, runconfig/). Pure: what the
@@ -373,6 +374,9 @@ function validateBlkio(resources: Resources, { hasBlockIoWeight }: HostFacts): s
 }
 
 function validateModes(hostConfig: HostConfig): void {
+  if (hostConfig.Privileged === true && findPreset(hostConfig.SecurityOpt) !== undefined) {
+    throw invalid('conflicting options: a security profile and privileged mode')
+  }
   const ipc = hostConfig.IpcMode ?? ''
   if (!['', 'none', 'private', 'shareable', 'host'].includes(ipc) && !isContainerMode(ipc)) {
     throw invalid(`invalid IPC mode: ${ipc}`)
