@@ -37,13 +37,10 @@ const PRESETS: Readonly<Record<string, SecurityPreset>> = {
     capabilities: ['CAP_NET_BIND_SERVICE', 'CAP_KILL', 'CAP_AUDIT_WRITE'],
     openFiles: OPEN_FILES,
     // With the relatives that came later, or it would be no denial.
-    deniedCalls: [
-      'capset',
-      ...['chmod', 'fchmod', 'fchmodat', 'fchmodat2'],
-      ...['chown', 'fchown', 'lchown', 'fchownat', 'chown32', 'fchown32', 'lchown32'],
-      ...['link', 'linkat', 'unlink', 'unlinkat'],
-      'chroot',
-    ],
+    deniedCalls:
+      'capset chroot chmod fchmod fchmodat fchmodat2 chown fchown lchown fchownat chown32 fchown32 lchown32 link linkat unlink unlinkat'.split(
+        ' ',
+      ),
     noNewPrivileges: true,
   },
   /** For package managers. */
