@@ -28,6 +28,8 @@ export interface EngineConfig {
   readonly labels: readonly string[]
   readonly initByDefault: boolean
   readonly noNewPrivileges: boolean
+  /** Containers get SELinux labels, where the host has SELinux. */
+  readonly seLinuxEnabled: boolean
   /** Events: rows and age kept. */
   readonly eventRows: number
   readonly eventDays: number
@@ -68,6 +70,7 @@ export const DEFAULT_ENGINE_CONFIG: EngineConfig = {
   labels: [],
   initByDefault: false,
   noNewPrivileges: false,
+  seLinuxEnabled: false,
   eventRows: 100_000,
   eventDays: 30,
   registries: { insecure: [], mirrors: [], maxDownloads: 3, maxAttempts: 5 },

@@ -53,6 +53,12 @@ export {
 export { sdNotify, sendDatagram, setCloseOnExec, socketFamily } from './sd-notify.ts'
 export { compileSeccomp, seccompFlags } from './seccomp.ts'
 export {
+  type ContainerContexts,
+  readContainerContexts,
+  relabelTree,
+  setFileLabel,
+} from './selinux.ts'
+export {
   deviceNumbers,
   FILESYSTEM_MAGIC,
   filesystemMagic,

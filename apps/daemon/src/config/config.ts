@@ -132,6 +132,7 @@ function daemonConfig(values: OptionValues): DaemonConfig {
       labels: labels(list('labels')),
       initByDefault: values.get('init') === true,
       noNewPrivileges: values.get('no-new-privileges') === true,
+      seLinuxEnabled: values.get('selinux-enabled') === true,
       registries: {
         insecure: list('insecure-registries').map(insecureRegistry),
         mirrors: list('registry-mirrors').map(mirror),

@@ -1,6 +1,7 @@
 import type { ContainerConfig, HostConfig, NetworkingConfig } from '@ctr/api'
 import type { Endpoint } from '@ctr/network'
 import type { Health } from '../health/health.ts'
+import type { Labels } from '../selinux/labels.ts'
 import type { ContainerState } from './state.ts'
 
 /** A mount as decided at creation; `source` is a host path (for a volume its `_data` directory). */
@@ -43,6 +44,8 @@ export interface Container extends ContainerRecord {
   readonly execIds: readonly string[]
   /** Names that others have for it by `--link`: `other/alias`. */
   readonly linkedAs: readonly string[]
+  /** SELinux. */
+  readonly labels: Labels
   /** Undefined without a health check, and before the first start. */
   readonly health: Health | undefined
 }

@@ -4,11 +4,12 @@ import { join } from 'node:path'
 import { setImmediate as afterReplies } from 'node:timers/promises'
 import type { ContainerConfig, HostConfig, NetworkingConfig } from '@ctr/api'
 import { EngineError, isEngineError, isErrno } from '@ctr/errdefs'
-import { type ImageExecConfig, newId, shortId } from '@ctr/oci'
+import { type ImageExecConfig, shortId } from '@ctr/oci'
 import type { Engine } from '../engine.ts'
 import { generateName } from '../names.ts'
 import { removeTree } from '../remove-tree.ts'
 import { validateSecrets } from '../secret/mount.ts'
+import { containerLabels, newContainerId } from '../selinux/container-labels.ts'
 import { planUserNamespace, type UserNamespacePlan } from '../user-namespace/mode.ts'
 import { sharedUserNamespace } from '../user-namespace/shared.ts'
 import { copyUp } from '../volume/copy-up.ts'
@@ -148,6 +149,7 @@ export function planContainer(engine: Engine, request: CreateRequest): Container
   )
   parseSecurityOptions(hostConfig.SecurityOpt ?? [], engine.config)
   containerScope(engine, { id: '', hostConfig })
+  containerLabels(engine, { id: '', hostConfig })
   parseLogSettings(config, hostConfig)
   const userNamespace = planUserNamespace(
     hostConfig,
@@ -175,7 +177,7 @@ export function planContainer(engine: Engine, request: CreateRequest): Container
   askedFor(() => validateSecrets(engine, hostConfig, destinations))
   const links = resolveLinks(engine, hostConfig)
 
-  const id = newId()
+  const id = newContainerId(engine)
   const name = request.name ?? generateName((candidate) => engine.containers.isNameTaken(candidate))
   engine.containers.assertNameFree(name)
   const container: ContainerRecord = {

@@ -6,6 +6,7 @@ import type { NamespaceType, RuntimeSpec } from '@ctr/oci'
 import { compileStart, type IdMaps, initBinaryPath, type Program, type StartInput } from '@ctr/shim'
 import type { Engine } from '../engine.ts'
 import { secretEnvironment, secretOps } from '../secret/mount.ts'
+import { containerLabels, withLabels } from '../selinux/container-labels.ts'
 import { assertSameUserNamespace } from '../user-namespace/shared.ts'
 import { type EndpointOps, networkPlan } from './connect-networks.ts'
 import type { ContainerRecord } from './container.ts'
@@ -71,7 +72,7 @@ export function startInput(
     expectAttach: options.expectAttach,
     waitForStart: false,
     seccompFilter: seccompFilter(spec),
-    afterMounts: secretOps(engine, hostConfig),
+    afterMounts: secretOps(engine, hostConfig, spec.linux?.mountLabel ?? ''),
     network: networkPlan(options.endpoints),
     cgroupParent: engine.config.cgroupParent,
     cpuset: (hostConfig.CgroupParent ?? '') === '' ? engine.cpuset : undefined,
@@ -136,7 +137,10 @@ export function compileContainerSpec(
     rows: o.rows,
     columns: o.columns,
   })
-  return cgroup === undefined ? spec : { ...spec, linux: { ...spec.linux, cgroupsPath: cgroup } }
+  const labelled = withLabels(spec, containerLabels(engine, container))
+  return cgroup === undefined
+    ? labelled
+    : { ...labelled, linux: { ...labelled.linux, cgroupsPath: cgroup } }
 }
 
 export function seccompFilter(spec: RuntimeSpec): Uint8Array | undefined {

@@ -2,13 +2,17 @@ import { booleanFilter, type Filters, type HostConfig } from '@ctr/api'
 import { EngineError } from '@ctr/errdefs'
 import type { Engine } from '../engine.ts'
 import { matchesAny } from '../go-regexp.ts'
+import { visibleLabels } from '../selinux/container-labels.ts'
 import type { Container, ContainerRecord } from './container.ts'
 import { linkNames, shownLinks } from './links.ts'
 import { parseNetworkMode } from './modes.ts'
 import { portFilter } from './port-filter.ts'
 import { type ContainerStatus, isCheckpointed, isRunningForUser } from './state.ts'
 
-type Deps = Pick<Engine, 'containers' | 'networks' | 'execs' | 'images' | 'health'>
+type Deps = Pick<
+  Engine,
+  'config' | 'containers' | 'execs' | 'health' | 'host' | 'images' | 'networks'
+>
 
 /** By id, name or unique id prefix. NOT_FOUND, INVALID_ARGUMENT (ambiguous). Waits for nobody. */
 export function getContainer(engine: Deps, reference: string): Container {
@@ -72,6 +76,7 @@ export function view(
       .ofContainer(container.id)
       .filter((exec) => exec.state.status !== 'exited')
       .map((exec) => exec.id),
+    labels: visibleLabels(engine, container),
     health: engine.health.of(container.id),
   }
 }

@@ -10,6 +10,7 @@ import {
 } from '../checkpoint/restore.ts'
 import type { Engine } from '../engine.ts'
 import { removeTree } from '../remove-tree.ts'
+import { relabelForStart } from '../selinux/container-labels.ts'
 import { closeScope } from './close-scope.ts'
 import { addressesOf, connectNetworks, effectiveNetworkMode } from './connect-networks.ts'
 import type { ContainerRecord } from './container.ts'
@@ -128,6 +129,8 @@ async function startProcess(
 
   const hostname = visibleHostname(engine, container)
   writeRuntimeFiles(engine, container, mode, { hostname, addresses: addressesOf(endpoints) })
+  relabelForStart(engine, container)
+  updateParentHosts(engine, container)
   const input = startInput(engine, container, {
     endpoints,
     hostname,

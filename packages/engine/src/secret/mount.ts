@@ -1,7 +1,7 @@
 import { posix } from 'node:path'
 import type { HostConfig } from '@ctr/api'
 import { EngineError } from '@ctr/errdefs'
-import { BIND_SOURCE_IN_ROOT, type Op } from '@ctr/shim'
+import { BIND_SOURCE_IN_ROOT, type Op, withContext } from '@ctr/shim'
 import type { Engine } from '../engine.ts'
 
 type SecretMount = NonNullable<HostConfig['Secrets']>[number]
@@ -82,7 +82,11 @@ export function secretEnvironment(
  * Files on a tmpfs of the container's own, which is in no other mount namespace. Those whose target lies elsewhere are
  * on a second one beneath it, and bound to their targets.
  */
-export function secretOps(engine: Pick<Engine, 'secrets'>, hostConfig: HostConfig): Op[] {
+export function secretOps(
+  engine: Pick<Engine, 'secrets'>,
+  hostConfig: HostConfig,
+  mountLabel: string,
+): Op[] {
   const placed = (hostConfig.Secrets ?? [])
     .filter((secret) => !isEnvironment(secret))
     .map((secret) => place(engine, secret))
@@ -90,7 +94,7 @@ export function secretOps(engine: Pick<Engine, 'secrets'>, hostConfig: HostConfi
   const inside = placed.filter(isInside)
   const outside = placed.filter((secret) => !isInside(secret))
   return [
-    ...(outside.length === 0 ? [] : [tmpfs()]),
+    ...(outside.length === 0 ? [] : [tmpfs(mountLabel)]),
     ...outside.flatMap((secret, index): Op[] => {
       const path = `${SECRETS_DIRECTORY}/${index}`
       return [
@@ -106,14 +110,14 @@ export function secretOps(engine: Pick<Engine, 'secrets'>, hostConfig: HostConfi
         },
       ]
     }),
-    ...(placed.length === 0 ? [] : [tmpfs()]),
+    ...(placed.length === 0 ? [] : [tmpfs(mountLabel)]),
     ...inside.map((secret) => file(engine, secret, secret.target)),
     ...(placed.length === 0 ? [] : [remountReadOnly()]),
   ]
 }
 
-function tmpfs(): Op {
-  const data = 'mode=0755,size=16m'
+function tmpfs(mountLabel: string): Op {
+  const data = withContext('mode=0755,size=16m', mountLabel)
   return {
     op: 'mount',
     type: 'tmpfs',

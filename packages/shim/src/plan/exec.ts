@@ -30,7 +30,7 @@ export function compileExec(input: ExecInput, host: HostFacts): Program {
     ...cgroup.join,
     ...planPidfd(input.handover, 'setns'),
 
-    ...planKeyring(input),
+    ...planKeyring({ ...input, label: process.selinuxLabel }),
     ...planOomScore(process),
     { op: 'enter', flags: execNamespaces(spec) },
     ...(stdio.tty ? [{ op: 'console' } as const] : []),

@@ -468,17 +468,24 @@ const REFUSED: readonly [what: string, change: (own: RuntimeSpec) => void, messa
 ]
 test('SELinux labels are for the process and for filesystems without labels of their own', () => {
   const label = 'system_u:object_r:box_t:s0:c1,c2'
+  const process = 'system_u:system_r:box_t:s0:c1,c2'
   const program = compileStart(
     changed((own) => {
-      if (own.process) own.process.selinuxLabel = 'system_u:system_r:box_t:s0:c1,c2'
+      if (own.process) own.process.selinuxLabel = process
       if (own.linux) own.linux.mountLabel = label
     }),
     { ...v2, seLinux: true },
   )
   assert.deepEqual(
     program.filter((op) => op.op === 'label'),
-    [{ op: 'label', name: 'exec', value: 'system_u:system_r:box_t:s0:c1,c2' }],
+    [
+      // Of the keyring, which is made before.
+      { op: 'label', name: 'keycreate', value: process, optional: true },
+      { op: 'label', name: 'exec', value: process },
+    ],
   )
+  const overlay = program.find((op) => op.op === 'overlay')
+  assert.ok(overlay?.data.endsWith(`,context="${label}"`))
   for (const op of program) {
     if (op.op !== 'mount' || op.type === 'overlay') continue
     const isLabelled = op.data.endsWith(`context="${label}"`)

@@ -175,6 +175,7 @@ function planRoot(rootfs: RootFilesystem, mountpoint: string, input: RootfsInput
     return [{ op: 'bind_root', source: rootfs.path, target: mountpoint }, root]
   }
   const { base, lower, upper, work } = rootfs
+  const label = input.spec.linux?.mountLabel ?? ''
   const [only] = lower
   if (upper === '' && lower.length === 1 && only !== undefined) {
     // overlay wants at least two layers.
@@ -182,7 +183,7 @@ function planRoot(rootfs: RootFilesystem, mountpoint: string, input: RootfsInput
       return attachRoot(input.trees.add(posix.resolve(base, only), true, maps, true))
     return [{ op: 'bind_root', source: posix.resolve(base, only), target: mountpoint }, root]
   }
-  const data = [
+  const layers = [
     `lowerdir=${lower.map((path) => escapeOverlay(path).replaceAll(':', '\\:')).join(':')}`,
     ...(upper === '' ? [] : [`upperdir=${escapeOverlay(upper)}`, `workdir=${escapeOverlay(work)}`]),
     // The upper directory is a layer on its own (commit, diff): it may not refer to lower ones. overlayfs.rst
@@ -190,6 +191,7 @@ function planRoot(rootfs: RootFilesystem, mountpoint: string, input: RootfsInput
     'redirect_dir=nofollow',
     'metacopy=off',
   ].join(',')
+  const data = withContext(layers, label)
   if (maps !== undefined) {
     const mapped = new Set([
       ...lower.map(topDirectory),
@@ -250,6 +252,12 @@ const SELF_LABELLED = ['proc', 'sysfs', 'mqueue']
 
 function labelled(type: string | undefined, data: string, label: string): string {
   if (label === '' || SELF_LABELLED.includes(type ?? '')) return data
+  return withContext(data, label)
+}
+
+/** SELinux: the label of everything on the mount; empty: none. mount(8) context= */
+export function withContext(data: string, label: string): string {
+  if (label === '') return data
   return `${data === '' ? '' : `${data},`}context=${JSON.stringify(label)}`
 }
 

@@ -66,7 +66,7 @@ export function compileStart(input: StartInput, host: HostFacts): Program {
 
     ...namespaces.enter,
     ...network.childOps,
-    ...planKeyring(input),
+    ...planKeyring({ ...input, label: process.selinuxLabel }),
     // Still the host's /proc: a bundle need not have one.
     ...(hasUserNamespace ? [] : planOomScore(process)),
     ...rootfs,
@@ -135,10 +135,18 @@ export function planPidfd(handover: Handover | undefined, name: 'standard' | 'se
 /** A session keyring of the container's own. */
 export function planKeyring(input: {
   readonly containerId: string
+  readonly label: string | undefined
   readonly handover?: Handover | undefined
 }): Op[] {
   if (input.handover?.noNewKeyring === true) return []
-  return [{ op: 'keyring', name: `_ses.${input.containerId}`, optional: true }]
+  const { label = '' } = input
+  return [
+    // Or the process may not use it. SELinux ends this with the execve.
+    ...(label === ''
+      ? []
+      : [{ op: 'label', name: 'keycreate', value: label, optional: true } as const]),
+    { op: 'keyring', name: `_ses.${input.containerId}`, optional: true },
+  ]
 }
 
 /** Path of the container's cgroup in every hierarchy, e.g. `/ctr/<id>`. */

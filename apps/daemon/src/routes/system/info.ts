@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, statfsSync } from 'node:fs'
 import { cpus, hostname } from 'node:os'
 import { SystemInfo } from '@ctr/api'
-import { type EngineConfig, engineInfo, systemClock } from '@ctr/engine'
+import { type Engine, engineInfo, systemClock } from '@ctr/engine'
 import { findHierarchy } from '@ctr/linux'
 import type { Context } from '../../context.ts'
 import { route } from '../../http/route.ts'
@@ -29,7 +29,7 @@ function renderInfo({ engine, config }: Context, apiMinor: number): SystemInfo {
     .map((host) => [host, { Name: host, Mirrors: [], Secure: false, Official: false }] as const)
   // `Expected` went in v1.49.
   const noCommit = { ID: '', ...(apiMinor < 49 ? { Expected: '' } : {}) }
-  const security = securityOptions(cgroupVersion, engine.config)
+  const security = securityOptions(cgroupVersion, engine)
   return {
     ID: engine.id,
     ...(apiMinor < 25 ? { ExecutionDriver: '<not supported>' } : {}),
@@ -131,10 +131,12 @@ function renderInfo({ engine, config }: Context, apiMinor: number): SystemInfo {
 
 function securityOptions(
   cgroupVersion: string,
-  { seccompProfile, usernsRemap }: Pick<EngineConfig, 'seccompProfile' | 'usernsRemap'>,
+  { config, host }: Pick<Engine, 'config' | 'host'>,
 ): string[] {
+  const { seccompProfile, usernsRemap, seLinuxEnabled } = config
   return [
     `name=seccomp,profile=${seccompProfile || 'builtin'}`,
+    ...(seLinuxEnabled && host.seLinux ? ['name=selinux'] : []),
     ...(usernsRemap === '' ? [] : ['name=userns']),
     ...(cgroupVersion === '2' ? ['name=cgroupns'] : []),
   ]
