@@ -130,7 +130,6 @@ async function startProcess(
   const hostname = visibleHostname(engine, container)
   writeRuntimeFiles(engine, container, mode, { hostname, addresses: addressesOf(endpoints) })
   relabelForStart(engine, container)
-  updateParentHosts(engine, container)
   const input = startInput(engine, container, {
     endpoints,
     hostname,
