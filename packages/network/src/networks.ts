@@ -22,6 +22,7 @@ import {
 import { Resolver } from './dns/resolver.ts'
 import { allocateEndpoint, type ConnectOptions } from './endpoint/allocate.ts'
 import { type Endpoint, publicationsOf, toEndpoint } from './endpoint/endpoint.ts'
+import { assertReachable, parseLinkOptions } from './endpoint/link-options.ts'
 import {
   type EndpointPlan,
   enterNetwork,
@@ -246,12 +247,23 @@ export class Networks {
       lowestFree: this.#lowestFree,
       nameOf: (id: string) => this.get(id).name,
     }
-    const row = this.#allocate(() => allocateEndpoint(deps, network, o))
+    const options = parseLinkOptions({ ...network.options, ...o.driverOptions })
+    const pools = poolsOf(network)
+    assertReachable(
+      options,
+      pools.map(({ subnet }) => subnet),
+    )
+    if (options.hostName !== undefined && interfaceIndex(options.hostName) !== undefined) {
+      throw new EngineError('CONFLICT', `link ${options.hostName} exists`)
+    }
+    const asked = { ...o, linkName: options.hostName }
+    const row = this.#allocate(() => allocateEndpoint(deps, network, asked))
     try {
       const bridgeIndex = await this.#bridgeIndex(network)
       const plan = planEndpoint(row, network, bridgeIndex, {
         resolver: this.#resolverOn(row, isRunning),
         linkIndex: isRunning ? freeIndex() : undefined,
+        options,
       })
       await this.#firewall?.publish(plan.publications)
       return plan

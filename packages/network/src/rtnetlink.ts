@@ -32,6 +32,9 @@ const IFLA_IFALIAS = 20
 const IFLA_AF_SPEC = 26
 const IFLA_INFO_KIND = 1
 const IFLA_INFO_DATA = 2
+const IFLA_INFO_SLAVE_KIND = 4
+const IFLA_INFO_SLAVE_DATA = 5
+const IFLA_BRPORT_MODE = 4
 const IFLA_INET6_ADDR_GEN_MODE = 8
 const IN6_ADDR_GEN_MODE_NONE = 1
 const VETH_INFO_PEER = 1
@@ -119,6 +122,13 @@ export function setLinkUp(ref: LinkRef): NetlinkMessage {
 
 export function setLinkDown(ref: LinkRef): NetlinkMessage {
   return build(RTM_NEWLINK, 0, ...linkParts(ref, { change: IFF_UP }))
+}
+
+/** Of a link that is a port of a bridge: packets may leave by the port that they came from. */
+export function setHairpin(ref: LinkRef): NetlinkMessage {
+  const mode = attribute(IFLA_BRPORT_MODE, Buffer.from([1]))
+  const info = [text(IFLA_INFO_SLAVE_KIND, 'bridge'), nested(IFLA_INFO_SLAVE_DATA, mode)]
+  return build(RTM_NEWLINK, 0, ...linkParts(ref, {}), nested(IFLA_LINKINFO, ...info))
 }
 
 /** Readable in /sys/class/net/NAME/ifalias: whose link this is. */

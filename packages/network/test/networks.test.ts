@@ -164,6 +164,54 @@ if (isInOwnNetns(import.meta.filename)) {
       assert.match(run('ip -o link show mybr0'), /mtu 1400/)
     })
 
+    test('queue length, hairpin, static routes and names of both ends are as asked for', async () => {
+      await using sandbox = await Sandbox.open()
+      const networks = await sandbox.openNetworks()
+      const options = {
+        'ctr.txqueuelen': '77',
+        'ctr.routes': '10.9.0.0/16 via 10.72.0.1; 10.10.1.0/24 via 10.72.0.9',
+        'com.docker.network.container_iface_prefix': 'net',
+      }
+      await networks.create({ name: 'nb', ipam: [{ subnet: '10.72.0.0/24' }], options })
+      const connect = (container: string, driverOptions: Record<string, string>) =>
+        networks.connect({
+          ...base,
+          containerId: container,
+          containerName: container.slice(0, 4),
+          network: 'nb',
+          driverOptions,
+        })
+      const a = await sandbox.startContainer([await connect(A, {})], ['sleep', '600'])
+      assert.match(a.run('ip -o link show net0'), / qlen 77/)
+      const routes = a.run('ip route').replaceAll(' dev net0', '')
+      assert.match(routes, /^10\.9\.0\.0\/16 via 10\.72\.0\.1/m)
+      assert.match(routes, /^10\.10\.1\.0\/24 via 10\.72\.0\.9/m)
+
+      const own = {
+        'com.docker.network.endpoint.ifname': 'inside',
+        'ctr.host_ifname': 'outside7',
+        'ctr.hairpin': 'true',
+        'ctr.routes': '',
+      }
+      const b = await sandbox.startContainer([await connect(B, own)], ['sleep', '600'])
+      assert.match(b.run('ip -o link show inside'), / qlen 77/)
+      assert.doesNotMatch(b.run('ip route'), /10\.9\.0\.0/)
+      assert.equal(run('cat /sys/class/net/outside7/brport/hairpin_mode').trim(), '1')
+      const others = run('grep -l 1 /sys/class/net/*/brport/hairpin_mode')
+      assert.equal(others.trim(), '/sys/class/net/outside7/brport/hairpin_mode')
+
+      const C = 'c'.repeat(64)
+      await assert.rejects(connect(C, { 'ctr.routes': '10.9.0.0/16 via 10.8.0.1' }), {
+        code: 'INVALID_ARGUMENT',
+        message: /a gateway is outside the network's subnets/,
+      })
+      await assert.rejects(connect(C, { 'ctr.host_ifname': 'outside7' }), {
+        code: 'CONFLICT',
+        message: /outside7/,
+      })
+      assert.deepEqual(networks.endpointsOfContainer(C), [])
+    })
+
     test('IPv6: address, route, way out, and a published port that keeps the source', async () => {
       await using sandbox = await Sandbox.open()
       const networks = await sandbox.openNetworks()

@@ -45,6 +45,7 @@ export async function connectNetworks(
         preferredIp: previous.get(network)?.ipv4,
         preferredIpv6: previous.get(network)?.ipv6,
         macAddress: config.MacAddress ?? container.config.MacAddress,
+        driverOptions: config.DriverOpts,
         // Published once: on the network that is the way out.
         ports: network === primary && mode.kind === 'network' ? portBindings(container) : [],
         index: plans.length,

@@ -94,6 +94,7 @@ export async function connectNetwork(
             requestedIp: endpoint.IPAMConfig?.IPv4Address,
             requestedIpv6: endpoint.IPAMConfig?.IPv6Address,
             macAddress: endpoint.MacAddress,
+            driverOptions: endpoint.DriverOpts,
             ports: [],
             index: nextIndex(engine, containerId),
           },

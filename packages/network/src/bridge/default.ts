@@ -10,6 +10,7 @@ import {
   parseSubnet,
   type Subnet,
 } from '../address.ts'
+import { OPTION_MTU } from '../endpoint/link-options.ts'
 import { automatic, checkLinkName } from '../network/create.ts'
 import { chooseSubnet } from '../network/ipam.ts'
 import {
@@ -19,7 +20,6 @@ import {
   OPTION_HOST_BINDING,
   OPTION_ICC,
   OPTION_MASQUERADE,
-  OPTION_MTU,
 } from '../network/network.ts'
 import { hostSubnets, ipv4AddressOf, isBridge, linkAlias, linkMtu } from './link.ts'
 

@@ -29,6 +29,10 @@ export interface ConnectOptions {
   readonly preferredIp?: string | undefined
   readonly preferredIpv6?: string | undefined
   readonly macAddress?: string | undefined
+  /** Over those of the network; see link-options.ts. */
+  readonly driverOptions?: Readonly<Record<string, string>> | null | undefined
+  /** Of the host's end of the link. */
+  readonly linkName?: string | undefined
   readonly ports: readonly PortBinding[]
   /** n of the container's `eth<n>`. */
   readonly index: number
@@ -115,7 +119,7 @@ function bridgeParts(
   const name = { name: o.containerName, id: endpoint.id }
   return {
     // Docker's pattern; 44 random bits and a UNIQUE column. IFNAMSIZ allows 15 characters.
-    link: `veth${endpoint.id.slice(0, 11)}`,
+    link: o.linkName ?? `veth${endpoint.id.slice(0, 11)}`,
     macAddress: chooseMac(o.macAddress, ipv4),
     isGateway: endpoint.isGateway,
     ipv4,

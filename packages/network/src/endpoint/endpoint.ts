@@ -12,7 +12,6 @@ export interface EndpointAddress {
 /** A container on a network. */
 export interface Endpoint extends Omit<EndpointRow, 'ipv4' | 'ipv6'> {
   readonly networkName: string
-  readonly interfaceName: string
   readonly ipv4: EndpointAddress | undefined
   readonly ipv6: EndpointAddress | undefined
   /** `ports`, with the container's address behind each. */
@@ -29,7 +28,6 @@ export function toEndpoint(row: EndpointRow, network: Network): Endpoint {
   return {
     ...row,
     networkName: network.name,
-    interfaceName: `eth${row.interface}`,
     ipv4: addressOf(4, row.ipv4),
     ipv6: addressOf(6, row.ipv6),
     publications: publicationsOf(row),

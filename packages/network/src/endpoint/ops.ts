@@ -8,8 +8,10 @@ import {
   newAddress,
   newRoute,
   newVeth,
+  setHairpin,
   setLinkUp,
 } from '../rtnetlink.ts'
+import type { LinkOptions } from './link-options.ts'
 
 type Side = 'host' | 'child'
 
@@ -23,7 +25,7 @@ export interface EndpointLink {
   readonly interfaceName: string
   readonly interfaceIndex: number
   readonly mac: Uint8Array
-  readonly mtu: number | undefined
+  readonly options: LinkOptions
   readonly addresses: readonly { readonly address: Address; readonly prefix: number }[]
   /** Default routes; empty when another endpoint has them, and on internal networks. */
   readonly gateways: readonly Address[]
@@ -31,7 +33,8 @@ export interface EndpointLink {
 
 /** On the host, after clone: one message makes both ends, the peer in the child's network namespace. The pair goes with it. */
 export function hostOps(endpoint: EndpointLink): Op[] {
-  const { link, linkIndex, bridgeIndex, interfaceName, interfaceIndex, mac, mtu } = endpoint
+  const { link, linkIndex, bridgeIndex, interfaceName, interfaceIndex, mac } = endpoint
+  const { mtu, txQueueLength, isHairpin } = endpoint.options
   return [
     netlink(
       'host',
@@ -43,8 +46,10 @@ export function hostOps(endpoint: EndpointLink): Op[] {
         },
         peer: { name: interfaceName, index: interfaceIndex, mac },
         ...(mtu === undefined ? {} : { mtu }),
+        ...(txQueueLength === undefined ? {} : { txQueueLength }),
       }),
     ),
+    ...(isHairpin ? [netlink('host', setHairpin({ name: link }))] : []),
   ]
 }
 
@@ -59,6 +64,12 @@ export function childOps(endpoint: EndpointLink): Op[] {
     netlink('child', setLinkUp({ index })),
     ...gateways.map((gateway) =>
       netlink('child', newRoute({ family: gateway.family, gateway, index })),
+    ),
+    ...endpoint.options.routes.map(({ destination: { family, address: value, prefix }, gateway }) =>
+      netlink(
+        'child',
+        newRoute({ family, destination: { address: { family, value }, prefix }, gateway, index }),
+      ),
     ),
   ]
 }

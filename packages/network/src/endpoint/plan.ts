@@ -2,9 +2,10 @@ import type { Op } from '@ctr/shim'
 import type { EndpointRow } from '@ctr/store'
 import { parseMac } from '../address.ts'
 import { redirectDns } from '../netfilter.ts'
-import { mtuOf, type Network } from '../network/network.ts'
+import type { Network } from '../network/network.ts'
 import { newRoute, setLinkDown, setLinkUp } from '../rtnetlink.ts'
 import { type Endpoint, toEndpoint } from './endpoint.ts'
+import { type LinkOptions, parseLinkOptions } from './link-options.ts'
 import {
   childOps,
   ENODEV,
@@ -38,9 +39,14 @@ export function planEndpoint(
   row: EndpointRow,
   network: Network,
   bridgeIndex: number | undefined,
-  o: { readonly resolver?: ResolverAt | undefined; readonly linkIndex?: number | undefined } = {},
+  o: {
+    readonly resolver?: ResolverAt | undefined
+    readonly linkIndex?: number | undefined
+    /** Absent: those of the network. */
+    readonly options?: LinkOptions
+  } = {},
 ): EndpointPlan {
-  const { resolver, linkIndex } = o
+  const { resolver, linkIndex, options = parseLinkOptions(network.options) } = o
   const endpoint = toEndpoint(row, network)
   const loopback = row.interface === 0 && network.driver !== 'host' ? loopbackOps() : []
   const mac = parseMac(row.macAddress)
@@ -52,10 +58,10 @@ export function planEndpoint(
     link: row.link,
     linkIndex,
     bridgeIndex,
-    interfaceName: endpoint.interfaceName,
+    interfaceName: options.interfaceName ?? `${options.interfacePrefix}${row.interface}`,
     interfaceIndex: interfaceIndexOf(row),
     mac,
-    mtu: mtuOf(network),
+    options,
     addresses: addresses.map(({ address, prefix }) => ({
       address: storedAddress(address),
       prefix,

@@ -10,6 +10,7 @@ import {
   parseSubnet,
   type Subnet,
 } from '../address.ts'
+import { parseLinkOptions } from '../endpoint/link-options.ts'
 import { chooseIpv6Subnet, chooseSubnet, defaultGateway } from './ipam.ts'
 import {
   type BridgedNetwork,
@@ -17,7 +18,6 @@ import {
   OPTION_BRIDGE_NAME,
   OPTION_ICC,
   OPTION_MASQUERADE,
-  OPTION_MTU,
   parsePool,
   poolsOf,
 } from './network.ts'
@@ -211,9 +211,12 @@ function checkName(name: string): void {
 }
 
 function checkOptions(options: Readonly<Record<string, string>>): void {
-  const mtu = options[OPTION_MTU]
-  if (mtu !== undefined && !(/^\d{1,5}$/.test(mtu) && Number(mtu) >= 68 && Number(mtu) <= 65535)) {
-    throw new EngineError('INVALID_ARGUMENT', `failed to parse ${OPTION_MTU} value: ${mtu}`)
+  const { hostName, interfaceName } = parseLinkOptions(options)
+  if (hostName !== undefined || interfaceName !== undefined) {
+    throw new EngineError(
+      'INVALID_ARGUMENT',
+      'the name of an interface is an option of one endpoint: --network name=NETWORK,driver-opt=…',
+    )
   }
   for (const key of [OPTION_ICC, OPTION_MASQUERADE]) {
     const value = options[key]

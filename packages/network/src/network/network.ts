@@ -1,6 +1,7 @@
 import { EngineError } from '@ctr/errdefs'
 import type { NetworkRow, PoolRow } from '@ctr/store'
 import { type Address, parseAddress, parseSubnet } from '../address.ts'
+import { OPTION_MTU } from '../endpoint/link-options.ts'
 import type { BridgeRules } from '../firewall/render.ts'
 import type { Pool } from './ipam.ts'
 
@@ -28,7 +29,6 @@ export const OPTION_ICC = 'com.docker.network.bridge.enable_icc'
 export const OPTION_MASQUERADE = 'com.docker.network.bridge.enable_ip_masquerade'
 export const OPTION_DEFAULT_BRIDGE = 'com.docker.network.bridge.default_bridge'
 export const OPTION_HOST_BINDING = 'com.docker.network.bridge.host_binding_ipv4'
-export const OPTION_MTU = 'com.docker.network.driver.mtu'
 
 export function mtuOf(network: Network): number | undefined {
   const text = network.options[OPTION_MTU]
