@@ -261,3 +261,27 @@ async function fetchEcho(port: number): Promise<string> {
     socket.destroy()
   }
 }
+
+test('a container finds what it is linked to at its new address after a restart', {
+  skip,
+}, async () => {
+  const address = '{{.NetworkSettings.IPAddress}}'
+  await ctrd().ok(['run', '-d', '--name', 'linked', 'busybox', 'sleep', '300'])
+  const links = ['--link', 'linked:database', '--link', 'linked']
+  await ctrd().ok(['run', '-d', '--name', 'parent', ...links, 'busybox', 'sleep', '300'])
+  await ctrd().ok(['exec', 'parent', 'sh', '-c', 'echo 1.2.3.4 mine >>/etc/hosts'])
+  const before = await field(ctrd(), 'linked', address)
+  await ctrd().ok(['stop', '-t', '0', 'linked'])
+  await ctrd().ok(['run', '-d', '--name', 'other', 'busybox', 'sleep', '300'])
+  await ctrd().ok(['start', 'linked'])
+  const after = await field(ctrd(), 'linked', address)
+  assert.notEqual(after, before)
+  const hosts = (await ctrd().ok(['exec', 'parent', 'cat', '/etc/hosts'])).split('\n')
+  const linked = hosts.filter((line) => /\t(database|linked)\s/.test(line))
+  assert.deepEqual(
+    linked.map((line) => line.split('\t')[0]),
+    [after, after],
+  )
+  assert.ok(hosts.includes('1.2.3.4 mine'))
+  await ctrd().ok(['rm', '-f', 'linked', 'parent', 'other'])
+})

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { hostsFile, moveHostsEntries } from './hosts-file.ts'
+import { hostsFile, moveHostsEntries, moveLinkEntries } from './hosts-file.ts'
 
 const LOCAL = `127.0.0.1	localhost
 ::1	localhost ip6-localhost ip6-loopback
@@ -94,3 +94,15 @@ for (const [what, text, change, expected] of moves) {
     assert.equal(moved, expected)
   })
 }
+
+test('a link follows its target, of both families, and nothing else changes', () => {
+  const text =
+    '127.0.0.1\tlocalhost\n10.0.0.2\tdb 1a2b database\nfd00::2\tdb 1a2b database\n10.0.0.9\tdb2 x\n10.0.0.8\town\n# db\n10.0.0.7 db'
+  assert.equal(
+    moveLinkEntries(text, 'db', ['10.0.0.5', 'fd00::5']),
+    '127.0.0.1\tlocalhost\n10.0.0.5\tdb 1a2b database\nfd00::5\tdb 1a2b database\n10.0.0.9\tdb2 x\n10.0.0.8\town\n# db\n10.0.0.7 db',
+  )
+  assert.equal(moveLinkEntries(text, 'db', []), text)
+  assert.equal(moveLinkEntries('1.2.3.4\ta.b\n', 'a.b', ['1.2.3.5']), '1.2.3.5\ta.b\n')
+  assert.equal(moveLinkEntries('1.2.3.4\taxb\n', 'a.b', ['1.2.3.5']), '1.2.3.4\taxb\n')
+})

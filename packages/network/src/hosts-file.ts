@@ -59,6 +59,18 @@ export function moveHostsEntries(
   return kept + (kept === '' || kept.endsWith('\n') || added === '' ? '' : '\n') + added
 }
 
+/**
+ * The file of a running container when what it is linked to under `alias` has other addresses. Lines that begin with the alias get
+ * the address of their family, as Docker does it (libnetwork etchosts.Update); what else was written into the file stays.
+ */
+export function moveLinkEntries(text: string, alias: string, addresses: readonly string[]): string {
+  const line = new RegExp(`^(\\S+)(?=\\t${RegExp.escape(alias)}(?:\\s|\\.|$))`, 'gm')
+  return text.replace(
+    line,
+    (before) => addresses.find((each) => each.includes(':') === before.includes(':')) ?? before,
+  )
+}
+
 function ownLine(address: string, o: Pick<HostsFileOptions, 'hostname' | 'domainname'>): string {
   return `${address}\t${ownNames(o.domainname ? `${o.hostname}.${o.domainname}` : o.hostname)}\n`
 }

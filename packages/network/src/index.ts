@@ -9,7 +9,12 @@ export {
   portConflictError,
 } from './endpoint/ports.ts'
 export type { Publication } from './firewall/render.ts'
-export { type HostsFileOptions, hostsFile, moveHostsEntries } from './hosts-file.ts'
+export {
+  type HostsFileOptions,
+  hostsFile,
+  moveHostsEntries,
+  moveLinkEntries,
+} from './hosts-file.ts'
 export type { CreateNetworkOptions, IpamOptions } from './network/create.ts'
 export type { Network } from './network/network.ts'
 export { type Networks, type NetworksOptions, openNetworks } from './networks.ts'

@@ -80,6 +80,25 @@ export function linkHosts(
   })
 }
 
+/** Containers that run and are linked to this one, by each alias, with its addresses. */
+export function runningParents(
+  engine: Deps,
+  { id }: Pick<ContainerRecord, 'id'>,
+): { parent: ContainerRecord; alias: string; addresses: string[] }[] {
+  return engine.containers
+    .all()
+    .filter(({ state, hostConfig }) => isRunningForUser(state) && hostConfig.Links?.length)
+    .flatMap((parent) =>
+      linksOf(engine, parent)
+        .filter(({ target }) => target.id === id)
+        .map(({ target, alias }) => ({
+          parent,
+          alias,
+          addresses: addressesOnBridge(engine, target),
+        })),
+    )
+}
+
 /** DB_PORT_5432_TCP_ADDR and its like. moby daemon/links/links.go ToEnv */
 export function linkEnvironment(engine: Deps, container: ContainerRecord): string[] {
   return linksOf(engine, container).flatMap(({ target, alias }) => {

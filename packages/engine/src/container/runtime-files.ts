@@ -2,6 +2,7 @@ import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import {
   hostsFile,
   moveHostsEntries,
+  moveLinkEntries,
   pointsToSystemdStub,
   resolvConf,
   SYSTEMD_RESOLVED_FILE,
@@ -9,7 +10,7 @@ import {
 import type { Engine } from '../engine.ts'
 import { addressesOf } from './connect-networks.ts'
 import type { ContainerRecord } from './container.ts'
-import { linkHosts } from './links.ts'
+import { linkHosts, runningParents } from './links.ts'
 import type { NetworkMode } from './modes.ts'
 
 /**
@@ -67,6 +68,16 @@ export async function withRuntimeFiles<T>(
     text === resolvConfBefore ? renderResolvConf(engine, container, false, after) : text,
   )
   return result
+}
+
+/** Containers that are linked to one which is about to start find it at its new address. */
+export function updateParentHosts(
+  engine: Pick<Engine, 'containers' | 'networks'>,
+  container: ContainerRecord,
+): void {
+  for (const { parent, alias, addresses } of runningParents(engine, container)) {
+    rewrite(parent.hostsPath, (text) => moveLinkEntries(text, alias, addresses))
+  }
 }
 
 function renderResolvConf(

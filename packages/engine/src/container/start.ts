@@ -23,7 +23,7 @@ import { startInput, visibleHostname } from './program.ts'
 import { removeContainerRecord } from './remove.ts'
 import { startRequirements } from './requirements.ts'
 import { containerRuntimeDir, makeRuntimeDir } from './runtime-dir.ts'
-import { writeRuntimeFiles } from './runtime-files.ts'
+import { updateParentHosts, writeRuntimeFiles } from './runtime-files.ts'
 import { grantContainerRealtime, openScope } from './scope.ts'
 import { describeStartFailure, type StartFailure, UNKNOWN_FAILURE } from './start-error.ts'
 import { isRunningForUser, lastRun } from './state.ts'
@@ -130,6 +130,7 @@ async function startProcess(
   const hostname = visibleHostname(engine, container)
   writeRuntimeFiles(engine, container, mode, { hostname, addresses: addressesOf(endpoints) })
   relabelForStart(engine, container)
+  updateParentHosts(engine, container)
   const input = startInput(engine, container, {
     endpoints,
     hostname,
