@@ -55,8 +55,7 @@ static int join_all(struct shim *s) {
 
 /* clone3(2) from within the namespaces of `clone_in`. 0 in the child, as clone3; -1 with errno. */
 pid_t clone_joined(struct shim *s, struct clone_args *args) {
-  struct outcome *outcome =
-      mmap(NULL, sizeof *outcome, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  struct outcome *outcome = mmap(NULL, sizeof *outcome, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (outcome == MAP_FAILED)
     return -1;
   pid_t helper = fork();
@@ -101,7 +100,8 @@ static int copy_map(const char *pid, const char *name) {
   return error ? error : write_all(STDOUT_FILENO, lines, strlen(lines));
 }
 
-/* `ctr-shim maps PATH`: the uid map of the user namespace at the path, an empty line and its gid map, as seen from here. */
+/* `ctr-shim maps PATH`: the uid map of the user namespace at the path, an empty line and its gid map, as seen from
+ * here. */
 int print_maps(const char *path) {
   char digits[24];
   int ready[2];

@@ -159,6 +159,7 @@ struct shim {
   /* Child side only. */
   int child_sync; /* sync.h */
   int root;       /* root of the `in root` paths */
+  int empty;      /* the tmpfs over masked directories, -1: none yet */
   bool entered;
   const char *program_path; /* what exec runs; NULL: its first argument */
   char **args, **env; /* for execve; set once everything before it is done */

@@ -189,6 +189,19 @@ describe('the root filesystem', { timeout: 60_000 }, () => {
     assert.match(out, / \/data ro,noatime /)
   })
 
+  it('masks directories with one empty tmpfs that nobody can write to', async () => {
+    const root = await image(async (dir) => {
+      for (const name of ['a', 'b', 'c/d']) {
+        await mkdir(join(dir, name), { recursive: true })
+        await writeFile(join(dir, name, 'secret'), 'x')
+      }
+    })
+    const masks = ['/a', '/b', '/c/d', '/none'].map((path): Op => ({ op: 'mask', path }))
+    const script = 'ls -A /a /b /c/d; stat -c %d /a /b /c/d | uniq | wc -l; touch /b/x 2>&1'
+    const out = await run(root, masks, script)
+    assert.match(out, /^\/a:\n\n\/b:\n\n\/c\/d:\n1\n.*Read-only file system/)
+  })
+
   it('says what is wrong with a bind', async () => {
     const root = await image(async () => undefined)
     await assert.rejects(run(root, [bind('/nosuch', '/data')], 'true'), {

@@ -1,0 +1,78 @@
+/* Paths of the container that it may not see, or not write to. */
+#include "rootfs.h"
+#include "sys.h"
+
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+/* The container's /dev/null, if it is really that. */
+static int clone_null(struct shim *s, int *tree) {
+  struct stat st;
+  s->step = "/dev/null";
+  scoped_fd null = open_in_root(s, "/dev/null", O_PATH, 0);
+  if (null < 0 || fstat(null, &st) < 0)
+    return errno;
+  if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3))
+    return ENODEV;
+  *tree = sys_open_tree(null, "", AT_EMPTY_PATH);
+  return *tree < 0 ? errno : 0;
+}
+
+static bool is_missing(int error) {
+  return error == ENOENT || error == ENOTDIR;
+}
+
+/*
+ * One empty tmpfs is enough for all masked directories: a superblock costs more than a bind. It is the first one's, as
+ * the kernel before 6.15 copies no mount that is nowhere.
+ */
+static int mask_directory(struct shim *s, const char *path, int target) {
+  if (s->empty >= 0) {
+    s->step = "open_tree";
+    scoped_fd tree = sys_open_tree(s->empty, "", AT_EMPTY_PATH);
+    if (tree < 0)
+      return errno;
+    s->step = "move_mount";
+    return sys_move_mount(tree, target) < 0 ? errno : 0;
+  }
+  s->step = "mount";
+  if (fchdir(target) < 0 || mount("tmpfs", ".", "tmpfs", MS_RDONLY, "nr_blocks=1,nr_inodes=1") < 0)
+    return errno;
+  s->empty = open_in_root(s, path, O_PATH | O_DIRECTORY, 0);
+  return s->empty < 0 ? errno : 0;
+}
+
+int op_mask(struct shim *s, const struct op *o) {
+  struct stat st;
+  scoped_fd tree = -1;
+  s->step = "open";
+  scoped_fd target = open_in_root(s, op_str(o, 0), O_PATH, 0);
+  if (target < 0 || fstat(target, &st) < 0)
+    return is_missing(errno) ? 0 : errno;
+  if (S_ISDIR(st.st_mode))
+    return mask_directory(s, op_str(o, 0), target);
+  int error = clone_null(s, &tree);
+  if (error)
+    return error;
+  s->step = "move_mount";
+  return sys_move_mount(tree, target) < 0 ? errno : 0;
+}
+
+int op_readonly(struct shim *s, const struct op *o) {
+  struct mount_attributes a = {.set = ATTR_RDONLY};
+  s->step = "open";
+  scoped_fd target = open_in_root(s, op_str(o, 0), O_PATH, 0);
+  if (target < 0)
+    return is_missing(errno) ? 0 : errno;
+  s->step = "open_tree";
+  scoped_fd tree = sys_open_tree(target, "", AT_EMPTY_PATH | AT_RECURSIVE);
+  if (tree < 0)
+    return errno;
+  s->step = "mount_setattr";
+  if (sys_mount_setattr(tree, AT_EMPTY_PATH | AT_RECURSIVE, &a) < 0)
+    return errno;
+  s->step = "move_mount";
+  return sys_move_mount(tree, target) < 0 ? errno : 0;
+}
