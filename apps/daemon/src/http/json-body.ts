@@ -1,5 +1,6 @@
 import { decode, type Schema } from '@ctr/api'
 import { EngineError } from '@ctr/errdefs'
+import { jsonFault } from './json-fault.ts'
 
 /** Larger documents are refused with 413: 100 KB arguments and long environments fit many times. */
 export const MAX_JSON_BYTES = 8 * 1024 * 1024
@@ -29,7 +30,7 @@ function parseJson(bytes: Buffer): unknown {
   try {
     return JSON.parse(bytes.toString('utf8'))
   } catch (error) {
-    const { message } = error as Error
-    throw new EngineError('INVALID_ARGUMENT', `invalid JSON: ${message}`, { cause: error })
+    const message = `invalid JSON: ${jsonFault(bytes)}`
+    throw new EngineError('INVALID_ARGUMENT', message, { cause: error })
   }
 }

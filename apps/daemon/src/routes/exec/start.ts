@@ -10,7 +10,6 @@ export const startExecRoute = route({
   path: '/exec/:id/start',
   summary: 'Start an exec, and join its streams (HTTP upgrade to tcp) unless detached',
   body: ExecStart,
-  isBodyOptional: true,
   status: 200,
   handle: async (context, call) => {
     if (call.body.Detach !== true) return await serveExec(context, call, call.body)
