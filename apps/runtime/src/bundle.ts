@@ -45,7 +45,7 @@ export function readBundle(path: string, id: string, hasSystemdCgroup = false): 
           // Nothing is allowed that is not said, but what every container has. runc specconv.AllowedDevices
           devices: [
             { allow: false, access: 'rwm' },
-            ...(linux.resources?.devices ?? []),
+            ...(linux.resources?.devices ?? []).flatMap(knownAccess),
             ...defaultDeviceRules().slice(1),
           ],
         },
@@ -55,6 +55,14 @@ export function readBundle(path: string, id: string, hasSystemdCgroup = false): 
 }
 
 export const OWN_CGROUP_PARENT = '/ctr-runtime'
+
+/** Letters that the kernel does not know are left out, as runc does. */
+function knownAccess<T extends { access?: string | undefined }>(rule: T): T[] {
+  const { access = '' } = rule
+  if (access === '') return [rule]
+  const known = access.replace(/[^rwm]/g, '')
+  return known === '' ? [] : [{ ...rule, access: known }]
+}
 
 /** Same path in every hierarchy. Without one a place of our own, so that an id names nothing that exists. */
 function cgroupPath(wanted: string, id: string): string {

@@ -6,6 +6,7 @@ import {
   type HostFacts,
   prepareCgroupParent,
   readHostFacts,
+  seccompFlags,
 } from '@ctr/linux'
 import { capabilityNumber, type RuntimeProcess, type RuntimeSpec } from '@ctr/oci'
 import { compileStart, type Op, type StartInput } from '@ctr/shim'
@@ -106,7 +107,8 @@ export async function createContainer(
     return await launchInit(context, plan, flags.text('pid-file'))
   } catch (error) {
     removeRecord(context.root, id)
-    throw explainFailure(error, process.args[0] ?? '')
+    const cpus = spec.linux?.resources?.cpu?.cpus ?? ''
+    throw explainFailure(error, process.args[0] ?? '', { hasCpus: cpus !== '' })
   }
 }
 
@@ -178,6 +180,8 @@ export function startInput(context: Context, plan: Plan, execFifo: string | unde
     grantRealtime(host.cgroups, OWN_CGROUP_PARENT, share)
   }
   const env = spec.process === undefined ? [] : prepareEnv(spec.process, bundle.rootfs)
+  const { seccomp } = spec.linux ?? {}
+  if (seccomp) context.log.write('debug', `seccomp filter flags: ${seccompFlags(seccomp)}`)
   return {
     spec: {
       ...spec,
@@ -205,7 +209,7 @@ export function startInput(context: Context, plan: Plan, execFifo: string | unde
     },
     expectAttach: 0,
     waitForStart: false,
-    seccompFilter: cachedSeccomp(context.root, spec.linux?.seccomp),
+    seccompFilter: cachedSeccomp(context.root, seccomp),
     network: { hostOps: [], childOps: loopbackUp(spec), forwards: [] },
     cgroupParent: '/',
     cpuset,

@@ -2,9 +2,18 @@ import { ShimError } from '@ctr/shim'
 import { invalidArgument } from './errors.ts'
 
 /** A failed launch in runc's words: docker, podman and containerd look for some of them. */
-export function explainFailure(error: unknown, command: string): unknown {
+export function explainFailure(
+  error: unknown,
+  command: string,
+  o: { readonly hasCpus?: boolean } = {},
+): unknown {
   if (!(error instanceof ShimError)) return error
-  return invalidArgument(`unable to start container process: ${reason(error, command)}`)
+  const isScheduler = error.operation?.op === 'sched_attr' && error.code === 'EPERM'
+  const text =
+    isScheduler && o.hasCpus === true
+      ? inInit("process scheduler can't be used together with AllowedCPUs")
+      : reason(error, command)
+  return invalidArgument(`unable to start container process: ${text}`)
 }
 
 function reason(error: ShimError, command: string): string {

@@ -114,6 +114,14 @@ describe('edges', { timeout: 120_000 }, () => {
     assert.equal(existsSync(place('pids')), false)
   })
 
+  it('leaves out letters of device rules that the kernel does not know', async () => {
+    const devices = [{ allow: false, type: 'c' as const, major: 1, minor: 11, access: 'rwa' }]
+    bundle.configure({ linux: { ...linux, resources: { devices } } }, { args: ['true'] })
+    const { code, stderr } = await bundle.run('run', bundle.id('rwa'))
+    assert.equal(code, 0, stderr)
+    bundle.configure({})
+  })
+
   it('updates to zero, and to no limit at all', async () => {
     const id = bundle.id('zero')
     const resources = { memory: { limit: 64 << 20, swap: 80 << 20 }, cpu: { quota: 50_000 } }

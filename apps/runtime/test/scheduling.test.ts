@@ -28,6 +28,30 @@ describe('scheduling and time of a container', { skip }, () => {
     assert.equal(stdout, 'idle\n5 3\n', stderr)
   })
 
+  it('an I/O class without a level has the highest', async () => {
+    bundle.configure(
+      {},
+      { args: ['sh', '-c', 'ionice -p $$'], ioPriority: { class: 'IOPRIO_CLASS_BE' } },
+    )
+    const { stdout, stderr } = await bundle.run('run', bundle.id('io'))
+    assert.equal(stdout, 'best-effort: prio 0\n', stderr)
+  })
+
+  it('says that deadlines and cpusets exclude each other', async () => {
+    const nanoseconds = { runtime: 10_000_000, deadline: 50_000_000, period: 50_000_000 }
+    bundle.configure(
+      {
+        linux: {
+          namespaces: [{ type: 'mount' }, { type: 'uts' }],
+          resources: { cpu: { cpus: '0' } },
+        },
+      },
+      { scheduler: { policy: 'SCHED_DEADLINE', ...nanoseconds } },
+    )
+    const result = await bundle.run('run', bundle.id('deadline'))
+    assert.match(message(result), /process scheduler can't be used together with AllowedCPUs$/)
+  })
+
   it('refuses what is no scheduler', async () => {
     bundle.configure({}, { scheduler: { policy: 'SCHED_NONE' } })
     const result = await bundle.run('run', bundle.id('a'))

@@ -31,7 +31,7 @@ export interface RuntimeProcess {
   selinuxLabel?: string | undefined
   oomScoreAdj?: number | undefined
   scheduler?: RuntimeScheduler | undefined
-  ioPriority?: { class: string; priority: number } | undefined
+  ioPriority?: { class: string; priority?: number | undefined } | undefined
 }
 
 export interface RuntimeUser {

@@ -39,6 +39,8 @@ function features(): object {
         actions: SECCOMP_ACTIONS.filter((action) => action !== 'SCMP_ACT_NOTIFY').sort(),
         operators: [...SECCOMP_OPERATORS].sort(),
         archs: ARCHITECTURES,
+        knownFlags: SECCOMP_FLAGS,
+        supportedFlags: SECCOMP_FLAGS,
       },
       apparmor: { enabled: true },
       selinux: { enabled: true },
@@ -53,6 +55,12 @@ function features(): object {
     potentiallyUnsafeConfigAnnotations: [],
   }
 }
+
+const SECCOMP_FLAGS = [
+  'SECCOMP_FILTER_FLAG_LOG',
+  'SECCOMP_FILTER_FLAG_SPEC_ALLOW',
+  'SECCOMP_FILTER_FLAG_TSYNC',
+]
 
 const ARCHITECTURES = [
   'SCMP_ARCH_AARCH64',

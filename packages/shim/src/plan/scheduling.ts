@@ -65,7 +65,13 @@ function schedulerAttributes(scheduler: RuntimeScheduler): Buffer {
   return attributes
 }
 
-function ioPriorityValue({ class: name, priority }: { class: string; priority: number }): number {
+function ioPriorityValue({
+  class: name,
+  priority = 0,
+}: {
+  readonly class: string
+  readonly priority?: number | undefined
+}): number {
   if (!Number.isInteger(priority) || priority < 0 || priority >= IO_LEVELS) {
     throw invalid(`invalid ioPriority.Priority: ${priority}`)
   }
