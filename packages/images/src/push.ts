@@ -6,7 +6,7 @@ import { createGzip } from 'node:zlib'
 import type { AuthConfig, ProgressMessage } from '@ctr/api'
 import { EngineError } from '@ctr/errdefs'
 import { digestOf, familiarName, MEDIA_TYPE, type Reference, repositoryOf, shortId } from '@ctr/oci'
-import type { BlobRow, ImageRow } from '@ctr/store'
+import { type BlobRow, type ImageRow, transaction } from '@ctr/store'
 import type { ImageDeps } from './deps.ts'
 import { parseUserReference } from './lookup.ts'
 import { blobPath, Workspace } from './paths.ts'
@@ -100,7 +100,7 @@ async function pushTag(
   const manifest = toManifest(row, layers)
   await client.putManifest(tag, manifest.data, manifest.mediaType)
   const digest = digestOf(manifest.data)
-  deps.table.putDigest(repositoryOf(o.reference), digest, row.id)
+  transaction(deps.store, () => deps.table.putDigest(repositoryOf(o.reference), digest, row.id))
   progress({ status: `${tag}: digest: ${digest} size: ${manifest.data.length}` })
   progress({ progressDetail: {}, aux: { Tag: tag, Digest: digest, Size: manifest.data.length } })
 }

@@ -316,6 +316,17 @@ export class Networks {
     await this.#release(this.#endpoints.ofContainer(containerId))
   }
 
+  /**
+   * Within a transaction: `disconnect`, if the firewall has nothing to do with it. What is returned is for when the
+   * transaction fails.
+   */
+  disconnectUnpublished(containerId: string): () => void {
+    const rows = this.#endpoints.ofContainer(containerId)
+    const isPublished = this.#firewall !== undefined && rows.some((row) => row.ports.length > 0)
+    if (!isPublished) this.#forget(rows)
+    return () => this.#lowestFree.forget()
+  }
+
   /** Cuts a running container off from its networks, or connects it again: nobody answers for it meanwhile, not even with a reset. */
   async setPlugged(containerId: string, isPlugged: boolean): Promise<void> {
     const links = this.#endpoints.ofContainer(containerId).flatMap(({ link }) => link ?? [])
@@ -446,18 +457,18 @@ export class Networks {
 
   async #release(rows: readonly EndpointRow[]): Promise<void> {
     if (rows.length === 0) return
-    const forget = (): void => {
-      volatileTransaction(this.#options.store, () => {
-        for (const row of rows) {
-          this.#endpoints.delete(row.id)
-          this.#lowestFree.returned(row.networkId, 4, row.ipv4)
-          this.#lowestFree.returned(row.networkId, 6, row.ipv6)
-        }
-      })
-      this.#resolver.forget()
-    }
+    const forget = (): void => volatileTransaction(this.#options.store, () => this.#forget(rows))
     if (this.#firewall === undefined) return forget()
     await this.#firewall.unpublish(rows.flatMap(publicationsOf), forget)
+  }
+
+  #forget(rows: readonly EndpointRow[]): void {
+    for (const row of rows) {
+      this.#endpoints.delete(row)
+      this.#lowestFree.returned(row.networkId, 4, row.ipv4)
+      this.#lowestFree.returned(row.networkId, 6, row.ipv6)
+    }
+    this.#resolver.forget()
   }
 
   /** For a container that runs, after one of its networks has gone. */

@@ -206,7 +206,7 @@ export class EndpointTable {
     }
     this.#addressesOf = db.prepare('SELECT family, address FROM addresses WHERE endpoint_id = ?')
     this.#portsOf = db.prepare(
-      'SELECT protocol, host_port AS hostPort, host_ip AS hostIp, container_port AS containerPort FROM published_ports WHERE endpoint_id = ? ORDER BY container_port, protocol, host_port, host_ip',
+      'SELECT protocol, host_port AS hostPort, host_ip AS hostIp, container_port AS containerPort FROM published_ports WHERE endpoint_id = ?',
     )
     this.#addresses = db
       .prepare(
@@ -227,7 +227,7 @@ export class EndpointTable {
 
   /** Inside a transaction: an endpoint appears together with its addresses and ports. */
   insert(row: EndpointRow): void {
-    this.#known.clear()
+    this.#known.delete(row.containerId)
     this.#insert.run({
       id: row.id,
       networkId: row.networkId,
@@ -248,8 +248,8 @@ export class EndpointTable {
     }
   }
 
-  delete(id: string): void {
-    this.#known.clear()
+  delete({ id, containerId }: Pick<EndpointRow, 'id' | 'containerId'>): void {
+    this.#known.delete(containerId)
     this.#delete.run(id)
   }
 
@@ -305,7 +305,9 @@ export class EndpointTable {
 
   #rows(rows: unknown[]): EndpointRow[] {
     return (rows as RawEndpoint[]).map((row) => {
-      const addresses = this.#addressesOf.all(row.id) as { family: number; address: Buffer }[]
+      // Without a link (networks host and none) there is nothing to have an address or a port.
+      const hasLink = row.link !== null
+      const addresses = hasLink ? (this.#addressesOf.all(row.id) as RawAddress[]) : []
       const addressOf = (family: number): bigint | undefined => {
         const found = addresses.find((entry) => entry.family === family)
         return found === undefined ? undefined : fromBlob(found.address)
@@ -317,10 +319,34 @@ export class EndpointTable {
         isGateway: row.isGateway !== 0,
         ipv4: addressOf(4),
         ipv6: addressOf(6),
-        ports: this.#portsOf.all(row.id) as PublishedPortRow[],
+        ports: hasLink ? this.#portsOfEndpoint(row.id) : [],
       }
     })
   }
+
+  #portsOfEndpoint(id: string): PublishedPortRow[] {
+    const ports = this.#portsOf.all(id) as PublishedPortRow[]
+    return ports.sort((a, b) => comparePorts(a, b))
+  }
+}
+
+function comparePorts(a: PublishedPortRow, b: PublishedPortRow): number {
+  return (
+    a.containerPort - b.containerPort ||
+    compareText(a.protocol, b.protocol) ||
+    a.hostPort - b.hostPort ||
+    compareText(a.hostIp, b.hostIp)
+  )
+}
+
+/** As SQLite's BINARY, for ASCII. */
+function compareText(a: string, b: string): number {
+  return Number(a > b) - Number(a < b)
+}
+
+interface RawAddress {
+  readonly family: number
+  readonly address: Buffer
 }
 
 type RawNetwork = Omit<

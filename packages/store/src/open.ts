@@ -24,11 +24,11 @@ export function openStore(path: string): Store {
   if (path !== ':memory:') closeToOthers(path)
   const db = new Database(path)
   db.pragma('journal_mode = WAL')
-  // FULL: a container that was acknowledged to a client survives a power cut, not only a kill. sqlite.org/pragma.html#pragma_synchronous
-  db.pragma('synchronous = FULL')
   db.pragma('foreign_keys = ON')
   db.pragma('busy_timeout = 5000')
   migrate(db)
+  // `transaction` raises it to FULL. sqlite.org/pragma.html#pragma_synchronous
+  db.pragma('synchronous = NORMAL')
   const locked = db.transaction((body: () => unknown) => body())
   const log = path === ':memory:' ? undefined : new WriteAheadLog(`${path}-wal`)
   return {
@@ -48,9 +48,19 @@ function closeToOthers(path: string): void {
   chmodSync(path, 0o600)
 }
 
-/** Runs `body` as one immediate transaction. `body` must not await: better-sqlite3 refuses a promise. */
+/**
+ * Runs `body` as one immediate transaction, which survives a power cut when this returns. `body` must not await:
+ * better-sqlite3 refuses a promise. Within another transaction it is part of that one, and as durable.
+ */
 export function transaction<T>(store: Store, body: () => T): T {
-  return store.run(body)
+  if (store.db.inTransaction) return store.run(body)
+  // exec, which keeps nothing: `pragma` makes a statement and a row of it, which takes ten times as long.
+  store.db.exec('PRAGMA synchronous = FULL')
+  try {
+    return store.run(body)
+  } finally {
+    store.db.exec('PRAGMA synchronous = NORMAL')
+  }
 }
 
 /**
@@ -59,13 +69,7 @@ export function transaction<T>(store: Store, body: () => T): T {
  * See docs/decisions/0009-durability-of-transitions.md.
  */
 export function volatileTransaction<T>(store: Store, body: () => T): T {
-  // exec, which keeps nothing: `pragma` makes a statement and a row of it, which takes ten times as long.
-  store.db.exec('PRAGMA synchronous = NORMAL')
-  try {
-    return store.run(body)
-  } finally {
-    store.db.exec('PRAGMA synchronous = FULL')
-  }
+  return store.run(body)
 }
 
 /** SQLite keeps one and the same WAL file as long as the database is open. sqlite.org/wal.html */
