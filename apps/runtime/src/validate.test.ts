@@ -48,9 +48,15 @@ it('refuses what would change the host or cannot be', () => {
       },
       /not allowed in the hosts ipc namespace/,
     ],
-    [linux({ intelRdt: {} }), /intelRdt/],
+    [linux({ intelRdt: {} }), /intelRdt is specified in config, but/],
+    [linux({ memoryPolicy: { mode: 'MPOL_BIND' } }), /memoryPolicy .* not supported/],
+    [linux({ netDevices: { eth9: {} } }), /netDevices .* not supported/],
   ]
   for (const [spec, text] of cases) assert.throws(() => checkSpec(spec as RuntimeSpec), text)
+})
+
+it('accepts what is there and empty', () => {
+  checkSpec(linux({ netDevices: {}, memoryPolicy: null, intelRdt: null }))
 })
 
 it('accepts sysctls of the namespaces that the container has', () => {

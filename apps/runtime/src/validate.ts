@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import type { NamespaceType, RuntimeProcess, RuntimeSpec } from '@ctr/oci'
 import { rlimitNumber } from '@ctr/oci'
 import { invalidArgument } from './errors.ts'
@@ -12,11 +13,26 @@ export function checkSpec(spec: RuntimeSpec): void {
   checkProcess(spec.process)
   checkNamespaces(spec)
   for (const key of Object.keys(spec.linux?.sysctl ?? {})) checkSysctl(spec, key)
-  const { intelRdt, timeOffsets } = spec.linux ?? {}
-  if (intelRdt !== undefined && intelRdt !== null) {
-    throw invalidArgument('intelRdt is specified in config, but is not supported')
+  checkSupported(spec.linux ?? {})
+  checkTimeOffsets(spec, spec.linux?.timeOffsets ?? {})
+}
+
+/** What would be ignored is refused: a container without its limits or devices is not what was asked for. */
+function checkSupported(linux: NonNullable<RuntimeSpec['linux']>): void {
+  const { intelRdt, memoryPolicy, netDevices } = linux
+  if (!isAbsent(intelRdt)) {
+    throw invalidArgument(
+      existsSync('/sys/fs/resctrl/schemata')
+        ? 'intelRdt is specified in config, but is not supported'
+        : 'intelRdt is specified in config, but Intel RDT is not enabled',
+    )
   }
-  checkTimeOffsets(spec, timeOffsets ?? {})
+  if (!isAbsent(memoryPolicy)) {
+    throw invalidArgument('memoryPolicy is specified in config, but is not supported')
+  }
+  if (Object.keys(netDevices ?? {}).length > 0) {
+    throw invalidArgument('netDevices are specified in config, but are not supported')
+  }
 }
 
 /** The arrays and objects that the plan walks over: JSON may hold anything. */

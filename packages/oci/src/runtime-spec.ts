@@ -116,6 +116,8 @@ export interface RuntimeLinux {
   mountLabel?: string | undefined
   personality?: { domain: string; flags?: string[] | undefined } | undefined
   intelRdt?: Record<string, unknown> | undefined
+  memoryPolicy?: Record<string, unknown> | undefined
+  netDevices?: Record<string, { name?: string }> | undefined
 }
 
 export const NAMESPACE_TYPES = [
