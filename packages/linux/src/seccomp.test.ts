@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { DEFAULT_CAPABILITIES, defaultSeccomp, type RuntimeSeccomp } from '@ctr/oci'
-import { compileSeccomp, seccompFlags } from './seccomp.ts'
+import { compileSeccomp, seccompFlags, spelledOutFilter } from './seccomp.ts'
+import { compactFilter } from './seccomp-compact.ts'
 
 const ALLOW = 0x7fff0000
 const errno = (number: number): number => 0x00050000 | number
@@ -121,6 +122,57 @@ test('a profile of its own can fail one call with one error', options, () => {
   assert.equal(run(filter, { nr: 135, args: [9] }), 0x80000000)
   assert.equal(run(filter, { nr: 135, args: [8] }), ALLOW)
 })
+
+const PROFILES: readonly [what: string, profile: RuntimeSeccomp][] = [
+  ['the default', defaultSeccomp(subject)],
+  ['that of a privileged user', defaultSeccomp({ ...subject, capabilities: ['CAP_SYS_ADMIN'] })],
+  ['one that denies', { defaultAction: 'SCMP_ACT_ALLOW', syscalls: [denied('chown', 'read')] }],
+  ['one without rules', { defaultAction: 'SCMP_ACT_ERRNO' }],
+]
+for (const [what, profile] of PROFILES) {
+  test(`a compact filter answers as the one that it is made of: ${what}`, options, () => {
+    const long = spelledOutFilter(profile, 'x64')
+    const short = compactFilter(long)
+    for (const call of callsAround(long)) {
+      assert.equal(run(short, call), run(long, call), JSON.stringify(call, bigintText))
+    }
+  })
+}
+
+test('the default filter is a third of what it is made of', options, () => {
+  const profile = defaultSeccomp(subject)
+  const { length } = spelledOutFilter(profile, 'x64')
+  assert.ok(compileSeccomp(profile, 'x64').length < length / 3)
+})
+
+test('a filter that is not understood stays as it is', () => {
+  const [LOAD_LENGTH, RETURN_ACCUMULATOR] = [0x80, 0x16]
+  const filter = Buffer.alloc(16)
+  filter.writeUInt16LE(LOAD_LENGTH, 0)
+  filter.writeUInt16LE(RETURN_ACCUMULATOR, 8)
+  assert.equal(compactFilter(filter), filter)
+})
+
+function denied(...names: string[]): NonNullable<RuntimeSeccomp['syscalls']>[number] {
+  return { names, action: 'SCMP_ACT_ERRNO', errnoRet: 13 }
+}
+
+/** Every number that a filter speaks of and its neighbours, in each architecture, with a choice of arguments. */
+function* callsAround(filter: Buffer): Generator<{ nr: number; arch: number; args: bigint[] }> {
+  const constants = new Set([0, 0xffffffff])
+  for (let at = 0; at < filter.length; at += 8) {
+    const k = filter.readUInt32LE(at + 4)
+    for (const near of [k - 1, k, k + 1]) if (near >= 0 && near < 2 ** 32) constants.add(near)
+  }
+  const args = [0n, 1n, 8n, 16n, 38n, 0x10000000n, 0x20000n, 0x7e020000n, 0xffffffffn, 1n << 40n]
+  for (const arch of [AUDIT_ARCH_X86_64, AUDIT_ARCH_I386, AUDIT_ARCH_I386 + 1, 0]) {
+    for (const nr of constants) for (const arg of args) yield { nr, arch, args: [arg, arg] }
+  }
+}
+
+function bigintText(_key: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? value.toString() : value
+}
 
 test('a filter is compiled once', () => {
   const profile = defaultSeccomp(subject)

@@ -3,6 +3,7 @@ import { EngineError } from '@ctr/errdefs'
 import type { RuntimeSeccomp, SeccompAction, SeccompArgument, SeccompRule } from '@ctr/oci'
 import koffi from 'koffi'
 import { errnoError, lastError, libc } from './libc.ts'
+import { compactFilter } from './seccomp-compact.ts'
 
 /**
  * Compiles seccomp profiles with libseccomp to what seccomp(2) takes. A filter depends on nothing but the profile and
@@ -20,7 +21,7 @@ export function compileSeccomp(profile: RuntimeSeccomp, arch: string = process.a
   const key = `${arch} ${JSON.stringify(profile)}`
   let filter = cache.get(key)
   if (filter === undefined) {
-    filter = compile(profile, arch)
+    filter = compactFilter(spelledOutFilter(profile, arch))
     if (cache.size >= CACHE_SIZE) cache.delete(cache.keys().next().value ?? '')
     cache.set(key, filter)
   }
@@ -108,7 +109,8 @@ function library(): Library {
   }
 }
 
-function compile(profile: RuntimeSeccomp, arch: string): Uint8Array {
+/** What libseccomp makes of a profile, behind the prologue. */
+export function spelledOutFilter(profile: RuntimeSeccomp, arch: string): Buffer {
   const lib = library()
   const defaultAction = actionValue(profile.defaultAction, profile.defaultErrnoRet)
   const context: unknown = lib.init(defaultAction)
