@@ -11,7 +11,7 @@ import type { ImageDeps, Logger } from './deps.ts'
 import { Graveyard } from './graveyard.ts'
 import { type HistoryItem, imageHistory } from './history.ts'
 import { graphDriverData, type Image, type ImageSummary, toImage } from './image.ts'
-import { createContainerLayer, removeContainerLayer } from './layer/container-layer.ts'
+import { createContainerLayer, holdLayers, releaseLayers } from './layer/container-layer.ts'
 import { readRootFile } from './layer/merged.ts'
 import { packContainerLayer, unpackContainerLayer } from './layer/move-layer.ts'
 import { type ListOptions, listImages, sharedSizes } from './list.ts'
@@ -70,12 +70,12 @@ export interface Images {
   ): { deleted: ImageDeleted[]; spaceReclaimed: number }
   /** Directories of an image's layers, top first, relative to the data root. */
   snapshotLayers(imageId: string): string[]
-  /** The image's layers stay while the container layer exists, also if the image is removed by force. */
-  createContainerLayer(
-    containerId: string,
-    imageId: string,
-  ): Promise<{ upper: string; work: string }>
-  removeContainerLayer(containerId: string): Promise<void>
+  /** Directories for what the container writes. NOT_FOUND. */
+  createContainerLayer(containerId: string, imageId: string): { upper: string; work: string }
+  /** Within a transaction: the image's layers stay until `releaseLayers`, also if the image is removed by force. NOT_FOUND. */
+  holdLayers(containerId: string, imageId: string): void
+  /** Within a transaction; call what is returned after it. Idempotent. */
+  releaseLayers(containerId: string): () => Promise<void>
   /** A container's writable layer as a tar file, in the format of image layers; and from such a file. */
   packContainerLayer(upperDir: string, output: string): Promise<void>
   unpackContainerLayer(archive: string, upperDir: string): Promise<void>
@@ -136,9 +136,10 @@ export function openImages({ dataRoot, store, log, registries }: ImagesOptions):
       table
         .layerStack(getImageRow(table, imageId).topLayer)
         .map((layer) => join('snapshots', String(layer.id))),
-    createContainerLayer: async (containerId, imageId) =>
+    createContainerLayer: (containerId, imageId) =>
       createContainerLayer(deps, containerId, imageId),
-    removeContainerLayer: (containerId) => removeContainerLayer(deps, containerId),
+    holdLayers: (containerId, imageId) => holdLayers(deps, containerId, imageId),
+    releaseLayers: (containerId) => releaseLayers(deps, containerId),
     packContainerLayer: (upperDir, output) => packContainerLayer(deps, upperDir, output),
     unpackContainerLayer: (archive, upperDir) => unpackContainerLayer(deps, archive, upperDir),
     containerLayerIds: () => table.containerLayers().map((row) => row.containerId),

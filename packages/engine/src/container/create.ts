@@ -5,6 +5,7 @@ import { setImmediate as afterReplies } from 'node:timers/promises'
 import type { ContainerConfig, HostConfig, NetworkingConfig } from '@ctr/api'
 import { EngineError, isEngineError, isErrno } from '@ctr/errdefs'
 import { type ImageExecConfig, shortId } from '@ctr/oci'
+import { volatileTransaction } from '@ctr/store'
 import type { Engine } from '../engine.ts'
 import { generateName } from '../names.ts'
 import { removeTree } from '../remove-tree.ts'
@@ -77,10 +78,17 @@ export async function createContainer(
   using _reservation = engine.containers.reserveName(name, id)
   await using undo = new AsyncDisposableStack()
 
-  undo.defer(() => removeContainerFiles(engine, id))
+  undo.defer(() => removeLeftovers(engine, id))
   const root = rootDirectoryOf(plan.container.hostConfig)
-  if (root === undefined) await engine.images.createContainerLayer(id, plan.container.imageId)
+  if (root === undefined) engine.images.createContainerLayer(id, plan.container.imageId)
   else await makeRootDirectory(engine.containers.directory(id), root)
+  const holdLayers = (): void => {
+    if (root === undefined) engine.images.holdLayers(id, plan.container.imageId)
+  }
+  // Volumes get copies of what is in the layers, which takes a while.
+  if (plan.mounts.some(({ kind }) => kind !== 'ready')) {
+    volatileTransaction(engine.store, holdLayers)
+  }
   request.onPhase?.('image')
 
   const anonymous: Volume[] = []
@@ -110,6 +118,7 @@ export async function createContainer(
       engine.volumes.insert(volume)
       engine.events.add(volumeEvent(volume, 'create'))
     }
+    holdLayers()
     engine.containers.insert({ ...container, createdAtNs: engine.clock.nowNs() })
     engine.userNamespaces.insert(id, plan.userNamespace)
     engine.events.add(containerEvent(container, 'create'))
@@ -300,17 +309,24 @@ function chooseHostname(id: string, config: ContainerConfig, hostConfig: HostCon
   return isHosts ? hostname() : shortId(id)
 }
 
+/** Of a container that has no row: its files, and its hold on the layers of its image. Idempotent. */
+export async function removeLeftovers(engine: Engine, id: string): Promise<void> {
+  const removeLayers = volatileTransaction(engine.store, () => engine.images.releaseLayers(id))
+  removeContainerFiles(engine, id)
+  await removeLayers()
+}
+
 /** Frees the place at once; the files go in the background, from tmp/, which the next start empties. Idempotent. */
-export async function removeContainerFiles(engine: Engine, id: string): Promise<void> {
+export function removeContainerFiles(engine: Engine, id: string): void {
   const doomed = join(engine.config.dataRoot, 'tmp', `container-${id}`)
   try {
     renameSync(engine.containers.directory(id), doomed)
-    engine.background.run('remove files of a container', id, async () => {
-      await afterReplies()
-      await removeTree(doomed)
-    })
   } catch (error) {
-    if (!isErrno(error, 'ENOENT')) throw error
+    if (isErrno(error, 'ENOENT')) return
+    throw error
   }
-  await engine.images.removeContainerLayer(id)
+  engine.background.run('remove files of a container', id, async () => {
+    await afterReplies()
+    await removeTree(doomed)
+  })
 }

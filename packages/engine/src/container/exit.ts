@@ -111,6 +111,7 @@ export async function recordExit(
       engine.events.add(networkEvent(engine, container, endpoint, 'disconnect'))
     }
     for (const event of mountEvents(engine, container, 'unmount')) engine.events.add(event)
+    engine.events.onRollback(engine.networks.disconnectUnpublished(id))
   })
   engine.waiters.exited(id, { exitCode })
   engine.timers.get(id)?.[Symbol.dispose]()

@@ -9,7 +9,7 @@ import { recoverVolumes } from '../volume/recover.ts'
 import { closeScope } from './close-scope.ts'
 import type { ContainerRecord } from './container.ts'
 import { containerEvent } from './container-event.ts'
-import { removeContainerFiles } from './create.ts'
+import { removeLeftovers } from './create.ts'
 import { recordExit, scheduleRestart, superviseContainer } from './exit.ts'
 import { killAndWait } from './kill.ts'
 import { containerCgroup, killLeftovers } from './leftovers.ts'
@@ -278,7 +278,7 @@ async function removeOrphanedFiles(engine: Engine): Promise<void> {
   for (const id of orphans) {
     if (engine.containers.byId(id) !== undefined) continue
     engine.log.info({ containerId: id }, 'remove files of a container without a row')
-    await removeContainerFiles(engine, id)
+    await removeLeftovers(engine, id)
   }
 }
 

@@ -70,7 +70,7 @@ export async function removeContainerRecord(
   await engine.networks.disconnect(id)
   const doomed = options.volumes ? anonymousVolumes(engine, id) : []
   for (const name of doomed) await markPending(engine, name)
-  engine.events.commit('volatile', () => {
+  const removeLayers = engine.events.commit('volatile', () => {
     engine.containers.delete(id)
     engine.userNamespaces.forget(id)
     engine.execs.forgetContainer(id)
@@ -79,12 +79,14 @@ export async function removeContainerRecord(
       engine.events.add(volumeEvent(engine.volumes.get(name), 'destroy'))
       engine.volumes.delete(name)
     }
+    return engine.images.releaseLayers(id)
   })
   // With --rm it would be removed again after a power cut, so nobody waits for the disk.
   if (container.hostConfig.AutoRemove !== true) await engine.store.flush()
   engine.pendingAttachments.cancel(id)
   engine.waiters.removed(id, { exitCode: container.state.exitCode })
-  await removeContainerFiles(engine, id)
+  removeContainerFiles(engine, id)
+  await removeLayers()
   for (const name of doomed) await removeVolumeFiles(engine, name)
 }
 
