@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { message, RUNTIME, TestBundle, testCriu, until } from './bundle.ts'
+import { message, TestBundle, testCriu } from './bundle.ts'
+import { counts, numbers, runPiped as runCommand } from './piped.ts'
 
 // `ctr-runtime checkpoint` and `restore`, as runc's callers use them.
 const criu = await testCriu()
@@ -13,32 +13,8 @@ const COUNT = 'i=0; while :; do i=$((i+1)); echo $i; sleep 0.02; done'
 let bundle: TestBundle
 let id: string
 
-/** With pipes as stdio, like containerd and conmon; all output goes to `log`. Answers the exit status. */
-async function runPiped(log: string, ...args: string[]): Promise<number> {
-  const status = join(bundle.dir, `status-${++statuses}`)
-  const script =
-    '{ "$@" </dev/null 2>&1; echo $? >"$STATUS.tmp"; mv "$STATUS.tmp" "$STATUS"; } | cat >>"$LOG"'
-  const command = [RUNTIME, '--root', bundle.root, '--criu', criu ?? '', ...args]
-  spawn('sh', ['-c', script, 'sh', ...command], {
-    cwd: bundle.dir,
-    stdio: 'ignore',
-    env: { ...process.env, STATUS: status, LOG: log },
-  }).unref()
-  await until(() => existsSync(status), `the end of ${args.join(' ')}`)
-  return Number(readFileSync(status, 'utf8'))
-}
-
-let statuses = 0
-
-function numbers(log: string): number[] {
-  const text = existsSync(log) ? readFileSync(log, 'utf8').trim() : ''
-  return text === '' ? [] : text.split('\n').map(Number)
-}
-
-function counts(log: string): Promise<boolean> {
-  const before = numbers(log).length
-  return until(() => numbers(log).length > before + 5, `more numbers in ${log}`)
-}
+const runPiped = (log: string, ...args: string[]): Promise<number> =>
+  runCommand(bundle, criu ?? '', log, ...args)
 
 describe('checkpoint and restore', { skip }, () => {
   before(() => {
