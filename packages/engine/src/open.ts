@@ -92,7 +92,7 @@ export async function openEngine(
   const images = stack.use(
     openImages({ dataRoot: config.dataRoot, store, log, registries: config.registries }),
   )
-  images.reconcile()
+  await images.reconcile()
   const networks = await openNetworks({
     store,
     log,

@@ -1,5 +1,6 @@
 import type { ImageTable, Store } from '@ctr/store'
 import type { Graveyard } from './graveyard.ts'
+import type { UnsyncedLayers } from './layer/unsynced.ts'
 import type { ImagePaths } from './paths.ts'
 import type { BlobLocks } from './registry/download.ts'
 import type { RegistrySettings } from './registry/endpoint.ts'
@@ -20,6 +21,7 @@ export interface ImageDeps {
   readonly paths: ImagePaths
   readonly pool: WorkerPool
   readonly graveyard: Graveyard
+  readonly unsynced: UnsyncedLayers
   readonly log: Logger
   /** Replaced as a whole when the daemon's configuration is reloaded. */
   registries: RegistrySettings

@@ -14,6 +14,7 @@ import { graphDriverData, type Image, type ImageSummary, toImage } from './image
 import { createContainerLayer, holdLayers, releaseLayers } from './layer/container-layer.ts'
 import { readRootFile } from './layer/merged.ts'
 import { packContainerLayer, unpackContainerLayer } from './layer/move-layer.ts'
+import { UnsyncedLayers } from './layer/unsynced.ts'
 import { type ListOptions, listImages, sharedSizes } from './list.ts'
 import { findImageRow, getImageRow } from './lookup.ts'
 import { makeImagePaths } from './paths.ts'
@@ -95,20 +96,24 @@ export interface Images {
   ): Promise<SearchResult[]>
   /** For pulls and pushes that begin from now on. */
   setRegistries(settings: RegistrySettings): void
-  /** Removes what a crash left. Call once, before anything else. */
-  reconcile(): void
+  /** Removes what a crash left, and unpacks again what a power cut took. Call once, before anything else. */
+  reconcile(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
 }
 
 export function openImages({ dataRoot, store, log, registries }: ImagesOptions): Images {
   const paths = makeImagePaths(dataRoot)
-  const deps: ImageDeps = {
+  const base = {
     store,
     table: new ImageTable(store),
     paths,
     pool: new WorkerPool(),
     graveyard: new Graveyard(paths, log),
     log,
+  }
+  const deps: ImageDeps = {
+    ...base,
+    unsynced: new UnsyncedLayers(base),
     registries: { ...DEFAULT_REGISTRY_SETTINGS, ...registries },
     blobLocks: new BlobLocks(),
   }
@@ -150,8 +155,12 @@ export function openImages({ dataRoot, store, log, registries }: ImagesOptions):
     setRegistries: (settings) => {
       deps.registries = settings
     },
-    reconcile: () => reconcileFiles(deps),
+    reconcile: async () => {
+      reconcileFiles(deps)
+      await deps.unsynced.restore()
+    },
     [Symbol.asyncDispose]: async () => {
+      await deps.unsynced.settle()
       await deps.graveyard.settle()
       await deps.pool[Symbol.asyncDispose]()
     },

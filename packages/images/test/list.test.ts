@@ -150,7 +150,7 @@ describe('reconcile', { skip: process.getuid?.() !== 0 && 'needs root' }, () => 
     writeFileSync(join(test.root, 'snapshots/17/file'), 'x')
     writeFileSync(join(test.root, 'content/blobs/sha256', '0'.repeat(64)), 'x')
     mkdirSync(join(test.root, 'tmp/load-0123456789abcdef/s1/deep'), { recursive: true })
-    test.images.reconcile()
+    await test.images.reconcile()
     await test.images[Symbol.asyncDispose]()
     assert.deepEqual(test.files(), before)
     assert.equal(

@@ -141,7 +141,7 @@ describe('pull', { skip }, () => {
       [],
     )
     assert.ok(reported > 0)
-    test.images.reconcile()
+    await test.images.reconcile()
     const image = await test.images.pull(ref, {})
     assert.equal(image.id, id)
     const ranges = proxy.requests.flatMap((line) => /bytes=(\d+)-$/.exec(line)?.[1] ?? [])

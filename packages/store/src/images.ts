@@ -33,6 +33,12 @@ export interface ImageNameRow {
   readonly imageId: string
 }
 
+/** See migration 009. */
+export interface UnsyncedRow {
+  readonly layer: number
+  readonly boot: string
+}
+
 /** SQLite gives integers as bigint where a column holds nanoseconds; all others are small. */
 interface RawImageRow extends Omit<ImageRow, 'topLayer'> {
   readonly topLayer: bigint | null
@@ -49,6 +55,7 @@ export class ImageTable {
   readonly #layers: Record<'byChain' | 'stack' | 'all' | 'unused', Statement<unknown[], LayerRow>>
   readonly #blobs: Record<'get' | 'bySize' | 'byDiff' | 'all', Statement<unknown[], BlobRow>>
   readonly #names: Record<'tag' | 'tags' | 'digest' | 'digests', Statement<unknown[], ImageNameRow>>
+  readonly #unsynced: Statement<unknown[], UnsyncedRow>
   readonly #run: Record<string, Statement>
   readonly #containers: Statement<unknown[], { containerId: string; topLayer: number | null }>
   readonly #removeContainer: Statement<unknown[], number | null>
@@ -100,6 +107,7 @@ export class ImageTable {
         'SELECT repository, digest AS value, image_id AS imageId FROM image_digests ORDER BY repository, digest',
       ),
     }
+    this.#unsynced = prepare('SELECT layer, boot FROM unsynced_layers')
     this.#containers = prepare(
       'SELECT container_id AS containerId, top_layer AS topLayer FROM container_layers',
     )
@@ -125,6 +133,8 @@ export class ImageTable {
         'INSERT INTO layers VALUES (:id, :chainId, :parentId, :diffId, :size, :blob)',
       ),
       removeLayer: prepare('DELETE FROM layers WHERE id = ?'),
+      putUnsynced: prepare('INSERT OR REPLACE INTO unsynced_layers VALUES (?, ?)'),
+      removeUnsynced: prepare('DELETE FROM unsynced_layers WHERE layer = ?'),
       putImage: prepare(
         'INSERT OR IGNORE INTO images VALUES (:id, :config, :createdAtNs, :taggedAtNs, :topLayer, :parent)',
       ),
@@ -220,6 +230,18 @@ export class ImageTable {
 
   putLayer(row: LayerRow): void {
     this.#do('putLayer', row)
+  }
+
+  unsyncedLayers(): UnsyncedRow[] {
+    return this.#unsynced.all()
+  }
+
+  putUnsynced(layerId: number, boot: string): void {
+    this.#do('putUnsynced', layerId, boot)
+  }
+
+  removeUnsynced(layerId: number): void {
+    this.#do('removeUnsynced', layerId)
   }
 
   /** Removes layers that nothing needs, and their blobs' rows. Returns what was removed; files are the caller's. */

@@ -8,6 +8,7 @@ import { migration005 } from './migrations/005-health.ts'
 import { migration006 } from './migrations/006-secrets.ts'
 import { migration007 } from './migrations/007-user-namespaces.ts'
 import { migration008 } from './migrations/008-checkpointed.ts'
+import { migration009 } from './migrations/009-unsynced-layers.ts'
 
 /** In order; a migration that has landed is never edited, a change is a new file. */
 const MIGRATIONS: readonly string[] = [
@@ -19,6 +20,7 @@ const MIGRATIONS: readonly string[] = [
   migration006,
   migration007,
   migration008,
+  migration009,
 ]
 
 /** Brings `db` to the newest schema; `user_version` counts the migrations that have run. */

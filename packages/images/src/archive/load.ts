@@ -4,7 +4,8 @@ import { chainIds, familiarReference, type ImageConfig, shortId, withDefaultTag 
 import { parseImageConfig } from '../config.ts'
 import type { ImageDeps } from '../deps.ts'
 import { adoptImage, missingLayers, type StagedLayer, type UnpackedLayer } from '../layer/adopt.ts'
-import { syncDataRoot, Workspace } from '../paths.ts'
+import { syncFiles } from '../layer/unsynced.ts'
+import { Workspace } from '../paths.ts'
 import { setTag } from '../tag.ts'
 import { TarError } from '../tar/format.ts'
 import { completeProgress } from '../unpack/growing-file.ts'
@@ -48,12 +49,14 @@ export async function loadImages(
   try {
     await spool.read(source)
     // Unpacking goes on: meanwhile the disk can take what has been received.
-    if (spool.isUnpacking) early = syncDataRoot(deps.paths)
+    early = syncFiles(spool.layerPaths)
+    early.catch(() => {}) // awaited below
     const images = readManifests(spool).map((image) => ({
       ...image,
       parsed: parseImageConfig(image.config),
     }))
     for (const image of images) await stageLayers(context, image)
+    await early // the kernel tells of a failed write once only
     const loaded: string[] = []
     for (const image of images) loaded.push(...(await loadOne(context, image)))
     return { loaded }

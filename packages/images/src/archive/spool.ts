@@ -126,8 +126,11 @@ export class ArchiveSpool implements TarHandler {
     return undefined
   }
 
-  get isUnpacking(): boolean {
-    return [...this.#files.values()].some((file) => file.unpacking?.directory !== undefined)
+  /** Files that may become blobs. */
+  get layerPaths(): string[] {
+    return [...this.#files.values()]
+      .filter((file) => file.unpacking?.directory !== undefined)
+      .map((file) => file.path)
   }
 
   /** Waits for all unpacking: after that the workspace may go. */

@@ -1,6 +1,4 @@
 import {
-  chmodSync,
-  chownSync,
   closeSync,
   existsSync,
   fsyncSync,
@@ -13,9 +11,9 @@ import {
 import { chainIds, digestOf, type ImageConfig } from '@ctr/oci'
 import { type ImageTable, type Store, transaction } from '@ctr/store'
 import { parseTimeNs, timeNow } from '../image.ts'
-import { blobPath, type ImagePaths, snapshotPath, syncDataRoot } from '../paths.ts'
-import { fromText, toText } from '../tar/format.ts'
-import { MergedTree } from './merged.ts'
+import { blobPath, type ImagePaths, snapshotPath } from '../paths.ts'
+import { copyAttributes } from './implied.ts'
+import { syncFiles, type UnsyncedLayers } from './unsynced.ts'
 
 /** What is known of a layer when its blob has been read to the end. */
 export interface UnpackedLayer {
@@ -47,6 +45,7 @@ export interface AdoptDeps {
   readonly store: Store
   readonly table: ImageTable
   readonly paths: ImagePaths
+  readonly unsynced: UnsyncedLayers
 }
 
 /** Chain ids of an image's layers that are not in the store, bottom first. */
@@ -58,8 +57,9 @@ export function missingLayers(table: ImageTable, config: ImageConfig): string[] 
 
 /**
  * Makes an image and its layers part of the store: everything or nothing. `staged` holds unpacked
- * layers by chain id; those that move into the store are taken out of it. Data is on disk before the transaction; what is renamed here and then lost by a crash has no row and
- * is removed by reconcile. Returns undefined when a layer that was in the store has been removed meanwhile: stage it too.
+ * layers by chain id; those that move into the store are taken out of it. Blobs are on the disk before the transaction, files of
+ * layers soon after it (UnsyncedLayers); what is renamed here and then lost by a crash has no row and is removed by
+ * reconcile. Returns undefined when a layer that was in the store has been removed meanwhile: stage it too.
  */
 export async function adoptImage(
   deps: AdoptDeps,
@@ -70,7 +70,7 @@ export async function adoptImage(
   const diffIds = image.parsed.rootfs.diff_ids
   const chain = chainIds(diffIds)
   copyImpliedDirectories(deps, chain, staged)
-  if (staged.size > 0) await syncDataRoot(paths)
+  await syncFiles(new Set([...staged.values()].map(({ blob }) => blob)))
   // From here on nothing awaits, so nobody can remove a layer in between.
   if (missingLayers(table, image.parsed).some((chainId) => !staged.has(chainId))) return undefined
   const id = digestOf(image.config)
@@ -92,6 +92,7 @@ export async function adoptImage(
     for (const [offset, { layer }] of moved.entries()) moveOut(deps, layer, firstId + offset)
     throw error
   }
+  if (moved.length > 0) deps.unsynced.sync()
   for (const { chainId } of moved) staged.delete(chainId)
   return { id, layers: moved.map(({ layer }) => layer) }
 
@@ -103,6 +104,7 @@ export async function adoptImage(
           chainId,
           below: index === 0 ? undefined : chain[index - 1],
         })
+        deps.unsynced.add(firstId + offset)
       }
       const top = chain.at(-1)
       const parent = image.parent === undefined ? undefined : table.image(image.parent)
@@ -184,23 +186,10 @@ function copyImpliedDirectories(
       layer.layer.impliedDirectories.length > 0 &&
       below.length > 0
     ) {
-      copyAttributes(below, layer)
+      copyAttributes(below, layer.directory, layer.layer.impliedDirectories)
     }
     const directory = row === undefined ? layer?.directory : snapshotPath(paths, row.id)
     if (directory !== undefined) below.unshift(directory)
-  }
-}
-
-function copyAttributes(below: readonly string[], { directory, layer }: StagedLayer): void {
-  using tree = new MergedTree(below)
-  for (const path of layer.impliedDirectories) {
-    const found = tree.lookup(toText(path), { follow: false })
-    if (found === undefined || !found.stats.isDirectory()) continue
-    // Safe by name: implied directories are real ones, in a directory that is ours alone.
-    const root = fromText(directory)
-    const target = Buffer.from(path === '' ? root : `${root}/${path}`, 'latin1')
-    chownSync(target, found.stats.uid, found.stats.gid)
-    chmodSync(target, found.stats.mode & 0o7777)
   }
 }
 
