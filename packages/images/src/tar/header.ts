@@ -24,6 +24,7 @@ const SIZE = [124, 12] as const
 const MTIME = [136, 12] as const
 const CHECKSUM_OFFSET = 148
 const CHECKSUM_BYTES = 8
+const CHECKSUM = [CHECKSUM_OFFSET, CHECKSUM_BYTES] as const
 const TYPEFLAG_OFFSET = 156
 const LINKNAME = [157, 100] as const
 const MAGIC_OFFSET = 257
@@ -126,20 +127,32 @@ function readSparseChunks(
 
 /** The sum of all bytes with the checksum's own as spaces; some old tars summed signed bytes. */
 function verifyChecksum(buffer: Buffer, offset: number): void {
-  const stored = number(buffer, offset, [CHECKSUM_OFFSET, CHECKSUM_BYTES])
-  let sum = CHECKSUM_BYTES * 32
-  let high = 0
-  for (let index = offset; index < offset + BLOCK_BYTES; index++) {
-    const byte = buffer[index] ?? 0
-    sum += byte
-    high += byte >> 7
-  }
+  const stored = number(buffer, offset, CHECKSUM)
+  let sum = sumOf(buffer, offset) + CHECKSUM_BYTES * 32
   for (let index = 0; index < CHECKSUM_BYTES; index++) {
-    const byte = buffer[offset + CHECKSUM_OFFSET + index] ?? 0
-    sum -= byte
-    high -= byte >> 7
+    sum -= buffer[offset + CHECKSUM_OFFSET + index] ?? 0
   }
-  if (stored !== sum && stored !== sum - 256 * high) throw new TarError('invalid tar header')
+  if (stored === sum) return
+  let high = 0
+  for (let index = 0; index < BLOCK_BYTES; index++) {
+    const isOwn = index >= CHECKSUM_OFFSET && index < CHECKSUM_OFFSET + CHECKSUM_BYTES
+    if (!isOwn) high += (buffer[offset + index] ?? 0) >> 7
+  }
+  if (stored !== sum - 256 * high) throw new TarError('invalid tar header')
+}
+
+/** Of a block's bytes. Four at once where they are aligned, in two lanes of 16 bits: 256 times 255 fits. */
+function sumOf(buffer: Buffer, offset: number): number {
+  let sum = 0
+  const start = buffer.byteOffset + offset
+  if (start % 4 !== 0) {
+    for (let index = offset; index < offset + BLOCK_BYTES; index++) sum += buffer[index] ?? 0
+    return sum
+  }
+  for (const word of new Uint32Array(buffer.buffer, start, BLOCK_BYTES / 4)) {
+    sum += (word & 0x00ff00ff) + ((word >>> 8) & 0x00ff00ff)
+  }
+  return (sum & 0xffff) + (sum >>> 16)
 }
 
 function magicOf(buffer: Buffer, offset: number): 'v7' | 'gnu' | 'ustar' | 'star' {

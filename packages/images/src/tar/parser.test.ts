@@ -98,6 +98,25 @@ describe('TarParser', () => {
     assert.throws(() => parse(archive.subarray(0, 1024)), /unexpected EOF/)
   })
 
+  it('sums the bytes of a header wherever it is in memory, unsigned or, as some old tars, signed', () => {
+    const path = '\xff'.repeat(100)
+    const archive = write([{ path: 'a', type: 'file' }]).fill(0xff, 0, path.length)
+    for (const isSigned of [false, true]) {
+      const header = archive.subarray(0, 512).fill(' ', 148, 156)
+      const values = isSigned ? new Int8Array(header) : header
+      const sum = values.reduce((total, value) => total + value, 0)
+      assert.ok(isSigned || sum > 25_500)
+      header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148)
+      for (const shift of [0, 1, 2, 3]) {
+        const moved = Buffer.concat([Buffer.alloc(shift), archive]).subarray(shift)
+        assert.deepEqual(
+          parse(moved).map(({ entry }) => entry.path),
+          [path],
+        )
+      }
+    }
+  })
+
   const broken: Record<string, (archive: Buffer) => void> = {
     'a wrong checksum': (archive) => archive.write('Z', 0),
     'a size that is no number': (archive) => change(archive, 124, 'abc'),

@@ -8,6 +8,10 @@ describe('cleanPath', () => {
     ['a/b.c/..d/.e', 'a/b.c/..d/.e'],
     ['/a//b/', 'a/b'],
     ['./a/./b', 'a/b'],
+    ['./a', 'a'],
+    ['.//a', 'a'],
+    ['././a', 'a'],
+    ['./..a', '..a'],
     ['a/../b', 'b'],
     ['a/b/../../c', 'c'],
     ['', ''],
@@ -21,7 +25,7 @@ describe('cleanPath', () => {
       assert.equal(cleanPath(path), expected)
     })
   }
-  for (const path of ['..', '../a', 'a/../..', '/..', 'a/../../a', './..']) {
+  for (const path of ['..', '../a', 'a/../..', '/..', 'a/../../a', './..', './../a', './/..']) {
     it(`refuses ${path}`, () => assert.throws(() => cleanPath(path), { name: 'TarError' }))
   }
 })

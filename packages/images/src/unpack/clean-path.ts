@@ -2,7 +2,9 @@ import { TarError } from '../tar/format.ts'
 
 /** The path below the root: no leading slash, no `.`; `..` is applied to the text, as Docker does, and must not lead out. */
 export function cleanPath(path: string): string {
-  if (!/(?:^|\/)(?:\.{0,2})(?:\/|$)/.test(path)) return path
+  // `tar -C directory .` puts it before every name.
+  const rest = path.startsWith('./') ? path.slice(2) : path
+  if (!/(?:^|\/)(?:\.{0,2})(?:\/|$)/.test(rest)) return rest
   const names: string[] = []
   for (const name of path.split('/')) {
     if (name === '' || name === '.') continue

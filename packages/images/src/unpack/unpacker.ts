@@ -130,11 +130,9 @@ export class Unpacker implements TarHandler {
         return
       }
       case 'file':
-        this.#fd = this.#create(path, () =>
-          openSync(toPathBytes(hostPath), O_CREATE_NEW, entry.mode & 0o777),
-        )
-        this.#file = entry
         this.#filePath = toPathBytes(hostPath)
+        this.#fd = this.#openNew(path, this.#filePath, entry.mode & 0o777)
+        this.#file = entry
         this.#fileEnd = 0
         this.#size += entry.size
         return
@@ -168,6 +166,10 @@ export class Unpacker implements TarHandler {
         chmodSync(toPathBytes(hostPath), entry.mode)
         return
     }
+  }
+
+  #openNew(path: string, hostPath: string | Buffer, mode: number): number {
+    return this.#create(path, () => openSync(hostPath, O_CREATE_NEW, mode))
   }
 
   /** Runs `create`; when an earlier member is in the way, removes that and runs it again. */
