@@ -45,6 +45,12 @@ export function isStopped(pid: number | undefined): boolean {
   return pid !== undefined && isStopState(processStatus(pid)?.state ?? '')
 }
 
+/** No zombie. */
+export function isRunning(pid: number | undefined): boolean {
+  const state = pid === undefined ? undefined : processStatus(pid)?.state
+  return state !== undefined && state !== 'Z' && state !== 'X'
+}
+
 function isStopState(state: string): boolean {
   return state === 'T' || state === 't'
 }

@@ -9,13 +9,13 @@ import { connectUnix } from './connect.ts'
 import { Connection, noAnswer, type ShimConnection } from './connection.ts'
 import { encodeStart } from './encode.ts'
 import type { Program } from './ops.ts'
-import { findShim, isStopped, killShim } from './shim-process.ts'
+import { findShim, isRunning, isStopped, killShim } from './shim-process.ts'
 
 const RECONNECT_DEADLINE_MS = 5000
 const RECONNECT_PAUSE_MS = 10
 const RESTART_PAUSE_MIN_MS = 50
 const RESTART_PAUSE_MAX_MS = 5000
-/** Until the end of a spawner whose connection has closed is known to us as its parent. */
+/** Until the end of a spawner whose connection has closed is to be seen. */
 const END_NOTICE_MS = 1000
 const ATTEMPTS_MAX = 5
 const WATCH_MS = 5000
@@ -123,7 +123,7 @@ export class Spawner implements AsyncDisposable {
     const message = encodeStart(program)
     for (let attempt = 1; ; attempt++) {
       const socket = await this.#connect()
-      const spawnerEnded = this.#ended
+      const spawner = { pid: this.#process?.pid, ended: this.#ended }
       const connection = new Connection(socket, runtimeDir, program)
       socket.write(message)
       onSent(connection)
@@ -136,7 +136,7 @@ export class Spawner implements AsyncDisposable {
         const isUntouched =
           !connection.hasAnswered && (runtimeDir === undefined || !hasShim(runtimeDir))
         const canRepeat = isUntouched && attempt < ATTEMPTS_MAX && !isErrno(error, 'ETIMEDOUT')
-        if (!canRepeat || !(await settlesSoon(spawnerEnded))) throw error
+        if (!canRepeat || !(await hasEnded(spawner))) throw error
       }
     }
   }
@@ -224,12 +224,21 @@ function hasShim(runtimeDir: string): boolean {
   )
 }
 
-/** The kernel closes a process's sockets before it tells the parent of the end. */
-async function settlesSoon(ended: Promise<unknown>): Promise<boolean> {
+/**
+ * The kernel closes a process's sockets before it tells the parent of the end. On a busy machine the news may lie here
+ * while the time passes: a zombie has ended.
+ */
+async function hasEnded(spawner: {
+  readonly pid: number | undefined
+  readonly ended: Promise<unknown>
+}): Promise<boolean> {
   const waiting = new AbortController()
   const late = delay(END_NOTICE_MS, false, { signal: waiting.signal }).catch(() => false)
   try {
-    return await Promise.race([ended.then(() => true), late])
+    const isKnown = await Promise.race([spawner.ended.then(() => true), late])
+    if (isKnown || isRunning(spawner.pid)) return isKnown
+    await spawner.ended
+    return true
   } finally {
     waiting.abort()
   }

@@ -125,10 +125,12 @@ async function spawnerOf(socketPath: string): Promise<number> {
   const deadline = Date.now() + 30_000
   while (Date.now() < deadline) {
     for (const pid of await readdir('/proc')) {
-      // The shims have the same command line, but another name.
+      // The shims have the same command line, and in their first moment the same name, but another parent.
       const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
-      const comm = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')
-      if (command.includes(socketPath) && comm === 'ctr-spawner\n') return Number(pid)
+      const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '')
+      if (command.includes(socketPath) && status.includes(`\nPPid:\t${process.pid}\n`)) {
+        return Number(pid)
+      }
     }
   }
   throw new Error(`no spawner at ${socketPath}`)

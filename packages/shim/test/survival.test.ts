@@ -251,13 +251,13 @@ function firstLine(child: ChildProcess): Promise<string> {
   )
 }
 
-/** Pid of the spawner listening at the path: the shims have the same command line, but another session leader. */
+/** Pid of the spawner listening at the path: the shims have the same command line, but another parent. */
 async function spawnerOf(socketPath: string): Promise<string> {
   const { readdir } = await import('node:fs/promises')
   for (const pid of await readdir('/proc')) {
     const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
-    const comm = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')
-    if (command.includes(socketPath) && comm === 'ctr-spawner\n') return pid
+    const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '')
+    if (command.includes(socketPath) && status.includes(`\nPPid:\t${process.pid}\n`)) return pid
   }
   throw new Error(`no spawner at ${socketPath}`)
 }
