@@ -103,9 +103,8 @@ describe('TarParser', () => {
     const archive = write([{ path: 'a', type: 'file' }]).fill(0xff, 0, path.length)
     for (const isSigned of [false, true]) {
       const header = archive.subarray(0, 512).fill(' ', 148, 156)
-      const values = isSigned ? new Int8Array(header) : header
+      const values = [...(isSigned ? new Int8Array(header) : header)]
       const sum = values.reduce((total, value) => total + value, 0)
-      assert.ok(isSigned || sum > 25_500)
       header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148)
       for (const shift of [0, 1, 2, 3]) {
         const moved = Buffer.concat([Buffer.alloc(shift), archive]).subarray(shift)
