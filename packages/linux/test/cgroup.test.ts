@@ -19,6 +19,7 @@ import {
   prepareCgroupParent,
   readHostFacts,
   removeCgroup,
+  thawCgroup,
 } from '../src/index.ts'
 
 const MiB = 1024 * 1024
@@ -105,5 +106,7 @@ describe('cgroups', { skip: process.getuid?.() === 0 ? false : 'needs root' }, (
     assert.deepEqual(childCgroups(host.cgroups, `${parent}/gone`), [])
     await killCgroup(host.cgroups, `${parent}/gone`)
     await removeCgroup(host.cgroups, `${parent}/gone`)
+    thawCgroup(host.cgroups, `${parent}/gone`)
+    await assert.rejects(freezeCgroup(host.cgroups, `${parent}/gone`), /ENOENT/)
   })
 })

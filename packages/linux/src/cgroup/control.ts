@@ -41,8 +41,13 @@ export async function freezeCgroup(
   }
 }
 
+/** One that is gone is not frozen: on v2 SIGKILL ends frozen processes, so a cgroup may go while it is being thawed. */
 export function thawCgroup(layout: CgroupLayout, path: string): void {
-  freezerOf(layout, path).write(false)
+  try {
+    freezerOf(layout, path).write(false)
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT', 'ENODEV')) throw error
+  }
 }
 
 export function isCgroupFrozen(layout: CgroupLayout, path: string): boolean {
