@@ -22,7 +22,7 @@ tests() {
     return
   fi
   printf '%s\n' packages/shim/test/plan.test.ts packages/shim/test/start.test.ts packages/linux/src/cgroup/*.test.ts \
-    packages/linux/test/*.test.ts test/cgroups.test.ts test/cgroups-v2.test.ts packages/engine/test/life-cycle.test.ts \
+    packages/linux/test/*.test.ts test/storage-size.test.ts test/cgroups.test.ts test/cgroups-v2.test.ts packages/engine/test/life-cycle.test.ts \
     packages/shim/test/user-namespace.test.ts packages/engine/test/user-namespace.test.ts \
     apps/runtime/test/systemd.test.ts test/systemd.test.ts
 }
@@ -37,6 +37,8 @@ if [ "${1:-}" = --in-machine ]; then
   shift
   is_pure_v2 || { echo "test:v2: the machine of CTR_V2VM is not pure cgroup v2" >&2; exit 1; }
   mount -t tmpfs tmpfs /tmp
+  # For the tests of project quotas.
+  modprobe -a loop quota_v2 2>/dev/null || true
   ip link set lo up 2>/dev/null || true
   run "$@"
   exit

@@ -59,7 +59,7 @@ async function mounted(
 
 test('a size for the container layer is refused, and leaves no container', { skip }, async () => {
   const result = await ctrd().ctr(['run', '--storage-opt', 'size=20m', 'busybox', 'true'])
-  checkResult({ code: 125, stderr: /storage-opt size is not supported/ }, result)
+  checkResult({ code: 125, stderr: /--storage-opt is supported only for overlay over xfs/ }, result)
   assert.equal(await ctrd().ok(['ps', '-aq']), '')
 })
 

@@ -50,6 +50,13 @@ export {
   processStatus,
   signalProcess,
 } from './process.ts'
+export {
+  hasProjectQuota,
+  joinProject,
+  limitProject,
+  projectOf,
+  projectUse,
+} from './project-quota.ts'
 export { sdNotify, sendDatagram, setCloseOnExec, socketFamily } from './sd-notify.ts'
 export { compileSeccomp, seccompFlags } from './seccomp.ts'
 export {

@@ -39,6 +39,7 @@ import { containerScope } from './scope.ts'
 import { parseSecurityOptions } from './security-options.ts'
 import { assertJoinsOther, withoutSharedEndpoint } from './shared-network.ts'
 import { NEVER_RUN } from './state.ts'
+import { checkStorageSize, limitLayer, releaseLayer } from './storage-size.ts'
 import { validateContainer } from './validate.ts'
 
 export interface CreateRequest {
@@ -80,8 +81,11 @@ export async function createContainer(
 
   undo.defer(() => removeLeftovers(engine, id))
   const root = rootDirectoryOf(plan.container.hostConfig)
-  if (root === undefined) engine.images.createContainerLayer(id, plan.container.imageId)
-  else await makeRootDirectory(engine.containers.directory(id), root)
+  if (root === undefined) {
+    engine.images.createContainerLayer(id, plan.container.imageId)
+    undo.defer(() => releaseLayer(plan.container))
+    limitLayer(plan.container)
+  } else await makeRootDirectory(engine.containers.directory(id), root)
   const holdLayers = (): void => {
     if (root === undefined) engine.images.holdLayers(id, plan.container.imageId)
   }
@@ -160,6 +164,10 @@ export function planContainer(engine: Engine, request: CreateRequest): Container
   containerScope(engine, { id: '', hostConfig })
   containerLabels(engine, { id: '', hostConfig })
   parseLogSettings(config, hostConfig)
+  checkStorageSize(hostConfig, {
+    dataRoot: engine.config.dataRoot,
+    hasImage: root === undefined,
+  })
   const userNamespace = planUserNamespace(
     hostConfig,
     engine.config.usernsRemap,

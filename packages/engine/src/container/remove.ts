@@ -7,6 +7,7 @@ import { removeContainerFiles } from './create.ts'
 import { killAndWait } from './kill.ts'
 import { removeLink } from './links.ts'
 import { isAlive, isRunningForUser } from './state.ts'
+import { releaseLayer } from './storage-size.ts'
 
 export interface RemoveOptions {
   /** Kill it first if it runs. */
@@ -85,6 +86,7 @@ export async function removeContainerRecord(
   if (container.hostConfig.AutoRemove !== true) await engine.store.flush()
   engine.pendingAttachments.cancel(id)
   engine.waiters.removed(id, { exitCode: container.state.exitCode })
+  releaseLayer(container)
   removeContainerFiles(engine, id)
   await removeLayers()
   for (const name of doomed) await removeVolumeFiles(engine, name)

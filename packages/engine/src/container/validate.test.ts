@@ -55,8 +55,6 @@ const REFUSED: readonly (readonly [HostConfig, RegExp])[] = [
   [{ PortBindings: { 'a/tcp': [] } }, /invalid port specification/],
   [{ PortBindings: { '80/tcp': [{ HostPort: '99999' }] } }, /invalid port specification: "99999"/],
   [{ PortBindings: { '80/bogus': [] } }, /invalid proto: bogus/],
-  [{ StorageOpt: { size: '20m' } }, /storage-opt size is not supported/],
-  [{ StorageOpt: { bogus: '1' } }, /unknown storage option bogus/],
   [{ IpcMode: 'nope' }, /invalid IPC mode: nope/],
   [{ PidMode: 'nope' }, /invalid PID mode: nope/],
   [{ UTSMode: 'nope' }, /invalid UTS mode: nope/],

@@ -388,7 +388,6 @@ function validateModes(hostConfig: HostConfig): void {
   if ((hostConfig.ShmSize ?? 0) < 0) throw invalid('SHM size can not be less than 0')
   const uts = hostConfig.UTSMode ?? ''
   if (!['', 'host'].includes(uts)) throw invalid(`invalid UTS mode: ${uts}`)
-  validateStorageOptions(hostConfig.StorageOpt ?? {})
   const score = hostConfig.OomScoreAdj ?? 0
   if (score < -1000 || score > 1000) {
     throw invalid(`Invalid value ${score}, range for oom score adj is [-1000, 1000]`)
@@ -408,16 +407,6 @@ function validateModes(hostConfig: HostConfig): void {
       throw invalid("invalid specification: destination can't be '/'")
     }
   }
-}
-
-/** moby daemon/graphdriver/overlay2/overlay.go: a size needs project quotas, which are not set up here. */
-function validateStorageOptions(options: Readonly<Record<string, string>>): void {
-  const unknown = Object.keys(options).find((key) => key.toLowerCase() !== 'size')
-  if (unknown !== undefined) throw invalid(`unknown storage option ${unknown}`)
-  if (Object.keys(options).length === 0) return
-  throw invalid(
-    'storage-opt size is not supported: limits of a container layer need project quotas of the filesystem (use a tmpfs or a volume with a size)',
-  )
 }
 
 function isContainerMode(mode: string): boolean {
