@@ -93,6 +93,7 @@ test('v1 files become the numbers of the stats API', () => {
       'memory/c/memory.failcnt': '4\n',
       'memory/c/memory.stat': 'total_inactive_file 1300\n',
       'memory/c/memory.oom_control': 'oom_kill_disable 0\nunder_oom 0\noom_kill 1\n',
+      'blkio/c/blkio.bfq.io_service_bytes_recursive': 'Total 0\n',
       'blkio/c/blkio.throttle.io_service_bytes_recursive':
         '254:0 Read 512\n254:0 Total 512\nTotal 512\n',
       'pids/c/pids.current': '1\n',

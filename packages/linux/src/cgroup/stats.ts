@@ -186,15 +186,15 @@ function memoryV2(reader: CgroupReader): MemoryStats {
 }
 
 function blockIoV1(reader: CgroupReader): BlockIoStats {
+  // BFQ has counted nothing of devices that it does not schedule: a total of 0. As runc.
+  const counted = (name: string): BlockIoEntry[] => {
+    const byScheduler = parseBlkio(reader.text('blkio', `blkio.bfq.${name}`))
+    if (byScheduler.length > 0) return byScheduler
+    return parseBlkio(reader.text('blkio', `blkio.throttle.${name}`))
+  }
   return {
-    serviceBytes: parseBlkio(
-      reader.text('blkio', 'blkio.bfq.io_service_bytes_recursive') ||
-        reader.text('blkio', 'blkio.throttle.io_service_bytes_recursive'),
-    ),
-    serviced: parseBlkio(
-      reader.text('blkio', 'blkio.bfq.io_serviced_recursive') ||
-        reader.text('blkio', 'blkio.throttle.io_serviced_recursive'),
-    ),
+    serviceBytes: counted('io_service_bytes_recursive'),
+    serviced: counted('io_serviced_recursive'),
   }
 }
 
