@@ -4,6 +4,7 @@ import { isErrno } from '@ctr/errdefs'
 import { digestHex } from '@ctr/oci'
 import { transaction } from '@ctr/store'
 import type { ImageDeps } from './deps.ts'
+import { MOUNT_POINTS_LAYER, makeMountPoints } from './layer/mount-points.ts'
 import { blobPath, snapshotPath } from './paths.ts'
 
 /** Rows that are gone; their files are still there. */
@@ -26,12 +27,16 @@ export function removeFiles(deps: ImageDeps, { layers, blobs }: Removed): void {
 /** A partial download is worth keeping for a pull that is tried again, not for ever. */
 const INGEST_MAX_AGE_MS = 7 * 24 * 3600 * 1000
 
-/** Removes what a crash has left: temporary files, and snapshots and blobs that have no row. Call before anything else. */
+/**
+ * Removes what a crash has left: temporary files, and snapshots and blobs that have no row; makes the layer of mount points.
+ * Call before anything else.
+ */
 export function reconcileFiles(deps: ImageDeps): void {
   const { paths, table } = deps
   for (const name of readdirSync(paths.tmp)) deps.graveyard.bury(join(paths.tmp, name))
   transaction(deps.store, () => table.removeUnused())
-  const layers = new Set(table.layers().map((layer) => String(layer.id)))
+  makeMountPoints(paths)
+  const layers = new Set([MOUNT_POINTS_LAYER, ...table.layers().map(({ id }) => id)].map(String))
   const blobs = new Set(table.blobs().map((blob) => digestHex(blob.digest)))
   removeStrangers(deps, paths.snapshots, layers)
   removeStrangers(deps, paths.blobs, blobs)

@@ -13,6 +13,7 @@ import { type HistoryItem, imageHistory } from './history.ts'
 import { graphDriverData, type Image, type ImageSummary, toImage } from './image.ts'
 import { createContainerLayer, holdLayers, releaseLayers } from './layer/container-layer.ts'
 import { readRootFile } from './layer/merged.ts'
+import { MOUNT_POINTS_LAYER } from './layer/mount-points.ts'
 import { packContainerLayer, unpackContainerLayer } from './layer/move-layer.ts'
 import { UnsyncedLayers } from './layer/unsynced.ts'
 import { type ListOptions, listImages, sharedSizes } from './list.ts'
@@ -69,6 +70,8 @@ export interface Images {
     usedBy: RemoveOptions['usedBy'],
     options?: DryRunOptions,
   ): { deleted: ImageDeleted[]; spaceReclaimed: number }
+  /** Below the layers of every container: mount points that an image may not have. Relative to the data root. */
+  readonly mountPointLayer: string
   /** Directories of an image's layers, top first, relative to the data root. */
   snapshotLayers(imageId: string): string[]
   /** Directories for what the container writes. NOT_FOUND. */
@@ -137,6 +140,7 @@ export function openImages({ dataRoot, store, log, registries }: ImagesOptions):
     remove: (ref, options) => removeImage(deps, ref, options),
     prune: (filters, usedBy, options) => pruneImages(deps, filters, usedBy, options),
     tag: (ref, target) => tagImage(deps, ref, target),
+    mountPointLayer: join('snapshots', String(MOUNT_POINTS_LAYER)),
     snapshotLayers: (imageId) =>
       table
         .layerStack(getImageRow(table, imageId).topLayer)

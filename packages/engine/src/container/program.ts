@@ -17,7 +17,7 @@ import { parseLogSettings } from './log-options.ts'
 import { networkModeContainer } from './modes.ts'
 import { resolveContainerUser } from './resolve-user.ts'
 import { writtenDirectory } from './root-directory.ts'
-import { rootfsMountpoint } from './rootfs.ts'
+import { mountedLayers, rootfsMountpoint } from './rootfs.ts'
 import { containerRuntimeDir } from './runtime-dir.ts'
 import { compileSpec } from './spec.ts'
 import { isAlive } from './state.ts'
@@ -87,7 +87,7 @@ function rootFilesystem(engine: Engine, container: ContainerRecord): StartInput[
   return {
     kind: 'overlay',
     base: engine.config.dataRoot,
-    lower: container.layers,
+    lower: mountedLayers(engine, container),
     upper: `containers/${container.id}/upper`,
     work: `containers/${container.id}/work`,
     mountpoint,

@@ -21,7 +21,7 @@ export function rootfsMountpoint(engine: Pick<Engine, 'config'>): string {
 
 /** The container must not be running: two overlays on one upper directory are undefined. overlayfs.rst */
 export async function mountRootfs(
-  engine: Pick<Engine, 'config' | 'spawner'>,
+  engine: Pick<Engine, 'config' | 'spawner' | 'images'>,
   container: Pick<ContainerRecord, 'hostConfig' | 'layers' | 'upperDir' | 'workDir'>,
 ): Promise<MountedRootfs> {
   const mountpoint = rootfsMountpoint(engine)
@@ -34,7 +34,7 @@ export async function mountRootfs(
       target: mountpoint,
       flags: 0n,
       data: [
-        `lowerdir=${container.layers.join(':')}`,
+        `lowerdir=${mountedLayers(engine, container).join(':')}`,
         `upperdir=${relativeTo(engine.config.dataRoot, container.upperDir)}`,
         `workdir=${relativeTo(engine.config.dataRoot, container.workDir)}`,
       ].join(','),
@@ -46,6 +46,14 @@ export async function mountRootfs(
     path: `/proc/${task.pid}/root${mountpoint}`,
     [Symbol.asyncDispose]: () => task[Symbol.asyncDispose](),
   }
+}
+
+/** What lies below the container's own layer, top first: its image, and the mount points that this may lack. */
+export function mountedLayers(
+  engine: Pick<Engine, 'images'>,
+  container: Pick<ContainerRecord, 'layers'>,
+): string[] {
+  return [...container.layers, engine.images.mountPointLayer]
 }
 
 export function relativeTo(directory: string, path: string): string {

@@ -14,7 +14,7 @@ import {
 import type { ContainerRecord } from '../container/container.ts'
 import { noSuchContainer } from '../container/registry.ts'
 import { bindRoot } from '../container/root-directory.ts'
-import { relativeTo, rootfsMountpoint } from '../container/rootfs.ts'
+import { mountedLayers, relativeTo, rootfsMountpoint } from '../container/rootfs.ts'
 import { isAlive } from '../container/state.ts'
 import { waitContainer } from '../container/wait.ts'
 import type { Engine } from '../engine.ts'
@@ -339,7 +339,7 @@ function mountOverlay(engine: Engine, container: ContainerRecord): Program {
   const { dataRoot } = engine.config
   const target = rootfsMountpoint(engine)
   const data = [
-    `lowerdir=${container.layers.join(':')}`,
+    `lowerdir=${mountedLayers(engine, container).join(':')}`,
     `upperdir=${relativeTo(dataRoot, container.upperDir)}`,
     `workdir=${relativeTo(dataRoot, container.workDir)}`,
     'index=off',

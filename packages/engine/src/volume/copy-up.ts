@@ -9,7 +9,7 @@ import { mountRootfs } from '../container/rootfs.ts'
 import type { Engine } from '../engine.ts'
 import { copyTree, isEmptyDirectory } from './copy-tree.ts'
 
-type Deps = Pick<Engine, 'config' | 'spawner' | 'containers' | 'volumes'>
+type Deps = Pick<Engine, 'config' | 'spawner' | 'containers' | 'volumes' | 'images'>
 
 /**
  * Fills the empty volumes of a new container with what its image has at their mount points, as Docker does at creation.
