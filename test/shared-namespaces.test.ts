@@ -19,6 +19,32 @@ test('--ipc and --pid container:NAME join that container', { skip }, async () =>
   }
 })
 
+test('--ipc, --pid and --uts ns:/path join that namespace', { skip }, async () => {
+  await ctrd().ok(['run', '-d', '--name', 'a1', '--hostname', 'other', 'busybox', 'sleep', '300'])
+  const pid = await pidOf(ctrd(), 'a1')
+  for (const kind of ['ipc', 'pid', 'uts']) {
+    const path = `/proc/${pid}/ns/${kind}`
+    const link = `readlink /proc/self/ns/${kind}`
+    assert.equal(await inBusybox(ctrd(), link, [`--${kind}`, `ns:${path}`]), readlinkSync(path))
+    for (const bad of ['ns:relative', 'ns:']) {
+      const refused = await ctrd().ctr(['run', '--rm', `--${kind}`, bad, 'busybox', 'true'])
+      checkResult({ code: 125, stderr: /mode/i }, refused)
+    }
+    const absent = ['run', '--rm', `--${kind}`, 'ns:/proc/none', 'busybox', 'true']
+    checkResult({ code: 125, stderr: /\/proc\/none/ }, await ctrd().ctr(absent))
+  }
+  const uts = ['--uts', `ns:/proc/${pid}/ns/uts`]
+  assert.equal(await inBusybox(ctrd(), 'hostname', uts), 'other')
+  const named = await ctrd().ctr(['run', '--rm', ...uts, '--hostname', 'x', 'busybox', 'true'])
+  checkResult({ code: 125, stderr: /conflicting options: hostname and the UTS mode/ }, named)
+  // What it leaves in the namespace of others ends with it.
+  const joined = ['--pid', `ns:/proc/${pid}/ns/pid`]
+  await inBusybox(ctrd(), 'sleep 4321 & sleep 0.1', joined)
+  await waitFor('the end of what it started', async () => {
+    return !(await ctrd().ok(['exec', 'a1', 'ps', '-o', 'args'])).includes('sleep 4321')
+  })
+})
+
 test('private IPC is not for others', { skip }, async () => {
   await ctrd().ok(['run', '-d', '--name', 'a2', 'busybox', 'sleep', '300'])
   const result = await ctrd().ctr(['run', '--ipc', 'container:a2', 'busybox', 'true'])

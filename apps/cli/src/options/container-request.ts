@@ -143,7 +143,7 @@ function hostConfigOf(input: RequestInput, binds: string[]): HostConfig {
     GroupAdd: [...flags.list('group-add')],
     IpcMode: flags.string('ipc'),
     OomScoreAdj: flags.int('oom-score-adj') ?? 0,
-    PidMode: mode('pid', 'PID', flags, /^(host|container:.+)?$/),
+    PidMode: mode('pid', 'PID', flags, /^(host|container:.+|ns:\/.+)?$/),
     Privileged: flags.bool('privileged'),
     ReadonlyRootfs: flags.bool('read-only'),
     SecurityOpt: security.options,
@@ -152,7 +152,7 @@ function hostConfigOf(input: RequestInput, binds: string[]): HostConfig {
       : { MaskedPaths: security.systemPaths, ReadonlyPaths: security.systemPaths }),
     StorageOpt: storageOptions(flags.list('storage-opt')),
     Tmpfs: tmpfs(flags.list('tmpfs')),
-    UTSMode: mode('uts', 'UTS', flags, /^(host)?$/),
+    UTSMode: mode('uts', 'UTS', flags, /^(host|ns:\/.+)?$/),
     // Docker knows `host`; the others are Podman's.
     UsernsMode: mode('userns', 'USER', flags, /^(host|keep-id|map|auto(:size=\d+)?)?$/),
     ShmSize: bytes(flags, 'shm-size'),

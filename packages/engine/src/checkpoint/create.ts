@@ -87,9 +87,8 @@ function assertPossible(container: ContainerRecord, request: CheckpointRequest):
     ['PID', hostConfig.PidMode],
     ['IPC', hostConfig.IpcMode],
   ] as const) {
-    if (networkModeContainer(mode ?? '') !== undefined) {
-      refuse(`it shares the ${what} namespace of another container`)
-    }
+    const isJoined = networkModeContainer(mode ?? '') !== undefined || mode?.startsWith('ns:')
+    if (isJoined === true) refuse(`it shares the ${what} namespace of another container`)
   }
   if (hostConfig.PidMode === 'host') refuse('its processes are in the PID namespace of the host')
 }

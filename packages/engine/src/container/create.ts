@@ -313,7 +313,7 @@ function assertBindSourceExists(mount: MountPoint): void {
 
 function chooseHostname(id: string, config: ContainerConfig, hostConfig: HostConfig): string {
   if ((config.Hostname ?? '') !== '') return config.Hostname ?? ''
-  const isHosts = hostConfig.NetworkMode === 'host' || hostConfig.UTSMode === 'host'
+  const isHosts = hostConfig.NetworkMode === 'host' || (hostConfig.UTSMode ?? '') !== ''
   return isHosts ? hostname() : shortId(id)
 }
 

@@ -4,7 +4,7 @@ import { EngineError } from '@ctr/errdefs'
 import type { Engine } from '../engine.ts'
 import { HEALTH_ACTIONS } from '../health/actions.ts'
 import { journalSocketPath } from '../logging/destination.ts'
-import { networkNamespace } from './modes.ts'
+import { namespaceOfMode } from './modes.ts'
 import { validateRequirements } from './requirements.ts'
 import { validateRootDirectory } from './root-directory.ts'
 
@@ -25,7 +25,7 @@ export function validateExtensions(
   validateRootDirectory(hostConfig)
   validateRestartDelay(hostConfig)
   validateLogDestination(hostConfig)
-  const namespace = networkNamespace(hostConfig)
+  const namespace = namespaceOfMode(hostConfig.NetworkMode)
   if (namespace !== undefined && (!namespace.startsWith('/') || namespace.includes('\0'))) {
     throw invalid(`invalid network mode: ${hostConfig.NetworkMode}: must be ns:/path`)
   }

@@ -28,8 +28,7 @@ export function isDefaultBridge(hostConfig: HostConfig): boolean {
   return mode.kind === 'network' && mode.name === 'bridge'
 }
 
-/** `--network ns:/path` */
-export function networkNamespace(hostConfig: HostConfig): string | undefined {
-  const mode = hostConfig.NetworkMode ?? ''
-  return mode.startsWith('ns:') ? mode.slice('ns:'.length) : undefined
+/** `--network|--ipc|--pid|--uts ns:/path` */
+export function namespaceOfMode(mode: string | undefined): string | undefined {
+  return mode?.startsWith('ns:') === true ? mode.slice('ns:'.length) : undefined
 }

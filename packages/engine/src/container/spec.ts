@@ -23,7 +23,7 @@ import { hasId, ownerMaps, parseMountIds } from '../user-namespace/mount-ids.ts'
 import type { ContainerRecord, MountPoint } from './container.ts'
 import type { ContainerDevices } from './devices.ts'
 import { overrideEnvironment, processEnvironment } from './environment.ts'
-import { networkNamespace, parseNetworkMode } from './modes.ts'
+import { namespaceOfMode, parseNetworkMode } from './modes.ts'
 import { assertPropagation } from './propagation.ts'
 import { givenCgroup } from './scope.ts'
 import { parseSecurityOptions, type SecurityOptions } from './security-options.ts'
@@ -67,7 +67,7 @@ export function compileSpec(input: SpecInput): RuntimeSpec {
   const { container } = input
   const { config, hostConfig } = container
   const security = parseSecurityOptions(hostConfig.SecurityOpt ?? [], input)
-  const ownsUts = hostConfig.UTSMode !== 'host'
+  const ownsUts = (hostConfig.UTSMode ?? '') === ''
   const cgroupsPath = givenCgroup(container)
   return {
     ociVersion: '1.2.0',
@@ -182,12 +182,18 @@ function compileNamespaces(input: SpecInput): RuntimeNamespace[] {
   if (hostConfig.IpcMode === 'host') shared.add('ipc')
   if (hostConfig.UTSMode === 'host') shared.add('uts')
   const isCgroupPrivate = hostConfig.CgroupnsMode === 'private'
-  const network = networkNamespace(hostConfig)
+  const given: Readonly<Partial<Record<NamespaceType, string | undefined>>> = {
+    network: namespaceOfMode(hostConfig.NetworkMode),
+    pid: namespaceOfMode(hostConfig.PidMode),
+    ipc: namespaceOfMode(hostConfig.IpcMode),
+    uts: namespaceOfMode(hostConfig.UTSMode),
+  }
   const own: RuntimeNamespace[] = input.idMaps === undefined ? [] : [{ type: 'user' }]
   return [...defaultNamespaces({ hasCgroupNamespace: isCgroupPrivate }), ...own]
     .filter(({ type }) => !shared.has(type))
     .map(({ type }) => {
-      if (type === 'network' && network !== undefined) return { type, path: network }
+      const path = given[type]
+      if (path !== undefined) return { type, path }
       const pid = input.joined[type]
       return pid === undefined ? { type } : { type, path: namespacePath(pid, type) }
     })

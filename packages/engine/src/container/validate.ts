@@ -378,16 +378,17 @@ function validateModes(hostConfig: HostConfig): void {
     throw invalid('conflicting options: a security profile and privileged mode')
   }
   const ipc = hostConfig.IpcMode ?? ''
-  if (!['', 'none', 'private', 'shareable', 'host'].includes(ipc) && !isContainerMode(ipc)) {
+  if (!['', 'none', 'private', 'shareable', 'host'].includes(ipc) && !isJoined(ipc)) {
     throw invalid(`invalid IPC mode: ${ipc}`)
   }
   const pid = hostConfig.PidMode ?? ''
-  if (!['', 'host'].includes(pid) && !isContainerMode(pid)) {
+  if (!['', 'host'].includes(pid) && !isJoined(pid)) {
     throw invalid(`invalid PID mode: ${pid}`)
   }
   if ((hostConfig.ShmSize ?? 0) < 0) throw invalid('SHM size can not be less than 0')
   const uts = hostConfig.UTSMode ?? ''
-  if (!['', 'host'].includes(uts)) throw invalid(`invalid UTS mode: ${uts}`)
+  if (!['', 'host'].includes(uts) && !isNamespacePath(uts))
+    throw invalid(`invalid UTS mode: ${uts}`)
   const score = hostConfig.OomScoreAdj ?? 0
   if (score < -1000 || score > 1000) {
     throw invalid(`Invalid value ${score}, range for oom score adj is [-1000, 1000]`)
@@ -409,6 +410,15 @@ function validateModes(hostConfig: HostConfig): void {
   }
 }
 
+function isJoined(mode: string): boolean {
+  return isContainerMode(mode) || isNamespacePath(mode)
+}
+
+/** Ours, as podman's. */
+function isNamespacePath(mode: string): boolean {
+  return /^ns:\/[^\0]+$/.test(mode)
+}
+
 function isContainerMode(mode: string): boolean {
   return mode.startsWith('container:') && mode.length > 'container:'.length
 }
@@ -416,7 +426,7 @@ function isContainerMode(mode: string): boolean {
 function validateNetworkMode(config: ContainerConfig, hostConfig: HostConfig): void {
   const mode = hostConfig.NetworkMode ?? ''
   const hostname = config.Hostname ?? ''
-  if (hostConfig.UTSMode === 'host' && hostname !== '') {
+  if ((hostConfig.UTSMode ?? '') !== '' && hostname !== '') {
     throw conflicting('hostname and the UTS mode')
   }
   const isHost = mode === 'host'
