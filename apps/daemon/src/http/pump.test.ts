@@ -66,6 +66,25 @@ test('input that has ended before the process was there ends for the process, to
   assert.equal(await outcome, 'ended')
 })
 
+test('output that has ended before there was a client is followed by the epilogue', async () => {
+  for (const isClosed of [false, true]) {
+    const [user, client] = await socketPair()
+    const [process, program] = await socketPair()
+    program.end()
+    process.read(0)
+    await once(process, 'end')
+    if (isClosed) {
+      process.destroy()
+      await once(process, 'close')
+    }
+    const epilogue = Promise.resolve(Buffer.from('last words'))
+    const outcome = pump({ client, process, stdin: false, epilogue })
+    assert.equal(await readAll(user), 'last words')
+    user.end()
+    assert.equal(await outcome, 'ended')
+  }
+})
+
 test('the detach keys end the attachment, not the input', async () => {
   const { user, program, outcome } = await scene({ stdin: true, detachKeys: [16, 17] })
   user.write('ls\n\x10\x11never')

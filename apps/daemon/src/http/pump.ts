@@ -30,10 +30,12 @@ export async function pump(o: PumpOptions): Promise<'ended' | 'detached'> {
   client.on('error', () => undefined)
   process.on('error', (error) => client.destroy(error))
   client.on('close', () => leave(client, process))
-  process.on('close', () => {
+  const onEnd = (): void => {
     if (o.epilogue === undefined) farewell(client)
     else void tell(client, o.epilogue)
-  })
+  }
+  if (process.closed) onEnd()
+  else process.on('close', onEnd)
   // It went while the process was being started.
   if (client.closed) leave(client, process)
   else
@@ -60,7 +62,10 @@ function forwardOutput({ client, process, unframe, epilogue }: PumpOptions): voi
   if (unframe !== true) {
     process.pipe(client, { end: epilogue === undefined })
     // Half open it would stay: the client waits for the epilogue, and that for `close`.
-    if (epilogue !== undefined) process.once('end', () => process.end())
+    if (epilogue === undefined) return
+    // Output without a byte may have ended before there was a client: Node says so to nobody, and not again.
+    if (process.readableEnded) process.end()
+    else process.once('end', () => process.end())
     return
   }
   const payloads = unframed()
