@@ -63,9 +63,15 @@ describe('compiled programs', { skip: needsRoot }, () => {
   })
 
   test('the host sees no mount of the container', async () => {
-    const before = readFileSync('/proc/self/mountinfo', 'utf8')
+    // Other engines may be at work on this host.
+    const foreign = /\/tmp\/|\/docker\/|\/containers\//
+    const mounts = (): string[] =>
+      readFileSync('/proc/self/mountinfo', 'utf8')
+        .split('\n')
+        .filter((line) => line.includes(bench.dir) || !foreign.test(line))
+    const before = mounts()
     await using running = await bench.start(['sleep', '60'])
-    assert.equal(readFileSync('/proc/self/mountinfo', 'utf8'), before)
+    assert.deepEqual(mounts(), before)
     assert.notEqual(
       readlinkSync(`/proc/${running.connection.pid}/ns/mnt`),
       readlinkSync('/proc/self/ns/mnt'),
