@@ -41,6 +41,12 @@ function reason(error: ShimError, command: string): string {
     const step = detail === '' ? '' : `${detail}: `
     return inInit(`error mounting to rootfs at ${JSON.stringify(operation.target)}: ${step}${text}`)
   }
+  if (operation?.op === 'clone' && detail === 'open cgroup') {
+    return inInit(`error adding pid to cgroups: ${operation.cgroup}: ${text}`)
+  }
+  if (operation?.op === 'write' && operation.path.endsWith('/tasks')) {
+    return inInit(`error adding pid to cgroups: ${operation.path}: ${text}`)
+  }
   if (operation?.op === 'write') {
     const value = JSON.stringify(Buffer.from(operation.data).toString())
     return inInit(

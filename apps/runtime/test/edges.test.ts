@@ -91,6 +91,11 @@ describe('edges', { timeout: 120_000 }, () => {
       const result = await bundle.run('exec', ...options, id, 'true')
       assert.equal(message(result), `exec failed: ${text}`)
     }
+    for (const flags of layout.mode === 'v2' ? [['none']] : [['none'], ['pids:none']]) {
+      const options = flags.flatMap((flag) => ['--cgroup', flag])
+      const result = await bundle.run('exec', ...options, id, 'true')
+      assert.match(message(result), / adding pid to cgroups: .*no such file or directory$/)
+    }
     await bundle.run('delete', '-f', id)
   })
 

@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
-import { closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { after, before, beforeEach, describe, it } from 'node:test'
@@ -41,6 +50,19 @@ describe('processes', { timeout: 120_000 }, () => {
   it('is PID 1 with three descriptors, loopback up, HOME of its user', async () => {
     shell('echo $$ $HOME; ls /proc/self/fd | wc -l; ip addr show lo | grep -c "127.0.0.1/8"')
     assert.equal((await bundle.run('run', bundle.id('a'))).stdout, '1 /root\n4\n1\n')
+  })
+
+  it('keeps nothing of the host or of its mounts open while it waits for its start', async () => {
+    const id = bundle.id('waits')
+    assert.equal((await bundle.run('create', id)).code, 0)
+    const { pid } = await bundle.state(id)
+    const open = readdirSync(`/proc/${pid}/fd`)
+      .filter((fd) => Number(fd) > 2)
+      .map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`))
+      .filter((path) => !/^(socket|pipe|anon_inode):|\/exec\.fifo$/.test(path))
+    // Its own root.
+    assert.deepEqual(open, ['/'])
+    await bundle.run('delete', '--force', id)
   })
 
   it('preserves descriptors on request', async () => {

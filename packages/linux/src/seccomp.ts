@@ -32,7 +32,8 @@ export function compileSeccomp(profile: RuntimeSeccomp, arch: string = process.a
 /** `SECCOMP_FILTER_FLAG_*` for seccomp(2). Without a word, speculation is left alone, as runc does. linux/seccomp.h */
 export function seccompFlags(profile: RuntimeSeccomp): number {
   const known: Record<string, number> = {
-    SECCOMP_FILTER_FLAG_TSYNC: 1,
+    // The process has one thread when it gets its filter.
+    SECCOMP_FILTER_FLAG_TSYNC: 0,
     SECCOMP_FILTER_FLAG_LOG: 2,
     SECCOMP_FILTER_FLAG_SPEC_ALLOW: 4,
     // Only with a listener: without one it means nothing.

@@ -141,6 +141,8 @@ static void run_op(struct shim *s, uint32_t i) {
   const struct op *o = &s->program.ops[i];
   s->step = "";
   int error;
+  if (o->code == OP_WAIT_START || o->code == OP_GATE)
+    close_fd(&s->empty); /* who waits keeps nothing open that the process will not have */
   switch (o->code) {
   case OP_WAIT_START:
     tell(s, SYNC_READY, i, 0, "");
