@@ -8,7 +8,7 @@
 # virtual one: `$CTR_V2VM --share DIR -- COMMAND...` runs COMMAND as root in it and exits with its status. The machine
 # sees this host's files, and with `--init systemd` boots its systemd; what it writes is thrown away, but for DIR, which
 # both see at the same path. Without either,
-# the tests are skipped, and this says so. CTR_TEST_SLOW multiplies the time that tests wait (an emulated machine: 8).
+# the tests are skipped, and this says so; at the end it lists what was skipped in the machine. CTR_TEST_SLOW multiplies the time that tests wait (an emulated machine: 8).
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -28,8 +28,15 @@ tests() {
 }
 
 run() {
+  report=$(mktemp)
+  status=0
   # shellcheck disable=SC2046 # names of tests have no blanks
-  node_modules/.bin/node --test --test-concurrency=1 --test-timeout=$((60000 * ${CTR_TEST_SLOW:-1})) $(tests "$@")
+  node_modules/.bin/node --test --test-concurrency=1 --test-timeout=$((60000 * ${CTR_TEST_SLOW:-1})) \
+    --test-reporter=spec --test-reporter-destination=stdout \
+    --test-reporter=tap --test-reporter-destination="$report" $(tests "$@") || status=$?
+  sed -n 's/^ *ok [0-9]* - \(.*\) # SKIP *\(.*\)$/test:v2: skipped: \1: \2/p' "$report"
+  rm "$report"
+  return $status
 }
 
 # Inside the machine: a file system for the tests that can be an overlay's upper directory, thrown away with the machine.
