@@ -60,7 +60,8 @@ export function planLabels(
 
 /** What `z` makes of a label: all containers may. */
 export function sharedLabel(label: string): string {
-  return formatContext({ ...parseContext(label), level: 's0' })
+  const context = parseContext(label)
+  return formatContext({ ...context, level: context.level === '' ? '' : 's0' })
 }
 
 /** Two different ones, the smaller first, by the id alone: nothing has to be kept. */
