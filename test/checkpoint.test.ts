@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict'
+import { execFileSync, spawn } from 'node:child_process'
+import { randomInt } from 'node:crypto'
+import { once } from 'node:events'
 import {
   chmodSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from 'node:fs'
@@ -19,6 +24,7 @@ import { checkResult, field, removeContainers } from './daemon-fixture.ts'
 const criu = findTestCriu()
 const skip =
   requires({ root: true, commands: ['docker'] }) || (criu === undefined ? NO_CRIU : false)
+const DATAGRAMS = join(import.meta.dirname, '../apps/runtime/test/datagrams.c')
 const COUNT = 'i=0; while :; do i=$((i+1)); echo $i; sleep 0.02; done'
 
 /** prlimit(2) of another user's process takes a capability that not every machine gives to root. */
@@ -202,6 +208,61 @@ describe('checkpoint', { skip }, () => {
     assert.match(await daemon.ok(['logs', 'cc']), /bye$/)
     assert.equal(await field(daemon, 'cc', '{{.State.Status}} {{.State.ExitCode}}'), 'exited 7')
     await assertCheckpointed('cc', false)
+  })
+
+  test('memory goes to a page server, what it left out is found with the rest', async () => {
+    await startCounter('cc')
+    for (const [server, message] of [
+      ['nowhere', /Use --page-server ADDRESS:PORT to specify page server/],
+      ['host:many', /Invalid port number/],
+    ] as const) {
+      const flags = ['--leave-running', '--page-server', server]
+      const refused = await daemon.ctr(['checkpoint', 'create', ...flags, 'cc', 'xx'])
+      assert.equal(refused.code, 1)
+      assert.match(refused.stderr, message)
+    }
+    await countsOn('cc')
+    // Below those that the kernel gives to clients.
+    const port = String(randomInt(20_000, 30_000))
+    const place = ['--images-dir', directory, '-v4', '-o', 'log']
+    const server = spawn(criu ?? '', ['page-server', ...place, '--port', port], { stdio: 'ignore' })
+    await waitFor('the page server', () => {
+      const log = join(directory, 'log')
+      return existsSync(log) && /page server/i.test(readFileSync(log, 'utf8'))
+    })
+    const flags = ['--checkpoint-dir', directory, '--page-server', `127.0.0.1:${port}`]
+    await daemon.ok(['checkpoint', 'create', ...flags, 'cc', 'far'])
+    if (server.exitCode === null) await once(server, 'exit')
+    for (const name of readdirSync(directory).filter((file) => /^page.*img$/.test(file))) {
+      renameSync(join(directory, name), join(directory, 'far', name))
+    }
+    await daemon.ok(['start', '--checkpoint-dir', directory, '--checkpoint', 'far', 'cc'])
+    await countsOn('cc')
+    rmSync(directory, { recursive: true })
+    mkdirSync(directory)
+  })
+
+  test('a socket of the host is found again with --ext-unix-sk', async () => {
+    execFileSync('gcc', ['-static', '-O1', '-o', join(directory, 'datagrams'), DATAGRAMS])
+    const socket = join(directory, 'socket')
+    const server = spawn(join(directory, 'datagrams'), ['serve', socket], { stdio: 'ignore' })
+    try {
+      await waitFor('the server', () => existsSync(socket))
+      const flags = ['--network', 'host', '-v', `${directory}:${directory}`]
+      const program = [join(directory, 'datagrams'), 'send', socket]
+      await daemon.ok(['run', '-d', '--name', 'cc', ...flags, 'busybox', ...program])
+      await countsOn('cc')
+      const refused = await daemon.ctr(['checkpoint', 'create', 'cc', 'xx'])
+      assert.match(refused.stderr, /Consider using --ext-unix-sk option/)
+      await daemon.ok(['checkpoint', 'create', '--ext-unix-sk', 'cc', 'xx'])
+      await daemon.ok(['start', '--checkpoint', 'xx', 'cc'])
+      await countsOn('cc')
+    } finally {
+      server.kill('SIGKILL')
+      await daemon.ok(['rm', '-f', 'cc'])
+      rmSync(directory, { recursive: true })
+      mkdirSync(directory)
+    }
   })
 
   test('of a paused container: it stays paused, or ends', async () => {

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs'
 import { isAbsolute, join, resolve } from 'node:path'
-import type { CriuOptions } from '@ctr/shim/criu'
+import { type CriuOptions, type PageServer, parsePageServer } from '@ctr/shim/criu'
 import { invalidArgument } from './errors.ts'
 import type { Flag, Values } from './flags.ts'
 
@@ -76,15 +76,7 @@ export function parentPath(flags: Values, images: string): string | undefined {
   )
 }
 
-/** `address:port`, or `[v6]:port`. */
-export function pageServer(flags: Values): { address: string; port: number } | undefined {
-  const text = flags.text('page-server')
-  if (text === undefined || text === '') return undefined
-  const [, bracketed, plain, port = ''] = /^(?:\[([^\]]+)\]|([^:]+)):(.+)$/.exec(text) ?? []
-  const address = bracketed ?? plain
-  if (address === undefined) {
-    throw invalidArgument('Use --page-server ADDRESS:PORT to specify page server')
-  }
-  if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) throw invalidArgument('Invalid port number')
-  return { address, port: Number(port) }
+export function pageServer(flags: Values): PageServer | undefined {
+  const text = flags.text('page-server') ?? ''
+  return text === '' ? undefined : parsePageServer(text)
 }

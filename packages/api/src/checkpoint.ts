@@ -1,6 +1,6 @@
 import { type Static, Type } from './schema.ts'
 
-/** `POST /containers/{id}/checkpoints`. The last two are ours. */
+/** `POST /containers/{id}/checkpoints`. What follows `Exit` is ours. */
 export const CheckpointCreate = Type.Partial({
   CheckpointID: Type.String(),
   CheckpointDir: Type.String(),
@@ -8,6 +8,10 @@ export const CheckpointCreate = Type.Partial({
   /** Established TCP connections are part of it; without it they make it fail. */
   TcpEstablished: Type.Boolean(),
   FileLocks: Type.Boolean(),
+  /** Datagram sockets of the host, in its network namespace, are connected again. */
+  ExtUnixSk: Type.Boolean(),
+  /** `address:port` of a criu page-server, which takes the memory; the rest stays in the checkpoint. */
+  PageServer: Type.String(),
 })
 export type CheckpointCreate = Static<typeof CheckpointCreate>
 

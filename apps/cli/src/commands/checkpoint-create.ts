@@ -12,11 +12,22 @@ export const command: Command = {
       kind: 'string',
       help: 'Use a custom checkpoint storage directory',
     },
+    {
+      name: 'ext-unix-sk',
+      kind: 'bool',
+      help: 'Checkpoint a container with datagram sockets of the host (--network host)',
+    },
     { name: 'file-locks', kind: 'bool', help: 'Checkpoint a container with file locks' },
     {
       name: 'leave-running',
       kind: 'bool',
       help: 'Leave the container running after checkpoint',
+    },
+    {
+      name: 'page-server',
+      kind: 'string',
+      value: 'address:port',
+      help: 'Send the memory to a criu page-server',
     },
     {
       name: 'tcp-established',
@@ -39,6 +50,8 @@ export const command: Command = {
       Exit: !flags.bool('leave-running'),
       ...(flags.bool('tcp-established') ? { TcpEstablished: true } : {}),
       ...(flags.bool('file-locks') ? { FileLocks: true } : {}),
+      ...(flags.bool('ext-unix-sk') ? { ExtUnixSk: true } : {}),
+      ...(flags.string('page-server') === '' ? {} : { PageServer: flags.string('page-server') }),
     })
     printLine(name)
   },

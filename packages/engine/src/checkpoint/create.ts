@@ -7,6 +7,8 @@ import { shimBinaryPath } from '@ctr/shim'
 import {
   type Criu,
   dump,
+  type PageServer,
+  parsePageServer,
   readDescriptors,
   readExternalMounts,
   readShimPipes,
@@ -36,6 +38,9 @@ export interface CheckpointRequest {
   /** Connections with others are part of it. */
   readonly tcpEstablished: boolean
   readonly fileLocks: boolean
+  readonly extUnixSockets?: boolean
+  /** `address:port` of a criu page-server; empty: none. */
+  readonly pageServer?: string
 }
 
 /**
@@ -49,6 +54,7 @@ export async function createCheckpoint(
   request: CheckpointRequest,
 ): Promise<void> {
   const { id } = engine.containers.get(reference)
+  pageServerOf(request)
   const controller = new AbortController()
   try {
     const exited = await engine.queues.run(id, async () => {
@@ -73,6 +79,11 @@ export async function createCheckpoint(
   } finally {
     controller.abort()
   }
+}
+
+/** INVALID_ARGUMENT. */
+function pageServerOf({ pageServer = '' }: CheckpointRequest): PageServer | undefined {
+  return pageServer === '' ? undefined : parsePageServer(pageServer)
 }
 
 function assertPossible(container: ContainerRecord, request: CheckpointRequest): void {
@@ -166,13 +177,15 @@ async function dumpInto(
   const descriptors = hasTerminal ? readDescriptors(pid) : readShimPipes(shimPid, pid)
   const mounts = readExternalMounts(pid, spec, [SECRETS_DIRECTORY])
   const networkInode = ownNetworkOf(pid)
-  const { tcpEstablished, fileLocks } = request
+  const { tcpEstablished, fileLocks, extUnixSockets = false } = request
   await dump(criu, {
     pid,
     imagesDir: directory,
     leaveRunning: !request.exit,
     tcpEstablished,
     fileLocks,
+    extUnixSockets,
+    pageServer: pageServerOf(request),
     mounts,
     terminalShim: hasTerminal ? shimBinaryPath : undefined,
     descriptors,
@@ -188,6 +201,7 @@ async function dumpInto(
     criuVersion: criu.version,
     tcpEstablished,
     fileLocks,
+    extUnixSockets,
     hasNetwork: networkInode !== undefined,
     addresses: engine.networks.endpointsOfContainer(id).map((endpoint) => ({
       network: endpoint.networkName,

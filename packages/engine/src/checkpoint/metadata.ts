@@ -11,6 +11,8 @@ export interface CheckpointMetadata {
   readonly criuVersion: string
   readonly tcpEstablished: boolean
   readonly fileLocks: boolean
+  /** Absent in older ones: no. */
+  readonly extUnixSockets?: boolean
   /** The network namespace was the container's own, or another container's. */
   readonly hasNetwork: boolean
   /** The container's addresses by network; its connections know them. */
@@ -44,12 +46,19 @@ export function readMetadata(directory: string): CheckpointMetadata {
 
 function isMetadata(value: unknown): value is CheckpointMetadata {
   if (typeof value !== 'object' || value === null) return false
-  const { version, tcpEstablished, fileLocks, hasNetwork, addresses } = value as Partial<
-    Record<keyof CheckpointMetadata, unknown>
-  >
+  const {
+    version,
+    tcpEstablished,
+    fileLocks,
+    extUnixSockets = false,
+    hasNetwork,
+    addresses,
+  } = value as Partial<Record<keyof CheckpointMetadata, unknown>>
   return (
     version === 1 &&
-    [tcpEstablished, fileLocks, hasNetwork].every((one) => typeof one === 'boolean') &&
+    [tcpEstablished, fileLocks, extUnixSockets, hasNetwork].every(
+      (one) => typeof one === 'boolean',
+    ) &&
     Array.isArray(addresses) &&
     addresses.every(isAddress)
   )

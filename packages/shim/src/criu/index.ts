@@ -9,6 +9,7 @@ export {
 } from './descriptors.ts'
 export { dump, readCriuErrors, restoreArguments } from './dump.ts'
 export { readExternalMounts } from './external-mounts.ts'
+export { type PageServer, parsePageServer } from './page-server.ts'
 export { encodeRestore } from './protocol.ts'
 export type { CriuOptions, DumpRequest, RestoreRequest } from './requests.ts'
 export { loadMounts, saveMounts } from './saved-mounts.ts'

@@ -1,5 +1,6 @@
 import { RESTORE_NETWORK_FD } from '../ops.ts'
 import { type Descriptors, externalDescriptors, inheritedDescriptors } from './descriptors.ts'
+import type { PageServer } from './page-server.ts'
 
 /** What a dump and its restore must agree on. */
 export interface CriuOptions {
@@ -34,7 +35,7 @@ export interface DumpRequest extends CriuOptions {
   /** Memory only; the processes go on. */
   readonly isPreDump?: boolean
   /** `address:port` of a criu page-server. */
-  readonly pageServer?: { readonly address: string; readonly port: number } | undefined
+  readonly pageServer?: PageServer | undefined
 }
 
 export interface RestoreRequest extends CriuOptions {

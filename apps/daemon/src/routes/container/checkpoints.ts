@@ -22,6 +22,8 @@ export const createCheckpointRoute = route({
       exit: body.Exit ?? false,
       tcpEstablished: body.TcpEstablished ?? false,
       fileLocks: body.FileLocks ?? false,
+      extUnixSockets: body.ExtUnixSk ?? false,
+      pageServer: body.PageServer ?? '',
     }),
 })
 
