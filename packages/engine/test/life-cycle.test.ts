@@ -4,6 +4,7 @@ import { existsSync, readFileSync, readlinkSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
 import {
   attachContainer,
+  commitContainer,
   containerLogs,
   createContainer,
   explainContainer,
@@ -121,6 +122,23 @@ describe('life cycle of a container', () => {
     assert.equal(answered, 'waiting')
     await removeContainer(t.engine, id, { force: false, volumes: false })
     assert.equal((await exited).exitCode, 127)
+  })
+
+  test('a container that ends just now can be committed', async () => {
+    for (let round = 0; round < 5; round++) {
+      const id = await t.create(['sleep', '60'])
+      await startContainer(t.engine, id)
+      process.kill((getContainer(t.engine, id).state as { pid: number }).pid, 'SIGKILL')
+      const imageId = await commitContainer(t.engine, {
+        container: id,
+        author: '',
+        comment: '',
+        changes: [],
+        pause: true,
+      })
+      assert.match(imageId, /^sha256:/)
+      await removeContainer(t.engine, id, { force: true, volumes: false })
+    }
   })
 
   test('start of a running container changes nothing and says so', async () => {

@@ -1,5 +1,5 @@
 import type { ContainerConfig } from '@ctr/api'
-import { EngineError } from '@ctr/errdefs'
+import { EngineError, isErrno } from '@ctr/errdefs'
 import { applyChanges } from '@ctr/images'
 import { freezeCgroup, thawCgroup } from '@ctr/linux'
 import { familiarReference, type ImageExecConfig, parseReference, withDefaultTag } from '@ctr/oci'
@@ -45,8 +45,7 @@ export async function commitContainer(engine: Engine, request: CommitRequest): P
     const cgroup = containerCgroup(engine, container)
     const freezes = request.pause && container.state.status === 'running'
     await using stack = new AsyncDisposableStack()
-    if (freezes) {
-      await freezeCgroup(engine.host.cgroups, cgroup)
+    if (freezes && (await freezeUnlessEnded(engine, cgroup))) {
       engine.events.emit(containerEvent(container, 'pause'))
       stack.defer(() => {
         thawCgroup(engine.host.cgroups, cgroup)
@@ -75,6 +74,18 @@ export async function commitContainer(engine: Engine, request: CommitRequest): P
     )
     return imageId
   })
+}
+
+/** False: its last process has ended, and the cgroup with it, before the engine has heard of it. */
+async function freezeUnlessEnded(engine: Pick<Engine, 'host'>, cgroup: string): Promise<boolean> {
+  try {
+    await freezeCgroup(engine.host.cgroups, cgroup)
+    return true
+  } catch (error) {
+    const isGone = (reason: unknown): boolean => isErrno(reason, 'ENOENT', 'ENODEV')
+    if (isGone(error) || (error instanceof Error && isGone(error.cause))) return false
+    throw error
+  }
 }
 
 /** What of the container's config an image has. Unset is absent: documents are compared by their digest. */
