@@ -50,6 +50,11 @@ function bind(text: string, source: string, destination: string, mode: string): 
   const options = parseMountOptions(mode)
   if (options === undefined) throw invalid(`invalid mode: ${mode}`)
   try {
+    if (!source.startsWith('/') && options.propagation !== '') {
+      throw invalid(
+        'invalid mount config for type "volume": field BindOptions must not be specified',
+      )
+    }
     return {
       source: source.startsWith('/') ? posix.normalize(source) : source,
       destination: bindDestination(source, destination),

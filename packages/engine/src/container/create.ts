@@ -146,6 +146,10 @@ export function planContainer(engine: Engine, request: CreateRequest): Container
   })
   if (request.name !== undefined) validateName(request.name)
   const root = rootDirectoryOf(rawHostConfig)
+  const { Cmd: command, Entrypoint: entrypoint } = request.config
+  if (reference === '' && root === undefined && !command?.length && !entrypoint?.length) {
+    throw new EngineError('INVALID_ARGUMENT', 'no command specified')
+  }
   const image = root === undefined ? engine.images.get(reference) : NO_IMAGE
   assertPlatform(image.config, reference, request.platform ?? '')
   const hostConfig = withHostDefaults(rawHostConfig, engine.config, engine.host)

@@ -100,6 +100,7 @@ function resolveMapping(mapping: DeviceMapping): ContainerDevices {
     throw new EngineError('INVALID_ARGUMENT', `invalid device: "${host}:${path}:${access}"`)
   }
   const nodes = deviceNodes(host, path)
+  if (nodes.length === 0) throw badDevice(host, 'not a device node')
   return {
     nodes,
     rules: nodes.map((node) => ({
@@ -115,10 +116,7 @@ function resolveMapping(mapping: DeviceMapping): ContainerDevices {
 function deviceNodes(host: string, path: string): RuntimeDevice[] {
   const stat = statSync(host, { throwIfNoEntry: false })
   if (stat === undefined) {
-    throw new EngineError(
-      'INVALID_ARGUMENT',
-      `error gathering device information while adding custom device "${host}": no such file or directory`,
-    )
+    throw badDevice(host, 'no such file or directory')
   }
   if (stat.isDirectory()) {
     return listDirectory(host).flatMap((name) => {
@@ -130,12 +128,14 @@ function deviceNodes(host: string, path: string): RuntimeDevice[] {
     })
   }
   if (!isDevice(stat.mode)) {
-    throw new EngineError(
-      'INVALID_ARGUMENT',
-      `error gathering device information while adding custom device "${host}": not a device node`,
-    )
+    throw badDevice(host, 'not a device node')
   }
   return [toNode(path, stat)]
+}
+
+function badDevice(host: string, reason: string): EngineError {
+  const what = 'error gathering device information while adding custom device'
+  return new EngineError('INVALID_ARGUMENT', `${what} "${host}": ${reason}`)
 }
 
 /** All devices of the host, but those that a container has of its own. runc devices_unix.go GetDevices */

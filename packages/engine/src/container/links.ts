@@ -22,14 +22,26 @@ export function resolveLinks(engine: Pick<Engine, 'containers'>, hostConfig: Hos
   if (!isDefaultBridge(hostConfig)) return [...(hostConfig.Links ?? [])]
   return (hostConfig.Links ?? []).map((text) => {
     const { name, alias } = parseLink(text)
-    try {
-      return `${engine.containers.get(name).id}:${alias}`
-    } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : ''
-      const message = `could not get container for ${name}: ${reason}`
-      throw new EngineError('INVALID_ARGUMENT', message, { cause })
+    const target = linkTarget(engine, name)
+    // It has no address of its own.
+    if (target.hostConfig.NetworkMode === 'host') {
+      throw new EngineError('INVALID_ARGUMENT', HOST_LINK)
     }
+    return `${target.id}:${alias}`
   })
+}
+
+const HOST_LINK =
+  "conflicting options: host type networking can't be used with links. This would result in undefined behavior"
+
+function linkTarget(engine: Pick<Engine, 'containers'>, name: string): ContainerRecord {
+  try {
+    return engine.containers.get(name)
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : ''
+    const message = `could not get container for ${name}: ${reason}`
+    throw new EngineError('INVALID_ARGUMENT', message, { cause })
+  }
 }
 
 /** `name`, `name:alias`, and as inspect shows it `/name:/own/alias`. */

@@ -98,6 +98,14 @@ describe('mounts', () => {
     assert.throws(() => planMounts({}, { VolumesFrom: ['c:x'] }, none), /invalid mode/)
   })
 
+  test('a named volume has no propagation, in either way of saying it', () => {
+    assert.throws(
+      () => planMounts({}, { Binds: ['data:/a:shared'] }, none),
+      /invalid volume specification: 'data:\/a:shared': invalid mount config for type "volume": field BindOptions must not be specified/,
+    )
+    planMounts({}, { Binds: ['/data:/a:shared'] }, none)
+  })
+
   test('for old clients read-only means the top mount of a bind, but for those of other containers', () => {
     const hostConfig: HostConfig = {
       Binds: ['/h:/a:ro'],

@@ -1,5 +1,5 @@
 import { ContainerSummary, parseFilters, Type } from '@ctr/api'
-import { containerSize, listContainers } from '@ctr/engine'
+import { type Container, containerSize, type Engine, listContainers } from '@ctr/engine'
 import { route } from '../../http/route.ts'
 import { renderSummary } from './render.ts'
 
@@ -33,11 +33,30 @@ export const listContainersRoute = route({
       limit: query.limit ?? 0,
       filters: parseFilters(query.filters, FILTERS),
     })
-    if (!query.size) return containers.map((container) => renderSummary(container, apiMinor))
+    const named = withImageNames(engine, containers)
+    if (!query.size) return named.map((container) => renderSummary(container, apiMinor))
     return await Promise.all(
-      containers.map(async (container) =>
+      named.map(async (container) =>
         renderSummary(container, apiMinor, await containerSize(engine, container.id)),
       ),
     )
   },
 })
+
+/** A name that stands for another image by now is not the container's: its image's id is. moby daemon/list.go refreshImage */
+function withImageNames(
+  engine: Pick<Engine, 'images'>,
+  containers: readonly Container[],
+): Container[] {
+  const ids = new Map<string, string | undefined>()
+  const idOf = (reference: string): string | undefined => {
+    if (!ids.has(reference)) ids.set(reference, engine.images.find(reference)?.id)
+    return ids.get(reference)
+  }
+  return containers.map((container) => {
+    const { imageId, imageReference } = container
+    // Without an image it is a directory's path.
+    const isOwn = imageId === '' || idOf(imageReference) === imageId
+    return isOwn ? container : { ...container, imageReference: imageId }
+  })
+}

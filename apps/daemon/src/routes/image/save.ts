@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { saveImages } from '@ctr/engine'
 import { EngineError } from '@ctr/errdefs'
 import { type Call, route } from '../../http/route.ts'
 
@@ -8,10 +9,7 @@ export const saveImageRoute = route({
   path: '/images/:id/get',
   summary: 'Save one image as a tar archive',
   status: 200,
-  handle: async ({ engine }, call) => {
-    engine.images.get(call.id)
-    return await send(call, engine.images.save([call.id]))
-  },
+  handle: async ({ engine }, call) => await send(call, saveImages(engine, [call.id])),
 })
 
 export const saveImagesRoute = route({
@@ -23,8 +21,7 @@ export const saveImagesRoute = route({
   handle: async ({ engine }, call) => {
     const names = call.query.names.flatMap((name) => name.split(',')).filter((name) => name !== '')
     if (names.length === 0) throw new EngineError('INVALID_ARGUMENT', 'no images to save')
-    for (const name of names) engine.images.get(name)
-    return await send(call, engine.images.save(names))
+    return await send(call, saveImages(engine, names))
   },
 })
 
