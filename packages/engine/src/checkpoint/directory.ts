@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, statSync } from 'node:fs'
+import { lstatSync, mkdirSync, readdirSync, statSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { isAbsolute, join } from 'node:path'
 import { EngineError, isErrno } from '@ctr/errdefs'
@@ -84,7 +84,7 @@ export function listCheckpoints(engine: Engine, reference: string, asked: string
   }
 }
 
-/** NOT_FOUND. */
+/** NOT_FOUND; INVALID_ARGUMENT for a directory in which somebody keeps something else. */
 export async function removeCheckpoint(
   engine: Engine,
   reference: string,
@@ -94,6 +94,24 @@ export async function removeCheckpoint(
   const container = engine.containers.get(reference)
   await engine.queues.run(container.id, async () => {
     const path = findCheckpoint(engine, container, asked, name)
+    if (asked !== '' && !isCheckpoint(path)) {
+      throw new EngineError('INVALID_ARGUMENT', `${path} is not a checkpoint`)
+    }
     await rm(path, { recursive: true, force: true })
   })
+}
+
+/** What criu and we write, into a checkpoint or into one that a kill of the daemon left half done. */
+const OURS =
+  /\.img$|^stats-\w+$|^(dump|restore)\.log$|^(checkpoint|descriptors|external-mounts)\.json$/
+
+/** The client names the directory, which may be any of the host's. */
+function isCheckpoint(path: string): boolean {
+  if (!lstatSync(path).isDirectory()) return false
+  const entries = readdirSync(path, { withFileTypes: true })
+  const files = entries.filter((entry) => entry.isFile()).map(({ name }) => name)
+  if (files.includes('checkpoint.json') && files.includes('inventory.img')) return true
+  // criu's link to the images that these go on from.
+  const others = entries.filter((entry) => !entry.isFile() && entry.name !== 'parent')
+  return others.length === 0 && files.every((name) => OURS.test(name))
 }
