@@ -157,8 +157,9 @@ describe('a hostile container', () => {
         if (!isEngineError(error)) throw error
       }
     }
-    const deadline = Date.now() + 6000
-    while (Date.now() < deadline) {
+    const began = Date.now()
+    // A busy machine takes longer for as many attempts.
+    while (Date.now() - began < 6000 || (seen <= 10 && Date.now() - began < 60_000)) {
       for (const path of ['/d/a/', '/d/a/sub', '/d/a/secret', '/d/a/sub/secret']) {
         await Promise.all(['/d', '/d', path].map(readSafely))
       }
@@ -187,8 +188,8 @@ describe('a hostile container', () => {
       ]).flat(),
     )
     let rounds = 0
-    const deadline = Date.now() + 8000
-    while (Date.now() < deadline) {
+    const began = Date.now()
+    while (Date.now() - began < 8000 || (rounds <= 50 && Date.now() - began < 60_000)) {
       for (const archive of [writing, replacing]) {
         try {
           await put('/d', archive)
