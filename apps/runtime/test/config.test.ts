@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { cgroupDirectory, findHierarchy, readHostFacts } from '@ctr/linux'
@@ -165,6 +165,21 @@ describe('commands', { timeout: 120_000 }, () => {
     assert.equal(features.hooks.length, 6)
     assert.equal(features.linux.namespaces.length, 8)
     assert.equal(features.linux.cgroup['v1'], true)
+  })
+
+  it('spec writes a config that runs, and none over another', async () => {
+    const fresh = join(bundle.dir, 'fresh')
+    mkdirSync(fresh)
+    symlinkSync(join(bundle.dir, 'rootfs'), join(fresh, 'rootfs'))
+    assert.equal((await bundle.run('spec', '--bundle', fresh)).code, 0)
+    assert.match(message(await bundle.run('spec', '--bundle', fresh)), /config\.json exists/i)
+    const path = join(fresh, 'config.json')
+    const spec = JSON.parse(readFileSync(path, 'utf8')) as RuntimeSpec
+    assert.deepEqual([spec.process?.args, spec.root?.readonly], [['sh'], true])
+    const process = { ...spec.process, terminal: false, args: ['echo', 'hi'] }
+    writeFileSync(path, JSON.stringify({ ...spec, process }))
+    const result = await bundle.run('run', '--bundle', fresh, bundle.id('fresh'))
+    assert.equal(result.stdout, 'hi\n', result.stderr)
   })
 
   it('exec has further groups', async () => {
