@@ -43,7 +43,7 @@ export class TarOutput {
       this.#filled += length
       position += length
     }
-    this.#write(Buffer.alloc(paddingOf(entry.size)))
+    this.#write(TAR_END.subarray(0, paddingOf(entry.size)))
   }
 
   /** Ends the archive. */

@@ -141,8 +141,8 @@ function verifyChecksum(buffer: Buffer, offset: number): void {
   if (stored !== sum - 256 * high) throw new TarError('invalid tar header')
 }
 
-/** Of a block's bytes. Four at once where they are aligned, in two lanes of 16 bits: 256 times 255 fits. */
-function sumOf(buffer: Buffer, offset: number): number {
+/** The sum of a block's bytes. Four at once where they are aligned, in two lanes of 16 bits: 256 times 255 fits. */
+export function sumOf(buffer: Buffer, offset: number): number {
   let sum = 0
   const start = buffer.byteOffset + offset
   if (start % 4 !== 0) {

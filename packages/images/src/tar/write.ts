@@ -1,4 +1,5 @@
-import { BLOCK_BYTES, type EntryType, isAscii, type TarEntry } from './format.ts'
+import { BLOCK_BYTES, type EntryType, fromText, isAscii, type TarEntry } from './format.ts'
+import { sumOf } from './header.ts'
 
 /** A member to write; what is left out is zero or empty. Paths are latin1 bytes as in TarEntry. */
 export type NewEntry = Pick<TarEntry, 'path' | 'type'> & Partial<TarEntry>
@@ -24,14 +25,17 @@ export const TAR_END = Buffer.alloc(2 * BLOCK_BYTES)
 /** The header of one member: ustar, preceded by a pax header for what does not fit. The same entry gives the same bytes. */
 export function encodeHeader(entry: NewEntry): Buffer {
   const records = paxRecords(entry)
-  const header = encodeBlock(entry, TYPEFLAGS[entry.type])
-  if (records.length === 0) return header
-  const data = Buffer.concat(records)
-  const paxHeader = encodeBlock(
-    { path: 'PaxHeaders.0', type: 'file', mode: 0o644, size: data.length },
-    'x',
-  )
-  return Buffer.concat([paxHeader, data, Buffer.alloc(paddingOf(data.length)), header])
+  const dataBytes = records.length
+  const paxBytes = dataBytes === 0 ? 0 : BLOCK_BYTES + dataBytes + paddingOf(dataBytes)
+  // Of the pool: `Buffer.alloc` makes an ArrayBuffer each time, which costs more than all the rest.
+  const header = Buffer.allocUnsafe(paxBytes + BLOCK_BYTES).fill(0)
+  if (dataBytes > 0) {
+    const paxEntry = { path: 'PaxHeaders.0', type: 'file', mode: 0o644, size: dataBytes } as const
+    encodeBlock(header, 0, paxEntry, 'x')
+    header.write(records, BLOCK_BYTES, 'latin1')
+  }
+  encodeBlock(header, paxBytes, entry, TYPEFLAGS[entry.type])
+  return header
 }
 
 /** Zero bytes that follow `size` bytes of data. */
@@ -39,38 +43,40 @@ export function paddingOf(size: number): number {
   return (BLOCK_BYTES - (size % BLOCK_BYTES)) % BLOCK_BYTES
 }
 
-function encodeBlock(entry: NewEntry, typeflag: string): Buffer {
-  const block = Buffer.alloc(BLOCK_BYTES)
+/** Writes one block, which is all zeros, at `start`. */
+function encodeBlock(out: Buffer, start: number, entry: NewEntry, typeflag: string): void {
   const isDirectory = entry.type === 'directory' && !entry.path.endsWith('/')
-  block.write(isDirectory ? `${entry.path}/` : entry.path, 0, NAME_BYTES, 'latin1')
-  octal(block, 100, 7, entry.mode ?? 0, MAX_OCTAL_7)
-  octal(block, 108, 7, entry.uid ?? 0, MAX_OCTAL_7)
-  octal(block, 116, 7, entry.gid ?? 0, MAX_OCTAL_7)
-  octal(block, 124, 11, entry.type === 'file' ? (entry.size ?? 0) : 0, MAX_OCTAL_11)
-  octal(block, 136, 11, entry.mtimeSeconds ?? 0, MAX_OCTAL_11)
-  block.write(typeflag, 156, 'latin1')
-  block.write(entry.linkTarget ?? '', 157, NAME_BYTES, 'latin1')
-  block.write('ustar\x0000', 257, 'latin1')
-  octal(block, 329, 7, entry.major ?? 0, MAX_OCTAL_7)
-  octal(block, 337, 7, entry.minor ?? 0, MAX_OCTAL_7)
-  block.fill(' ', CHECKSUM_OFFSET, CHECKSUM_OFFSET + 8)
-  const sum = block.reduce((total, byte) => total + byte, 0)
-  block.write(`${sum.toString(8).padStart(6, '0')}\0 `, CHECKSUM_OFFSET, 'latin1')
-  return block
+  out.write(isDirectory ? `${entry.path}/` : entry.path, start, NAME_BYTES, 'latin1')
+  octal(out, start + 100, 7, entry.mode ?? 0)
+  octal(out, start + 108, 7, entry.uid ?? 0)
+  octal(out, start + 116, 7, entry.gid ?? 0)
+  octal(out, start + 124, 11, entry.type === 'file' ? (entry.size ?? 0) : 0)
+  octal(out, start + 136, 11, entry.mtimeSeconds ?? 0)
+  out.write(typeflag, start + 156, 'latin1')
+  out.write(entry.linkTarget ?? '', start + 157, NAME_BYTES, 'latin1')
+  out.write('ustar\x0000', start + 257, 'latin1')
+  octal(out, start + 329, 7, entry.major ?? 0)
+  octal(out, start + 337, 7, entry.minor ?? 0)
+  out.fill(' ', start + CHECKSUM_OFFSET, start + CHECKSUM_OFFSET + 8)
+  octal(out, start + CHECKSUM_OFFSET, 6, sumOf(out, start))
+  out[start + CHECKSUM_OFFSET + 6] = 0
 }
 
 /** What does not fit is zero here and stands in the pax header. */
-function octal(block: Buffer, offset: number, digits: number, value: number, max: number): void {
-  const fits = Number.isInteger(value) && value >= 0 && value <= max
-  block.write((fits ? value : 0).toString(8).padStart(digits, '0'), offset, 'latin1')
+function octal(out: Buffer, offset: number, digits: 6 | 7 | 11, value: number): void {
+  const max = digits === 11 ? MAX_OCTAL_11 : MAX_OCTAL_7
+  let rest = Number.isInteger(value) && value >= 0 && value <= max ? value : 0
+  for (let at = offset + digits - 1; at >= offset; at--) {
+    out[at] = 48 + (rest % 8)
+    rest = Math.floor(rest / 8)
+  }
 }
 
-function paxRecords(entry: NewEntry): Buffer[] {
-  const records: Buffer[] = []
-  const add = (key: string, value: string | Buffer): void => {
-    records.push(
-      encodeRecord(key, typeof value === 'string' ? Buffer.from(value, 'latin1') : value),
-    )
+/** As latin1 bytes; empty where nothing needs one. */
+function paxRecords(entry: NewEntry): string {
+  let records = ''
+  const add = (key: string, value: string): void => {
+    records += encodeRecord(key, value)
   }
   const path =
     entry.type === 'directory' && !entry.path.endsWith('/') ? `${entry.path}/` : entry.path
@@ -85,8 +91,9 @@ function paxRecords(entry: NewEntry): Buffer[] {
   if (nanoseconds !== 0 || seconds < 0 || seconds > MAX_OCTAL_11) {
     add('mtime', paxTimeText(seconds, nanoseconds))
   }
-  for (const [name, value] of [...(entry.xattrs ?? [])].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    add(`SCHILY.xattr.${name}`, value)
+  if (entry.xattrs === undefined) return records
+  for (const [name, value] of [...entry.xattrs].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    add(fromText(`SCHILY.xattr.${name}`), value.toString('latin1'))
   }
   return records
 }
@@ -106,9 +113,9 @@ function paxTimeText(seconds: number, nanoseconds: number): string {
 }
 
 /** The length counts its own digits. */
-function encodeRecord(key: string, value: Buffer): Buffer {
-  const rest = Buffer.concat([Buffer.from(` ${key}=`, 'utf8'), value, Buffer.from('\n')])
+function encodeRecord(key: string, value: string): string {
+  const rest = ` ${key}=${value}\n`
   let length = rest.length + String(rest.length).length
   if (rest.length + String(length).length !== length) length = rest.length + String(length).length
-  return Buffer.concat([Buffer.from(String(length)), rest])
+  return `${length}${rest}`
 }
