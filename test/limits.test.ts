@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, rmdirSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, rmdirSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { test } from 'node:test'
 import { requires } from '@ctr/testkit'
@@ -97,6 +97,18 @@ test('--blkio-weight is the weight of BFQ, within its range', {
     assert.equal(refused.code, 125)
     assert.match(refused.stderr, /Range of blkio weight is from 10 to 1000/)
   }
+})
+
+const scheduler = '/sys/block/vda/queue/scheduler'
+const isBfq = existsSync(scheduler) && readFileSync(scheduler, 'utf8').includes('[bfq]')
+
+test('the weight of a disk that BFQ does not schedule is said to have no effect', {
+  skip: skip || noDisk || (isBfq ? 'BFQ schedules it' : false),
+}, async () => {
+  const flags = ['--blkio-weight-device', `${disk}:300`]
+  const result = await ctrd().ctr(['run', '--rm', ...flags, 'busybox', 'true'])
+  assert.equal(result.code, 0, result.stderr)
+  assert.match(result.stderr, /Block I\/O weight of \/dev\/vda has no effect: its scheduler is /)
 })
 
 const noRealtime = hasFile('cpu', 'cpu.rt_runtime_us')

@@ -25,6 +25,7 @@ import { removeVolumeFiles } from '../volume/remove.ts'
 import { volumeEvent } from '../volume/volume-event.ts'
 import { type ContainerRecord, type MountPoint, NEW_BOOKKEEPING } from './container.ts'
 import { containerEvent } from './container-event.ts'
+import { deviceWeightWarnings } from './device-weight.ts'
 import { validateExtensions } from './extensions.ts'
 import { withHostDefaults } from './host-defaults.ts'
 import { resolveLinks } from './links.ts'
@@ -164,6 +165,7 @@ export function planContainer(engine: Engine, request: CreateRequest): Container
       cpuCount: engine.cpuCount,
     },
   )
+  warnings.push(...deviceWeightWarnings(hostConfig))
   parseSecurityOptions(hostConfig.SecurityOpt ?? [], engine.config)
   containerScope(engine, { id: '', hostConfig })
   containerLabels(engine, { id: '', hostConfig })
