@@ -100,12 +100,14 @@ test('what the versions are known to differ in', { skip }, async () => {
 
 /** Names that a user or the host gives, not the API. */
 const FREE_KEYS = new Set([
+  'CgroupPaths',
   'Containers',
   'Labels',
   'Annotations',
   'Tmpfs',
   'ExposedPorts',
   'IndexConfigs',
+  'NamespacePaths',
   'Networks',
   'Options',
 ])
