@@ -55,11 +55,6 @@ const DIFFERENCES: readonly KnownDifference[] = [
   },
   {
     between: 'daemons',
-    reason: 'BFQ’s weights act, where dockerd 20.10 knows those of CFQ only',
-    commands: ['docker run --rm --network none --blkio-weight 300 busybox true'],
-  },
-  {
-    between: 'daemons',
     reason: 'another version',
     commands: ["docker version --format '{{.Server.Version}}'"],
   },
