@@ -210,7 +210,7 @@ describe('checkpoint', { skip }, () => {
     await assertCheckpointed('cc', false)
   })
 
-  test('memory goes to a page server, what it left out is found with the rest', async () => {
+  test('a page server must be an address and a port', async () => {
     await startCounter('cc')
     for (const [server, message] of [
       ['nowhere', /Use --page-server ADDRESS:PORT to specify page server/],
@@ -222,25 +222,33 @@ describe('checkpoint', { skip }, () => {
       assert.match(refused.stderr, message)
     }
     await countsOn('cc')
-    // Below those that the kernel gives to clients.
-    const port = String(randomInt(20_000, 30_000))
-    const place = ['--images-dir', directory, '-v4', '-o', 'log']
-    const server = spawn(criu ?? '', ['page-server', ...place, '--port', port], { stdio: 'ignore' })
-    await waitFor('the page server', () => {
-      const log = join(directory, 'log')
-      return existsSync(log) && /page server/i.test(readFileSync(log, 'utf8'))
-    })
-    const flags = ['--checkpoint-dir', directory, '--page-server', `127.0.0.1:${port}`]
-    await daemon.ok(['checkpoint', 'create', ...flags, 'cc', 'far'])
-    if (server.exitCode === null) await once(server, 'exit')
-    for (const name of readdirSync(directory).filter((file) => /^page.*img$/.test(file))) {
-      renameSync(join(directory, name), join(directory, 'far', name))
-    }
-    await daemon.ok(['start', '--checkpoint-dir', directory, '--checkpoint', 'far', 'cc'])
-    await countsOn('cc')
-    rmSync(directory, { recursive: true })
-    mkdirSync(directory)
   })
+
+  for (const terminal of [[], ['-t']]) {
+    test(`memory goes to a page server, the rest is beside it${terminal.length > 0 ? ', with a terminal' : ''}`, async () => {
+      await startCounter('cc', ...terminal)
+      // Below those that the kernel gives to clients.
+      const port = String(randomInt(20_000, 30_000))
+      const place = ['--images-dir', directory, '-v4', '-o', 'log']
+      const server = spawn(criu ?? '', ['page-server', ...place, '--port', port], {
+        stdio: 'ignore',
+      })
+      await waitFor('the page server', () => {
+        const log = join(directory, 'log')
+        return existsSync(log) && /page server/i.test(readFileSync(log, 'utf8'))
+      })
+      const flags = ['--checkpoint-dir', directory, '--page-server', `127.0.0.1:${port}`]
+      await daemon.ok(['checkpoint', 'create', ...flags, 'cc', 'far'])
+      if (server.exitCode === null) await once(server, 'exit')
+      for (const name of readdirSync(directory).filter((file) => /^page.*img$/.test(file))) {
+        renameSync(join(directory, name), join(directory, 'far', name))
+      }
+      await daemon.ok(['start', '--checkpoint-dir', directory, '--checkpoint', 'far', 'cc'])
+      await countsOn('cc')
+      rmSync(directory, { recursive: true })
+      mkdirSync(directory)
+    })
+  }
 
   test('a socket of the host is found again with --ext-unix-sk', async () => {
     execFileSync('gcc', ['-static', '-O1', '-o', join(directory, 'datagrams'), DATAGRAMS])

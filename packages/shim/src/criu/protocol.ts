@@ -26,8 +26,11 @@ const SHELL_JOB = 7
 const FILE_LOCKS = 8
 const LOG_LEVEL = 9
 const LOG_FILE = 10
+const PAGE_SERVER = 11
 const NOTIFY_SCRIPTS = 12
 const ROOT = 13
+const PARENT_IMAGES = 14
+const TRACK_MEMORY = 15
 const AUTO_DEDUP = 16
 const RST_SIBLING = 26
 const INHERIT_FD = 27
@@ -54,9 +57,26 @@ export function encodeDump(request: DumpRequest): Uint8Array {
         [LEAVE_RUNNING, leaveRunning],
         ...externalResources(request).map((one): [number, Value] => [EXTERNAL, one]),
         ...(freezeCgroup === undefined ? [] : [[FREEZE_CGROUP, freezeCgroup] as [number, Value]]),
+        ...memoryOptions(request),
       ]),
     ],
   ])
+}
+
+/** Where the memory goes, and what of it an earlier dump has. */
+function memoryOptions({ pageServer, parentPath }: DumpRequest): [number, Value][] {
+  const fields: [number, Value][] = []
+  if (pageServer !== undefined) {
+    // criu_page_server_info
+    const { address, port } = pageServer
+    const server = message([
+      [1, address],
+      [2, port],
+    ])
+    fields.push([PAGE_SERVER, server])
+  }
+  if (parentPath !== undefined) fields.push([PARENT_IMAGES, parentPath], [TRACK_MEMORY, true])
+  return fields
 }
 
 export function encodeRestore(
