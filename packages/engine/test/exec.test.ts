@@ -161,6 +161,21 @@ describe('execs', () => {
     await unpauseContainer(t.engine, container)
   })
 
+  test('one whose container is being killed meanwhile runs, or is told that it does not', async () => {
+    for (let round = 0; round < 8; round++) {
+      const id = await t.create(['sleep', '600'])
+      await startContainer(t.engine, id)
+      const exec = await createExec(t.engine, id, { Cmd: ['sleep', '600'], Detach: true })
+      const [outcome] = await Promise.allSettled([
+        startExec(t.engine, exec, { detach: true, tty: false }),
+        stopContainer(t.engine, id, { timeoutSeconds: 0 }),
+      ])
+      if (outcome.status === 'fulfilled') continue
+      const { reason } = outcome
+      assert.ok(isEngineError(reason, 'CONFLICT') || isEngineError(reason, 'NOT_FOUND'), reason)
+    }
+  })
+
   test('it ends with its container', async () => {
     const id = await createExec(t.engine, container, { Cmd: ['sleep', '777'], Detach: true })
     const ended = new AbortController()
@@ -198,7 +213,7 @@ async function firstEvent(
   for await (const event of subscribeEvents(
     t.engine,
     { sinceNs, filters: new Map() },
-    AbortSignal.any([signal, AbortSignal.timeout(10_000)]),
+    AbortSignal.any([signal, AbortSignal.timeout(30_000)]),
   )) {
     if (isWanted(event)) return event
   }

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { EngineError, isEngineError } from '@ctr/errdefs'
+import { processStatus } from '@ctr/linux'
 import type { RuntimeProcess, RuntimeSpec } from '@ctr/oci'
 import { compileExec, type ExitRecord, type ShimConnection, ShimError } from '@ctr/shim'
 import type { AttachSession } from '../container/attach.ts'
@@ -15,7 +16,7 @@ import { compileContainerSpec, seccompFilter, visibleHostname } from '../contain
 import { resolveContainerUser } from '../container/resolve-user.ts'
 import { execRuntimeDir } from '../container/runtime-dir.ts'
 import { processCapabilities } from '../container/spec.ts'
-import { describeStartFailure } from '../container/start-error.ts'
+import { describeStartFailure, UNKNOWN_FAILURE } from '../container/start-error.ts'
 import { isAlive } from '../container/state.ts'
 import type { Engine } from '../engine.ts'
 import { removeTree } from '../remove-tree.ts'
@@ -259,6 +260,8 @@ function recordFailure(engine: Engine, exec: Exec, error: unknown): unknown {
     error instanceof ShimError
       ? describeStartFailure(error, exec.config.Cmd?.[0] ?? '', 'exec')
       : undefined
+  // Whatever was under way then failed for that.
+  const hasLost = failure?.exitCode === UNKNOWN_FAILURE && !isThere(engine, exec.containerId)
   if (engine.execs.find(exec.id) !== undefined) {
     engine.events.commit('volatile', () => {
       engine.execs.change(exec.id, {
@@ -268,5 +271,17 @@ function recordFailure(engine: Engine, exec: Exec, error: unknown): unknown {
       })
     })
   }
+  if (hasLost) {
+    const message = `container ${exec.containerId} is not running`
+    return new EngineError('CONFLICT', message, { cause: error })
+  }
   return failure?.error ?? error
+}
+
+/** The container's process; a zombie has ended. */
+function isThere(engine: Engine, containerId: string): boolean {
+  const state = engine.containers.byId(containerId)?.state
+  if (state === undefined || !isAlive(state)) return false
+  const status = processStatus(state.pid)
+  return status?.startTime === state.startTime && status.state !== 'Z'
 }
