@@ -181,6 +181,18 @@ describe('load', { skip: process.getuid?.() !== 0 && 'needs root' }, () => {
     assert.deepEqual(test.images.get(old.id).repoTags, [])
   })
 
+  it('a child that is saved before its parent has it again', async () => {
+    await using from = openTestImages()
+    await using to = openTestImages()
+    const parent = dockerArchive([BASE], { tags: ['parent:1'] })
+    await from.images.load(streamOf(parent), {})
+    const { id } = from.images.get('parent:1')
+    const child = dockerArchive([BASE, TOP], { tags: ['child:1'], parent: id })
+    await from.images.load(streamOf(child), {})
+    await to.images.load(from.images.save(['child:1', 'parent:1']), {})
+    assert.equal(to.images.get('child:1').parentId, id)
+  })
+
   it('what is here already is not stored twice', async () => {
     await using test = openTestImages()
     await test.images.load(streamOf(dockerArchive([BASE, TOP], { tags: ['a:1'] })), {})

@@ -13,6 +13,7 @@ import type { UnpackedTar } from '../unpack/job.ts'
 import { readDockerManifest } from './docker-manifest.ts'
 import type { ArchivedImage } from './document.ts'
 import { readOciIndex } from './oci-layout.ts'
+import { parentsFirst } from './parents-first.ts'
 import { ArchiveSpool, type SpooledFile, type Unpacking } from './spool.ts'
 
 export interface LoadOptions {
@@ -51,7 +52,7 @@ export async function loadImages(
     // Unpacking goes on: meanwhile the disk can take what has been received.
     early = syncFiles(spool.layerPaths)
     early.catch(() => {}) // awaited below
-    const images = readManifests(spool).map((image) => ({
+    const images = parentsFirst(readManifests(spool)).map((image) => ({
       ...image,
       parsed: parseImageConfig(image.config),
     }))
