@@ -83,6 +83,15 @@ test('the file has the keys of daemon.json', () => {
   assert.deepEqual(config.ignoredKeys, ['live-restore', 'runtimes'])
 })
 
+test('selinux-enabled acts, from the file and as a flag; what has no effect is named', () => {
+  for (const config of [load(['--selinux-enabled']), load([], '{"selinux-enabled": true}')]) {
+    assert.equal(config.engine.seLinuxEnabled, true)
+    assert.deepEqual(config.ignoredKeys, [])
+  }
+  assert.equal(load([]).engine.seLinuxEnabled, false)
+  assert.deepEqual(load([], '{"live-restore": true}').ignoredKeys, ['live-restore'])
+})
+
 test('an unknown key is refused', () => {
   assert.throws(() => load([], '{"data-rot": "/x"}'), {
     code: 'INVALID_ARGUMENT',

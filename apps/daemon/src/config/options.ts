@@ -248,6 +248,12 @@ export const OPTIONS: readonly Option[] = [
     kind: 'list',
     help: 'native.cgroupdriver=cgroupfs or systemd: who makes the cgroups of containers',
   },
+  {
+    key: 'selinux-enabled',
+    flag: 'selinux-enabled',
+    kind: 'boolean',
+    help: 'Give containers SELinux labels, where the host has SELinux',
+  },
   // What follows is Docker's, and has no effect (yet): some of it is always so here (live-restore), some has no meaning (containerd).
   { key: 'live-restore', flag: 'live-restore', kind: 'boolean', isReloadable: true },
   { key: 'storage-driver', flag: 'storage-driver', short: 's', kind: 'string' },
@@ -281,7 +287,6 @@ export const OPTIONS: readonly Option[] = [
   { key: 'userland-proxy', flag: 'userland-proxy', kind: 'boolean' },
   { key: 'userland-proxy-path', flag: 'userland-proxy-path', kind: 'string' },
   { key: 'allow-direct-routing', flag: 'allow-direct-routing', kind: 'boolean' },
-  { key: 'selinux-enabled', flag: 'selinux-enabled', kind: 'boolean' },
   { key: 'init-path', flag: 'init-path', kind: 'string' },
   { key: 'default-runtime', flag: 'default-runtime', kind: 'string', isReloadable: true },
   { key: 'runtimes', kind: 'any', isReloadable: true },
