@@ -33,6 +33,24 @@ describe('events', () => {
     assert.ok(a && b && a.timeNs < b.timeNs)
   })
 
+  test('of a range of time are found, both ends included, also after gaps', () => {
+    assert.deepEqual(events.history(0n, 2n ** 62n, 0n, 10), [])
+    for (let i = 0; i < 20; i++) events.emit(event(String(i)))
+    store.db.exec('DELETE FROM events WHERE sequence IN (1, 4, 5, 6, 12, 20)')
+    const all = events.history(0n, 2n ** 62n, 0n, 100)
+    assert.equal(all.length, 14)
+    for (const [i, { timeNs: since }] of all.entries()) {
+      for (const [j, { timeNs: until }] of all.entries()) {
+        const expected = i <= j ? all.slice(i, j + 1) : []
+        assert.deepEqual(events.history(since, until, 0n, 100), expected)
+        const inner = events.history(since + 1n, until - 1n, 0n, 100)
+        assert.deepEqual(inner, i < j ? all.slice(i + 1, j) : [])
+      }
+    }
+    const [, , third, fourth] = all
+    assert.deepEqual(events.history(0n, 2n ** 62n, third?.sequence ?? 0n, 1), [fourth])
+  })
+
   test('of a transaction that fails nothing is seen and memory is taken back', () => {
     const seen: string[] = []
     using _listener = events.listen(({ action }) => seen.push(action))

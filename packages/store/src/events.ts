@@ -12,10 +12,12 @@ export interface EventRow {
   readonly attributes: string
 }
 
-/** Table `events`: append-only but for `prune`. */
+/** Table `events`: append-only but for `prune`. Times grow with the sequence. */
 export class EventTable {
   readonly #insert: Statement
   readonly #between: Statement
+  readonly #range: Statement
+  readonly #from: Statement
   readonly #prune: Statement
   readonly #lastTime: Statement
 
@@ -28,7 +30,15 @@ export class EventTable {
       .safeIntegers(true)
     this.#between = db
       .prepare(
-        'SELECT sequence, time_ns AS timeNs, type, action, actor_id AS actorId, attributes FROM events WHERE time_ns >= ? AND time_ns <= ? AND sequence > ? ORDER BY sequence LIMIT ?',
+        'SELECT sequence, time_ns AS timeNs, type, action, actor_id AS actorId, attributes FROM events WHERE sequence >= ? AND sequence < ? ORDER BY sequence LIMIT ?',
+      )
+      .safeIntegers(true)
+    this.#range = db
+      .prepare('SELECT min(sequence) AS first, max(sequence) AS last FROM events')
+      .safeIntegers(true)
+    this.#from = db
+      .prepare(
+        'SELECT sequence, time_ns AS timeNs FROM events WHERE sequence >= ? ORDER BY sequence LIMIT 1',
       )
       .safeIntegers(true)
     this.#prune = db.prepare(
@@ -47,7 +57,23 @@ export class EventTable {
 
   /** At most `limit` events of the time range (both ends included), after `sequence`, oldest first. */
   between(sinceNs: bigint, untilNs: bigint, sequence: bigint, limit: number): EventRow[] {
-    return this.#between.all(sinceNs, untilNs, sequence, limit) as EventRow[]
+    const since = this.#firstAt(sinceNs)
+    const first = since > sequence ? since : sequence + 1n
+    return this.#between.all(first, this.#firstAt(untilNs + 1n), limit) as EventRow[]
+  }
+
+  /** Sequence of the first event that is not older than `timeNs`; behind the last if there is none. */
+  #firstAt(timeNs: bigint): bigint {
+    const { first, last } = this.#range.get() as { first: bigint | null; last: bigint | null }
+    let low = first ?? 0n
+    let high = (last ?? -1n) + 1n
+    while (low < high) {
+      const middle = (low + high) / 2n
+      const event = this.#from.get(middle) as Pick<EventRow, 'sequence' | 'timeNs'> | undefined
+      if (event === undefined || event.timeNs >= timeNs) high = middle
+      else low = event.sequence + 1n
+    }
+    return low
   }
 
   /** Keeps the newest `rows` that are not older than `olderThanNs`. */

@@ -9,6 +9,7 @@ import { migration006 } from './migrations/006-secrets.ts'
 import { migration007 } from './migrations/007-user-namespaces.ts'
 import { migration008 } from './migrations/008-checkpointed.ts'
 import { migration009 } from './migrations/009-unsynced-layers.ts'
+import { migration010 } from './migrations/010-fewer-indexes.ts'
 
 /** In order; a migration that has landed is never edited, a change is a new file. */
 const MIGRATIONS: readonly string[] = [
@@ -21,6 +22,7 @@ const MIGRATIONS: readonly string[] = [
   migration007,
   migration008,
   migration009,
+  migration010,
 ]
 
 /** Brings `db` to the newest schema; `user_version` counts the migrations that have run. */
