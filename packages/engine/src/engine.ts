@@ -17,6 +17,7 @@ import type { Logger } from './logger.ts'
 import type { LogForwarders } from './logging/forwarder.ts'
 import type { SerialQueues } from './queue.ts'
 import type { SecretRegistry } from './secret/registry.ts'
+import type { Trash } from './trash.ts'
 import type { UserNamespaceRegistry } from './user-namespace/registry.ts'
 import type { VolumeRegistry } from './volume/registry.ts'
 
@@ -66,6 +67,7 @@ export interface Engine extends AsyncDisposable {
   startByPolicy(id: string): Promise<void>
   /** Work that goes on after a reply (teardown, removal); disposal waits for it. */
   readonly background: BackgroundWork
+  readonly trash: Trash
   /** One job per running process, until it ends; disposal does not wait for these. */
   readonly supervision: BackgroundWork
   /** Disposal has begun: connections close because of us. */

@@ -38,6 +38,7 @@ import { LogForwarders } from './logging/forwarder.ts'
 import { SerialQueues } from './queue.ts'
 import { reserveDatabase, reserveLog } from './reserve.ts'
 import { SecretRegistry } from './secret/registry.ts'
+import { Trash } from './trash.ts'
 import { planUserNamespace } from './user-namespace/mode.ts'
 import { UserNamespaceRegistry } from './user-namespace/registry.ts'
 import { VolumeRegistry } from './volume/registry.ts'
@@ -143,6 +144,7 @@ export async function openEngine(
     restarting: new Set(),
     startingExecs: new Set(),
     background,
+    trash: new Trash({ spawner, background, log }),
     supervision,
     startByPolicy: (id) => startByPolicy(engine, id),
     isClosing: () => isClosing,

@@ -204,10 +204,30 @@ static int op_netlink(struct shim *s, const struct op *o) {
   }
 }
 
+/* A file that the next operation writes, too, stays open: the rules of a devices cgroup are a dozen. */
+static int op_write(struct shim *s, const struct op *o) {
+  const char *path = op_str(o, 0);
+  const struct op *next = o + 1;
+  bool again = next < s->program.ops + s->program.count && next->code == OP_WRITE && next->side == o->side &&
+               strcmp(op_str(next, 0), path) == 0;
+  int fd = s->written >= 0 ? s->written : open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+  if (fd < 0)
+    return errno;
+  if (s->written >= 0)
+    (void)lseek(fd, 0, SEEK_SET);
+  s->written = -1;
+  int error = write_once(fd, o->f[1].bytes, o->f[1].number);
+  if (again && !error)
+    s->written = fd;
+  else
+    close(fd);
+  return error;
+}
+
 int shared_op(struct shim *s, const struct op *o) {
   switch (o->code) {
   case OP_WRITE:
-    return write_file(op_str(o, 0), o->f[1].bytes, o->f[1].number);
+    return op_write(s, o);
   case OP_NETLINK:
     return op_netlink(s, o);
   case OP_UMOUNT:
@@ -237,6 +257,8 @@ int host_op(struct shim *s, const struct op *o) {
     return connect_console(s, op_str(o, 0));
   case OP_PIDFD_SOCKET:
     return op_pidfd_socket(s, o);
+  case OP_REMOVE_TREE:
+    return op_remove_tree(op_str(o, 0));
   case OP_EXEC_FIFO:
     return open_fifo(s, op_str(o, 0));
   case OP_OOM_WATCH:

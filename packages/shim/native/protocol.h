@@ -34,6 +34,7 @@ enum side { SIDE_HOST, SIDE_CHILD, SIDE_ANY };
   X(PAUSE, 18, HOST, "pause", "", "")                                                                                  \
   X(EXEC_FIFO, 19, HOST, "exec_fifo", "S", "path")                                                                     \
   X(PIDFD_SOCKET, 92, HOST, "pidfd_socket", "SS", "path name")                                                         \
+  X(REMOVE_TREE, 93, HOST, "remove_tree", "S", "path")                                                                 \
   X(WRITE, 20, ANY, "write", "SB", "path data")                                                                        \
   X(NETLINK, 21, ANY, "netlink", "BII", "message pid_offset ignore")                                                   \
   X(UMOUNT, 22, ANY, "umount", "SI", "path flags")                                                                     \

@@ -114,6 +114,7 @@ struct shim {
   const char *cgroups[32];
   uint32_t cgroup_count;
   int slots[SLOTS];
+  int written; /* file of the last `write`, if the next one is of the same */
   struct joining joining[NAMESPACE_TYPES];
   uint32_t joining_count;
   pid_t join_pid;
@@ -179,6 +180,9 @@ int spawner(const char *socket_path, struct shim *s);
 int seal_binary(char **argv);
 void ignore_signals(void);
 int complain(const char *what, int error);
+
+/* remove.c */
+int op_remove_tree(const char *path);
 
 /* handover.c: `ctr-shim run`, the process of an OCI runtime's caller */
 #define CALLER_FD 3      /* connection to the caller */

@@ -40,8 +40,11 @@ int read_text(int dir, const char *path, char *buffer, size_t size) {
 
 int write_file(const char *path, const void *data, size_t length) {
   scoped_fd fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
-  if (fd < 0)
-    return errno;
+  return fd < 0 ? errno : write_once(fd, data, length);
+}
+
+/* The kernel's files take what is meant as one by one write(2). */
+int write_once(int fd, const void *data, size_t length) {
   ssize_t n = write(fd, data, length);
   if (n < 0)
     return errno;

@@ -90,6 +90,7 @@ int write_all(int fd, const void *data, size_t length);
 int read_text(int dir, const char *path, char *buffer, size_t size);
 /* One write(2) to an existing file. */
 int write_file(const char *path, const void *data, size_t length);
+int write_once(int fd, const void *data, size_t length);
 /* Field 22 of /proc/PID/stat: with the pid it names a process for ever. */
 int read_start_time(pid_t pid, uint64_t *start_time);
 void *map_pages(size_t size);

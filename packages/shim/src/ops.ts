@@ -80,6 +80,8 @@ const ops = {
 
   /** After clone: send the child's pidfd to the Unix socket `path` (SCM_RIGHTS, with `name` as the message). */
   pidfd_socket: { code: 92, side: 'host', fields: { path: 'str', name: 'str' } },
+  /** Remove `path` and all below it, if it is there. Follows nothing, and enters nothing that is mounted: EBUSY. */
+  remove_tree: { code: 93, side: 'host', fields: { path: 'str' } },
 
   // --- either side -------------------------------------------------------------------------------------------------
   /** Write `data` to `path` with one write(2); O_WRONLY without O_CREAT. */

@@ -1,14 +1,12 @@
 import { existsSync, renameSync } from 'node:fs'
 import { arch, hostname } from 'node:os'
 import { join } from 'node:path'
-import { setImmediate as afterReplies } from 'node:timers/promises'
 import type { ContainerConfig, HostConfig, NetworkingConfig } from '@ctr/api'
 import { EngineError, isEngineError, isErrno } from '@ctr/errdefs'
 import { type ImageExecConfig, shortId } from '@ctr/oci'
 import { volatileTransaction } from '@ctr/store'
 import type { Engine } from '../engine.ts'
 import { generateName } from '../names.ts'
-import { removeTree } from '../remove-tree.ts'
 import { validateSecrets } from '../secret/mount.ts'
 import { containerLabels, newContainerId } from '../selinux/container-labels.ts'
 import { planUserNamespace, type UserNamespacePlan } from '../user-namespace/mode.ts'
@@ -339,8 +337,5 @@ export function removeContainerFiles(engine: Engine, id: string): void {
     if (isErrno(error, 'ENOENT')) return
     throw error
   }
-  engine.background.run('remove files of a container', id, async () => {
-    await afterReplies()
-    await removeTree(doomed)
-  })
+  engine.trash.add(doomed)
 }

@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { Spawner } from '@ctr/shim'
+import { BackgroundWork } from '../src/engine.ts'
+import type { Logger } from '../src/logger.ts'
+import { Trash } from '../src/trash.ts'
+
+const QUIET: Logger = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: (fields) => assert.fail(JSON.stringify(fields)),
+  child: () => QUIET,
+}
+
+describe('the trash', { timeout: 60_000 }, () => {
+  let dir: string
+  before(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'ctr-engine-trash-'))
+  })
+  after(() => rm(dir, { recursive: true, force: true }))
+
+  it('is empty when the background work is done, also of what the shim does not remove', async () => {
+    await using spawner = await Spawner.start({ socketPath: join(dir, 's') })
+    const background = new BackgroundWork(QUIET)
+    const trash = new Trash({ spawner, background, log: QUIET })
+    const [flat, deep, later] = ['flat', 'deep', 'later'].map((name) => join(dir, name))
+    assert.ok(flat !== undefined && deep !== undefined && later !== undefined)
+    mkdirSync(flat)
+    writeFileSync(join(flat, 'file'), '')
+    mkdirSync(join(deep, 'd/'.repeat(300)), { recursive: true })
+    trash.add(flat)
+    trash.add(deep)
+    await background.idle()
+    assert.ok(!existsSync(flat) && !existsSync(deep))
+    mkdirSync(later)
+    trash.add(later)
+    await background.idle()
+    assert.ok(!existsSync(later))
+  })
+})
