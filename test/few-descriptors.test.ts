@@ -9,7 +9,7 @@ import { field, useDaemon } from './daemon-fixture.ts'
 
 const skip = requires({ root: true, commands: ['prlimit'] })
 
-describe('a daemon that may open few files', { skip, timeout: 120_000 }, () => {
+describe('a daemon that may open few files', { skip, timeout: 300_000 }, () => {
   const daemon = useDaemon({ bridge: false })
 
   const openFiles = (): number => readdirSync(`/proc/${daemon().pid}/fd`).length

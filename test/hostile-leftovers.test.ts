@@ -8,7 +8,7 @@ import { field, useDaemon } from './daemon-fixture.ts'
 // What is in the way of a start, and what is in an image, is nothing to be trusted.
 const skip = requires({ root: true })
 
-describe('leftovers and large files', { skip, timeout: 120_000 }, () => {
+describe('leftovers and large files', { skip, timeout: 300_000 }, () => {
   const daemon = useDaemon({ bridge: false })
 
   test('whatever is at the place of the runtime directory does not stop a start', async () => {

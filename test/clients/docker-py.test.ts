@@ -13,7 +13,7 @@ const ctrd = useDaemon()
 test('docker-py runs, follows, changes and removes containers', { skip }, async () => {
   const script = join(import.meta.dirname, 'docker-py.py')
   const env = ctrd().clientEnvironment
-  const result = await run([python ?? '', script], { env, timeoutMs: 90_000 })
+  const result = await run([python ?? '', script], { env, timeoutMs: 180_000 })
   checkResult({ code: 0, stdout: 'all done\n' }, result)
 })
 

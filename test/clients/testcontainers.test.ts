@@ -40,7 +40,7 @@ test('testcontainers waits for a line of the log and for health', { skip }, asyn
     .withHealthCheck({
       test: ['CMD-SHELL', 'wget -q -O /dev/null http://127.0.0.1/'],
       interval: 500,
-      timeout: 2000,
+      timeout: 20_000,
       retries: 10,
     })
     .withWaitStrategy(Wait.forAll([Wait.forLogMessage('serving'), Wait.forHealthCheck()]))

@@ -25,7 +25,7 @@ interface Outcome {
 
 /** A ctrd that is expected to end by itself. */
 function ctrd(...args: string[]): Outcome {
-  const result = spawnSync(process.execPath, [main, ...args], { encoding: 'utf8', timeout: 20_000 })
+  const result = spawnSync(process.execPath, [main, ...args], { encoding: 'utf8', timeout: 60_000 })
   return { code: result.status, stdout: result.stdout, stderr: result.stderr }
 }
 

@@ -12,7 +12,7 @@ import { message, TestBundle, until } from './bundle.ts'
 const host = readHostFacts()
 const base = defaultConfig({ isRootless: false })
 
-describe('config.json', { timeout: 120_000 }, () => {
+describe('config.json', { timeout: 300_000 }, () => {
   let bundle: TestBundle
   before(() => {
     bundle = new TestBundle()
@@ -128,7 +128,7 @@ describe('config.json', { timeout: 120_000 }, () => {
   })
 })
 
-describe('commands', { timeout: 120_000 }, () => {
+describe('commands', { timeout: 300_000 }, () => {
   let bundle: TestBundle
   let id: string
   before(async () => {

@@ -10,7 +10,7 @@ const { linux } = defaultConfig({ isRootless: false })
 const layout = readCgroupLayout()
 
 /** Requires root. Cgroups in an odd state, containers without namespaces of their own; as runc's own tests have them. */
-describe('edges', { timeout: 120_000 }, () => {
+describe('edges', { timeout: 300_000 }, () => {
   let bundle: TestBundle
   before(() => {
     bundle = new TestBundle()

@@ -6,7 +6,7 @@ import { after, before, beforeEach, describe, it } from 'node:test'
 import { message, RUNTIME, TestBundle } from './bundle.ts'
 
 /** Requires root. What a process finds; the expectations are those of runc's own tests. */
-describe('environment', { timeout: 120_000 }, () => {
+describe('environment', { timeout: 300_000 }, () => {
   let bundle: TestBundle
   before(() => {
     bundle = new TestBundle()

@@ -15,7 +15,7 @@ const KINDS = [
 ] as const
 
 /** Requires root. */
-describe('hooks', { timeout: 120_000 }, () => {
+describe('hooks', { timeout: 300_000 }, () => {
   let bundle: TestBundle
   before(() => {
     bundle = new TestBundle()

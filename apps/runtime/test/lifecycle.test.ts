@@ -5,7 +5,7 @@ import { after, before, beforeEach, describe, it } from 'node:test'
 import { message, TestBundle, until } from './bundle.ts'
 
 /** Requires root. The texts are runc's. */
-describe('life cycle', { timeout: 120_000 }, () => {
+describe('life cycle', { timeout: 300_000 }, () => {
   let bundle: TestBundle
   before(() => {
     bundle = new TestBundle()

@@ -10,7 +10,7 @@ import { message, TestBundle } from './bundle.ts'
 const DEFAULTS = defaultConfig({ isRootless: false })
 
 /** Requires root. */
-describe('mounts', { timeout: 120_000 }, () => {
+describe('mounts', { timeout: 300_000 }, () => {
   let bundle: TestBundle
   before(() => {
     bundle = new TestBundle()

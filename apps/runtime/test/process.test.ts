@@ -27,7 +27,7 @@ print(name.decode(), re.search(r'Pid:\\t(\\d+)', open(f'/proc/self/fdinfo/{fds[0
 `
 
 /** Requires root. */
-describe('processes', { timeout: 120_000 }, () => {
+describe('processes', { timeout: 300_000 }, () => {
   let bundle: TestBundle
   before(() => {
     bundle = new TestBundle()

@@ -7,7 +7,7 @@ import { cgroupDirectory, findHierarchy, readCgroupLayout } from '@ctr/linux'
 import { message, RUNTIME, TestBundle, until } from './bundle.ts'
 
 /** Requires root. */
-describe('resources', { timeout: 120_000 }, () => {
+describe('resources', { timeout: 300_000 }, () => {
   let bundle: TestBundle
   before(() => {
     bundle = new TestBundle()

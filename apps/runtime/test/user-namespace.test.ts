@@ -12,7 +12,7 @@ const MAPS = [{ containerID: 0, hostID: 100_000, size: 1000 }]
 const MAPPED = { uidMappings: MAPS, gidMappings: MAPS }
 
 /** Requires root. As the runc suite's userns.bats. */
-describe('a user namespace by its path', { timeout: 120_000 }, () => {
+describe('a user namespace by its path', { timeout: 300_000 }, () => {
   let bundle: TestBundle
   let target = ''
   let pid = 0

@@ -262,7 +262,7 @@ describe('leftovers', () => {
   })
 
   test('a shim that is stopped does not hold up the start of the engine', {
-    timeout: 60_000,
+    timeout: 300_000,
   }, async () => {
     await using t = await TestEngine.open()
     const id = await t.create(['sleep', '60'])

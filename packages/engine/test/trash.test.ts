@@ -17,7 +17,7 @@ const QUIET: Logger = {
   child: () => QUIET,
 }
 
-describe('the trash', { timeout: 60_000 }, () => {
+describe('the trash', { timeout: 300_000 }, () => {
   let dir: string
   before(async () => {
     dir = await mkdtemp(join(tmpdir(), 'ctr-engine-trash-'))

@@ -248,6 +248,6 @@ async function lookUp(
 async function runIn(from: Container | undefined, script: string): Promise<string> {
   const enter = from === undefined ? ['env'] : ['nsenter', '-t', `${from.target.pid}`, '-n']
   const args = [...enter.slice(1), process.execPath, '-e', script]
-  const { stdout } = await promisify(execFile)(enter[0] ?? '', args, { timeout: 20_000 })
+  const { stdout } = await promisify(execFile)(enter[0] ?? '', args, { timeout: 60_000 })
   return stdout
 }

@@ -152,7 +152,7 @@ export function run(script: string): string {
 function execute(command: string, args: readonly string[]): string {
   return execFileSync(command, args, {
     encoding: 'utf8',
-    timeout: 20_000,
+    timeout: 60_000,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
 }

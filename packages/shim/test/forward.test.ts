@@ -12,7 +12,7 @@ const TCP = 6
 const UDP = 17
 
 /** Requires root: namespaces, mounts. The target is a server of the test on loopback: the way is the same. */
-describe('a forwarded port', { timeout: 60_000 }, () => {
+describe('a forwarded port', { timeout: 300_000 }, () => {
   let bench: Bench
   before(async () => {
     bench = await Bench.make()

@@ -8,7 +8,7 @@ import { attachShim, LOG_COMPRESS } from '../src/index.ts'
 import { Bench, type MinimalOptions, minimalProgram, parseLog } from './minimal-program.ts'
 
 /** Requires root: namespaces, mounts. `testdata/json-file.golden` is what dockerd 20.10 wrote for `testdata/emit.sh`. */
-describe('the json-file log', { timeout: 60_000 }, () => {
+describe('the json-file log', { timeout: 300_000 }, () => {
   let bench: Bench
   before(async () => {
     bench = await Bench.make()

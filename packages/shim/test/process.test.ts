@@ -19,7 +19,7 @@ const CLONE_NEWUSER = 0x10000000n
 const CLONE_NEWPID = 0x20000000n
 
 /** Requires root: namespaces, mounts; v1 cgroup hierarchies memory and pids for the cgroup tests. */
-describe('the process', { timeout: 60_000 }, () => {
+describe('the process', { timeout: 300_000 }, () => {
   let bench: Bench
   before(async () => {
     bench = await Bench.make()

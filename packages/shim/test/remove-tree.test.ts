@@ -15,7 +15,7 @@ import { after, before, describe, it } from 'node:test'
 import { Spawner } from '../src/index.ts'
 
 /** Requires root: mounts. */
-describe('remove_tree', { timeout: 60_000 }, () => {
+describe('remove_tree', { timeout: 300_000 }, () => {
   let dir: string
   let spawner: Spawner
   before(async () => {

@@ -10,7 +10,7 @@ const CLONE_NEWNS = 0x00020000n
 const LOOPBACK = '127.0.0.1'
 
 /** Requires root. What criu does right is seen in test/checkpoint.test.ts; here it is a program that does it wrong. */
-describe('restore', { timeout: 60_000 }, () => {
+describe('restore', { timeout: 300_000 }, () => {
   let bench: Bench
   before(async () => {
     bench = await Bench.make()

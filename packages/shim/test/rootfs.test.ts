@@ -12,7 +12,7 @@ const MOUNT_ATTR_RDONLY = 1n
 const MOUNT_ATTR_NOATIME = 0x10n
 
 /** Requires root: namespaces, mounts. Images here are hostile: their symlinks point out of the root. */
-describe('the root filesystem', { timeout: 60_000 }, () => {
+describe('the root filesystem', { timeout: 300_000 }, () => {
   let bench: Bench
   let outside: string
   before(async () => {

@@ -8,7 +8,7 @@ import type { Op } from '../src/ops.ts'
 import { Bench, minimalProgram } from './minimal-program.ts'
 
 /** Requires root: namespaces, mounts. */
-describe('a spawner', { timeout: 120_000 }, () => {
+describe('a spawner', { timeout: 300_000 }, () => {
   let bench: Bench
   before(async () => {
     bench = await Bench.make()

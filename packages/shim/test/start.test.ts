@@ -10,7 +10,7 @@ import type { Op } from '../src/ops.ts'
 import { Bench, minimalProgram, NAMESPACES, parseLog } from './minimal-program.ts'
 
 /** Requires root: namespaces, mounts. */
-describe('a launch program', { timeout: 60_000 }, () => {
+describe('a launch program', { timeout: 300_000 }, () => {
   let bench: Bench
   before(async () => {
     bench = await Bench.make()

@@ -10,7 +10,7 @@ import { Bench, type MinimalOptions, minimalProgram, parseLog } from './minimal-
 const ALL = { stdin: true, stdout: true, stderr: true }
 
 /** Requires root: namespaces, mounts. */
-describe('stdio of a process', { timeout: 60_000 }, () => {
+describe('stdio of a process', { timeout: 300_000 }, () => {
   let bench: Bench
   before(async () => {
     bench = await Bench.make()

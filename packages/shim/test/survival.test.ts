@@ -10,7 +10,7 @@ import { attachShim, connectShim, readExitRecord, Spawner } from '../src/index.t
 import { Bench, minimalProgram, parseLog } from './minimal-program.ts'
 
 /** Requires root: namespaces, mounts. */
-describe('survival', { timeout: 60_000 }, () => {
+describe('survival', { timeout: 300_000 }, () => {
   let bench: Bench
   before(async () => {
     bench = await Bench.make()
