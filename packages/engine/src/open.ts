@@ -18,6 +18,7 @@ import {
   UserNamespaceTable,
   VolumeTable,
 } from '@ctr/store'
+import { loadDefaultProfile } from './apparmor/default-profile.ts'
 import { type Clock, systemClock } from './clock.ts'
 import type { EngineConfig } from './config.ts'
 import { PendingAttachments } from './container/pending-attachments.ts'
@@ -61,6 +62,7 @@ export async function openEngine(
   const host = { ...facts, rootIsRamfs: facts.rootIsRamfs || config.noPivot }
   const defaultSeccomp = readDefaultSeccomp(config.seccompProfile)
   planUserNamespace({}, config.usernsRemap, host)
+  await loadDefaultProfile(host, log)
   mkdirSync(config.dataRoot, { recursive: true, mode: 0o711 })
   for (const path of [containersRuntimeDir(config), execsRuntimeDir(config)]) {
     mkdirSync(path, { recursive: true, mode: 0o700 })

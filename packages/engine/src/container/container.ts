@@ -46,6 +46,8 @@ export interface Container extends ContainerRecord {
   readonly linkedAs: readonly string[]
   /** SELinux. */
   readonly labels: Labels
+  /** Empty: none. */
+  readonly appArmorProfile: string
   /** Undefined without a health check, and before the first start. */
   readonly health: Health | undefined
 }

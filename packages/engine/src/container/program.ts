@@ -4,6 +4,7 @@ import { EngineError } from '@ctr/errdefs'
 import { compileSeccomp, readMountInfo } from '@ctr/linux'
 import type { NamespaceType, RuntimeSpec } from '@ctr/oci'
 import { compileStart, type IdMaps, initBinaryPath, type Program, type StartInput } from '@ctr/shim'
+import { containerProfile, withAppArmor } from '../apparmor/default-profile.ts'
 import type { Engine } from '../engine.ts'
 import { secretEnvironment, secretOps } from '../secret/mount.ts'
 import { containerLabels, withLabels } from '../selinux/container-labels.ts'
@@ -137,7 +138,8 @@ export function compileContainerSpec(
     rows: o.rows,
     columns: o.columns,
   })
-  const labelled = withLabels(spec, containerLabels(engine, container))
+  const profiled = withAppArmor(spec, containerProfile(engine, container))
+  const labelled = withLabels(profiled, containerLabels(engine, container))
   return cgroup === undefined
     ? labelled
     : { ...labelled, linux: { ...labelled.linux, cgroupsPath: cgroup } }

@@ -1,5 +1,6 @@
 import { booleanFilter, type Filters, type HostConfig } from '@ctr/api'
 import { EngineError } from '@ctr/errdefs'
+import { containerProfile } from '../apparmor/default-profile.ts'
 import type { Engine } from '../engine.ts'
 import { matchesAny } from '../go-regexp.ts'
 import { visibleLabels } from '../selinux/container-labels.ts'
@@ -77,6 +78,7 @@ export function view(
       .filter((exec) => exec.state.status !== 'exited')
       .map((exec) => exec.id),
     labels: visibleLabels(engine, container),
+    appArmorProfile: containerProfile(engine, container),
     health: engine.health.of(container.id),
   }
 }

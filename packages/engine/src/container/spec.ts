@@ -117,10 +117,6 @@ function compileProcess(input: SpecInput, security: SecurityOptions): RuntimePro
     rlimits: compileRlimits(input),
     noNewPrivileges: security.noNewPrivileges,
     oomScoreAdj: hostConfig.OomScoreAdj ?? 0,
-    // As Docker: a profile means nothing on a host without AppArmor.
-    ...(security.apparmorProfile === '' || !input.host.appArmor
-      ? {}
-      : { apparmorProfile: security.apparmorProfile }),
   }
 }
 

@@ -48,7 +48,7 @@ export function renderInspect(
     Platform: 'linux',
     MountLabel: container.labels.mount,
     ProcessLabel: container.labels.process,
-    AppArmorProfile: '',
+    AppArmorProfile: container.appArmorProfile,
     ExecIDs: container.execIds.length === 0 ? null : [...container.execIds],
     HostConfig: renderHostConfig(container.hostConfig, apiMinor),
     GraphDriver: {

@@ -135,6 +135,7 @@ function securityOptions(
 ): string[] {
   const { seccompProfile, usernsRemap, seLinuxEnabled } = config
   return [
+    ...(host.appArmor ? ['name=apparmor'] : []),
     `name=seccomp,profile=${seccompProfile || 'builtin'}`,
     ...(seLinuxEnabled && host.seLinux ? ['name=selinux'] : []),
     ...(usernsRemap === '' ? [] : ['name=userns']),
