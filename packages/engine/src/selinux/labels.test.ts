@@ -39,6 +39,7 @@ for (const [options, process, mount] of ROWS) {
 test('a policy without levels gets none', () => {
   const contexts = { process: 'u:r:box_t', file: 'u:r:file_t' }
   assert.deepEqual(planLabels(contexts, [], [1, 2]), { process: 'u:r:box_t', mount: 'u:r:file_t' })
+  assert.equal(planLabels(contexts, ['disable'], [1, 2]).mount, 'u:r:file_t')
 })
 
 test('words that are no label options are refused', () => {

@@ -32,7 +32,8 @@ export function planLabels(
   }
   for (const option of options) {
     if (option === 'disable') {
-      return { process: '', mount: formatContext({ ...mount, level: levelOf(PRIVILEGED) }) }
+      const level = mount.level === '' ? '' : levelOf(PRIVILEGED)
+      return { process: '', mount: formatContext({ ...mount, level }) }
     }
     const [, key = '', value = ''] = /^([^:]*):(.*)$/s.exec(option) ?? []
     switch (key) {
