@@ -220,7 +220,7 @@ const FIELDS: readonly KnownField[] = [
   },
   {
     between: 'daemons',
-    path: /^(\[\]\.)?State\.(StartTicks|NamespacePaths|CgroupPaths)/,
+    path: /^((\[\])+\.)?State\.(StartTicks|NamespacePaths|CgroupPaths)/,
     reason: 'where the kernel has its process: ours',
   },
   { between: 'daemons', path: /SandboxKey$/, reason: 'namespaces are not kept by a mount' },

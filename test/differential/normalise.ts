@@ -25,6 +25,9 @@ export function normalise(text: string, lane: LaneTexts): string {
       // Host pids: in inspect, in the columns of top.
       .replace(/"Pid": ?[1-9]\d*/g, '"Pid":1')
       .replace(/\/proc\/\d+\/ns/g, '/proc/<PID>/ns')
+      .replace(/"StartTicks": ?\d+/g, '"StartTicks":1')
+      // The cgroup of a daemon of a test.
+      .replace(/\/ctt[0-9a-f]{8}\//g, '/<PARENT>/')
       .replace(/^(root +)\d+ +\d+( +\d+ +)\d\d:\d\d/gm, '$1<PID> <PPID>$2<TIME>')
       .replace(/^(PID +COMMAND\n)\d+/gm, '$1<PID>')
       // A line of the client's own log: whether it comes depends on which side is quicker.
