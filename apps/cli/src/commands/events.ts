@@ -5,7 +5,7 @@ import { type Command, ExitError } from '../command.ts'
 import { messageOf } from '../error-message.ts'
 import { INSPECT_FORMAT_FLAG } from '../format/inspect.ts'
 import { localRfc3339Nano } from '../format/nano-time.ts'
-import { checkFilter, parseFilters } from '../options/filter.ts'
+import { FILTER_FLAG, parseFilters } from '../options/filter.ts'
 import { parseTime } from '../options/time.ts'
 import { printLine } from '../output/write.ts'
 
@@ -14,14 +14,7 @@ export const command: Command = {
   summary: 'Get real time events from the server',
   aliases: ['ctr system events', 'ctr events'],
   flags: [
-    {
-      name: 'filter',
-      short: 'f',
-      kind: 'list',
-      value: 'filter',
-      help: 'Filter output based on conditions provided',
-      check: checkFilter,
-    },
+    FILTER_FLAG,
     { name: 'format', kind: 'string', help: INSPECT_FORMAT_FLAG.help },
     { name: 'since', kind: 'string', help: 'Show all events created since timestamp' },
     { name: 'until', kind: 'string', help: 'Stream events until this timestamp' },

@@ -4,7 +4,7 @@ import type { FlagValues } from '../flags/flag.ts'
 import { imageList, imageRows } from '../format/image-row.ts'
 import { imageTree } from '../format/image-tree.ts'
 import { FORMAT_FLAG, printList } from '../format/list.ts'
-import { checkFilter, parseFilters } from '../options/filter.ts'
+import { FILTER_FLAG, parseFilters } from '../options/filter.ts'
 import { printLine } from '../output/write.ts'
 
 export const command: Command = {
@@ -19,14 +19,7 @@ export const command: Command = {
       help: 'Show all images (default hides intermediate images)',
     },
     { name: 'digests', kind: 'bool', help: 'Show digests' },
-    {
-      name: 'filter',
-      short: 'f',
-      kind: 'list',
-      value: 'filter',
-      help: 'Filter output based on conditions provided',
-      check: checkFilter,
-    },
+    FILTER_FLAG,
     FORMAT_FLAG,
     { name: 'no-trunc', kind: 'bool', help: "Don't truncate output" },
     { name: 'quiet', short: 'q', kind: 'bool', help: 'Only show image IDs' },

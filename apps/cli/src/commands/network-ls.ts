@@ -3,21 +3,14 @@ import { listNetworks } from '@ctr/client'
 import type { Command } from '../command.ts'
 import { FORMAT_FLAG, type ListFormat, printList, type Row } from '../format/list.ts'
 import { labelsText, shortId } from '../format/text.ts'
-import { checkFilter, parseFilters } from '../options/filter.ts'
+import { FILTER_FLAG, parseFilters } from '../options/filter.ts'
 
 export const command: Command = {
   usage: '[OPTIONS]',
   summary: 'List networks',
   aliases: ['ctr network ls', 'ctr network list'],
   flags: [
-    {
-      name: 'filter',
-      short: 'f',
-      kind: 'list',
-      value: 'filter',
-      help: 'Provide filter values (e.g. "dangling=true")',
-      check: checkFilter,
-    },
+    { ...FILTER_FLAG, help: 'Provide filter values (e.g. "dangling=true")' },
     FORMAT_FLAG,
     { name: 'no-trunc', kind: 'bool', help: 'Do not truncate the output' },
     { name: 'quiet', short: 'q', kind: 'bool', help: 'Only display network IDs' },

@@ -2,7 +2,7 @@ import { listContainers } from '@ctr/client'
 import type { Command } from '../command.ts'
 import { containerList, containerRow } from '../format/container-row.ts'
 import { FORMAT_FLAG, printList } from '../format/list.ts'
-import { checkFilter, parseFilters } from '../options/filter.ts'
+import { FILTER_FLAG, parseFilters } from '../options/filter.ts'
 
 export const command: Command = {
   usage: '[OPTIONS]',
@@ -15,14 +15,7 @@ export const command: Command = {
       kind: 'bool',
       help: 'Show all containers (default shows just running)',
     },
-    {
-      name: 'filter',
-      short: 'f',
-      kind: 'list',
-      value: 'filter',
-      help: 'Filter output based on conditions provided',
-      check: checkFilter,
-    },
+    FILTER_FLAG,
     FORMAT_FLAG,
     {
       name: 'last',

@@ -4,7 +4,7 @@ import type { Command } from '../command.ts'
 import { registryAuth } from '../config/credentials.ts'
 import { FORMAT_FLAG, type ListFormat, printList, type Row } from '../format/list.ts'
 import { ellipsis } from '../format/text.ts'
-import { checkFilter, parseFilters } from '../options/filter.ts'
+import { FILTER_FLAG, parseFilters } from '../options/filter.ts'
 import { printError } from '../output/write.ts'
 
 export const command: Command = {
@@ -12,14 +12,7 @@ export const command: Command = {
   summary: 'Search Docker Hub for images',
   aliases: ['ctr search'],
   flags: [
-    {
-      name: 'filter',
-      short: 'f',
-      kind: 'list',
-      value: 'filter',
-      help: 'Filter output based on conditions provided',
-      check: checkFilter,
-    },
+    FILTER_FLAG,
     { ...FORMAT_FLAG, help: 'Pretty-print search using a Go template' },
     { name: 'limit', kind: 'int', help: 'Max number of search results' },
     { name: 'no-trunc', kind: 'bool', help: "Don't truncate output" },

@@ -4,21 +4,14 @@ import type { Command } from '../command.ts'
 import { humanDuration } from '../format/duration.ts'
 import { FORMAT_FLAG, type ListFormat, printList, type Row } from '../format/list.ts'
 import { labelsText } from '../format/text.ts'
-import { checkFilter, parseFilters } from '../options/filter.ts'
+import { FILTER_FLAG, parseFilters } from '../options/filter.ts'
 
 export const command: Command = {
   usage: '[OPTIONS]',
   summary: 'List secrets',
   aliases: ['ctr secret ls', 'ctr secret list'],
   flags: [
-    {
-      name: 'filter',
-      short: 'f',
-      kind: 'list',
-      value: 'filter',
-      help: 'Filter output based on conditions provided',
-      check: checkFilter,
-    },
+    FILTER_FLAG,
     FORMAT_FLAG,
     { name: 'quiet', short: 'q', kind: 'bool', help: 'Only display IDs' },
   ],

@@ -4,7 +4,7 @@ import type { Command } from '../command.ts'
 import { FORMAT_FLAG, type ListFormat, printList, type Row } from '../format/list.ts'
 import { formatSize } from '../format/size.ts'
 import { labelsText } from '../format/text.ts'
-import { checkFilter, parseFilters } from '../options/filter.ts'
+import { FILTER_FLAG, parseFilters } from '../options/filter.ts'
 import { printError } from '../output/write.ts'
 
 export const command: Command = {
@@ -12,14 +12,7 @@ export const command: Command = {
   summary: 'List volumes',
   aliases: ['ctr volume ls', 'ctr volume list'],
   flags: [
-    {
-      name: 'filter',
-      short: 'f',
-      kind: 'list',
-      value: 'filter',
-      help: 'Provide filter values (e.g. "dangling=true")',
-      check: checkFilter,
-    },
+    { ...FILTER_FLAG, help: 'Provide filter values (e.g. "dangling=true")' },
     FORMAT_FLAG,
     { name: 'quiet', short: 'q', kind: 'bool', help: 'Only display volume names' },
   ],

@@ -1,6 +1,18 @@
+import type { Flag } from '../flags/flag.ts'
+
 /** `--filter name=value`, repeatable. */
 export function checkFilter(text: string): void {
   if (!text.includes('=')) throw new Error('bad format of filter (expected name=value)')
+}
+
+/** Of commands that list things. */
+export const FILTER_FLAG: Flag = {
+  name: 'filter',
+  short: 'f',
+  kind: 'list',
+  value: 'filter',
+  help: 'Filter output based on conditions provided',
+  check: checkFilter,
 }
 
 /** Names are lower-cased and trimmed, as docker does (docker/cli opts.FilterOpt). */
