@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
+const HIERARCHIES = '/sys/fs/cgroup'
 const ACCOUNTING = '/sys/fs/cgroup/cpuacct'
 const SCHEDULING = '/sys/fs/cgroup/cpu'
 /** Weight of everything measured against the rest of the machine, where 1024 is the standard. */
@@ -55,15 +56,22 @@ export class CpuGroup {
     }
   }
 
+  /** In every hierarchy: engines keep the empty parents of their containers. */
   remove(): void {
-    for (const root of this.#roots) {
+    for (const root of [HIERARCHIES, ...hierarchies()]) {
       for (const path of ['c', 'daemon', '.', '..']) {
         try {
           rmdirSync(join(root, this.name, path))
         } catch {
-          // Another engine's is still there.
+          // Not there, or another engine's is still in it.
         }
       }
     }
   }
+}
+
+function hierarchies(): string[] {
+  return readdirSync(HIERARCHIES, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => join(HIERARCHIES, name))
 }
