@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { FrameDecoder, REPORT, type RunReport, STDERR, STDOUT } from '@ctr/api'
 import { hijack, requires, startDaemon, type TestDaemon, waitFor } from '@ctr/testkit'
+import { type RunOutput, readRun } from './run-report.ts'
 
 const skip = requires({ root: true })
 let daemon: TestDaemon
@@ -18,24 +18,13 @@ after(async () => await daemon?.[Symbol.asyncDispose]())
 
 const STREAMS = { AttachStdin: true, AttachStdout: true, AttachStderr: true }
 
-async function run(
-  body: object,
-  input = '',
-): Promise<{ stdout: string; stderr: string; report: RunReport }> {
+async function run(body: object, input = ''): Promise<RunOutput> {
   const socket = await hijack(daemon.socketPath, 'POST', '/containers/host/exec/run', {
     ...STREAMS,
     ...body,
   })
   socket.end(input)
-  const chunks: Buffer[] = []
-  for await (const chunk of socket) chunks.push(chunk as Buffer)
-  const frames = new FrameDecoder(REPORT).push(Buffer.concat(chunks))
-  const of = (kind: number): string =>
-    Buffer.concat(
-      frames.filter(({ stream }) => stream === kind).map(({ payload }) => payload),
-    ).toString()
-  assert.equal(frames.at(-1)?.stream, REPORT)
-  return { stdout: of(STDOUT), stderr: of(STDERR), report: JSON.parse(of(REPORT)) }
+  return await readRun(socket)
 }
 
 test('input, output of both streams, then how it ended', { skip }, async () => {

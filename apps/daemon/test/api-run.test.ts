@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { after, before, test } from 'node:test'
-import { FrameDecoder, REPORT, type RunReport, STDERR, STDOUT } from '@ctr/api'
 import { hijack, requires, startDaemon, type TestDaemon, waitFor } from '@ctr/testkit'
+import { type RunOutput, readRun } from './run-report.ts'
 
 const skip = requires({ root: true })
 let daemon: TestDaemon
@@ -12,11 +12,8 @@ before(async () => {
 })
 after(async () => await daemon?.[Symbol.asyncDispose]())
 
-interface Run {
+interface Run extends RunOutput {
   readonly name: string
-  readonly stdout: string
-  readonly stderr: string
-  readonly report: RunReport
 }
 
 let names = 0
@@ -30,15 +27,7 @@ async function run(body: object, input = '', query = ''): Promise<Run> {
     ...body,
   })
   socket.end(input)
-  const chunks: Buffer[] = []
-  for await (const chunk of socket) chunks.push(chunk as Buffer)
-  const frames = new FrameDecoder(REPORT).push(Buffer.concat(chunks))
-  const of = (kind: number): string =>
-    Buffer.concat(
-      frames.filter(({ stream }) => stream === kind).map(({ payload }) => payload),
-    ).toString()
-  assert.equal(frames.at(-1)?.stream, REPORT)
-  return { name, stdout: of(STDOUT), stderr: of(STDERR), report: JSON.parse(of(REPORT)) }
+  return { name, ...(await readRun(socket)) }
 }
 
 test('output of both streams, then how it ended', { skip }, async () => {

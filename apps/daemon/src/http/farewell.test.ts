@@ -1,20 +1,8 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { test } from 'node:test'
+import { socketPair } from '@ctr/testkit'
 import { farewell } from './farewell.ts'
-
-/** Two connected sockets with half-close, as the real ones have. */
-async function socketPair(): Promise<[Socket, Socket]> {
-  const server = createServer({ allowHalfOpen: true }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const accepted = once(server, 'connection') as Promise<[Socket]>
-  const { port } = server.address() as AddressInfo
-  const near = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
-  const [far] = await accepted
-  server.close()
-  return [near, far]
-}
 
 test('a client may take the last output as slowly as it likes, and stay for ten seconds after it', async (t) => {
   const [user, client] = await socketPair()

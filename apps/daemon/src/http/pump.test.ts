@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { afterEach, test } from 'node:test'
 import { encodeFrame, STDERR, STDOUT } from '@ctr/api'
+import { socketPair } from '@ctr/testkit'
 import { type PumpOptions, pump } from './pump.ts'
 
 const opened: Socket[] = []
@@ -10,17 +11,10 @@ afterEach(() => {
   for (const socket of opened.splice(0)) socket.destroy()
 })
 
-/** Two connected sockets with half-close, as the real ones have. */
-async function socketPair(): Promise<[Socket, Socket]> {
-  const server = createServer({ allowHalfOpen: true }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const accepted = once(server, 'connection') as Promise<[Socket]>
-  const { port } = server.address() as AddressInfo
-  const near = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
-  const [far] = await accepted
-  server.close()
-  opened.push(near, far)
-  return [near, far]
+async function openedPair(): Promise<[Socket, Socket]> {
+  const pair = await socketPair()
+  opened.push(...pair)
+  return pair
 }
 
 interface Scene {
@@ -32,8 +26,8 @@ interface Scene {
 }
 
 async function scene(o: Omit<PumpOptions, 'client' | 'process'>): Promise<Scene> {
-  const [user, client] = await socketPair()
-  const [process, program] = await socketPair()
+  const [user, client] = await openedPair()
+  const [process, program] = await openedPair()
   return { user, program, outcome: pump({ client, process, ...o }) }
 }
 
@@ -53,8 +47,8 @@ test('bytes go both ways, and the end of input leaves output open', async () => 
 })
 
 test('input that has ended before the process was there ends for the process, too', async () => {
-  const [user, client] = await socketPair()
-  const [process, program] = await socketPair()
+  const [user, client] = await openedPair()
+  const [process, program] = await openedPair()
   user.end()
   // As the server's: nobody listens while the process is being started.
   client.read(0)
@@ -68,8 +62,8 @@ test('input that has ended before the process was there ends for the process, to
 
 test('output that has ended before there was a client is followed by the epilogue', async () => {
   for (const isClosed of [false, true]) {
-    const [user, client] = await socketPair()
-    const [process, program] = await socketPair()
+    const [user, client] = await openedPair()
+    const [process, program] = await openedPair()
     program.end()
     process.read(0)
     await once(process, 'end')
