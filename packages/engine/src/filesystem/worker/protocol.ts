@@ -2,7 +2,7 @@ import type { PathStat } from '@ctr/api'
 import type { ErrorCode } from '@ctr/errdefs'
 import type { Change, ChangesJob } from '../layer-changes.ts'
 import type { PackJob } from '../pack.ts'
-import type { UnpackJob } from '../unpack.ts'
+import type { UnpackJob } from '../unpack/unpack.ts'
 
 /** One job at a time. Paths are of the host; what is below `rootPath` belongs to a container. */
 export type Task =

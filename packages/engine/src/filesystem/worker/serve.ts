@@ -3,7 +3,7 @@ import { EngineError } from '@ctr/errdefs'
 import { layerChanges } from '../layer-changes.ts'
 import { packPath } from '../pack.ts'
 import { openPath } from '../path.ts'
-import { unpackInto } from '../unpack.ts'
+import { unpackInto } from '../unpack/unpack.ts'
 import { Control, type Reply, type Request, type Task } from './protocol.ts'
 
 const port = parentPort
