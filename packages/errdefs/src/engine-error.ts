@@ -25,6 +25,11 @@ export class EngineError extends Error {
   }
 }
 
+/** INVALID_ARGUMENT: what the caller asked for can never work. */
+export function invalid(message: string): EngineError {
+  return new EngineError('INVALID_ARGUMENT', message)
+}
+
 export function isEngineError(error: unknown, code?: ErrorCode): error is EngineError {
   return error instanceof EngineError && (code === undefined || error.code === code)
 }

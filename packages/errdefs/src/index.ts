@@ -1,2 +1,2 @@
-export { EngineError, type ErrorCode, isEngineError } from './engine-error.ts'
+export { EngineError, type ErrorCode, invalid, isEngineError } from './engine-error.ts'
 export { isErrno, SyscallError } from './syscall-error.ts'

@@ -1,4 +1,4 @@
-import { EngineError } from '@ctr/errdefs'
+import { type EngineError, invalid } from '@ctr/errdefs'
 import { type ImageExecConfig, parseSignal } from '@ctr/oci'
 import { normalizePorts } from './expose.ts'
 import { expandWord, splitWords } from './shell-words.ts'
@@ -228,8 +228,4 @@ function toSet(keys: readonly string[]): Record<string, object> {
 
 function requires(name: string, what: string): EngineError {
   return invalid(`${name} requires ${what}`)
-}
-
-function invalid(message: string): EngineError {
-  return new EngineError('INVALID_ARGUMENT', message)
 }

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { EngineError, isErrno } from '@ctr/errdefs'
+import { invalid, isErrno } from '@ctr/errdefs'
 import type { parse as Parse } from 'yaml'
 
 /** Container Device Interface: what a device of a vendor needs in a container, by files of that vendor. cdi SPEC.md */
@@ -172,8 +172,4 @@ function number(value: unknown): number | undefined {
   if (value === undefined || value === null) return undefined
   if (!Number.isInteger(value) || (value as number) < 0) throw new BrokenSpec('not a number')
   return value as number
-}
-
-function invalid(message: string): EngineError {
-  return new EngineError('INVALID_ARGUMENT', message)
 }

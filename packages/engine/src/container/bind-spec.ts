@@ -1,5 +1,5 @@
 import { posix } from 'node:path'
-import { EngineError } from '@ctr/errdefs'
+import { type EngineError, invalid } from '@ctr/errdefs'
 
 /** `-v`, taken apart: `[source:]destination[:options]`. */
 export interface BindSpec {
@@ -108,8 +108,4 @@ export function cleanDestination(destination: string): string {
 
 function invalidSpec(text: string): EngineError {
   return invalid(`invalid volume specification: '${text}'`)
-}
-
-function invalid(message: string): EngineError {
-  return new EngineError('INVALID_ARGUMENT', message)
 }

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import type { HostConfig } from '@ctr/api'
-import { EngineError } from '@ctr/errdefs'
+import { invalid } from '@ctr/errdefs'
 import type { Engine } from '../engine.ts'
 import { HEALTH_ACTIONS } from '../health/actions.ts'
 import { journalSocketPath } from '../logging/destination.ts'
@@ -60,8 +60,4 @@ function validateCgroupConf(engine: Pick<Engine, 'host'>, hostConfig: HostConfig
   }
   if (entries.length === 0 || engine.host.cgroups.mode === 'v2') return []
   return ['cgroup-conf is discarded: this host has no cgroup v2 controllers.']
-}
-
-function invalid(message: string): EngineError {
-  return new EngineError('INVALID_ARGUMENT', message)
 }

@@ -1,5 +1,5 @@
 import type { ContainerConfig, HostConfig } from '@ctr/api'
-import { EngineError } from '@ctr/errdefs'
+import { invalid } from '@ctr/errdefs'
 import type { EngineConfig } from '../config.ts'
 import { loggedAttributes } from '../logging/attributes.ts'
 import { parseDriverSettings } from '../logging/options.ts'
@@ -110,8 +110,4 @@ function extraAttributes(
   // In Go's order of maps.
   const sorted = Object.entries(attributes).toSorted(([a], [b]) => (a < b ? -1 : 1))
   return sorted.length === 0 ? '' : `,"attrs":${JSON.stringify(Object.fromEntries(sorted))}`
-}
-
-function invalid(message: string): EngineError {
-  return new EngineError('INVALID_ARGUMENT', message)
 }

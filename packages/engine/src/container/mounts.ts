@@ -1,6 +1,6 @@
 import { posix } from 'node:path'
 import type { ContainerConfig, HostConfig, Mount } from '@ctr/api'
-import { EngineError } from '@ctr/errdefs'
+import { type EngineError, invalid } from '@ctr/errdefs'
 import type { VolumeRequest } from '../volume/create.ts'
 import { cleanDestination, isPropagation, parseBind } from './bind-spec.ts'
 import type { MountPoint } from './container.ts'
@@ -258,8 +258,4 @@ function tmpfsMount(destination: string, options: string, readOnly: boolean): Mo
 
 function duplicate(destination: string): EngineError {
   return invalid(`Duplicate mount point: ${destination}`)
-}
-
-function invalid(message: string): EngineError {
-  return new EngineError('INVALID_ARGUMENT', message)
 }

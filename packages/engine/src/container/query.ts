@@ -1,5 +1,5 @@
 import { booleanFilter, type Filters, type HostConfig } from '@ctr/api'
-import { EngineError } from '@ctr/errdefs'
+import { EngineError, invalid } from '@ctr/errdefs'
 import { containerProfile } from '../apparmor/default-profile.ts'
 import type { Engine } from '../engine.ts'
 import { matchesAny } from '../go-regexp.ts'
@@ -206,8 +206,4 @@ function isOnNetwork(engine: Deps, container: ContainerRecord, values: readonly 
 
 function invalidFilter(key: string, value: string): EngineError {
   return invalid(`invalid filter '${key}=${value}'`)
-}
-
-function invalid(message: string): EngineError {
-  return new EngineError('INVALID_ARGUMENT', message)
 }

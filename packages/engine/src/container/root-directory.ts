@@ -2,7 +2,7 @@ import { statSync } from 'node:fs'
 import { chmod, chown, mkdir } from 'node:fs/promises'
 import { posix } from 'node:path'
 import type { HostConfig } from '@ctr/api'
-import { EngineError, isErrno } from '@ctr/errdefs'
+import { invalid, isErrno } from '@ctr/errdefs'
 import type { Op } from '@ctr/shim'
 
 /** HostConfig.Rootfs: a directory of the host instead of an image. */
@@ -62,8 +62,4 @@ export async function makeRootDirectory(directory: string, root: RootDirectory):
 export function bindRoot(hostConfig: HostConfig, target: string): Op | undefined {
   const source = writtenDirectory(hostConfig)
   return source === undefined ? undefined : { op: 'bind_root', source, target }
-}
-
-function invalid(message: string): EngineError {
-  return new EngineError('INVALID_ARGUMENT', message)
 }

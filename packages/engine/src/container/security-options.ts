@@ -1,4 +1,4 @@
-import { EngineError } from '@ctr/errdefs'
+import { EngineError, invalid } from '@ctr/errdefs'
 import { parseSeccompProfile } from '@ctr/oci'
 import type { DefaultSeccomp } from '../default-seccomp.ts'
 import { parsePreset } from './security-presets.ts'
@@ -77,8 +77,4 @@ function parseBoolean(value: string, option: string): boolean {
   if (['1', 't', 'T', 'TRUE', 'true', 'True'].includes(value)) return true
   if (['0', 'f', 'F', 'FALSE', 'false', 'False'].includes(value)) return false
   throw invalid(`invalid --security-opt 2: "${option}"`)
-}
-
-function invalid(message: string): EngineError {
-  return new EngineError('INVALID_ARGUMENT', message)
 }

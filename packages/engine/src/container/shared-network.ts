@@ -1,5 +1,5 @@
 import type { HostConfig, NetworkingConfig } from '@ctr/api'
-import { EngineError } from '@ctr/errdefs'
+import { invalid } from '@ctr/errdefs'
 import { networkModeContainer } from './modes.ts'
 
 /**
@@ -28,8 +28,4 @@ export function withoutSharedEndpoint(
 export function assertJoinsOther(hostConfig: HostConfig, name: string | undefined): void {
   if (name === undefined || networkModeContainer(hostConfig.NetworkMode ?? '') !== name) return
   throw invalid('cannot join own network')
-}
-
-function invalid(message: string): EngineError {
-  return new EngineError('INVALID_ARGUMENT', message)
 }

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto'
 import type { HostConfig } from '@ctr/api'
-import { EngineError, isErrno } from '@ctr/errdefs'
+import { EngineError, invalid, isErrno } from '@ctr/errdefs'
 import { hasProjectQuota, joinProject, limitProject, projectOf, projectUse } from '@ctr/linux'
 import type { ContainerRecord } from './container.ts'
 
@@ -77,8 +77,4 @@ function parseSize(text: string): number {
   if (match === null) throw invalid(`invalid size: '${text}'`)
   const exponent = UNITS.indexOf((match[2] ?? '').toLowerCase()) + 1
   return Math.trunc(Number(match[1]) * 1024 ** (match[2] === '' ? 0 : exponent))
-}
-
-function invalid(message: string): EngineError {
-  return new EngineError('INVALID_ARGUMENT', message)
 }

@@ -10,7 +10,8 @@ import { noSuchContainer } from './registry.ts'
 import { containerCgroup, grantContainerRealtime, updateContainerScope } from './scope.ts'
 import { compileResources } from './spec.ts'
 import { isAlive } from './state.ts'
-import { validateResources, validateRestartPolicy } from './validate.ts'
+import { validateRestartPolicy } from './validate.ts'
+import { validateResources } from './validate-resources.ts'
 
 /** Changes limits (live, if it runs) and the restart policy. INVALID_ARGUMENT, CONFLICT. */
 export async function updateContainer(

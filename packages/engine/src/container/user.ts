@@ -1,4 +1,4 @@
-import { EngineError } from '@ctr/errdefs'
+import { invalid } from '@ctr/errdefs'
 
 /** Who a process runs as. */
 export interface ResolvedUser {
@@ -98,8 +98,4 @@ function parseId(text: string): number | undefined {
 
 function assertInRange(id: number): void {
   if (id < 0 || id > MAX_ID) throw invalid(`uids and gids must be in range 0-${MAX_ID}`)
-}
-
-function invalid(message: string): EngineError {
-  return new EngineError('INVALID_ARGUMENT', message)
 }

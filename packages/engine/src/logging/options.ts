@@ -1,5 +1,5 @@
 import type { HostConfig } from '@ctr/api'
-import { EngineError } from '@ctr/errdefs'
+import { invalid } from '@ctr/errdefs'
 import { parseBoolean, parseFileCount, parseSize } from './values.ts'
 
 /** Where output goes besides the file that every driver but `none` keeps for `logs`. */
@@ -197,8 +197,4 @@ function parseFormat(text: string): SyslogFormat {
     default:
       throw invalid('Invalid syslog format')
   }
-}
-
-function invalid(message: string): EngineError {
-  return new EngineError('INVALID_ARGUMENT', message)
 }

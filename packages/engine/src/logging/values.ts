@@ -1,4 +1,4 @@
-import { EngineError } from '@ctr/errdefs'
+import { invalid } from '@ctr/errdefs'
 
 export function parseFileCount(text: string): number {
   if (!/^[+-]?\d{1,9}$/.test(text)) throw invalid(`strconv.Atoi: parsing "${text}": invalid syntax`)
@@ -22,8 +22,4 @@ export function parseBoolean(text: string): boolean {
   if (/^(1|t|true)$/i.test(text)) return true
   if (/^(0|f|false)$/i.test(text)) return false
   throw invalid(`strconv.ParseBool: parsing "${text}": invalid syntax`)
-}
-
-function invalid(message: string): EngineError {
-  return new EngineError('INVALID_ARGUMENT', message)
 }

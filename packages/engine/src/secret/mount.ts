@@ -1,6 +1,6 @@
 import { posix } from 'node:path'
 import type { HostConfig } from '@ctr/api'
-import { EngineError } from '@ctr/errdefs'
+import { invalid } from '@ctr/errdefs'
 import { BIND_SOURCE_IN_ROOT, type Op, withContext } from '@ctr/shim'
 import type { Engine } from '../engine.ts'
 
@@ -147,8 +147,4 @@ function place(engine: Pick<Engine, 'secrets'>, secret: SecretMount): PlacedSecr
 
 function isEnvironment(secret: SecretMount): boolean {
   return secret.Type === 'env'
-}
-
-function invalid(message: string): EngineError {
-  return new EngineError('INVALID_ARGUMENT', message)
 }

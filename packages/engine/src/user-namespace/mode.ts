@@ -1,5 +1,5 @@
 import type { HostConfig } from '@ctr/api'
-import { EngineError } from '@ctr/errdefs'
+import { invalid } from '@ctr/errdefs'
 import type { HostFacts } from '@ctr/linux'
 import type { RuntimeIdMapping } from '@ctr/oci'
 import type { IdMaps } from '@ctr/shim'
@@ -131,8 +131,4 @@ function assertNothingShared(hostConfig: HostConfig, hasOwner: boolean): void {
       )
     }
   }
-}
-
-function invalid(message: string): EngineError {
-  return new EngineError('INVALID_ARGUMENT', message)
 }

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { EngineError, isErrno } from '@ctr/errdefs'
+import { invalid, isErrno } from '@ctr/errdefs'
 
 export interface IdRange {
   readonly hostID: number
@@ -91,8 +91,4 @@ function readText(path: string): string {
     if (isErrno(error, 'ENOENT')) return ''
     throw error
   }
-}
-
-function invalid(message: string): EngineError {
-  return new EngineError('INVALID_ARGUMENT', message)
 }

@@ -1,4 +1,4 @@
-import { EngineError } from '@ctr/errdefs'
+import { invalid } from '@ctr/errdefs'
 
 /** Where a criu page-server of another host takes the memory of a dump. */
 export interface PageServer {
@@ -15,8 +15,4 @@ export function parsePageServer(text: string): PageServer {
   }
   if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) throw invalid('Invalid port number')
   return { address, port: Number(port) }
-}
-
-function invalid(message: string): EngineError {
-  return new EngineError('INVALID_ARGUMENT', message)
 }

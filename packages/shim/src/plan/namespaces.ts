@@ -1,4 +1,4 @@
-import { EngineError } from '@ctr/errdefs'
+import { invalid } from '@ctr/errdefs'
 import type { NamespaceType, RuntimeIdMapping, RuntimeNamespace, RuntimeSpec } from '@ctr/oci'
 import type { Op } from '../ops.ts'
 import { CLONE } from './constants.ts'
@@ -112,8 +112,4 @@ function idMap(mappings: readonly RuntimeIdMapping[]): string {
 
 function isEmpty(path: string | undefined): boolean {
   return path === undefined || path === ''
-}
-
-function invalid(message: string): EngineError {
-  return new EngineError('INVALID_ARGUMENT', message)
 }

@@ -1,4 +1,4 @@
-import { EngineError } from '@ctr/errdefs'
+import { invalid } from '@ctr/errdefs'
 import { type HostFacts, seccompFlags } from '@ctr/linux'
 import {
   capabilityMask,
@@ -204,8 +204,4 @@ function encodeGroups(groups: readonly number[]): Uint8Array {
     bytes.writeUInt32LE(group, index * 4)
   })
   return bytes
-}
-
-function invalid(message: string): EngineError {
-  return new EngineError('INVALID_ARGUMENT', message)
 }

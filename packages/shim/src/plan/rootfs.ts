@@ -1,5 +1,5 @@
 import { posix } from 'node:path'
-import { EngineError } from '@ctr/errdefs'
+import { invalid } from '@ctr/errdefs'
 import { cgroupDirectory, type HostFacts } from '@ctr/linux'
 import {
   DEFAULT_DEVICE_LINKS,
@@ -512,8 +512,4 @@ function planCwd(spec: RuntimeSpec): Op[] {
   }
   if (posix.resolve(cwd) === '/') return []
   return [{ op: 'mkdir', path: cwd, mode: 0o755, uid: 0, gid: 0 }]
-}
-
-function invalid(message: string): EngineError {
-  return new EngineError('INVALID_ARGUMENT', message)
 }

@@ -1,4 +1,4 @@
-import { EngineError } from '@ctr/errdefs'
+import { invalid } from '@ctr/errdefs'
 import type { RuntimeProcess, RuntimeScheduler } from '@ctr/oci'
 import type { Op } from '../ops.ts'
 
@@ -87,8 +87,4 @@ function need(table: Readonly<Record<string, number>>, name: string, what: strin
   const value = Object.hasOwn(table, name) ? table[name] : undefined
   if (value === undefined) throw invalid(`invalid ${what}: ${name}`)
   return value
-}
-
-function invalid(message: string): EngineError {
-  return new EngineError('INVALID_ARGUMENT', message)
 }

@@ -1,5 +1,5 @@
 import type { ContainerConfig, HostConfig, Mount, NetworkingConfig } from '@ctr/api'
-import { EngineError } from '@ctr/errdefs'
+import { type EngineError, invalid } from '@ctr/errdefs'
 
 /** The parts of the body of `POST /containers/create`. */
 export interface CreateParts {
@@ -154,8 +154,4 @@ export function warningsOf(apiMinor: number, given: CreateParts): string[] {
 
 function needs(what: string, minor: number): EngineError {
   return invalid(`${what} needs API v1.${minor} or newer`)
-}
-
-function invalid(message: string): EngineError {
-  return new EngineError('INVALID_ARGUMENT', message)
 }
