@@ -51,7 +51,7 @@ export type {
 } from './plan/input.ts'
 export { IN_ROOT, mountOptionWords } from './plan/mount-options.ts'
 export { compileRestore } from './plan/restore.ts'
-export { withContext } from './plan/rootfs.ts'
+export { withContext } from './plan/root.ts'
 export { compileStart, containerCgroup } from './plan/start.ts'
 export { hostId, type IdMaps } from './plan/trees.ts'
 export { findShim, killShim, type ShimProcess } from './shim-process.ts'

@@ -2,7 +2,7 @@ import { posix } from 'node:path'
 import { EngineError } from '@ctr/errdefs'
 import { type MountFact, readMountInfo } from '@ctr/linux'
 import type { RuntimeSpec } from '@ctr/oci'
-import { INIT_PATH } from '../plan/rootfs.ts'
+import { INIT_PATH } from '../plan/init.ts'
 
 /** Filesystems that criu makes again by itself, contents and all. */
 const RESTORABLE = new Set(['proc', 'sysfs', 'tmpfs', 'devpts', 'mqueue'])

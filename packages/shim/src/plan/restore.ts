@@ -6,7 +6,7 @@ import { planCgroup } from './cgroup.ts'
 import { CLONE } from './constants.ts'
 import type { RestoreInput, StartInput } from './input.ts'
 import { planNamespaces } from './namespaces.ts'
-import { planRestoredRootfs, restoredMount, restoredRoot } from './rootfs.ts'
+import { planRestoredRootfs, restoredMount, restoredRoot } from './restored-rootfs.ts'
 import { containerCgroup, needProcess, planSurroundings } from './start.ts'
 import { Trees } from './trees.ts'
 

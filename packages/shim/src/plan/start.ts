@@ -4,10 +4,11 @@ import type { HostFacts } from '@ctr/linux'
 import type { RuntimeProcess, RuntimeSpec } from '@ctr/oci'
 import { HANDOVER_FOREGROUND, LOG_COMPRESS, type Op, type Program } from '../ops.ts'
 import { planCgroup } from './cgroup.ts'
+import { INIT_PATH } from './init.ts'
 import type { Handover, LogTarget, StartInput } from './input.ts'
 import { planIdMap, planNamespaces } from './namespaces.ts'
 import { hostUser, planOomScore, planProcess, planStdio } from './process.ts'
-import { INIT_PATH, planRootfs } from './rootfs.ts'
+import { planRootfs } from './rootfs.ts'
 import { Trees } from './trees.ts'
 
 /**

@@ -1,6 +1,7 @@
 import { EngineError } from '@ctr/errdefs'
 import type { RuntimeIdMapping, RuntimeSpec } from '@ctr/oci'
 import { BIND_ATTR_RECURSIVE, BIND_RECURSIVE, NO_SLOT, type Op, SLOTS } from '../ops.ts'
+import { MS } from './constants.ts'
 
 /** The slots below are for namespaces. */
 const FIRST_SLOT = 16
@@ -13,6 +14,12 @@ export interface IdMaps {
 export function containerIdMaps(spec: RuntimeSpec): IdMaps {
   const { uidMappings = [], gidMappings = [] } = spec.linux ?? {}
   return { uids: uidMappings, gids: gidMappings }
+}
+
+/** Puts a tree, by default as the root filesystem, where nobody outside sees it. */
+export function attach(slot: number, target = '', attr = 0n): Op {
+  const propagation = MS.MS_PRIVATE
+  return { op: 'attach', slot, target, flags: 0, attr, clear: 0n, propagation }
 }
 
 /**
