@@ -3,7 +3,7 @@ import { NAMESPACE_TYPES } from '@ctr/oci'
 import type { Engine } from '../engine.ts'
 import type { ContainerRecord } from './container.ts'
 import { containerCgroup } from './scope.ts'
-import { NAMESPACE_FILES, namespacePath } from './spec.ts'
+import { NAMESPACE_FILES, namespacePath } from './spec/namespaces.ts'
 import { isAlive } from './state.ts'
 
 /** Where the kernel has a container's first process. The pid may be another's when that has ended: then its start time differs. */

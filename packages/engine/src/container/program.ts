@@ -20,7 +20,7 @@ import { resolveContainerUser } from './resolve-user.ts'
 import { writtenDirectory } from './root-directory.ts'
 import { mountedLayers, rootfsMountpoint } from './rootfs.ts'
 import { containerRuntimeDir } from './runtime-dir.ts'
-import { compileSpec } from './spec.ts'
+import { compileSpec } from './spec/spec.ts'
 import { isAlive } from './state.ts'
 
 export interface ProgramOptions {

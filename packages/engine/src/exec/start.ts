@@ -15,7 +15,7 @@ import { type PendingAttachment, wantsStreams } from '../container/pending-attac
 import { compileContainerSpec, seccompFilter, visibleHostname } from '../container/program.ts'
 import { resolveContainerUser } from '../container/resolve-user.ts'
 import { execRuntimeDir } from '../container/runtime-dir.ts'
-import { processCapabilities } from '../container/spec.ts'
+import { processCapabilities } from '../container/spec/process.ts'
 import { describeStartFailure, UNKNOWN_FAILURE } from '../container/start-error.ts'
 import { isAlive } from '../container/state.ts'
 import type { Engine } from '../engine.ts'
