@@ -1,3 +1,3 @@
 export { goString } from './go-values.ts'
-export { TemplateSyntaxError } from './parse.ts'
+export { TemplateSyntaxError } from './node.ts'
 export { Template, TemplateExecutionError, type TemplateOptions } from './template.ts'

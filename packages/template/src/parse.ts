@@ -1,65 +1,13 @@
-/** Go's text/template syntax to a tree (https://pkg.go.dev/text/template). */
-export type Node =
-  | { readonly kind: 'text'; readonly text: string }
-  | { readonly kind: 'action'; readonly pipe: Pipe }
-  | {
-      readonly kind: 'if' | 'with' | 'range'
-      readonly pipe: Pipe
-      readonly body: readonly Node[]
-      readonly otherwise: readonly Node[]
-    }
-  | { readonly kind: 'break' }
-  | { readonly kind: 'continue' }
-  | {
-      /** Absent pipe: nothing is the data. */
-      readonly kind: 'template'
-      readonly name: string
-      readonly pipe: Pipe | undefined
-      readonly at: Position
-    }
-
-export interface ParsedTemplate {
-  readonly nodes: readonly Node[]
-  /** Of `{{define}}` and `{{block}}`; the last one of a name counts. */
-  readonly definitions: ReadonlyMap<string, readonly Node[]>
-}
-
-export interface Pipe {
-  readonly variables: readonly string[]
-  readonly isAssignment: boolean
-  readonly commands: readonly (readonly Operand[])[]
-  readonly at: Position
-}
-
-export type Operand =
-  | { readonly kind: 'dot'; readonly at: Position }
-  | { readonly kind: 'nil'; readonly at: Position }
-  | { readonly kind: 'field'; readonly names: readonly string[]; readonly at: Position }
-  | {
-      readonly kind: 'variable'
-      readonly name: string
-      readonly names: readonly string[]
-      readonly at: Position
-    }
-  | { readonly kind: 'function'; readonly name: string; readonly at: Position }
-  | { readonly kind: 'literal'; readonly value: string | number | boolean; readonly at: Position }
-  | {
-      readonly kind: 'pipe'
-      readonly pipe: Pipe
-      readonly names: readonly string[]
-      readonly at: Position
-    }
-
-/** Where, and the source text, for messages. */
-export interface Position {
-  readonly line: number
-  readonly column: number
-  readonly source: string
-}
-
-export class TemplateSyntaxError extends Error {
-  override readonly name = 'TemplateSyntaxError'
-}
+import { parseNumber, unquote } from './literal.ts'
+import {
+  type Node,
+  type Operand,
+  type ParsedTemplate,
+  type Pipe,
+  type Position,
+  TemplateSyntaxError,
+} from './node.ts'
+import { type Piece, scan, type Token } from './scan.ts'
 
 /** Throws TemplateSyntaxError with Go's text, which begins with the template's name. */
 export function parseTemplate(
@@ -68,97 +16,6 @@ export function parseTemplate(
   name: string,
 ): ParsedTemplate {
   return new Parser(name, scan(name, text), functions).parse()
-}
-
-type Piece =
-  | { readonly kind: 'text'; readonly text: string }
-  | { readonly kind: 'action'; readonly tokens: readonly Token[]; readonly line: number }
-
-interface Token {
-  readonly kind: 'field' | 'variable' | 'word' | 'string' | 'char' | 'number' | 'symbol' | 'space'
-  readonly text: string
-  readonly line: number
-  readonly column: number
-}
-
-function scan(name: string, text: string): Piece[] {
-  const pieces: Piece[] = []
-  let at = 0
-  let trimNext = false
-  for (;;) {
-    const open = text.indexOf('{{', at)
-    const end = open < 0 ? text.length : open
-    const trimsBefore = open >= 0 && /^\{\{-\s/.test(text.slice(open, open + 4))
-    let literal = text.slice(at, end)
-    if (trimNext) literal = literal.trimStart()
-    if (trimsBefore) literal = literal.trimEnd()
-    if (literal !== '') pieces.push({ kind: 'text', text: literal })
-    if (open < 0) return pieces
-    const line = lineOf(text, open)
-    const start = open + (trimsBefore ? 3 : 2)
-    const { tokens, next, trimsAfter } = scanAction(name, text, start, line)
-    if (tokens !== undefined) pieces.push({ kind: 'action', tokens, line })
-    at = next
-    trimNext = trimsAfter
-  }
-}
-
-function lineOf(text: string, at: number): number {
-  return text.slice(0, at).split('\n').length
-}
-
-const TOKEN =
-  /(?<space>\s+)|(?<field>\.[\p{L}_][\p{L}\p{N}_]*)|(?<variable>\$[\p{L}\p{N}_]*)|(?<word>[\p{L}_][\p{L}\p{N}_]*)|(?<string>"(?:[^"\\\n]|\\.)*"|`[^`]*`)|(?<char>'(?:[^'\\\n]|\\.)+')|(?<number>[+-]?(?:0[xX][0-9a-fA-F_]+|0[bB][01_]+|0[oO][0-7_]+|\d[\d_]*(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?))|(?<symbol>:=|[.|(),=])/uy
-
-function scanAction(
-  name: string,
-  text: string,
-  start: number,
-  line: number,
-): { tokens: Token[] | undefined; next: number; trimsAfter: boolean } {
-  const comment = /\s*\/\*[\s\S]*?\*\/(\s+-)?\}\}/y
-  comment.lastIndex = start
-  const match = comment.exec(text)
-  if (match !== null)
-    return { tokens: undefined, next: comment.lastIndex, trimsAfter: match[1] !== undefined }
-  const tokens: Token[] = []
-  let at = start
-  for (;;) {
-    const close = /\s+-\}\}|\}\}/y
-    close.lastIndex = at
-    const closing = close.exec(text)
-    if (closing !== null)
-      return { tokens, next: close.lastIndex, trimsAfter: closing[0].includes('-') }
-    if (at >= text.length)
-      throw new TemplateSyntaxError(`template: ${name}:${line}: unclosed action`)
-    TOKEN.lastIndex = at
-    const token = TOKEN.exec(text)
-    if (token === null) throw badCharacter(name, text, at)
-    const [kind, value] = Object.entries(token.groups ?? {}).find(
-      ([, item]) => item !== undefined,
-    ) ?? ['space', '']
-    const lineStart = text.lastIndexOf('\n', at - 1) + 1
-    tokens.push({
-      kind: kind as Token['kind'],
-      text: value ?? '',
-      line: lineOf(text, at),
-      column: at - lineStart,
-    })
-    at = TOKEN.lastIndex
-  }
-}
-
-function badCharacter(name: string, text: string, at: number): TemplateSyntaxError {
-  const line = lineOf(text, at)
-  const character = text[at] ?? ''
-  if (character === '"' || character === '`') {
-    const word = character === '"' ? 'quoted' : 'raw quoted'
-    return new TemplateSyntaxError(`template: ${name}:${line}: unterminated ${word} string`)
-  }
-  const code = character.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')
-  return new TemplateSyntaxError(
-    `template: ${name}:${line}: unexpected unrecognized character in action: U+${code} '${character}'`,
-  )
 }
 
 class Parser {
@@ -402,7 +259,7 @@ class Parser {
           at: this.#position(start),
         }
       case 'number':
-        return { kind: 'literal', value: number(token.text), at: this.#position(start) }
+        return { kind: 'literal', value: parseNumber(token.text), at: this.#position(start) }
       case 'word':
         return this.#word(token.text, start)
       case 'symbol':
@@ -438,14 +295,7 @@ class Parser {
   }
 
   #string(text: string): string {
-    if (text.startsWith('`')) return text.slice(1, -1)
-    return text.slice(1, -1).replace(ESCAPE, (whole, body: string) => {
-      const simple = SIMPLE_ESCAPES[body]
-      if (simple !== undefined) return simple
-      if (/^[xuU]/.test(body)) return String.fromCodePoint(Number.parseInt(body.slice(1), 16))
-      if (/^[0-7]{3}$/.test(body)) return String.fromCharCode(Number.parseInt(body, 8))
-      throw this.#error(`invalid syntax: ${whole}`)
-    })
+    return unquote(text, (escape) => this.#error(`invalid syntax: ${escape}`))
   }
 
   #peek(): Token | undefined {
@@ -503,27 +353,4 @@ function namedWhole(operands: readonly Operand[]): Operand[] {
   if (first?.kind !== 'function') return [...operands]
   const source = operands.map(({ at }) => at.source).join(' ')
   return [{ ...first, at: { ...first.at, source } }, ...rest]
-}
-
-const ESCAPE = /\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-7]{3}|.)/g
-const SIMPLE_ESCAPES: Readonly<Record<string, string>> = {
-  n: '\n',
-  t: '\t',
-  r: '\r',
-  a: '\u0007',
-  b: '\b',
-  f: '\f',
-  v: '\v',
-  '\\': '\\',
-  '"': '"',
-  "'": "'",
-}
-
-function number(text: string): number {
-  return Number(
-    text
-      .replaceAll('_', '')
-      .replace(/^\+/, '')
-      .replace(/^(-?)(0[xXbBoO])/, '$1$2'),
-  )
 }

@@ -36,6 +36,7 @@ const CASES: readonly (readonly [string, string])[] = [
   ['{{.List}} {{.Labels}} {{.State}}', '[a b c] map[a.b:x c:y] {running 42 {d}}'],
   ['{{"quoted \\"x\\"\\n"}}{{`raw \\n`}}', 'quoted "x"\nraw \\n'],
   ["{{1}} {{-2}} {{0x10}} {{1.5}} {{'a'}} {{true}}", '1 -2 16 1.5 97 true'],
+  ['{{-0x10}} {{+7}} {{017}} {{0o17}} {{0b101}} {{1_000}}', '-16 7 15 15 5 1000'],
   ['{{/* a comment */}}x{{- /* another */ -}} y', 'xy'],
   ['a  {{- .Count -}}  b', 'a3b'],
   ['a\n{{- range .List}}\n{{.}}{{end}}', 'a\na\nb\nc'],

@@ -1,13 +1,7 @@
 import { FUNCTIONS, type TemplateFunction } from './functions.ts'
 import { goString, isTrue, typeName } from './go-values.ts'
-import {
-  type Node,
-  type Operand,
-  type ParsedTemplate,
-  type Pipe,
-  type Position,
-  parseTemplate,
-} from './parse.ts'
+import { type Node, type Operand, type ParsedTemplate, type Pipe, type Position } from './node.ts'
+import { parseTemplate } from './parse.ts'
 
 /**
  * Go's text/template for `--format` and tags of logs: Docker's scripts are full of it. No npm package implements enough of it (ADR).
