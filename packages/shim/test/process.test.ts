@@ -13,6 +13,7 @@ import {
   NAMESPACES,
   parseLog,
 } from './minimal-program.ts'
+import { until } from './until.ts'
 
 const CLONE_NEWNS = 0x00020000n
 const CLONE_NEWUSER = 0x10000000n
@@ -387,11 +388,3 @@ describe('the process', { timeout: 300_000 }, () => {
     assert.equal(await run([]), 2)
   })
 })
-
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 30_000
-  while (!(await condition())) {
-    assert.ok(Date.now() < deadline, 'time ran out')
-    await new Promise((resolve) => setTimeout(resolve, 5))
-  }
-}

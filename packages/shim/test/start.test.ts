@@ -8,6 +8,7 @@ import { encodeStart } from '../src/encode.ts'
 import { connectShim, readExitRecord, ShimError } from '../src/index.ts'
 import type { Op } from '../src/ops.ts'
 import { Bench, minimalProgram, NAMESPACES, parseLog } from './minimal-program.ts'
+import { until } from './until.ts'
 
 /** Requires root: namespaces, mounts. */
 describe('a launch program', { timeout: 300_000 }, () => {
@@ -337,11 +338,3 @@ describe('a launch program', { timeout: 300_000 }, () => {
     })
   })
 })
-
-async function until(condition: () => boolean): Promise<void> {
-  const deadline = Date.now() + 30_000
-  while (!condition()) {
-    assert.ok(Date.now() < deadline, 'time ran out')
-    await new Promise((resolve) => setTimeout(resolve, 5))
-  }
-}

@@ -8,6 +8,7 @@ import { after, before, describe, it } from 'node:test'
 import { encodeStart } from '../src/encode.ts'
 import { attachShim, connectShim, readExitRecord, Spawner } from '../src/index.ts'
 import { Bench, minimalProgram, parseLog } from './minimal-program.ts'
+import { until } from './until.ts'
 
 /** Requires root: namespaces, mounts. */
 describe('survival', { timeout: 300_000 }, () => {
@@ -260,12 +261,4 @@ async function spawnerOf(socketPath: string): Promise<string> {
     if (command.includes(socketPath) && status.includes(`\nPPid:\t${process.pid}\n`)) return pid
   }
   throw new Error(`no spawner at ${socketPath}`)
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  const deadline = Date.now() + 30_000
-  while (!condition()) {
-    assert.ok(Date.now() < deadline, 'time ran out')
-    await new Promise((resolve) => setTimeout(resolve, 5))
-  }
 }

@@ -1,0 +1,133 @@
+// needs root, overlay; runs on cgroup v1, v2 and hybrid
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { after, before, describe, test } from 'node:test'
+import {
+  type CpuStats,
+  cgroupPids,
+  freezeCgroup,
+  isCgroupFrozen,
+  readCgroupStats,
+  thawCgroup,
+} from '@ctr/linux'
+import type { RuntimeSpec } from '@ctr/oci'
+import { compileStart, containerCgroup, ShimError } from '../src/index.ts'
+import { type Change, type Outcome, PlanBench } from './plan-bench.ts'
+import { until } from './until.ts'
+
+const needsRoot = process.getuid?.() === 0 ? false : 'needs root'
+
+describe('the limits of a container', { skip: needsRoot }, () => {
+  let bench: PlanBench
+  before(async () => {
+    bench = await PlanBench.make()
+  })
+  after(async () => {
+    await bench[Symbol.asyncDispose]()
+  })
+
+  const run = (script: string, change?: Change): Promise<Outcome> => bench.run(script, change)
+  const lines = async (script: string, change?: Change): Promise<string[]> => {
+    const outcome = await run(script, change)
+    assert.equal(outcome.exit.exitCode, 0, outcome.stderr)
+    return outcome.stdout.trimEnd().split('\n')
+  }
+  const limited = (resources: NonNullable<RuntimeSpec['linux']>['resources']): Change => ({
+    spec: (spec) => {
+      assert.ok(spec.linux)
+      spec.linux.resources = { ...spec.linux.resources, ...resources }
+    },
+  })
+  const MiB = 1024 * 1024
+
+  test('a process that needs too much memory is killed, and it is reported', async () => {
+    const outcome = await run(
+      'x=a; while :; do x=$x$x; done',
+      limited({ memory: { limit: 10 * MiB, swap: 10 * MiB } }),
+    )
+    assert.deepEqual(
+      [outcome.exit.exitCode, outcome.exit.signal, outcome.exit.oomKilled],
+      [137, 9, true],
+    )
+  })
+
+  test('a child that is killed leaves PID 1 alive', async () => {
+    const outcome = await run(
+      'sh -c "x=a; while :; do x=\\$x\\$x; done"; echo rc=$?',
+      limited({ memory: { limit: 10 * MiB, swap: 10 * MiB } }),
+    )
+    assert.equal(outcome.stdout, 'rc=137\n')
+    assert.equal(outcome.exit.exitCode, 0)
+  })
+
+  test('processes are limited in number', async () => {
+    const outcome = await run(
+      'for i in 1 2 3 4 5 6 7 8; do sleep 3 & done',
+      limited({ pids: { limit: 5 } }),
+    )
+    assert.match(outcome.stderr, /can't fork/)
+  })
+
+  test('cpu time is limited to the quota', async () => {
+    const period = 100_000
+    /** CPU time in quotas, per period. Small quotas, because a busy machine has to be able to give them. */
+    const shareOf = async (quota: number): Promise<number> => {
+      const change = limited({ cpu: { quota, period } })
+      await using running = await bench.start(['sh', '-c', 'while :; do :; done'], change)
+      const { cgroups } = bench.host
+      const path = containerCgroup(running.input)
+      const read = (): CpuStats => readCgroupStats(cgroups, path).cpu
+      await until(() => read().throttledPeriods >= 1, 30_000)
+      const before = read()
+      await until(() => read().periods >= before.periods + 20, 30_000)
+      const after = read()
+      assert.ok(after.throttledNs > before.throttledNs)
+      const usedUs = (after.totalNs - before.totalNs) / 1000
+      return usedUs / quota / (after.periods - before.periods)
+    }
+    for (const quota of [10_000, 5_000]) {
+      const share = await shareOf(quota)
+      // The kernel takes what was used too much in one period (up to a tick of 10 ms) from the next ones.
+      const tolerance = 10_000 / quota / 20 + 0.1
+      assert.ok(share > 0.5 && share < 1 + tolerance, `${share} of a quota of ${quota}`)
+    }
+  })
+
+  test('cpus are chosen and memory nodes inherited', async () => {
+    assert.deepEqual(await lines('nproc', limited({ cpu: { cpus: '0' } })), ['1'])
+    await assert.rejects(run('true', limited({ cpu: { cpus: '999' } })), (error) => {
+      assert.ok(error instanceof ShimError)
+      return (error.op === 'write' && error.code === 'ERANGE') || error.code === 'EINVAL'
+    })
+  })
+
+  test('a frozen container stands still and its counters can be read', async () => {
+    await using running = await bench.start(['sh', '-c', 'while :; do :; done'])
+    const path = containerCgroup(running.input)
+    const { cgroups } = bench.host
+    assert.deepEqual(cgroupPids(cgroups, path), [running.connection.pid])
+    await until(() => readCgroupStats(cgroups, path).cpu.totalNs > 0)
+    await freezeCgroup(cgroups, path)
+    assert.ok(isCgroupFrozen(cgroups, path))
+    const frozen = readCgroupStats(cgroups, path)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    assert.equal(readCgroupStats(cgroups, path).cpu.totalNs, frozen.cpu.totalNs)
+    thawCgroup(cgroups, path)
+    await until(() => readCgroupStats(cgroups, path).cpu.totalNs > frozen.cpu.totalNs)
+    assert.ok(frozen.memory.usageBytes > 0)
+    assert.equal(frozen.pids.current, 1)
+  })
+
+  test('a failed start leaves no cgroup', async () => {
+    const input = await bench.input(['nosuchcmd'])
+    await assert.rejects(bench.spawner.run(compileStart(input, bench.host)))
+    await until(() =>
+      bench.host.cgroups.hierarchies.every((one) => {
+        const text = execFileSync('ls', [`${one.mountpoint}${bench.cgroupParent}`], {
+          encoding: 'utf8',
+        })
+        return !text.includes(input.containerId)
+      }),
+    )
+  })
+})
