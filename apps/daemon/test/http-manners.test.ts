@@ -51,6 +51,7 @@ const routes = [
     method: 'POST',
     path: '/containers/:id/attach',
     summary: '',
+    takesConnection: true,
     body: Type.Partial({ Tty: Type.Boolean() }),
     isBodyOptional: true,
     handle: async (_context, { takeOver, body }) => {

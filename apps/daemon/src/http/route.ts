@@ -20,6 +20,8 @@ export interface Route<Q extends QuerySpec = QuerySpec, B = unknown> {
   readonly isBodyOptional?: boolean
   /** The body is not JSON and is read as it arrives: `call.input`. */
   readonly takesStream?: boolean
+  /** It may ask for the connection itself: `call.takeOver`. */
+  readonly takesConnection?: boolean
   /** A GET whose stream can be a WebSocket as well (`also`), or can be nothing else (`only`). */
   readonly webSocket?: 'also' | 'only'
   /** Of a good answer; without it 200, or 204 when there is no value. */

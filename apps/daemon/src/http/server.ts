@@ -16,13 +16,14 @@ import { SERVER_HEADER } from '../version.ts'
 import { API_VERSION, MAX_API_MINOR, parseApiVersion } from './api-version.ts'
 import { crossSiteRefusal } from './cross-site.ts'
 import { errorAnswer } from './error-answer.ts'
+import { farewell } from './farewell.ts'
 import { MAX_JSON_BYTES, parseJsonBody } from './json-body.ts'
 import { parsePath } from './path.ts'
 import { PlainText } from './plain-text.ts'
 import { parseQuery } from './query.ts'
 import type { AnyRoute, Call } from './route.ts'
 import { openOutput, takeOver } from './stream.ts'
-import { handleUpgrade, isWebSocket, shouldUpgrade, upgradeOf } from './upgrade.ts'
+import { declineUpgrade, handleUpgrade, isWebSocket, shouldUpgrade, upgradeOf } from './upgrade.ts'
 import { useWebSockets, type WebSocketOpening, webSocketRoute } from './websocket.ts'
 
 /** As Go's http.DefaultMaxHeaderBytes; more is answered with 431. */
@@ -96,8 +97,7 @@ export async function buildApiServer(o: {
       Ostype: 'linux',
       Server: SERVER_HEADER,
     })
-    // An ordinary answer to what should have become a WebSocket is the connection's last.
-    if (isWebSocket(request.headers)) reply.raw.shouldKeepAlive = false
+    if (isWebSocket(request.headers)) answerIsLast(request, reply)
     const refusal = refusals.get(request.raw)
     if (refusal !== undefined) throw new EngineError('FORBIDDEN', refusal)
     const version = versions.get(request.raw)
@@ -117,6 +117,8 @@ export async function buildApiServer(o: {
   function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
     const answer = errorAnswer(error)
     logError(o.log, answer.status, { err: error, code: answer.code, route: routeName(request) })
+    // Without hooks: a URL that cannot be decoded.
+    if (isWebSocket(request.headers)) answerIsLast(request, reply)
     if (answer.status === 304) return reply.code(304).send()
     // The rest of a body that was refused is not read.
     if (answer.status === 413) reply.header('Connection', 'close')
@@ -130,6 +132,7 @@ export async function buildApiServer(o: {
       reply: FastifyReply,
       opening?: WebSocketOpening,
     ): Promise<FastifyReply> => {
+      if (route.takesConnection !== true) declineUpgrade(request.raw)
       const minor = parseApiVersion(versions.get(request.raw) ?? `1.${MAX_API_MINOR}`)
       return serveRoute(route, o, newCall(route, request, reply, minor, opening))
     }
@@ -177,6 +180,12 @@ export async function buildApiServer(o: {
       return server
     },
   }
+}
+
+/** An ordinary answer to what should have become a WebSocket is the connection's last; Node leaves ending it to us. */
+function answerIsLast(request: FastifyRequest, reply: FastifyReply): void {
+  reply.raw.shouldKeepAlive = false
+  reply.raw.once('finish', () => farewell(request.raw.socket))
 }
 
 function sendMessage(reply: FastifyReply, status: number, message: string): FastifyReply {

@@ -61,6 +61,17 @@ export function handleUpgrade(
   )
 }
 
+/**
+ * The route will not take the connection over: what the client says from now on is dropped, and the end of its side is
+ * the end of the request, as with a connection that is Node's. Without reading nobody would learn that it has gone.
+ */
+export function declineUpgrade(request: IncomingMessage): void {
+  const socket = upgrades.get(request)?.socket
+  if (socket === undefined) return
+  socket.once('end', () => socket.end())
+  socket.resume()
+}
+
 async function readBody(
   request: IncomingMessage,
   socket: Duplex,

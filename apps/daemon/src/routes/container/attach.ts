@@ -18,6 +18,7 @@ export const attachContainerRoute = route({
   method: 'POST',
   path: '/containers/:id/attach',
   summary: 'Join the standard streams of a container (HTTP upgrade to tcp)',
+  takesConnection: true,
   query: QUERY,
   status: 200,
   handle: attach,

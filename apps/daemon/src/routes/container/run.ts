@@ -36,6 +36,7 @@ export const runContainerRoute = route({
   method: 'POST',
   path: '/containers/run',
   summary: 'Create a container, attach to it, start it and wait for its end (HTTP upgrade to tcp)',
+  takesConnection: true,
   query: QUERY,
   body: ContainerCreate,
   status: 200,

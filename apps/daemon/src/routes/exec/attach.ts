@@ -8,6 +8,7 @@ export const attachExecRoute = route({
   method: 'POST',
   path: '/exec/:id/attach',
   summary: 'Join the standard streams of a running exec (HTTP upgrade to tcp)',
+  takesConnection: true,
   query: { detachKeys: 'string', stdin: 'boolean', stdout: 'boolean', stderr: 'boolean' },
   status: 200,
   handle: async ({ engine }, call) => {

@@ -18,6 +18,7 @@ export const runExecRoute = route({
   method: 'POST',
   path: '/containers/:id/exec/run',
   summary: 'Create an exec, start it, join its streams and wait for its end (HTTP upgrade to tcp)',
+  takesConnection: true,
   query: QUERY,
   body: ExecConfig,
   status: 200,

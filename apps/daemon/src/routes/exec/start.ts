@@ -9,6 +9,7 @@ export const startExecRoute = route({
   method: 'POST',
   path: '/exec/:id/start',
   summary: 'Start an exec, and join its streams (HTTP upgrade to tcp) unless detached',
+  takesConnection: true,
   body: ExecStart,
   status: 200,
   handle: async (context, call) => {
