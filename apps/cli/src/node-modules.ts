@@ -3,27 +3,13 @@ import type * as Path from 'node:path'
 
 /**
  * Node's modules on demand: in the compiled executable a static import of node:fs takes 2 ms of every command's start,
- * node:path 1 ms and node:tty 4 ms, and `run` and `exec` seldom need any of them.
+ * node:path 1 ms and node:tty 4 ms, the first module on demand 5 ms, and few commands need any of them.
  */
 let fs: typeof FileSystem | undefined
 
 export function nodeFs(): typeof FileSystem {
   fs ??= process.getBuiltinModule('node:fs')
   return fs
-}
-
-/** For a command that waits for the daemon and will print what comes: loads it meanwhile. */
-export function loadFsMeanwhile(): void {
-  setImmediate(() => {
-    import('node:fs').then(
-      (loaded) => {
-        fs ??= loaded
-      },
-      () => {
-        // `nodeFs` meets the error.
-      },
-    )
-  })
 }
 
 export function nodePath(): typeof Path {

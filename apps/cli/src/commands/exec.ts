@@ -15,7 +15,6 @@ import {
 import { type Command, type Context, ExitError } from '../command.ts'
 import { checkDetachKeys, detachKeys, NO_KEYS } from '../container/detach-keys.ts'
 import type { Parsed } from '../flags/parse.ts'
-import { loadFsMeanwhile } from '../node-modules.ts'
 import { checkEnvironment, readEnvironment } from '../options/environment.ts'
 import { printError } from '../output/write.ts'
 import { errorText, startErrorStatus } from '../report-error.ts'
@@ -175,12 +174,10 @@ async function join(
 ): Promise<void> {
   const { client } = context
   const { Tty = false, AttachStdin = false, ConsoleSize } = config
-  const starting = startExec(client, id, {
+  const stream = await startExec(client, id, {
     Tty,
     ...(ConsoleSize === undefined ? {} : { ConsoleSize }),
   })
-  loadFsMeanwhile()
-  const stream = await starting
   const session = openSession({
     stream,
     hasTty: Tty,

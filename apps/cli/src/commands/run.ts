@@ -17,7 +17,6 @@ import { resizeSession } from '../container/resize-session.ts'
 import { canRunAtOnce, joinRun } from '../container/run-at-once.ts'
 import { waitStatus } from '../container/wait-status.ts'
 import type { Parsed } from '../flags/parse.ts'
-import { loadFsMeanwhile } from '../node-modules.ts'
 import { RUN_FLAGS } from '../options/container-flags.ts'
 import { printError, printLine, writeErr } from '../output/write.ts'
 import { errorText } from '../report-error.ts'
@@ -177,9 +176,7 @@ async function runAttached(
       onFirstByte: () => timeline.mark('first byte'),
     })
   try {
-    const starting = startContainer(client, id, { detachKeys: flags.optional('detach-keys') })
-    if (stream !== undefined) loadFsMeanwhile()
-    await starting
+    await startContainer(client, id, { detachKeys: flags.optional('detach-keys') })
   } catch (error) {
     session?.abandon()
     if (body.HostConfig.AutoRemove === true) await settled(waiting, REMOVAL_TIMEOUT_MS)

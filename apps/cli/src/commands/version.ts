@@ -1,4 +1,3 @@
-import { arch, platform } from 'node:os'
 import type { SystemVersion } from '@ctr/api'
 import { version } from '@ctr/client'
 import { isEngineError } from '@ctr/errdefs'
@@ -29,7 +28,7 @@ export const command: Command = {
     const client = {
       Version: CLI_VERSION,
       ApiVersion: (context.environment['DOCKER_API_VERSION'] || server?.ApiVersion) ?? '',
-      Os: platform(),
+      Os: process.platform,
       Arch: goArchitecture(),
     }
     const format = flags.string('format')
@@ -51,8 +50,7 @@ interface ClientVersion {
 }
 
 function goArchitecture(): string {
-  const name = arch()
-  return name === 'x64' ? 'amd64' : name
+  return process.arch === 'x64' ? 'amd64' : process.arch
 }
 
 function versionText(client: ClientVersion, server: SystemVersion | undefined): string {

@@ -1,6 +1,6 @@
 import { ExitError } from '../command.ts'
 import { messageOf } from '../error-message.ts'
-import { nodeFs } from '../node-modules.ts'
+import { readConfigText } from './config-text.ts'
 
 /** `~/.docker/config.json`: shared with the docker CLI, so that logins and formats keep working. */
 export interface ConfigFile {
@@ -33,16 +33,11 @@ export function configDirectory(
   return flag ?? environment['DOCKER_CONFIG'] ?? `${environment['HOME'] ?? ''}/.docker`
 }
 
-/** A missing file is an empty one. */
+/** Without a file, or with an empty one, or one that cannot be read, nothing is configured. */
 export function readConfigFile(directory: string): ConfigFile {
   const path = `${directory}/config.json`
-  let text: string
-  try {
-    text = nodeFs().readFileSync(path, 'utf8')
-  } catch {
-    // Missing or unreadable: as docker, go on without.
-    return { path, values: {} }
-  }
+  const text = readConfigText(directory)
+  if (text === '') return { path, values: {} }
   try {
     const values: unknown = JSON.parse(text)
     if (typeof values === 'object' && values !== null) return { path, values }

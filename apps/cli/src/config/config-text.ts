@@ -1,9 +1,8 @@
 import { nodeFs } from '../node-modules.ts'
 
 /**
- * config.json as it is, empty if there is none: for what every command has to know. Whoever needs more reads all of it, and
- * complains of it. Mapped by Bun in the compiled executable, which takes 0.1 ms: node:fs would cost every command 2 ms, and
- * `Bun.file` the start of two threads.
+ * config.json as it is, empty if there is none. Mapped by Bun in the compiled executable, which takes 0.1 ms: node:fs would cost
+ * every command 2 ms, and `Bun.file` the start of two threads.
  */
 export function readConfigText(configDirectory: string): string {
   const path = `${configDirectory}/config.json`

@@ -45,7 +45,9 @@ export function containerRow(
   )
   return {
     Command: JSON.stringify(truncate ? ellipsis(container.Command, 20) : container.Command),
-    CreatedAt: goTime(container.Created),
+    get CreatedAt() {
+      return goTime(container.Created)
+    },
     ID: truncate ? shortId(container.Id) : container.Id,
     Image: imageText(container, truncate),
     Labels: labelsText(container.Labels),

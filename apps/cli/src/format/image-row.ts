@@ -42,7 +42,9 @@ export function imageRows(
   const digests = (image.RepoDigests ?? []).filter((digest) => digest !== '<none>@<none>')
   return names(tags, digests, options.withDigests).map(({ repository, tag, digest }) => ({
     Containers: count(image.Containers),
-    CreatedAt: goTime(image.Created),
+    get CreatedAt() {
+      return goTime(image.Created)
+    },
     CreatedSince:
       image.Created > 0 ? `${humanDuration(options.nowMs - image.Created * 1000)} ago` : 'N/A',
     Digest: digest,

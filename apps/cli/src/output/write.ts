@@ -1,3 +1,4 @@
+import { type LibcFunction, libcFunction } from '../libc.ts'
 import { nodeFs } from '../node-modules.ts'
 
 /**
@@ -30,17 +31,22 @@ function writeAll(fd: number, data: string | Uint8Array): void {
   let rest = typeof data === 'string' ? Buffer.from(data) : data
   while (rest.length > 0) {
     const written = tryWrite(fd, rest)
-    if (written === 0) Atomics.wait(SLEEPER, 0, 0, RETRY_MS)
+    if (written === 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS)
     rest = rest.subarray(written)
   }
 }
 
 /** Somebody else made our stdout non-blocking, and it is full: there is no way to wait for it synchronously. */
 const RETRY_MS = 2
-const SLEEPER = new Int32Array(new SharedArrayBuffer(4))
+let libcWrite: LibcFunction | undefined
 
 function tryWrite(fd: number, data: Uint8Array): number {
+  // write(2)
+  libcWrite ??= libcFunction('write', { args: ['i32', 'usize', 'usize'], returns: 'i64_fast' })
+  const written = libcWrite?.(fd, data, data.length) ?? -1
+  if (written >= 0) return written
   try {
+    // On Node; else it fails again, and says why.
     return nodeFs().writeSync(fd, data)
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined

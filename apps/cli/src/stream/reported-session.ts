@@ -1,5 +1,4 @@
 import { NO_KEYS } from '../container/detach-keys.ts'
-import { loadFsMeanwhile } from '../node-modules.ts'
 import { openSession, type SessionOptions } from './session.ts'
 
 /**
@@ -21,7 +20,6 @@ export async function reportedSession(
       if (text.endsWith('\n')) report(Buffer.from(text, 'latin1').toString())
     },
   })
-  loadFsMeanwhile()
   const found = await Promise.race([reported, session.finished])
   return found === 'ended' || found === 'detached' ? undefined : found
 }

@@ -1,3 +1,4 @@
+import { libcFunction } from '../libc.ts'
 import { isTerminal } from '../node-modules.ts'
 
 /**
@@ -28,28 +29,17 @@ const TCSANOW = 0
 /** Larger than struct termios on every Linux architecture (60 bytes on x86-64 and arm64). */
 const TERMIOS_BYTES = 256
 
-interface Termios {
-  tcgetattr(fd: number, termios: Uint8Array): number
-  tcsetattr(fd: number, when: number, termios: Uint8Array): number
-  cfmakeraw(termios: Uint8Array): void
-}
-
-/** Bun can call libc: 0.1 ms, no process. */
+/** Bun can call libc: no process, no module. */
 function rawByTermios(): () => void {
-  const ffi = process.getBuiltinModule('node:module').createRequire(import.meta.url)('bun:ffi') as {
-    dlopen(library: string, symbols: object): { symbols: Termios }
-  }
-  const { symbols: libc } = ffi.dlopen('libc.so.6', {
-    tcgetattr: { args: ['i32', 'ptr'], returns: 'i32' },
-    tcsetattr: { args: ['i32', 'i32', 'ptr'], returns: 'i32' },
-    cfmakeraw: { args: ['ptr'], returns: 'void' },
-  })
+  const getAttributes = libcFunction('tcgetattr', { args: ['i32', 'usize'], returns: 'i32' })
+  const setAttributes = libcFunction('tcsetattr', { args: ['i32', 'i32', 'usize'], returns: 'i32' })
+  const makeRaw = libcFunction('cfmakeraw', { args: ['usize'], returns: 'void' })
   const saved = new Uint8Array(TERMIOS_BYTES)
-  if (libc.tcgetattr(STDIN_FD, saved) !== 0) return () => {}
+  if (getAttributes?.(STDIN_FD, saved) !== 0) return () => {}
   const raw = saved.slice()
-  libc.cfmakeraw(raw)
-  libc.tcsetattr(STDIN_FD, TCSANOW, raw)
-  return () => void libc.tcsetattr(STDIN_FD, TCSANOW, saved)
+  makeRaw?.(raw)
+  setAttributes?.(STDIN_FD, TCSANOW, raw)
+  return () => void setAttributes?.(STDIN_FD, TCSANOW, saved)
 }
 
 function rawByNode(): () => void {
