@@ -1,3 +1,5 @@
+import { NETWORK_DEFAULTS, type NetworkDefaults, type WantedBridge } from '@ctr/network'
+
 /** What ctrd's flags and configuration file decide for the engine. Paths are absolute. */
 export interface EngineConfig {
   readonly dataRoot: string
@@ -6,9 +8,14 @@ export interface EngineConfig {
   readonly cgroupParent: string
   /** systemd: each container is a transient scope of its, and `cgroupParent` a slice. */
   readonly cgroupDriver: 'cgroupfs' | 'systemd'
-  readonly bridge:
-    | { readonly kind: 'none' }
-    | { readonly kind: 'bridge'; readonly name: string; readonly bip?: string }
+  readonly bridge: { readonly kind: 'none' } | ({ readonly kind: 'bridge' } & WantedBridge)
+  readonly networks: NetworkDefaults
+  /** What `host-gateway` of `--add-host` stands for; empty: the default bridge. */
+  readonly hostGateways: readonly string[]
+  /** Of containers that name none; undefined: private. */
+  readonly defaultIpcMode: 'private' | 'shareable' | undefined
+  /** Of containers that name none; undefined: private on cgroup v2, else the host's. */
+  readonly defaultCgroupnsMode: 'private' | 'host' | undefined
   /** Of containers that name no driver; the options also of those that name this one. */
   readonly defaultLog: {
     readonly driver: string
@@ -60,6 +67,10 @@ export const DEFAULT_ENGINE_CONFIG: EngineConfig = {
   cgroupParent: '/ctr',
   cgroupDriver: 'cgroupfs',
   bridge: { kind: 'bridge', name: 'ctr0' },
+  networks: NETWORK_DEFAULTS,
+  hostGateways: [],
+  defaultIpcMode: undefined,
+  defaultCgroupnsMode: undefined,
   defaultLog: { driver: 'json-file', options: {} },
   defaultUlimits: [],
   defaultShmSizeBytes: 64 * MiB,

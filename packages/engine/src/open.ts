@@ -100,6 +100,7 @@ export async function openEngine(
     store,
     log,
     bridge: config.bridge,
+    defaults: config.networks,
     instance: id.slice(0, 8),
     exec: async (program) => {
       const task = await spawner.task(program)

@@ -12,6 +12,8 @@ const CHANGEABLE = [
   'labels',
   'initByDefault',
   'noNewPrivileges',
+  'defaultIpcMode',
+  'defaultCgroupnsMode',
   'registries',
 ] as const satisfies readonly (keyof EngineConfig)[]
 

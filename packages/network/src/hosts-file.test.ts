@@ -15,7 +15,7 @@ test('own addresses come last, after added hosts', () => {
     hostname: 'c1',
     addresses: ['172.17.0.2', 'fd00::2'],
     extraHosts: ['db:10.0.0.5', 'v6:::1', 'v6b=[fd00::9]', 'gw:host-gateway'],
-    hostGateway: '172.17.0.1',
+    hostGateways: ['172.17.0.1'],
   })
   assert.equal(
     text,

@@ -10,8 +10,8 @@ export interface HostsFileOptions {
   readonly extraHosts: readonly string[]
   /** Other containers, with their names as they stand in the file. */
   readonly links?: readonly { readonly address: string; readonly names: string }[]
-  /** What `host-gateway` stands for: the default bridge's gateway. */
-  readonly hostGateway?: string
+  /** What `host-gateway` stands for, one line each; by default the gateways of the default bridge. */
+  readonly hostGateways?: readonly string[]
   /** Content of the host's file, for containers on the host's network. */
   readonly hostFile?: string
 }
@@ -28,9 +28,9 @@ ff02::2	ip6-allrouters
 export function hostsFile(o: HostsFileOptions): string {
   // As Docker: with added hosts, the host's file is not used.
   if (o.hostFile !== undefined && o.extraHosts.length === 0) return o.hostFile
-  const extra = o.extraHosts.map((entry) => {
-    const { name, address } = parseExtraHost(entry, o.hostGateway)
-    return `${address}\t${name}\n`
+  const extra = o.extraHosts.flatMap((entry) => {
+    const { name, addresses } = parseExtraHost(entry, o.hostGateways ?? [])
+    return addresses.map((address) => `${address}\t${name}\n`)
   })
   const links = (o.links ?? []).map(({ address, names }) => `${address}\t${names}\n`)
   return (
@@ -77,8 +77,8 @@ function ownLine(address: string, o: Pick<HostsFileOptions, 'hostname' | 'domain
 
 function parseExtraHost(
   entry: string,
-  hostGateway: string | undefined,
-): { name: string; address: string } {
+  hostGateways: readonly string[],
+): { name: string; addresses: readonly string[] } {
   const match = /^([^=:]+)[=:](.+)$/.exec(entry)
   const name = match?.[1]
   const value = match?.[2]
@@ -86,14 +86,14 @@ function parseExtraHost(
     throw new EngineError('INVALID_ARGUMENT', `bad format for add-host: "${entry}"`)
   }
   if (value === 'host-gateway') {
-    if (hostGateway !== undefined) return { name, address: hostGateway }
+    if (hostGateways.length > 0) return { name, addresses: hostGateways }
     throw new EngineError('INVALID_ARGUMENT', 'unable to derive the IP value for host-gateway')
   }
   const address = parseAddress(value.replace(/^\[(.*)\]$/, '$1'))
   if (address === undefined) {
     throw new EngineError('INVALID_ARGUMENT', `invalid IP address in add-host: "${value}"`)
   }
-  return { name, address: formatAddress(address) }
+  return { name, addresses: [formatAddress(address)] }
 }
 
 /** A full name is followed by its first part. */

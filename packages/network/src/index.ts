@@ -1,3 +1,5 @@
+export { parseAddress, parseSubnet, type Subnet } from './address.ts'
+export type { WantedBridge } from './bridge/default.ts'
 export type { ConnectOptions } from './endpoint/allocate.ts'
 export type { Endpoint, EndpointAddress } from './endpoint/endpoint.ts'
 export { loopbackOps } from './endpoint/ops.ts'
@@ -16,6 +18,7 @@ export {
   moveLinkEntries,
 } from './hosts-file.ts'
 export type { CreateNetworkOptions, IpamOptions } from './network/create.ts'
+export { type AddressPool, NETWORK_DEFAULTS, type NetworkDefaults } from './network/defaults.ts'
 export type { Network } from './network/network.ts'
 export { type Networks, type NetworksOptions, openNetworks } from './networks.ts'
 export {

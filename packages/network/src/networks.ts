@@ -10,7 +10,12 @@ import {
   type Store,
   volatileTransaction,
 } from '@ctr/store'
-import { decideDefaultBridge, isUsableBridge, ownerAlias } from './bridge/default.ts'
+import {
+  decideDefaultBridge,
+  isUsableBridge,
+  ownerAlias,
+  type WantedBridge,
+} from './bridge/default.ts'
 import {
   deleteLinks,
   type Exec,
@@ -39,6 +44,7 @@ import { Firewall } from './firewall/firewall.ts'
 import { Healing } from './firewall/healing.ts'
 import { switchOn, warnOfDroppingChains } from './firewall/host.ts'
 import { type CreateNetworkOptions, planNetwork } from './network/create.ts'
+import type { NetworkDefaults } from './network/defaults.ts'
 import { LowestFree } from './network/ipam.ts'
 import {
   type BridgedNetwork,
@@ -57,9 +63,8 @@ export interface NetworksOptions {
   readonly log: Logger
   /** Runs a task program in the daemon's namespaces. */
   readonly exec: Exec
-  readonly bridge:
-    | { readonly kind: 'none' }
-    | { readonly kind: 'bridge'; readonly name: string; readonly bip?: string | undefined }
+  readonly bridge: { readonly kind: 'none' } | ({ readonly kind: 'bridge' } & WantedBridge)
+  readonly defaults: NetworkDefaults
   /** Short and unique to this daemon: names its nftables table and marks its links. Letters, digits, `-`. */
   readonly instance: string
 }
@@ -94,7 +99,8 @@ export class Networks {
   readonly #names: NameTable
   readonly #ports: PortFacts
   readonly #lowestFree = new LowestFree()
-  /** Undefined with `--bridge none`: no bridge networks, no firewall. */
+  /** False with `--bridge none`: no bridge networks, no firewall. */
+  readonly #hasBridges: boolean
   readonly #firewall: Firewall | undefined
   readonly #resolver: Resolver
   readonly #healing: Healing | undefined
@@ -105,6 +111,7 @@ export class Networks {
     }
     this.#options = options
     const hasBridges = options.bridge.kind !== 'none'
+    this.#hasBridges = hasBridges
     this.#registry = new NetworkRegistry(options.store, { hasBridges, createdAtNs: nowNs() })
     this.#endpoints = new EndpointTable(options.store)
     this.#names = new NameTable(options.store)
@@ -120,7 +127,7 @@ export class Networks {
       hostFile: '/etc/resolv.conf',
       log: options.log,
     })
-    if (!hasBridges) return
+    if (!hasBridges || !options.defaults.hasFirewall) return
     this.#firewall = new Firewall(`ctr-${options.instance}`, () => ({
       bridges: this.#bridged().map(rulesOf),
       publications: this.#endpoints.all().flatMap(publicationsOf),
@@ -131,12 +138,12 @@ export class Networks {
 
   /** What the network mode `default` means. */
   get defaultNetwork(): 'bridge' | 'none' {
-    return this.#firewall === undefined ? 'none' : 'bridge'
+    return this.#hasBridges ? 'bridge' : 'none'
   }
 
-  /** The address that `host-gateway` stands for. */
-  get hostGateway(): string | undefined {
-    return this.find('bridge')?.pools[0]?.gateway
+  /** The addresses that `host-gateway` stands for. */
+  get hostGateways(): string[] {
+    return (this.find('bridge')?.pools ?? []).map((pool) => pool.gateway)
   }
 
   list(): Network[] {
@@ -153,20 +160,25 @@ export class Networks {
   }
 
   async create(o: CreateNetworkOptions): Promise<Network> {
-    if (this.#firewall === undefined) {
+    if (!this.#hasBridges) {
       throw new EngineError(
         'FORBIDDEN',
         'bridge networks are disabled: ctrd runs with --bridge none',
       )
     }
-    const facts = { networks: this.list(), hostSubnets: hostSubnets(), createdAtNs: nowNs() }
+    const facts = {
+      networks: this.list(),
+      hostSubnets: hostSubnets(),
+      defaults: this.#options.defaults,
+      createdAtNs: nowNs(),
+    }
     const planned = planNetwork(o, facts)
     const network = { ...planned, isForeign: isUsableBridge(planned.bridge) }
     this.#registry.insert(network)
     try {
       await this.#ensureBridge(network)
       await this.#resolver.sync(this.#bridged())
-      await this.#firewall.apply()
+      await this.#firewall?.apply()
     } catch (error) {
       await this.#destroy(network)
       throw error
@@ -388,10 +400,11 @@ export class Networks {
 
   /** Once, by `openNetworks`. */
   async restore(): Promise<void> {
-    if (this.#firewall === undefined) return
+    if (!this.#hasBridges) return
     await this.#restoreDefaultBridge()
-    switchOn('/proc/sys/net/ipv4/ip_forward')
+    if (this.#options.defaults.setsForwarding) switchOn('/proc/sys/net/ipv4/ip_forward')
     await this.reload()
+    if (this.#firewall === undefined) return
     await warnOfDroppingChains(this.#firewall, this.#options.log)
   }
 
@@ -402,11 +415,12 @@ export class Networks {
     const links = this.#endpoints.ofNetwork(stored.id).map((row) => row.link)
     const others = this.list().filter((network) => network !== stored)
     const decided = decideDefaultBridge({
-      wanted: { name: bridge.name, bip: bridge.bip },
+      wanted: bridge,
       stored,
       isUsed: links.some((link) => link !== undefined && interfaceIndex(link) !== undefined),
       owner: ownerAlias(instance),
       otherSubnets: others.flatMap((network) => poolsOf(network).map((pool) => pool.subnet)),
+      addressPools: this.#options.defaults.addressPools,
     })
     for (const warning of decided.warnings) log.warn({ bridge: decided.name }, warning)
     if (decided.obsoleteLink !== undefined) await deleteLinks(exec, [decided.obsoleteLink])
@@ -420,7 +434,8 @@ export class Networks {
   }
 
   async #ensureBridge(network: BridgedNetwork): Promise<number> {
-    if (network.hasIpv6) switchOn('/proc/sys/net/ipv6/conf/all/forwarding')
+    const { setsForwarding } = this.#options.defaults
+    if (network.hasIpv6 && setsForwarding) switchOn('/proc/sys/net/ipv6/conf/all/forwarding')
     // Else packets between the ports of a bridge never see the firewall.
     if (!rulesOf(network).allowsInterContainer) {
       switchOn('/proc/sys/net/bridge/bridge-nf-call-iptables')

@@ -5,7 +5,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Program, Spawner } from '@ctr/shim'
 import { openStore, type Store } from '@ctr/store'
-import { type EndpointPlan, type Networks, openNetworks, type Target } from '../src/index.ts'
+import {
+  type EndpointPlan,
+  NETWORK_DEFAULTS,
+  type NetworkDefaults,
+  type Networks,
+  openNetworks,
+  type Target,
+  type WantedBridge,
+} from '../src/index.ts'
 
 const MARK = 'CTR_TEST_OWN_NETNS'
 
@@ -65,7 +73,10 @@ export class Sandbox {
   }
 
   /** As a daemon does at its start. The same database each time: opening again is a restart. */
-  openNetworks(bridge: { name: string; bip?: string } = { name: 'ctr0' }): Promise<Networks> {
+  openNetworks(
+    bridge: WantedBridge = { name: 'ctr0' },
+    defaults: Partial<NetworkDefaults> = {},
+  ): Promise<Networks> {
     return openNetworks({
       store: this.store,
       log: { info: () => undefined, warn: () => undefined },
@@ -73,6 +84,7 @@ export class Sandbox {
         await using _task = await this.spawner.task(program)
       },
       bridge: { kind: 'bridge', ...bridge },
+      defaults: { ...NETWORK_DEFAULTS, ...defaults },
       instance: 'test',
     })
   }

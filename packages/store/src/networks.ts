@@ -72,7 +72,7 @@ export class NetworkTable {
     this.#delete = db.prepare('DELETE FROM networks WHERE id = ?')
     this.#deletePools = db.prepare('DELETE FROM network_pools WHERE network_id = ?')
     this.#setBridge = db.prepare(
-      'UPDATE networks SET bridge = ?, is_foreign = ?, options = ? WHERE id = ?',
+      'UPDATE networks SET bridge = ?, is_foreign = ?, has_ipv6 = ?, options = ? WHERE id = ?',
     )
     this.#all = db
       .prepare(
@@ -112,7 +112,14 @@ export class NetworkTable {
       readonly options: Readonly<Record<string, string>>
     },
   ): void {
-    this.#setBridge.run(bridge.name, Number(bridge.isForeign), JSON.stringify(bridge.options), id)
+    const hasIpv6 = bridge.pools.some(({ subnet }) => subnet.includes(':'))
+    this.#setBridge.run(
+      bridge.name,
+      Number(bridge.isForeign),
+      Number(hasIpv6),
+      JSON.stringify(bridge.options),
+      id,
+    )
     this.#deletePools.run(id)
     this.#insertPools(id, bridge.pools)
   }

@@ -92,6 +92,82 @@ test('selinux-enabled acts, from the file and as a flag; what has no effect is n
   assert.deepEqual(load([], '{"live-restore": true}').ignoredKeys, ['live-restore'])
 })
 
+test('options of networks are taken over from the file and from flags', () => {
+  const file = load(
+    [],
+    `{"icc": false, "ip": "127.0.0.1", "mtu": 1400, "ip-masq": false, "ipv6": true, "fixed-cidr": "10.9.0.128/25",
+      "fixed-cidr-v6": "fd00:1::/64", "default-gateway": "10.9.0.9", "bip": "10.9.0.1/24", "ip-forward": false,
+      "default-address-pools": [{"base": "10.10.0.0/16", "size": 24}],
+      "default-network-opts": {"bridge": {"com.docker.network.driver.mtu": "1300"}},
+      "host-gateway-ip": "10.0.0.7", "default-ipc-mode": "shareable", "default-cgroupns-mode": "host"}`,
+  )
+  const flags = load([
+    '--icc=false',
+    '--ip=127.0.0.1',
+    '--mtu=1400',
+    '--ip-masq=false',
+    '--ipv6',
+    '--fixed-cidr=10.9.0.128/25',
+    '--fixed-cidr-v6=fd00:1::/64',
+    '--default-gateway=10.9.0.9',
+    '--bip=10.9.0.1/24',
+    '--ip-forward=false',
+    '--default-address-pool=base=10.10.0.0/16,size=24',
+    '--default-network-opt=bridge=com.docker.network.driver.mtu=1300',
+    '--host-gateway-ip=10.0.0.7',
+    '--default-ipc-mode=shareable',
+    '--default-cgroupns-mode=host',
+  ])
+  for (const { engine, ignoredKeys } of [file, flags]) {
+    assert.deepEqual(ignoredKeys, [])
+    assert.deepEqual(engine.bridge, {
+      kind: 'bridge',
+      name: 'ctr0',
+      bip: '10.9.0.1/24',
+      fixedCidr: '10.9.0.128/25',
+      fixedCidrV6: 'fd00:1::/64',
+      gateway: '10.9.0.9',
+      hostIp: '127.0.0.1',
+      mtu: 1400,
+      hasIpv6: true,
+      allowsInterContainer: false,
+      masquerades: false,
+    })
+    assert.deepEqual(engine.networks, {
+      addressPools: [{ base: { family: 4, address: 0x0a0a0000n, prefix: 16 }, size: 24 }],
+      options: { bridge: { 'com.docker.network.driver.mtu': '1300' } },
+      setsForwarding: false,
+      hasFirewall: true,
+    })
+    assert.deepEqual(engine.hostGateways, ['10.0.0.7'])
+    assert.equal(engine.defaultIpcMode, 'shareable')
+    assert.equal(engine.defaultCgroupnsMode, 'host')
+  }
+})
+
+test('what cannot be meant is refused with key and value', () => {
+  for (const [file, message] of [
+    ['{"ip": "nope"}', /^invalid ip "nope": is not an IP address/],
+    ['{"mtu": 10}', /^invalid mtu "10": must be from 68/],
+    ['{"fixed-cidr": "fd00::/64"}', /^invalid fixed-cidr "fd00::\/64": is not an IPv4 subnet/],
+    ['{"default-address-pools": [{"base": "10.0.0.0/16", "size": 8}]}', /size must be from 16/],
+    ['{"default-address-pools": [{"size": 8}]}', /needs a subnet as base/],
+    ['{"default-network-opts": {"bridge": {"a": 1}}}', /must be an object of strings/],
+    ['{"icc": false, "iptables": false}', /^invalid icc "false"/],
+    [
+      '{"default-ipc-mode": "host"}',
+      /^invalid default-ipc-mode "host": must be private or shareable/,
+    ],
+    [
+      '{"default-cgroupns-mode": "x"}',
+      /^invalid default-cgroupns-mode "x": must be private or host/,
+    ],
+    ['{"authorization-plugins": ["x"]}', /^invalid authorization-plugins "x": ctrd has no plugins/],
+  ] as const) {
+    assert.throws(() => load([], file), { code: 'INVALID_ARGUMENT', message }, file)
+  }
+})
+
 test('an unknown key is refused', () => {
   assert.throws(() => load([], '{"data-rot": "/x"}'), {
     code: 'INVALID_ARGUMENT',

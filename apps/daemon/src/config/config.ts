@@ -7,9 +7,9 @@ import type { LogLevel } from '../log.ts'
 import { readConfigFile } from './file.ts'
 import type { Flags } from './flags.ts'
 import { DEFAULT_SOCKET, type Host, parseHost, type TlsFiles } from './hosts.ts'
+import { bridgeOptions, hostGateways, networkDefaults } from './network.ts'
 import { OPTIONS, type OptionValues } from './options.ts'
 import {
-  bip as bridgeAddress,
   dnsServer,
   insecureRegistry,
   invalid,
@@ -101,6 +101,13 @@ function daemonConfig(values: OptionValues): DaemonConfig {
 
   const defaults = DEFAULT_ENGINE_CONFIG
   const hosts = list('hosts')
+  if (list('authorization-plugins').length > 0) {
+    throw invalid(
+      'authorization-plugins',
+      list('authorization-plugins').join(','),
+      'ctrd has no plugins, and would let everybody in',
+    )
+  }
   const tls = tlsFiles(values)
   return {
     hosts:
@@ -119,7 +126,11 @@ function daemonConfig(values: OptionValues): DaemonConfig {
       dataRoot: path('data-root', text('data-root') ?? defaults.dataRoot),
       execRoot: path('exec-root', text('exec-root') ?? defaults.execRoot),
       ...cgroups(text('cgroup-parent'), list('exec-opts')),
-      bridge: bridge(text('bridge'), text('bip')),
+      bridge: bridgeOptions(values, defaults.bridge),
+      networks: networkDefaults(values),
+      hostGateways: hostGateways(values),
+      defaultIpcMode: oneOf(values, 'default-ipc-mode', ['private', 'shareable']),
+      defaultCgroupnsMode: oneOf(values, 'default-cgroupns-mode', ['private', 'host']),
       defaultLog: defaultLog(text('log-driver'), map('log-opts')),
       defaultUlimits: ulimits(map('default-ulimits')),
       defaultShmSizeBytes:
@@ -198,6 +209,19 @@ function count(values: OptionValues, key: string, standard: number): number {
   return value
 }
 
+/** Undefined when nothing is given. */
+function oneOf<T extends string>(
+  values: OptionValues,
+  key: string,
+  known: readonly T[],
+): T | undefined {
+  const text = values.get(key)
+  if (text === undefined || text === '') return undefined
+  const found = known.find((one) => one === text)
+  if (found !== undefined) return found
+  throw invalid(key, text as string, `must be ${known.join(' or ')}`)
+}
+
 function logLevel(text: string | undefined, isDebug: boolean): LogLevel {
   if (isDebug) return 'debug'
   switch (text ?? 'info') {
@@ -247,24 +271,6 @@ function cgroupParent(text: string): string {
     throw invalid('cgroup-parent', text, 'must be an absolute path in the cgroup hierarchy')
   }
   return text.replace(/\/+$/, '')
-}
-
-function bridge(name: string | undefined, bip: string | undefined): EngineConfig['bridge'] {
-  if (name === 'none') {
-    if (bip !== undefined) throw invalid('bip', bip, 'has no meaning without a bridge')
-    return { kind: 'none' }
-  }
-  // netdevice(7): IFNAMSIZ is 16 with the NUL.
-  if (name !== undefined && (!/^[^\s/:%]{1,15}$/.test(name) || name === '.' || name === '..')) {
-    throw invalid('bridge', name, 'is not an interface name')
-  }
-  const base = DEFAULT_ENGINE_CONFIG.bridge
-  const defaultName = base.kind === 'bridge' ? base.name : 'ctr0'
-  return {
-    kind: 'bridge',
-    name: name ?? defaultName,
-    ...(bip === undefined ? {} : { bip: bridgeAddress(bip) }),
-  }
 }
 
 function defaultLog(

@@ -56,6 +56,8 @@ const KIND_NAME: Readonly<Record<Option['kind'], string>> = {
   integer: 'an integer',
   list: 'a list of strings',
   map: 'an object',
+  pools: 'a list of objects',
+  nested: 'an object of objects',
   any: 'a value',
 }
 
@@ -70,6 +72,10 @@ function hasKind(option: Option, value: unknown): value is OptionValue {
     case 'list':
       return Array.isArray(value) && value.every((item) => typeof item === 'string')
     case 'map':
+      return typeof value === 'object' && !Array.isArray(value)
+    case 'pools':
+      return Array.isArray(value)
+    case 'nested':
       return typeof value === 'object' && !Array.isArray(value)
     case 'any':
       return true

@@ -20,7 +20,7 @@ export function parseFlags(argv: readonly string[]): Flags {
     if (option.flag === undefined) continue
     options[option.flag] = {
       type: option.kind === 'boolean' ? 'boolean' : 'string',
-      multiple: option.kind === 'list' || option.kind === 'map',
+      multiple: REPEATED.includes(option.kind),
       ...(option.short === undefined ? {} : { short: option.short }),
     }
     if (option.kind === 'boolean') options[off(option.flag)] = { type: 'boolean' }
@@ -84,18 +84,41 @@ function firstSentence(message: string): string {
   return message.split(/\.\s/)[0] ?? message
 }
 
+const REPEATED: readonly Option['kind'][] = ['list', 'map', 'pools', 'nested']
+
 function flagValue(option: Option, value: string | boolean | string[]): OptionValue {
   if (option.kind === 'integer') return integerFlag(option, String(value))
-  if (option.kind !== 'map' || !Array.isArray(value)) return value
-  return Object.fromEntries(
-    value.map((item) => {
-      const at = item.indexOf('=')
-      if (at < 1) {
-        throw new EngineError('INVALID_ARGUMENT', `--${option.flag} ${item}: must be key=value`)
-      }
-      return [item.slice(0, at), item.slice(at + 1)]
-    }),
-  )
+  if (!Array.isArray(value)) return value
+  const pairOf = (item: string): [string, string] => keyAndValue(option, item)
+  switch (option.kind) {
+    case 'map':
+      return Object.fromEntries(value.map(pairOf))
+    case 'pools':
+      return value.map((item) => poolFlag(Object.fromEntries(item.split(',').map(pairOf))))
+    case 'nested':
+      return nestedFlag(value.map(pairOf).map(([key, rest]) => [key, pairOf(rest)]))
+    default:
+      return value
+  }
+}
+
+function keyAndValue(option: Option, item: string): [string, string] {
+  const at = item.indexOf('=')
+  if (at > 0) return [item.slice(0, at), item.slice(at + 1)]
+  throw new EngineError('INVALID_ARGUMENT', `--${option.flag} ${item}: must be key=value`)
+}
+
+/** As the file has it. */
+function poolFlag({ size, ...rest }: Readonly<Record<string, string>>): Record<string, unknown> {
+  return { ...rest, ...(size === undefined ? {} : { size: Number(size) }) }
+}
+
+function nestedFlag(
+  entries: readonly (readonly [string, readonly [string, string]])[],
+): Record<string, Record<string, string>> {
+  const nested: Record<string, Record<string, string>> = {}
+  for (const [key, [name, value]] of entries) nested[key] = { ...nested[key], [name]: value }
+  return nested
 }
 
 function integerFlag(option: Option, text: string): number {

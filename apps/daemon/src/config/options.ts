@@ -1,5 +1,15 @@
 /** How an option is written as a flag and in the file. */
-export type OptionKind = 'string' | 'boolean' | 'integer' | 'list' | 'map' | 'any'
+export type OptionKind =
+  | 'string'
+  | 'boolean'
+  | 'integer'
+  | 'list'
+  | 'map'
+  /** `base=10.0.0.0/8,size=24`, repeated; `[{"base":…,"size":…}]`. */
+  | 'pools'
+  /** `driver=option=value`, repeated; `{"driver":{"option":"value"}}`. */
+  | 'nested'
+  | 'any'
 
 export interface Option {
   /** Key in the configuration file (daemon.json's name). */
@@ -254,6 +264,111 @@ export const OPTIONS: readonly Option[] = [
     kind: 'boolean',
     help: 'Give containers SELinux labels, where the host has SELinux',
   },
+  {
+    key: 'icc',
+    flag: 'icc',
+    kind: 'boolean',
+    help: 'Containers on the default bridge may talk to each other (default true)',
+  },
+  {
+    key: 'ip',
+    flag: 'ip',
+    kind: 'string',
+    help: 'Host address of ports that are published without one (default 0.0.0.0)',
+  },
+  {
+    key: 'ip-masq',
+    flag: 'ip-masq',
+    kind: 'boolean',
+    help: 'Traffic of the default bridge to the outside takes the address of the host (default true)',
+  },
+  {
+    key: 'ip-forward',
+    flag: 'ip-forward',
+    kind: 'boolean',
+    help: 'Switch the sysctls of forwarding on (default true)',
+  },
+  {
+    key: 'iptables',
+    flag: 'iptables',
+    kind: 'boolean',
+    help: 'Have a table of nftables: translation, masquerading, isolation of networks (default true)',
+  },
+  {
+    key: 'ipv6',
+    flag: 'ipv6',
+    kind: 'boolean',
+    help: 'IPv6 on the default bridge',
+  },
+  {
+    key: 'mtu',
+    flag: 'mtu',
+    kind: 'integer',
+    help: 'MTU of the default bridge (default 1500)',
+  },
+  {
+    key: 'bip6',
+    flag: 'bip6',
+    kind: 'string',
+    help: 'IPv6 address of the default bridge, e.g. fd00:1::1/64',
+  },
+  {
+    key: 'fixed-cidr',
+    flag: 'fixed-cidr',
+    kind: 'string',
+    help: 'IPv4 subnet for addresses of containers on the default bridge',
+  },
+  {
+    key: 'fixed-cidr-v6',
+    flag: 'fixed-cidr-v6',
+    kind: 'string',
+    help: 'IPv6 subnet of the default bridge (default a random one of fd00::/8)',
+  },
+  {
+    key: 'default-gateway',
+    flag: 'default-gateway',
+    kind: 'string',
+    help: 'IPv4 gateway of containers on the default bridge, instead of its own address',
+  },
+  {
+    key: 'default-gateway-v6',
+    flag: 'default-gateway-v6',
+    kind: 'string',
+    help: 'IPv6 gateway of containers on the default bridge',
+  },
+  {
+    key: 'default-address-pools',
+    flag: 'default-address-pool',
+    kind: 'pools',
+    help: 'Subnets of networks that name none, e.g. base=10.10.0.0/16,size=24 (repeatable)',
+  },
+  {
+    key: 'default-network-opts',
+    flag: 'default-network-opt',
+    kind: 'nested',
+    help: 'Driver option of new networks, e.g. bridge=com.docker.network.driver.mtu=1400 (repeatable)',
+  },
+  {
+    key: 'default-cgroupns-mode',
+    flag: 'default-cgroupns-mode',
+    kind: 'string',
+    help: 'Cgroup namespace of containers that name none: private or host',
+    isReloadable: true,
+  },
+  {
+    key: 'default-ipc-mode',
+    flag: 'default-ipc-mode',
+    kind: 'string',
+    help: 'IPC mode of containers that name none: private (default) or shareable',
+    isReloadable: true,
+  },
+  {
+    key: 'host-gateway-ips',
+    flag: 'host-gateway-ip',
+    kind: 'list',
+    help: 'What host-gateway stands for in --add-host (default: the default bridge, repeatable)',
+  },
+  { key: 'host-gateway-ip', kind: 'string', help: 'The same with one address' },
   // What follows is Docker's, and has no effect (yet): some of it is always so here (live-restore), some has no meaning (containerd).
   { key: 'live-restore', flag: 'live-restore', kind: 'boolean', isReloadable: true },
   { key: 'storage-driver', flag: 'storage-driver', short: 's', kind: 'string' },
@@ -263,26 +378,8 @@ export const OPTIONS: readonly Option[] = [
   { key: 'shutdown-timeout', flag: 'shutdown-timeout', kind: 'integer', isReloadable: true },
   { key: 'experimental', flag: 'experimental', kind: 'boolean' },
   { key: 'features', flag: 'feature', kind: 'map', isReloadable: true },
-  { key: 'iptables', flag: 'iptables', kind: 'boolean' },
   { key: 'ip6tables', flag: 'ip6tables', kind: 'boolean' },
-  { key: 'ip-forward', flag: 'ip-forward', kind: 'boolean' },
   { key: 'ip-forward-no-drop', flag: 'ip-forward-no-drop', kind: 'boolean' },
-  { key: 'ip-masq', flag: 'ip-masq', kind: 'boolean' },
-  { key: 'icc', flag: 'icc', kind: 'boolean' },
-  { key: 'ip', flag: 'ip', kind: 'string' },
-  { key: 'ipv6', flag: 'ipv6', kind: 'boolean' },
-  { key: 'mtu', flag: 'mtu', kind: 'integer' },
-  { key: 'bip6', flag: 'bip6', kind: 'string' },
-  { key: 'fixed-cidr', flag: 'fixed-cidr', kind: 'string' },
-  { key: 'fixed-cidr-v6', flag: 'fixed-cidr-v6', kind: 'string' },
-  { key: 'default-gateway', flag: 'default-gateway', kind: 'string' },
-  { key: 'default-gateway-v6', flag: 'default-gateway-v6', kind: 'string' },
-  { key: 'default-address-pools', kind: 'any' },
-  { key: 'default-network-opts', kind: 'any' },
-  { key: 'default-cgroupns-mode', flag: 'default-cgroupns-mode', kind: 'string' },
-  { key: 'default-ipc-mode', flag: 'default-ipc-mode', kind: 'string' },
-  { key: 'host-gateway-ip', flag: 'host-gateway-ip', kind: 'string' },
-  { key: 'host-gateway-ips', kind: 'any' },
   { key: 'firewall-backend', flag: 'firewall-backend', kind: 'string' },
   { key: 'userland-proxy', flag: 'userland-proxy', kind: 'boolean' },
   { key: 'userland-proxy-path', flag: 'userland-proxy-path', kind: 'string' },
@@ -347,6 +444,7 @@ export type OptionValue =
   | number
   | boolean
   | readonly string[]
+  | readonly Readonly<Record<string, unknown>>[]
   | Readonly<Record<string, unknown>>
 
 /** Values by key, of one source. */

@@ -20,11 +20,11 @@ export function withHostDefaults(
   return {
     ...rest,
     NetworkMode: nonEmpty(hostConfig.NetworkMode, 'default', 'bridge'),
-    IpcMode: nonEmpty(hostConfig.IpcMode, '', 'private'),
+    IpcMode: nonEmpty(hostConfig.IpcMode, '', config.defaultIpcMode ?? 'private'),
     CgroupnsMode: nonEmpty(
       hostConfig.CgroupnsMode,
       '',
-      facts.cgroups.mode === 'v2' ? 'private' : 'host',
+      config.defaultCgroupnsMode ?? (facts.cgroups.mode === 'v2' ? 'private' : 'host'),
     ),
     Runtime: nonEmpty(hostConfig.Runtime, '', 'ctr'),
     ShmSize:

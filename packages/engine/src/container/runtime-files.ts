@@ -25,7 +25,8 @@ export function writeRuntimeFiles(
 ): void {
   const { config, hostConfig } = container
   const isHost = mode.kind === 'host'
-  const gateway = engine.networks.hostGateway
+  const { hostGateways } = engine.config
+  const gateways = hostGateways.length > 0 ? hostGateways : engine.networks.hostGateways
   writePublic(container.hostnamePath, `${o.hostname}\n`)
   writePublic(
     container.hostsPath,
@@ -35,7 +36,7 @@ export function writeRuntimeFiles(
       addresses: o.addresses,
       extraHosts: hostConfig.ExtraHosts ?? [],
       links: linkHosts(engine, container),
-      ...(gateway === undefined ? {} : { hostGateway: gateway }),
+      hostGateways: gateways,
       ...(isHost ? { hostFile: readHostFile('/etc/hosts') } : {}),
     }),
   )

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { EngineError } from '@ctr/errdefs'
 import { interfaceIndex } from '@ctr/linux'
 import type { PoolRow } from '@ctr/store'
@@ -11,9 +12,12 @@ import {
   type Subnet,
 } from '../address.ts'
 import { OPTION_MTU } from '../endpoint/link-options.ts'
-import { automatic, checkLinkName } from '../network/create.ts'
-import { chooseSubnet } from '../network/ipam.ts'
+import { automatic, checkLinkName, planPool } from '../network/create.ts'
+import type { AddressPool } from '../network/defaults.ts'
+import { chooseIpv6Subnet, chooseSubnet } from '../network/ipam.ts'
 import {
+  AUX_GATEWAY,
+  AUX_GATEWAY_IPV6,
   type Network,
   OPTION_BRIDGE_NAME,
   OPTION_DEFAULT_BRIDGE,
@@ -22,6 +26,28 @@ import {
   OPTION_MASQUERADE,
 } from '../network/network.ts'
 import { hostSubnets, ipv4AddressOf, isBridge, linkAlias, linkMtu } from './link.ts'
+
+/** What the daemon's options say of the default bridge; those that are absent are Docker's defaults. */
+export interface WantedBridge {
+  readonly name: string
+  /** Address and prefix length. */
+  readonly bip?: string | undefined
+  readonly bip6?: string | undefined
+  /** Part of the subnet that containers get addresses of; without `bip` the subnet. */
+  readonly fixedCidr?: string | undefined
+  readonly fixedCidrV6?: string | undefined
+  readonly hasIpv6?: boolean
+  /** Way out of the containers, instead of the bridge's own address. */
+  readonly gateway?: string | undefined
+  readonly gatewayV6?: string | undefined
+  /** Host address of ports that are published without one. `ip` */
+  readonly hostIp?: string | undefined
+  readonly mtu?: number | undefined
+  /** Neighbours may talk to each other. `icc` */
+  readonly allowsInterContainer?: boolean
+  /** `ip-masq` */
+  readonly masquerades?: boolean
+}
 
 export interface DefaultBridge {
   readonly name: string
@@ -37,13 +63,14 @@ export interface DefaultBridge {
 }
 
 interface DefaultBridgeOptions {
-  readonly wanted: { readonly name: string; readonly bip: string | undefined }
+  readonly wanted: WantedBridge
   readonly stored: Network
   /** A running container is on it: nothing may change. */
   readonly isUsed: boolean
   /** Alias of our own links. */
   readonly owner: string
   readonly otherSubnets: readonly Subnet[]
+  readonly addressPools: readonly AddressPool[]
 }
 
 const OWNER_PREFIX = 'ctr '
@@ -61,16 +88,20 @@ export function decideDefaultBridge(o: DefaultBridgeOptions): DefaultBridge {
   const { stored, wanted } = o
   checkLinkName(wanted.name)
   const wantedPool = wanted.bip === undefined ? undefined : parseBip(wanted.bip)
+  const optionsOf = (name: string, isOurs: boolean): Record<string, string> =>
+    bridgeOptions(wanted, name, isOurs ? (wanted.mtu ?? DEFAULT_MTU) : linkMtu(name))
   if (stored.bridge !== undefined && o.isUsed) {
     const isDifferent =
-      (wantedPool !== undefined && !isSamePool(wantedPool, stored.pools)) ||
+      (wantedPool !== undefined && !isSameAddress(wantedPool, stored.pools)) ||
+      (wanted.hasIpv6 ?? false) !== stored.hasIpv6 ||
       (stored.bridge !== wanted.name && !isTakenByOther(wanted.name, o.owner))
+    const options = optionsOf(stored.bridge, !stored.isForeign)
     return {
       name: stored.bridge,
       isForeign: stored.isForeign,
       pools: stored.pools,
-      options: stored.options,
-      isChanged: false,
+      options,
+      isChanged: !isSame(options, stored.options),
       obsoleteLink: undefined,
       warnings: isDifferent
         ? ['running containers use the default bridge: its options apply after they have ended']
@@ -88,37 +119,96 @@ export function decideDefaultBridge(o: DefaultBridgeOptions): DefaultBridge {
   const isOurs =
     !exists || linkAlias(name) === o.owner || (stored.bridge === name && !stored.isForeign)
   const present = isOurs ? undefined : ipv4AddressOf(name)
-  const kept = stored.pools.length > 0 && stored.bridge === name ? stored.pools : undefined
-  const pools = [
-    wantedPool ??
-      (present && poolOf(present)) ??
-      kept?.[0] ??
-      automatic(chooseSubnet([...o.otherSubnets, ...hostSubnets()])),
-  ]
+  const kept = stored.bridge === name ? stored.pools : []
+  const pools = choosePools(o, wantedPool ?? (present && poolOf(present)), kept)
   const isMoved = stored.bridge !== name
   const isRenumbered = !isSamePools(pools, stored.pools)
+  const options = optionsOf(name, isOurs)
   const isStale = stored.bridge !== undefined && !stored.isForeign && (isMoved || isRenumbered)
   return {
     name,
     isForeign: !isOurs,
     pools,
-    options: defaultOptions(name),
-    isChanged: isMoved || isRenumbered || stored.isForeign === isOurs,
+    options,
+    isChanged:
+      isMoved || isRenumbered || stored.isForeign === isOurs || !isSame(options, stored.options),
     obsoleteLink: isStale ? stored.bridge : undefined,
     warnings:
       name === wanted.name ? [] : [`link ${wanted.name} belongs to another ctrd; using ${name}`],
   }
 }
 
-function defaultOptions(name: string): Record<string, string> {
+const DEFAULT_MTU = 1500
+
+function bridgeOptions(
+  wanted: WantedBridge,
+  name: string,
+  mtu: number | undefined,
+): Record<string, string> {
   return {
     [OPTION_DEFAULT_BRIDGE]: 'true',
-    [OPTION_ICC]: 'true',
-    [OPTION_MASQUERADE]: 'true',
-    [OPTION_HOST_BINDING]: '0.0.0.0',
+    [OPTION_ICC]: String(wanted.allowsInterContainer ?? true),
+    [OPTION_MASQUERADE]: String(wanted.masquerades ?? true),
+    [OPTION_HOST_BINDING]: wanted.hostIp ?? '0.0.0.0',
     [OPTION_BRIDGE_NAME]: name,
-    [OPTION_MTU]: String(linkMtu(name) ?? 1500),
+    [OPTION_MTU]: String(mtu ?? DEFAULT_MTU),
   }
+}
+
+function choosePools(
+  o: DefaultBridgeOptions,
+  given: PoolRow | undefined,
+  kept: readonly PoolRow[],
+): PoolRow[] {
+  const { wanted, addressPools } = o
+  const { fixedCidr, gateway } = wanted
+  const used = [...o.otherSubnets, ...hostSubnets()]
+  const v4 =
+    given ??
+    (fixedCidr === undefined ? undefined : planPool({ subnet: fixedCidr })) ??
+    kept.find(isV4) ??
+    automatic(chooseSubnet(used, addressPools))
+  const row = checkPool(v4, fixedCidr, gateway === undefined ? {} : { [AUX_GATEWAY]: gateway })
+  if (wanted.hasIpv6 !== true) return [row]
+  const { bip6, fixedCidrV6, gatewayV6 } = wanted
+  const v6 =
+    (bip6 === undefined ? undefined : parseBip6(bip6)) ??
+    (fixedCidrV6 === undefined ? undefined : planPool({ subnet: fixedCidrV6 })) ??
+    kept.find((pool) => !isV4(pool)) ??
+    automatic(chooseIpv6Subnet(randomBytes(5), used, addressPools))
+  const auxiliary = gatewayV6 === undefined ? {} : { [AUX_GATEWAY_IPV6]: gatewayV6 }
+  return [row, checkPool(v6, bip6 === undefined ? undefined : fixedCidrV6, auxiliary)]
+}
+
+function isV4({ subnet }: PoolRow): boolean {
+  return !subnet.includes(':')
+}
+
+/** The range and the gateway must be of the subnet. */
+function checkPool(
+  { subnet, gateway }: PoolRow,
+  ipRange: string | undefined,
+  auxAddresses: Readonly<Record<string, string>>,
+): PoolRow {
+  const isWhole = ipRange === undefined || formatRange(ipRange) === subnet
+  return {
+    ...planPool({ subnet, gateway, auxAddresses, ...(isWhole ? {} : { ipRange }) }),
+    isExplicit: false,
+  }
+}
+
+function formatRange(text: string): string | undefined {
+  const range = parseSubnet(text)
+  return range && formatSubnet(range)
+}
+
+function parseBip6(text: string): PoolRow {
+  const parsed = parseInterfaceAddress(text)
+  if (parsed?.family === 6) return poolOf(parsed)
+  throw new EngineError(
+    'INVALID_ARGUMENT',
+    `--bip6 ${text}: an IPv6 address with prefix length is needed, e.g. fd00:1::1/64`,
+  )
 }
 
 function chooseName(o: DefaultBridgeOptions): string {
@@ -185,6 +275,18 @@ function isSamePools(a: readonly PoolRow[], b: readonly PoolRow[]): boolean {
   return a.length === b.length && a.every((pool) => isSamePool(pool, b))
 }
 
+function isSameAddress({ subnet, gateway }: PoolRow, pools: readonly PoolRow[]): boolean {
+  return pools.some((other) => other.subnet === subnet && other.gateway === gateway)
+}
+
 function isSamePool(pool: PoolRow, pools: readonly PoolRow[]): boolean {
-  return pools.some((other) => other.subnet === pool.subnet && other.gateway === pool.gateway)
+  return pools.some((other) => isSame(withoutOrigin(other), withoutOrigin(pool)))
+}
+
+function withoutOrigin({ subnet, gateway, ipRange, auxAddresses }: PoolRow): unknown[] {
+  return [subnet, gateway, ipRange, auxAddresses]
+}
+
+function isSame(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b)
 }

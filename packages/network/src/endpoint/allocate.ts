@@ -8,7 +8,7 @@ import {
   type LowestFree,
   requestAddress,
 } from '../network/ipam.ts'
-import { type Network, poolsOf } from '../network/network.ts'
+import { type Network, OPTION_HOST_BINDING, poolsOf } from '../network/network.ts'
 import { allocatePorts, type PortBinding, type PortFacts } from './ports.ts'
 
 export interface ConnectOptions {
@@ -124,8 +124,15 @@ function bridgeParts(
     isGateway: endpoint.isGateway,
     ipv4,
     ipv6,
-    ports: network.isInternal ? [] : allocatePorts(o.ports, deps.ports, name),
+    ports: network.isInternal ? [] : allocatePorts(withHostIp(o.ports, network), deps.ports, name),
   }
+}
+
+/** Ports that are published without an address get the network's own. */
+function withHostIp(ports: readonly PortBinding[], network: Network): readonly PortBinding[] {
+  const hostIp = network.options[OPTION_HOST_BINDING] ?? ''
+  if (hostIp === '' || hostIp === '0.0.0.0') return ports
+  return ports.map((port) => (port.hostIp === '' ? { ...port, hostIp } : port))
 }
 
 function chooseAddress(

@@ -1,7 +1,7 @@
 import type { EndpointRow } from '@ctr/store'
 import { formatAddress } from '../address.ts'
 import type { Publication } from '../firewall/render.ts'
-import type { Network } from '../network/network.ts'
+import { AUX_GATEWAY, AUX_GATEWAY_IPV6, type Network } from '../network/network.ts'
 
 export interface EndpointAddress {
   readonly address: string
@@ -23,7 +23,8 @@ export function toEndpoint(row: EndpointRow, network: Network): Endpoint {
     const pool = network.pools.find(({ subnet }) => subnet.includes(':') === (family === 6))
     if (value === undefined || pool === undefined) return undefined
     const prefix = Number(pool.subnet.split('/')[1])
-    return { address: formatAddress({ family, value }), prefix, gateway: pool.gateway }
+    const gateway = pool.auxAddresses[family === 4 ? AUX_GATEWAY : AUX_GATEWAY_IPV6] ?? pool.gateway
+    return { address: formatAddress({ family, value }), prefix, gateway }
   }
   return {
     ...row,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type CreateNetworkOptions, planNetwork } from './create.ts'
+import { NETWORK_DEFAULTS } from './defaults.ts'
 import type { Network } from './network.ts'
 
 test('a network without wishes gets the first free pool and a bridge named after its id', () => {
@@ -166,6 +167,9 @@ const old: Network = {
   ],
 }
 
-function plan(o: CreateNetworkOptions): ReturnType<typeof planNetwork> {
-  return planNetwork(o, { networks: [old], hostSubnets: [], createdAtNs: 1n })
+function plan(
+  o: CreateNetworkOptions,
+  defaults = NETWORK_DEFAULTS,
+): ReturnType<typeof planNetwork> {
+  return planNetwork(o, { networks: [old], hostSubnets: [], defaults, createdAtNs: 1n })
 }

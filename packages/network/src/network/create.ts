@@ -11,6 +11,7 @@ import {
   type Subnet,
 } from '../address.ts'
 import { parseLinkOptions } from '../endpoint/link-options.ts'
+import type { NetworkDefaults } from './defaults.ts'
 import { chooseIpv6Subnet, chooseSubnet, defaultGateway } from './ipam.ts'
 import {
   type BridgedNetwork,
@@ -44,6 +45,7 @@ export interface IpamOptions {
 export interface CreateFacts {
   readonly networks: readonly Network[]
   readonly hostSubnets: readonly Subnet[]
+  readonly defaults: NetworkDefaults
   readonly createdAtNs: bigint
 }
 
@@ -61,7 +63,7 @@ export function planNetwork(o: CreateNetworkOptions, facts: CreateFacts): Bridge
     throw new EngineError('CONFLICT', `network with name ${o.name} already exists`)
   }
   const id = randomBytes(32).toString('hex')
-  const options = o.options ?? {}
+  const options = { ...facts.defaults.options[driver], ...o.options }
   checkOptions(options)
   const bridge = options[OPTION_BRIDGE_NAME] ?? `br-${id.slice(0, 12)}`
   checkLinkName(bridge)
@@ -116,8 +118,12 @@ function planPools(o: CreateNetworkOptions, facts: CreateFacts): PoolRow[] {
     taken.push(subnet)
     pools.push(row)
   }
-  if (!has(false)) pools.unshift(automatic(chooseSubnet([...taken, ...facts.hostSubnets])))
-  if (o.enableIpv6 && !has(true)) pools.push(automatic(chooseIpv6Subnet(randomBytes(5))))
+  const { addressPools } = facts.defaults
+  const used = [...taken, ...facts.hostSubnets]
+  if (!has(false)) pools.unshift(automatic(chooseSubnet(used, addressPools)))
+  if (o.enableIpv6 && !has(true)) {
+    pools.push(automatic(chooseIpv6Subnet(randomBytes(5), used, addressPools)))
+  }
   return pools
 }
 

@@ -10,6 +10,7 @@ import {
   parseSubnet,
   type Subnet,
 } from '../address.ts'
+import type { AddressPool } from './defaults.ts'
 
 /** Addresses of one family that a network gives out. */
 export interface Pool {
@@ -117,19 +118,32 @@ export function defaultGateway(range: Subnet): bigint {
   return range.address + 1n
 }
 
-/** Docker's default pools: 172.17–31.0.0/16, then 192.168.0.0/16 by /20. The default bridge begins at 172.17, others too. */
-export function chooseSubnet(taken: readonly Subnet[]): Subnet {
-  for (const candidate of defaultSubnets()) {
-    if (!taken.some((subnet) => overlaps(subnet, candidate))) return candidate
-  }
+/** Without pools Docker's: 172.17–31.0.0/16, then 192.168.0.0/16 by /20. The default bridge begins at 172.17, others too. */
+export function chooseSubnet(taken: readonly Subnet[], pools: readonly AddressPool[] = []): Subnet {
+  const own = pools.filter(({ base }) => base.family === 4)
+  const free = own.length === 0 ? firstFree(DEFAULT_POOLS, taken) : firstFree(own, taken)
+  if (free !== undefined) return free
   throw new EngineError(
     'INVALID_ARGUMENT',
     'could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network',
   )
 }
 
-/** A unique local subnet (RFC 4193): fd, 40 random bits, subnet 0. */
-export function chooseIpv6Subnet(random: Uint8Array): Subnet {
+/** Out of the pools; without one a unique local subnet (RFC 4193): fd, 40 random bits, subnet 0. */
+export function chooseIpv6Subnet(
+  random: Uint8Array,
+  taken: readonly Subnet[] = [],
+  pools: readonly AddressPool[] = [],
+): Subnet {
+  const own = pools.filter(({ base }) => base.family === 6)
+  const free = firstFree(own, taken)
+  if (free !== undefined) return free
+  if (own.length > 0) {
+    throw new EngineError(
+      'INVALID_ARGUMENT',
+      'could not find an available, non-overlapping IPv6 address pool among the defaults to assign to the network',
+    )
+  }
   const bits = [0xfd, ...random.subarray(0, 5)].reduce(
     (value, byte) => (value << 8n) | BigInt(byte),
     0n,
@@ -137,10 +151,30 @@ export function chooseIpv6Subnet(random: Uint8Array): Subnet {
   return { family: 6, address: bits << 80n, prefix: 64 }
 }
 
-function* defaultSubnets(): Generator<Subnet> {
-  for (let second = 17; second < 32; second++) yield known(`172.${second}.0.0/16`)
-  for (let third = 0; third < 256; third += 16) yield known(`192.168.${third}.0/20`)
+/** Each step leaves a taken subnet behind: pools may be large. */
+function firstFree(pools: readonly AddressPool[], taken: readonly Subnet[]): Subnet | undefined {
+  for (const { base, size } of pools) {
+    const step = 1n << hostBits(base.family, size)
+    let { address } = base
+    while (address <= lastAddress(base)) {
+      const candidate = { family: base.family, address, prefix: size }
+      const other = taken.find((subnet) => overlaps(subnet, candidate))
+      if (other === undefined) return candidate
+      const behind = lastAddress(other) + 1n
+      address = behind > address + step ? ((behind + step - 1n) / step) * step : address + step
+    }
+  }
+  return undefined
 }
+
+/** libnetwork ipamutils/utils.go */
+const DEFAULT_POOLS: readonly AddressPool[] = [
+  ...Array.from({ length: 15 }, (_, index) => ({
+    base: known(`172.${17 + index}.0.0/16`),
+    size: 16,
+  })),
+  { base: known('192.168.0.0/16'), size: 20 },
+]
 
 function known(text: string): Subnet {
   const subnet = parseSubnet(text)

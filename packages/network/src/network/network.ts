@@ -30,6 +30,10 @@ export const OPTION_MASQUERADE = 'com.docker.network.bridge.enable_ip_masquerade
 export const OPTION_DEFAULT_BRIDGE = 'com.docker.network.bridge.default_bridge'
 export const OPTION_HOST_BINDING = 'com.docker.network.bridge.host_binding_ipv4'
 
+/** Docker's names of auxiliary addresses that are the containers' way out, instead of the bridge. libnetwork drivers/bridge */
+export const AUX_GATEWAY = 'DefaultGatewayIPv4'
+export const AUX_GATEWAY_IPV6 = 'DefaultGatewayIPv6'
+
 export function mtuOf(network: Network): number | undefined {
   const text = network.options[OPTION_MTU]
   return text === undefined ? undefined : Number(text)
