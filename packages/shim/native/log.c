@@ -7,8 +7,20 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-int log_open(struct shim *s, const struct op *o) {
+/* A full disk, a power cut: what is written next must not become part of the record that has no end. */
+static int look_at_end(struct log *log) {
   struct stat st;
+  char last;
+  if (fstat(log->fd, &st) < 0)
+    return errno;
+  if (!S_ISREG(st.st_mode))
+    return EINVAL;
+  log->size = (uint64_t)st.st_size;
+  log->torn = st.st_size > 0 && pread(log->fd, &last, 1, st.st_size - 1) == 1 && last != '\n';
+  return 0;
+}
+
+int log_open(struct shim *s, const struct op *o) {
   s->log.max_bytes = op_u64(o, 1);
   s->log.max_files = op_u32(o, 2);
   s->log.flags = op_u32(o, 3);
@@ -18,25 +30,22 @@ int log_open(struct shim *s, const struct op *o) {
   s->log.extra = keep(s, op_str(o, 4));
   s->step = "open";
   s->log.fd = open(s->log.path, LOG_OPEN_FLAGS, 0640);
-  if (s->log.fd < 0 || fstat(s->log.fd, &st) < 0)
-    return errno;
-  if (!S_ISREG(st.st_mode))
-    return EINVAL;
-  s->log.size = (uint64_t)st.st_size;
-  return 0;
+  return s->log.fd < 0 ? errno : look_at_end(&s->log);
 }
 
 int log_reopen(struct shim *s) {
-  struct stat st;
   if (!s->log.path)
     return 0;
   int fd = open(s->log.path, LOG_OPEN_FLAGS, 0640);
-  if (fd < 0 || fstat(fd, &st) < 0)
+  if (fd < 0)
     return errno;
-  close_fd(&s->log.fd);
+  int old = s->log.fd;
   s->log.fd = fd;
-  s->log.size = (uint64_t)st.st_size;
-  return 0;
+  int error = look_at_end(&s->log);
+  if (error)
+    s->log.fd = old;
+  close(error ? fd : old);
+  return error;
 }
 
 /* What whole lines of one piece of output have in common: their time, and all that comes behind the text. */
@@ -48,9 +57,19 @@ struct moment {
 
 /* A full disk costs records, never the container's progress. */
 static void flush(struct shim *s) {
-  if (s->log.fd >= 0 && s->log.used && write_all(s->log.fd, s->log.out, s->log.used) == 0)
-    s->log.size += s->log.used;
-  s->log.used = 0;
+  struct log *log = &s->log;
+  uint32_t used = log->used;
+  log->used = 0;
+  if (log->fd < 0 || !used)
+    return;
+  if (log->torn && write_all(log->fd, "\n", 1) != 0)
+    return;
+  if (write_all(log->fd, log->out, used) != 0) {
+    look_at_end(log);
+    return;
+  }
+  log->size += used + log->torn;
+  log->torn = false;
 }
 
 static void put(struct shim *s, const void *data, size_t length) {

@@ -27,22 +27,29 @@ static void move(const char *path, uint32_t from, uint32_t to, const char *suffi
 
 /* The caller does not rotate while LOG.1 is being compressed: the log grows past its size for that long. */
 void log_rotate(struct log *log) {
-  char first[PATH_MAX];
-  if (log->max_files < 2)
-    unlink(log->path); /* not truncated: who reads it can still read it to its end */
-  else {
+  char first[PATH_MAX], next[PATH_MAX];
+  if (!name_of(next, log->path, 0, ".new"))
+    return;
+  /* Before anything is renamed: without room for it, each record would push the older files on, and the oldest out. */
+  int fd = open(next, LOG_OPEN_FLAGS, 0640);
+  if (fd < 0)
+    return; /* goes on in the old file; the next record tries again */
+  if (log->max_files >= 2) {
     for (uint32_t i = log->max_files - 1; i > 1; i--) {
       move(log->path, i - 1, i, "");
       move(log->path, i - 1, i, ".gz");
     }
     move(log->path, 0, 1, "");
   }
-  int fd = open(log->path, LOG_OPEN_FLAGS, 0640);
-  if (fd < 0)
-    return; /* goes on in the old file; the next record tries again */
+  /* With one file this is its end. It is not truncated: who reads it can still read it to its end. */
+  if (rename(next, log->path) < 0) {
+    close(fd);
+    return;
+  }
   close(log->fd);
   log->fd = fd;
   log->size = 0;
+  log->torn = false;
   if (log->flags & LOG_COMPRESS && log->max_files > 1 && name_of(first, log->path, 1, ""))
     log->gzip = gzip_in_background(first);
 }

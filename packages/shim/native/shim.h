@@ -63,6 +63,7 @@ struct log {
   bool cut[2];         /* the line has had a piece written already */
   char time[2][40];    /* of the line's first piece, which all its pieces get */
   uint32_t used;       /* bytes in out */
+  bool torn;           /* the file ends within a record */
   uint8_t carry[2][LOG_LINE_MAX];
   uint8_t out[LOG_OUT_SIZE];
 };

@@ -16,12 +16,16 @@ const OPEN_ATTEMPTS = 10
 export class LogFile implements Disposable {
   readonly inode: number
   readonly isCompressed: boolean
+  /** What is written later is not part of an answer that is to end. Of a compressed file: unknown, it gets nothing more. */
+  readonly sizeWhenOpened: number
   readonly #fd: number
 
   private constructor(fd: number, isCompressed: boolean) {
     this.#fd = fd
-    this.inode = fstatSync(fd).ino
+    const { ino, size } = fstatSync(fd)
+    this.inode = ino
     this.isCompressed = isCompressed
+    this.sizeWhenOpened = isCompressed ? Number.POSITIVE_INFINITY : size
   }
 
   /** Undefined: there is none, or what is there is no file. Waits for no writer of a FIFO. */
@@ -78,33 +82,37 @@ export class LogFile implements Disposable {
   }
 
   /**
-   * Whole lines, each with its newline, from byte `offset` of the plain text on; many at once, valid until the next are asked
-   * for. `onOffset` learns where the next line begins: a later call goes on there.
+   * Whole lines, each with its newline, from byte `offset` of the plain text on to byte `end`; many at once, valid until the
+   * next are asked for. `onOffset` learns where the next line begins: a later call goes on there.
    */
-  async *lines(offset: number, onOffset: (next: number) => void): AsyncGenerator<Buffer> {
+  async *lines(
+    offset: number,
+    onOffset: (next: number) => void,
+    end = Number.POSITIVE_INFINITY,
+  ): AsyncGenerator<Buffer> {
     let next = offset
     let rest: Buffer[] = []
     let restBytes = 0
-    for await (const block of this.#blocks(offset)) {
+    for await (const block of this.#blocks(offset, end)) {
       const first = block.indexOf(NEWLINE) + 1
-      const end = first === 0 ? 0 : block.lastIndexOf(NEWLINE) + 1
+      const wholeEnd = first === 0 ? 0 : block.lastIndexOf(NEWLINE) + 1
       const isTooLong = restBytes + first - 1 > MAX_LINE_BYTES
-      const whole = block.subarray(isTooLong ? first : 0, end)
+      const whole = block.subarray(isTooLong ? first : 0, wholeEnd)
       const lines = rest.length === 0 || isTooLong ? whole : Buffer.concat([...rest, whole])
-      if (end > 0) {
-        next += restBytes + end
+      if (wholeEnd > 0) {
+        next += restBytes + wholeEnd
         rest = []
         restBytes = 0
       }
-      restBytes += block.length - end
+      restBytes += block.length - wholeEnd
       if (restBytes > MAX_LINE_BYTES) rest = []
-      else if (end < block.length) rest.push(Buffer.from(block.subarray(end)))
+      else if (wholeEnd < block.length) rest.push(Buffer.from(block.subarray(wholeEnd)))
       onOffset(next)
-      if (end > 0 && lines.length > 0) yield lines
+      if (wholeEnd > 0 && lines.length > 0) yield lines
     }
   }
 
-  /** Where the last `count` lines begin, and how many there are (fewer, if the file has fewer). */
+  /** Where the last `count` lines begin, of those that were there when it was opened; how many there are, if not so many. */
   async tail(count: number): Promise<{ offset: number; lines: number }> {
     return this.isCompressed ? await this.#tailForward(count) : await this.#tailBackward(count)
   }
@@ -113,9 +121,9 @@ export class LogFile implements Disposable {
     closeSync(this.#fd)
   }
 
-  async *#blocks(offset: number): AsyncGenerator<Buffer> {
+  async *#blocks(offset: number, end = Number.POSITIVE_INFINITY): AsyncGenerator<Buffer> {
     if (!this.isCompressed) {
-      yield* this.#fileBlocks(offset, Buffer.allocUnsafe(BLOCK_BYTES))
+      yield* this.#fileBlocks(offset, end, Buffer.allocUnsafe(BLOCK_BYTES))
       return
     }
     let skip = offset
@@ -131,17 +139,20 @@ export class LogFile implements Disposable {
   }
 
   #unpacked(): AsyncIterable<Buffer> {
-    const packed = Readable.from(this.#fileBlocks(0), { objectMode: false })
+    const packed = Readable.from(this.#fileBlocks(0, Number.POSITIVE_INFINITY), {
+      objectMode: false,
+    })
     const gunzip = createGunzip({ chunkSize: BLOCK_BYTES })
     pipeline(packed, gunzip, () => undefined) // an error comes out of the iteration, too
     return gunzip
   }
 
   /** `shared`: the same buffer again and again, for a caller that is done with a block before it asks for the next. */
-  async *#fileBlocks(offset: number, shared?: Buffer): AsyncGenerator<Buffer> {
-    for (let position = offset; ; ) {
+  async *#fileBlocks(offset: number, end: number, shared?: Buffer): AsyncGenerator<Buffer> {
+    for (let position = offset; position < end; ) {
       const buffer = shared ?? Buffer.allocUnsafe(BLOCK_BYTES)
-      const bytesRead = await readAt(this.#fd, buffer, BLOCK_BYTES, position)
+      const wanted = Math.min(BLOCK_BYTES, end - position)
+      const bytesRead = await readAt(this.#fd, buffer, wanted, position)
       if (bytesRead === 0) return
       position += bytesRead
       yield buffer.subarray(0, bytesRead)
@@ -150,9 +161,8 @@ export class LogFile implements Disposable {
 
   async #tailBackward(count: number): Promise<{ offset: number; lines: number }> {
     const buffer = Buffer.allocUnsafe(BLOCK_BYTES)
-    const { size } = fstatSync(this.#fd)
     let newlines = 0
-    for (let end = size; end > 0; ) {
+    for (let end = this.sizeWhenOpened; end > 0; ) {
       const start = Math.max(0, end - BLOCK_BYTES)
       const bytesRead = await readAt(this.#fd, buffer, end - start, start)
       let index = bytesRead

@@ -137,3 +137,14 @@ for (const [what, make] of [
     assert.deepEqual(await (await logs(true)).toArray(), [])
   })
 }
+
+test('an answer that is to end has what was there when it was asked for', async () => {
+  const before = Array.from({ length: 20_000 }, (_, index) => String(index))
+  writeFileSync(path, before.map((text) => record(text)).join(''))
+  let text = ''
+  for await (const chunk of (await logs(false)) as AsyncIterable<Buffer>) {
+    text += chunk.toString()
+    appendFileSync(path, record('later'))
+  }
+  assert.deepEqual(text.trimEnd().split('\n'), before)
+})

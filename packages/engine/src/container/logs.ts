@@ -98,7 +98,9 @@ async function* readLog(
   const starts = await tailOffsets(files.all, tail)
   const reader = new Reader(format)
   for (const [index, file] of files.all.entries()) {
-    yield* reader.read(file, starts[index] ?? 0)
+    // Without an end, what writes faster than its reader reads would be read for ever, and `tail` be more than asked for.
+    const end = follower === undefined ? file.sizeWhenOpened : undefined
+    yield* reader.read(file, starts[index] ?? 0, end)
     if (reader.isOver) return
   }
   if (follower === undefined) return
@@ -207,13 +209,13 @@ class Reader {
   }
 
   /** From a byte offset; infinity: nothing of it. */
-  async *read(file: LogFile, start: number): AsyncGenerator<Buffer> {
+  async *read(file: LogFile, start: number, end?: number): AsyncGenerator<Buffer> {
     if (!Number.isFinite(start)) return
     this.offset = start
     const advance = (next: number): void => {
       this.offset = next
     }
-    for await (const lines of file.lines(start, advance)) {
+    for await (const lines of file.lines(start, advance, end)) {
       const { output, isOver } = formatRecords(lines, this.#format)
       this.lastTime = recordTime(lastLine(lines)) ?? this.lastTime
       if (output.length > 0) yield output
