@@ -22,7 +22,7 @@ tests() {
     return
   fi
   printf '%s\n' packages/shim/test/container-*.test.ts packages/shim/test/start.test.ts packages/linux/src/cgroup/*.test.ts \
-    packages/linux/test/*.test.ts test/storage-size.test.ts test/cgroups.test.ts test/cgroups-v2.test.ts packages/engine/test/life-cycle.test.ts \
+    packages/linux/test/*.test.ts test/storage-size.test.ts test/cgroups.test.ts test/cgroups-v2.test.ts packages/engine/test/container-*.test.ts \
     packages/shim/test/user-namespace.test.ts packages/engine/test/user-namespace.test.ts \
     apps/runtime/test/systemd.test.ts test/systemd.test.ts
 }

@@ -1,88 +1,25 @@
 import assert from 'node:assert/strict'
-import { execFileSync, spawn } from 'node:child_process'
-import { randomInt } from 'node:crypto'
-import { once } from 'node:events'
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
-import { connect, type Socket } from 'node:net'
+import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, afterEach, before, describe, test } from 'node:test'
-import type { Session, TestDaemon } from '@ctr/testkit'
-import { findTestCriu, NO_CRIU, requires, startDaemon, waitFor } from '@ctr/testkit'
+import { describe, test } from 'node:test'
+import type { Session } from '@ctr/testkit'
+import { requires, startDaemon, waitFor } from '@ctr/testkit'
+import {
+  assertCheckpointed,
+  countsOn,
+  criu,
+  daemon,
+  directory,
+  numbers,
+  otherUser,
+  skip,
+  startCounter,
+  useCriu,
+} from './checkpoint-fixture.ts'
 import { checkResult, field, removeContainers } from './daemon-fixture.ts'
 
-// Checkpoints with a real criu: a process goes on where it was, in the same container and on another daemon.
-const criu = findTestCriu()
-const skip =
-  requires({ root: true, commands: ['docker'] }) || (criu === undefined ? NO_CRIU : false)
-const DATAGRAMS = join(import.meta.dirname, '../apps/runtime/test/datagrams.c')
-const COUNT = 'i=0; while :; do i=$((i+1)); echo $i; sleep 0.02; done'
-
-/** prlimit(2) of another user's process takes a capability that not every machine gives to root. */
-function otherUser(): string[] {
-  const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]
-  const hasSysResource = (BigInt(`0x${effective ?? '0'}`) >> 24n) & 1n
-  return hasSysResource ? ['-u', '1000:1000'] : []
-}
-
-let daemon: TestDaemon
-let directory: string
-
-async function numbers(name: string, of = daemon): Promise<number[]> {
-  const text = await of.ok(['logs', name])
-  return text.split('\n').map((line) => Number(line.trim()))
-}
-
-/** The counter's log from 1 on, without a gap or a repetition: memory, log and output have come through. */
-async function countsOn(name: string, of = daemon): Promise<void> {
-  const before = (await numbers(name, of)).length
-  await waitFor(`more of ${name}`, async () => (await numbers(name, of)).length > before + 5)
-  const all = await numbers(name, of)
-  assert.deepEqual(
-    all,
-    all.map((_, index) => (all[0] ?? 0) + index),
-  )
-}
-
-async function startCounter(name: string, ...flags: string[]): Promise<void> {
-  await daemon.ok(['run', '-d', '--name', name, ...flags, 'busybox', 'sh', '-c', COUNT])
-  await waitFor('the first numbers', async () => (await numbers(name)).length > 3)
-}
-
-/** Told apart from other ends, also by the next daemon. */
-async function assertCheckpointed(name: string, expected: boolean): Promise<void> {
-  assert.equal((await daemon.ok(['inspect', name])).includes('"Checkpointed": true'), expected)
-  const found = await daemon.ok([
-    'ps',
-    '-a',
-    '--filter',
-    'status=checkpointed',
-    '--format',
-    '{{.Names}} {{.Status}}',
-  ])
-  if (expected) assert.match(found, new RegExp(`^${name} Exited \\(137\\) .* \\(Checkpointed\\)$`))
-  else assert.equal(found, '')
-}
-
 describe('checkpoint', { skip }, () => {
-  before(async () => {
-    directory = mkdtempSync('/tmp/ctr-checkpoint-')
-    daemon = await startDaemon({ args: ['--criu-path', criu ?? ''] })
-  })
-  afterEach(() => removeContainers(daemon))
-  after(async () => {
-    rmSync(directory, { recursive: true, force: true })
-    await daemon[Symbol.asyncDispose]()
-  })
+  useCriu()
 
   test('ends the container, and a start from it goes on where it was', async () => {
     await startCounter('cc', '--restart', 'always')
@@ -210,69 +147,6 @@ describe('checkpoint', { skip }, () => {
     await assertCheckpointed('cc', false)
   })
 
-  test('a page server must be an address and a port', async () => {
-    await startCounter('cc')
-    for (const [server, message] of [
-      ['nowhere', /Use --page-server ADDRESS:PORT to specify page server/],
-      ['host:many', /Invalid port number/],
-    ] as const) {
-      const flags = ['--leave-running', '--page-server', server]
-      const refused = await daemon.ctr(['checkpoint', 'create', ...flags, 'cc', 'xx'])
-      assert.equal(refused.code, 1)
-      assert.match(refused.stderr, message)
-    }
-    await countsOn('cc')
-  })
-
-  for (const terminal of [[], ['-t']]) {
-    test(`memory goes to a page server, the rest is beside it${terminal.length > 0 ? ', with a terminal' : ''}`, async () => {
-      await startCounter('cc', ...terminal)
-      // Below those that the kernel gives to clients.
-      const port = String(randomInt(20_000, 30_000))
-      const place = ['--images-dir', directory, '-v4', '-o', 'log']
-      const server = spawn(criu ?? '', ['page-server', ...place, '--port', port], {
-        stdio: 'ignore',
-      })
-      await waitFor('the page server', () => {
-        const log = join(directory, 'log')
-        return existsSync(log) && /page server/i.test(readFileSync(log, 'utf8'))
-      })
-      const flags = ['--checkpoint-dir', directory, '--page-server', `127.0.0.1:${port}`]
-      await daemon.ok(['checkpoint', 'create', ...flags, 'cc', 'far'])
-      if (server.exitCode === null) await once(server, 'exit')
-      for (const name of readdirSync(directory).filter((file) => /^page.*img$/.test(file))) {
-        renameSync(join(directory, name), join(directory, 'far', name))
-      }
-      await daemon.ok(['start', '--checkpoint-dir', directory, '--checkpoint', 'far', 'cc'])
-      await countsOn('cc')
-      rmSync(directory, { recursive: true })
-      mkdirSync(directory)
-    })
-  }
-
-  test('a socket of the host is found again with --ext-unix-sk', async () => {
-    execFileSync('gcc', ['-static', '-O1', '-o', join(directory, 'datagrams'), DATAGRAMS])
-    const socket = join(directory, 'socket')
-    const server = spawn(join(directory, 'datagrams'), ['serve', socket], { stdio: 'ignore' })
-    try {
-      await waitFor('the server', () => existsSync(socket))
-      const flags = ['--network', 'host', '-v', `${directory}:${directory}`]
-      const program = [join(directory, 'datagrams'), 'send', socket]
-      await daemon.ok(['run', '-d', '--name', 'cc', ...flags, 'busybox', ...program])
-      await countsOn('cc')
-      const refused = await daemon.ctr(['checkpoint', 'create', 'cc', 'xx'])
-      assert.match(refused.stderr, /Consider using --ext-unix-sk option/)
-      await daemon.ok(['checkpoint', 'create', '--ext-unix-sk', 'cc', 'xx'])
-      await daemon.ok(['start', '--checkpoint', 'xx', 'cc'])
-      await countsOn('cc')
-    } finally {
-      server.kill('SIGKILL')
-      await daemon.ok(['rm', '-f', 'cc'])
-      rmSync(directory, { recursive: true })
-      mkdirSync(directory)
-    }
-  })
-
   test('of a paused container: it stays paused, or ends', async () => {
     await startCounter('cc')
     await daemon.ok(['pause', 'cc'])
@@ -282,30 +156,6 @@ describe('checkpoint', { skip }, () => {
     assert.equal(await field(daemon, 'cc', '{{.State.Status}}'), 'exited')
     await daemon.ok(['start', '--checkpoint', 'yy', 'cc'])
     await countsOn('cc')
-  })
-
-  test('a connection goes on', async () => {
-    const script = 'echo ready; nc -l -p 7000 -e cat'
-    await daemon.ok(['run', '-d', '--name', 'cc', 'busybox', 'sh', '-c', script])
-    await waitFor('the server', async () => /ready/.test(await daemon.ok(['logs', 'cc'])))
-    const address = await field(daemon, 'cc', '{{.NetworkSettings.IPAddress}}')
-    const client = await connected(address, 7000)
-    assert.equal(await say(client, 'before'), 'before')
-    const refused = await daemon.ctr(['checkpoint', 'create', 'cc', 'xx'])
-    assert.match(refused.stderr, /Cannot checkpoint container cc: criu failed: .*tcp-established/)
-    await daemon.ok(['checkpoint', 'create', '--tcp-established', 'cc', 'xx'])
-    await daemon.ok(['start', '--checkpoint', 'xx', 'cc'])
-    await daemon.ok(['checkpoint', 'create', '--tcp-established', '--leave-running', 'cc', 'yy'])
-    assert.equal(await say(client, 'between'), 'between')
-    await daemon.ok(['checkpoint', 'rm', 'cc', 'xx'])
-    await daemon.ok(['checkpoint', 'create', '--tcp-established', 'cc', 'xx'])
-    // Sent while nobody is there.
-    const answer = say(client, 'after')
-    // Its address would be the next to be given away.
-    await daemon.ok(['start', '--checkpoint', 'xx', 'cc'])
-    assert.equal(await field(daemon, 'cc', '{{.NetworkSettings.IPAddress}}'), address)
-    assert.equal(await answer, 'after')
-    client.destroy()
   })
 
   test('moves to another daemon in a file', async () => {
@@ -447,23 +297,3 @@ describe('checkpoint without a usable criu', { skip: requires({ root: true }) },
     assert.equal(existsSync(place), false)
   })
 })
-
-async function connected(host: string, port: number): Promise<Socket> {
-  return await waitFor('a connection', async () => {
-    const socket = connect({ host, port })
-    const { promise, resolve } = Promise.withResolvers<Socket | undefined>()
-    socket.once('connect', () => resolve(socket))
-    socket.once('error', () => resolve(undefined))
-    return await promise
-  })
-}
-
-/** What comes back first. */
-async function say(socket: Socket, text: string): Promise<string> {
-  const { promise, resolve, reject } = Promise.withResolvers<string>()
-  socket.once('data', (chunk: Buffer) => resolve(chunk.toString()))
-  socket.once('error', reject)
-  socket.once('close', () => reject(new Error('the connection has ended')))
-  socket.write(text)
-  return await promise
-}

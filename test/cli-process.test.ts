@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync, readlinkSync } from 'node:fs'
+import { readFileSync, readlinkSync } from 'node:fs'
 import { test } from 'node:test'
 import { requires, run, waitFor } from '@ctr/testkit'
 import type { CommandCase } from './daemon-fixture.ts'
@@ -15,7 +15,6 @@ async function sleeper(name: string, ...flags: string[]): Promise<string> {
 async function status(name: string): Promise<string> {
   return await field(ctrd(), name, '{{.State.Status}} {{.State.ExitCode}}')
 }
-
 test('pid 1 is the program of the user', { skip }, async () => {
   await sleeper('p1')
   const pid = await pidOf(ctrd(), 'p1')
@@ -161,15 +160,6 @@ test('-w makes a missing directory, and refuses a relative one', { skip }, async
     result,
   )
 })
-
-test('create makes, start -a runs, and start again runs again', { skip }, async () => {
-  await ctrd().ok(['create', '--name', 'cr', 'busybox', 'echo', 'hi'])
-  assert.equal(await field(ctrd(), 'cr', '{{.State.Status}} {{.State.Pid}}'), 'created 0')
-  assert.equal(await ctrd().ok(['start', '-a', 'cr']), 'hi')
-  assert.equal(await ctrd().ok(['start', '-a', 'cr']), 'hi')
-  assert.equal(await ctrd().ok(['logs', 'cr']), 'hi\nhi')
-})
-
 test('the exit code of the program is the exit code of run', { skip }, async () => {
   for (const code of [0, 1, 7, 125, 255]) {
     checkResult({ code }, await ctrd().ctr(['run', '--rm', 'busybox', 'sh', '-c', `exit ${code}`]))
@@ -182,88 +172,11 @@ test('a program killed by a signal ends run with 128 and its number', { skip }, 
   assert.equal(await ctrd().ok(['wait', 'kk']), '137')
   assert.equal(await status('kk'), 'exited 137')
 })
-
-test('-d prints the whole id at once and the container goes on', { skip }, async () => {
-  const id = await ctrd().ok(['run', '-d', 'busybox', 'sleep', '300'])
-  assert.match(id, /^[0-9a-f]{64}$/)
-  assert.equal(await status(id), 'running 0')
-  assert.match(
-    await ctrd().ok(['ps']),
-    new RegExp(`^${id.slice(0, 12)} +busybox +"sleep 300" +.*Up `, 'm'),
-  )
-})
-
-test('stop sends SIGKILL after the timeout', { skip }, async () => {
-  await ctrd().ok([
-    'run',
-    '-d',
-    '--name',
-    'deaf',
-    'busybox',
-    'sh',
-    '-c',
-    'trap "" TERM; while :; do sleep 0.1; done',
-  ])
-  const startedMs = Date.now()
-  await ctrd().ok(['stop', '-t', '1', 'deaf'])
-  const elapsedMs = Date.now() - startedMs
-  // Less than the ten seconds of who names no time.
-  assert.ok(elapsedMs >= 1000 && elapsedMs < 9000, `${elapsedMs} ms`)
-  assert.equal(await status('deaf'), 'exited 137')
-})
-
-test('stop lets a program end by itself', { skip }, async () => {
-  const script = 'trap "echo bye; exit 3" TERM; echo ready; while :; do sleep 0.05; done'
-  await ctrd().ok(['run', '-d', '--name', 'polite', 'busybox', 'sh', '-c', script])
-  await waitFor('the trap', async () => (await ctrd().ok(['logs', 'polite'])) === 'ready')
-  await ctrd().ok(['stop', 'polite'])
-  assert.equal(await ctrd().ok(['logs', 'polite']), 'ready\nbye')
-  assert.equal(await status('polite'), 'exited 3')
-  await ctrd().ok(['stop', 'polite'])
-})
-
-test('kill of a stopped container is an error', { skip }, async () => {
-  await ctrd().ok(['run', '--name', 'gone', 'busybox', 'true'])
-  checkResult({ code: 1, stderr: /is not running/ }, await ctrd().ctr(['kill', 'gone']))
-})
-
 test('a program cannot kill its own pid 1', { skip }, async () => {
   await ctrd().ok(['run', '-d', '--name', 'init', 'busybox', 'sh', '-c', 'kill -9 $$; sleep 300'])
   await ctrd().ok(['exec', 'init', 'sh', '-c', 'kill -9 1; true'])
   assert.equal(await status('init'), 'running 0')
 })
-
-test('rm refuses a running container, rm -f does not', { skip }, async () => {
-  await sleeper('rr')
-  checkResult(
-    {
-      code: 1,
-      stderr:
-        /cannot remove container.*container is running: stop the container before removing or force remove/,
-    },
-    await ctrd().ctr(['rm', 'rr']),
-  )
-  assert.equal(await status('rr'), 'running 0')
-  assert.equal(await ctrd().ok(['rm', '-f', 'rr']), 'rr')
-  checkResult({ code: 1, stderr: /No such container: rr/ }, await ctrd().ctr(['rm', 'rr']))
-})
-
-test('a name can be used again only after rm', { skip }, async () => {
-  const id = await sleeper('twice')
-  const result = await ctrd().ctr(['run', '--name', 'twice', 'busybox', 'true'])
-  checkResult(
-    {
-      code: 125,
-      stderr: new RegExp(
-        `Conflict\\. The container name "/twice" is already in use by container "?${id}`,
-      ),
-    },
-    result,
-  )
-  await ctrd().ok(['rm', '-f', 'twice'])
-  await ctrd().ok(['run', '--name', 'twice', 'busybox', 'true'])
-})
-
 test('exec sees the environment and the cgroup, and passes its exit code', { skip }, async () => {
   await sleeper('ee', '-e', 'A=from run')
   const out = await ctrd().ctr(['exec', '-e', 'B=2', 'ee', 'sh', '-c', 'echo $A $B; exit 9'])
@@ -296,29 +209,6 @@ test('an exec dies with its container and does not come back', { skip }, async (
   const { stdout } = await run(['pgrep', '-f', '^sleep 77777'])
   assert.equal(stdout, '')
 })
-
-test('names obey Docker’s rule', { skip }, async () => {
-  for (const name of ['a/b', '-x', 'a b', 'x', '']) {
-    const result = await ctrd().ctr(['create', `--name=${name}`, 'busybox', 'true'])
-    if (name === '') continue // no name at all
-    checkResult(
-      {
-        code: 1,
-        stderr:
-          /Invalid container name \(.*\), only \[a-zA-Z0-9\]\[a-zA-Z0-9_\.-\]\* are allowed|Invalid container name/,
-      },
-      result,
-    )
-  }
-  await ctrd().ok(['create', '--name', 'ok_1.2-3', 'busybox', 'true'])
-  await ctrd().ok(['create', '--name', 'nn'.repeat(1024), 'busybox', 'true'])
-})
-
-test('an id is known by any unique prefix', { skip }, async () => {
-  const id = await sleeper('prefix')
-  assert.equal(await field(ctrd(), id.slice(0, 6), '{{.Name}}'), '/prefix')
-})
-
 test('-itd starts a shell with a terminal in the background', { skip }, async () => {
   await ctrd().ok(['run', '-itd', '--name', 'ii', 'busybox', 'sh'])
   assert.equal(await status('ii'), 'running 0')
@@ -350,71 +240,6 @@ test('signals are as at login: nothing blocked, nothing ignored', { skip }, asyn
   ])
   assert.match(out, /^SigBlk:\t0+\nSigIgn:\t0+$/)
 })
-
-test('ten containers start, stop and go at the same time', { skip }, async () => {
-  const names = Array.from({ length: 10 }, (_, index) => `par${index}`)
-  await Promise.all(names.map(async (name) => await sleeper(name)))
-  assert.equal((await ctrd().ok(['ps', '-q'])).split('\n').length, 10)
-  await Promise.all(names.map((name) => ctrd().ok(['stop', '-t', '0', name])))
-  await Promise.all(names.map((name) => ctrd().ok(['rm', name])))
-  assert.equal(await ctrd().ok(['ps', '-aq']), '')
-})
-
-test('of several that remove one container one wins and the others get a clean error', {
-  skip,
-}, async () => {
-  await sleeper('once')
-  const results = await Promise.all(
-    Array.from({ length: 6 }, () => ctrd().ctr(['rm', '-f', 'once'])),
-  )
-  assert.ok(results.some(({ code, stdout }) => code === 0 && stdout === 'once\n'))
-  for (const { code, stderr } of results) {
-    if (code !== 0)
-      assert.match(
-        stderr,
-        /No such container: once|removal of container \S+ is already in progress/,
-      )
-  }
-  assert.equal(await ctrd().ok(['ps', '-aq']), '')
-})
-
-test('--rm removes the container and its anonymous volumes', { skip }, async () => {
-  const id = await ctrd().ok(['run', '-d', '--rm', '-v', '/data', 'busybox', 'sleep', '300'])
-  const volume = await field(ctrd(), id, '{{(index .Mounts 0).Name}}')
-  await ctrd().ok(['stop', '-t', '0', id])
-  await waitFor('the removal', async () => (await ctrd().ok(['ps', '-aq'])) === '')
-  assert.doesNotMatch(await ctrd().ok(['volume', 'ls', '-q']), new RegExp(volume))
-})
-
-test('a failing program is restarted as often as --restart says', { skip }, async () => {
-  await ctrd().ok([
-    'run',
-    '-d',
-    '--name',
-    'again',
-    '--restart',
-    'on-failure:2',
-    'busybox',
-    'sh',
-    '-c',
-    'echo x; exit 5',
-  ])
-  await waitFor('the end of the restarts', async () => (await status('again')) === 'exited 5')
-  assert.equal(await field(ctrd(), 'again', '{{.RestartCount}}'), '2')
-  assert.equal(await ctrd().ok(['logs', 'again']), 'x\nx\nx')
-})
-
-test('--restart with --rm is refused', { skip }, async () => {
-  const result = await ctrd().ctr(['run', '--rm', '--restart', 'always', 'busybox', 'true'])
-  checkResult(
-    {
-      code: 125,
-      stderr: /[Cc]onflicting options: (--restart and --rm|cannot specify both --restart and --rm)/,
-    },
-    result,
-  )
-})
-
 test('--init reaps orphans and forwards signals', { skip }, async () => {
   const script =
     'trap "exit 6" TERM; (sleep 0.1 &) ; sleep 0.5; echo ready; while :; do sleep 0.05; done'
@@ -429,31 +254,6 @@ test('--init reaps orphans and forwards signals', { skip }, async () => {
   await ctrd().ok(['stop', 'in'])
   assert.equal(await status('in'), 'exited 6')
 })
-
-test('a killed shim takes its container down and inspect says so', { skip }, async () => {
-  await sleeper('orphan')
-  const pid = await pidOf(ctrd(), 'orphan')
-  const shim = Number(/^PPid:\t(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1])
-  assert.match(readFileSync(`/proc/${shim}/cmdline`, 'utf8'), /ctr-shim/)
-  process.kill(shim, 'SIGKILL')
-  await waitFor('the end of the container', async () => (await status('orphan')) === 'exited 137')
-  await waitFor('the end of the process', () => !existsSync(`/proc/${pid}`))
-  assert.notEqual(await field(ctrd(), 'orphan', '{{.State.Error}}'), '')
-})
-
-test('wait prints the code of each container', { skip }, async () => {
-  await ctrd().ok(['run', '-d', '--name', 'w1', 'busybox', 'sh', '-c', 'exit 3'])
-  await ctrd().ok(['run', '-d', '--name', 'w2', 'busybox', 'sh', '-c', 'exit 4'])
-  assert.equal(await ctrd().ok(['wait', 'w1', 'w2']), '3\n4')
-})
-
-test('run --explain prints the launch program and makes nothing', { skip }, async () => {
-  const program = await ctrd().ok(['run', '--explain', '-m', '64m', 'busybox', 'echo', 'hello'])
-  for (const pattern of [/clone/, /overlay/, /pivot_root/, /seccomp/, /exec.*echo.*hello/])
-    assert.match(program, pattern)
-  assert.equal(await ctrd().ok(['ps', '-aq']), '')
-})
-
 test('--entrypoint replaces the entry point and --env-file adds variables', { skip }, async () => {
   const out = await ctrd().ok([
     'run',
