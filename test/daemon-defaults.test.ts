@@ -58,3 +58,45 @@ test('a default that no container could start with is refused', { skip }, async 
     await assert.rejects(startDaemon({ bridge: false, args: [...args] }), { message })
   }
 })
+
+test('IPC mode, cgroup namespace, host-gateway and ulimits of containers that name none', {
+  skip,
+}, async () => {
+  await using daemon = await startDaemon({
+    bridge: false,
+    args: [
+      ...['--default-ipc-mode', 'shareable', '--default-cgroupns-mode', 'private'],
+      ...['--host-gateway-ip', '192.0.2.7', '--host-gateway-ip', '2001:db8::7'],
+      ...['--default-ulimit', 'nofile=65:66', '--default-ulimit', 'nproc=4000'],
+    ],
+  })
+  await daemon.ok(['create', '--name', 'one', 'busybox'])
+  await daemon.ok([
+    'create',
+    '--name',
+    'two',
+    '--ipc',
+    'private',
+    '--ulimit',
+    'nofile=70',
+    'busybox',
+  ])
+  const modes = '{{.HostConfig.IpcMode}} {{.HostConfig.CgroupnsMode}} {{json .HostConfig.Ulimits}}'
+  const inspect = async (name: string): Promise<string> =>
+    await daemon.ok(['inspect', '-f', modes, name])
+  const nproc = '{"Name":"nproc","Hard":4000,"Soft":4000}'
+  const parse = (text: string): unknown => JSON.parse(text.slice(text.indexOf('[')))
+  assert.match(await inspect('one'), /^shareable private /)
+  assert.deepEqual(parse(await inspect('one')), [
+    { Name: 'nofile', Hard: 66, Soft: 65 },
+    JSON.parse(nproc),
+  ])
+  assert.match(await inspect('two'), /^private private /)
+  assert.deepEqual(parse(await inspect('two')), [
+    { Name: 'nofile', Hard: 70, Soft: 70 },
+    JSON.parse(nproc),
+  ])
+  const script = 'ulimit -n; grep gate /etc/hosts'
+  const argv = ['run', '--rm', '--add-host', 'gate:host-gateway', 'busybox', 'sh', '-c', script]
+  assert.equal(await daemon.ok(argv), '65\n192.0.2.7\tgate\n2001:db8::7\tgate')
+})

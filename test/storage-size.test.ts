@@ -76,6 +76,27 @@ test('others are not limited by it, and have limits of their own', { skip }, asy
   assert.equal(inspected.trim(), '{"size":"5M"}')
 })
 
+test("the daemon's size holds for those that name none, 0 is no limit", { skip }, async () => {
+  const args = ['--data-root', `${directory}/mounted/limited`, '--storage-opt', 'overlay2.size=5M']
+  await using limited = await startDaemon({ bridge: false, args })
+  const fill = async (...options: string[]): Promise<string> => {
+    const argv = ['run', '--rm', '--network', 'none', ...options, 'busybox', 'sh', '-c', FILL]
+    return (await limited.ctr(argv)).stdout
+  }
+  assert.match(await fill(), FULL)
+  assert.match(await fill('--storage-opt', 'size=60M'), /41943040$/m)
+  assert.match(await fill('--storage-opt', 'size=0'), /41943040$/m)
+  const id = await limited.ok(['create', '--network', 'none', 'busybox'])
+  assert.equal(await limited.ok(['inspect', '-f', '{{json .HostConfig.StorageOpt}}', id]), 'null')
+})
+
+test("where there are no quotas the daemon's size is refused", { skip: needed }, async () => {
+  await assert.rejects(
+    startDaemon({ bridge: false, args: ['--storage-opt', 'overlay2.size=5M'] }),
+    /storage option overlay2\.size is supported only for xfs/,
+  )
+})
+
 test('the limit holds in the next run, and after the daemon', { skip }, async () => {
   await daemon.ok([
     'create',

@@ -27,6 +27,8 @@ export interface EngineConfig {
     readonly Hard: number
   }[]
   readonly defaultShmSizeBytes: number
+  /** Most bytes in the writable layer of containers that name no size; undefined: no limit. */
+  readonly defaultStorageBytes: number | undefined
   readonly defaultStopTimeoutSeconds: number
   readonly dns: readonly string[]
   readonly dnsSearch: readonly string[]
@@ -74,6 +76,7 @@ export const DEFAULT_ENGINE_CONFIG: EngineConfig = {
   defaultLog: { driver: 'json-file', options: {} },
   defaultUlimits: [],
   defaultShmSizeBytes: 64 * MiB,
+  defaultStorageBytes: undefined,
   defaultStopTimeoutSeconds: 10,
   dns: [],
   dnsSearch: [],

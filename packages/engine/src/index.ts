@@ -45,6 +45,7 @@ export {
 } from './container/state.ts'
 export { containerStats } from './container/stats.ts'
 export { type StopOptions, stopContainer } from './container/stop.ts'
+export { storageSize } from './container/storage-size.ts'
 export { type Processes, topContainer } from './container/top.ts'
 export { updateContainer } from './container/update.ts'
 export { type WaitCondition, waitContainer } from './container/wait.ts'

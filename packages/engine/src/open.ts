@@ -27,6 +27,7 @@ import { ContainerRegistry } from './container/registry.ts'
 import { RunTimeouts } from './container/run-timeouts.ts'
 import { containersRuntimeDir, execsRuntimeDir } from './container/runtime-dir.ts'
 import { startByPolicy } from './container/start-by-policy.ts'
+import { checkDefaultStorageSize } from './container/storage-size.ts'
 import { Waiters } from './container/waiters.ts'
 import { readDefaultSeccomp } from './default-seccomp.ts'
 import { BackgroundWork, type Engine } from './engine.ts'
@@ -64,6 +65,7 @@ export async function openEngine(
   planUserNamespace({}, config.usernsRemap, host)
   await loadDefaultProfile(host, log)
   mkdirSync(config.dataRoot, { recursive: true, mode: 0o711 })
+  checkDefaultStorageSize(config.defaultStorageBytes, config.dataRoot)
   for (const path of [containersRuntimeDir(config), execsRuntimeDir(config)]) {
     mkdirSync(path, { recursive: true, mode: 0o700 })
   }

@@ -145,6 +145,38 @@ test('options of networks are taken over from the file and from flags', () => {
   }
 })
 
+test('storage options are those of overlay2', () => {
+  const sizeOf = (file: string): number | undefined => load([], file).engine.defaultStorageBytes
+  assert.equal(sizeOf('{"storage-opts": ["overlay2.size=10G"]}'), 10 * 1024 ** 3)
+  assert.equal(sizeOf('{"storage-opts": ["overlay2.override_kernel_check=true"]}'), undefined)
+  assert.equal(sizeOf('{"storage-driver": "devicemapper", "storage-opts": ["dm.x=1"]}'), undefined)
+  for (const option of ['size=5G', 'dm.basesize=20G', 'nope', 'overlay2.size=abc']) {
+    assert.throws(() => sizeOf(`{"storage-opts": ["${option}"]}`), { code: 'INVALID_ARGUMENT' })
+  }
+})
+
+test('keys of dockerd 20.10 that 28 has no longer are accepted; graph is data-root', () => {
+  const { engine, ignoredKeys } = load(
+    [],
+    '{"graph": "/g", "cluster-store": "x", "cluster-store-opts": {"a": "b"}, "api-cors-header": "*", "rootless": false}',
+  )
+  assert.equal(engine.dataRoot, '/g')
+  assert.deepEqual(ignoredKeys, [
+    'api-cors-header',
+    'cluster-store',
+    'cluster-store-opts',
+    'rootless',
+  ])
+  assert.throws(() => load([], '{"graph": "/g", "data-root": "/d"}'), /both are given/)
+})
+
+test('tlsverify switches TLS on, also with false; a relative cgroup-parent begins at the root', () => {
+  assert.ok(load(['--tlsverify=false']).tls)
+  assert.equal(load(['--tlsverify=false']).tls?.ca, undefined)
+  assert.equal(load([]).tls, undefined)
+  assert.equal(load(['--cgroup-parent=test']).engine.cgroupParent, '/test')
+})
+
 test('what cannot be meant is refused with key and value', () => {
   for (const [file, message] of [
     ['{"ip": "nope"}', /^invalid ip "nope": is not an IP address/],

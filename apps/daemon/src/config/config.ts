@@ -9,6 +9,7 @@ import type { Flags } from './flags.ts'
 import { DEFAULT_SOCKET, type Host, parseHost, type TlsFiles } from './hosts.ts'
 import { bridgeOptions, hostGateways, networkDefaults } from './network.ts'
 import { OPTIONS, type OptionValues } from './options.ts'
+import { defaultStorageSize } from './storage.ts'
 import {
   dnsServer,
   insecureRegistry,
@@ -123,12 +124,13 @@ function daemonConfig(values: OptionValues): DaemonConfig {
     logLevel: logLevel(text('log-level'), values.get('debug') === true),
     engine: {
       ...defaults,
-      dataRoot: path('data-root', text('data-root') ?? defaults.dataRoot),
+      dataRoot: path('data-root', dataRoot(values) ?? defaults.dataRoot),
       execRoot: path('exec-root', text('exec-root') ?? defaults.execRoot),
       ...cgroups(text('cgroup-parent'), list('exec-opts')),
       bridge: bridgeOptions(values, defaults.bridge),
       networks: networkDefaults(values),
       hostGateways: hostGateways(values),
+      defaultStorageBytes: defaultStorageSize(values),
       defaultIpcMode: oneOf(values, 'default-ipc-mode', ['private', 'shareable']),
       defaultCgroupnsMode: oneOf(values, 'default-cgroupns-mode', ['private', 'host']),
       defaultLog: defaultLog(text('log-driver'), map('log-opts')),
@@ -163,10 +165,18 @@ function daemonConfig(values: OptionValues): DaemonConfig {
   }
 }
 
+/** `graph` is its name of old. */
+function dataRoot(values: OptionValues): string | undefined {
+  const [root, graph] = ['data-root', 'graph'].map((key) => values.get(key) as string | undefined)
+  if (root === undefined || graph === undefined) return root ?? graph
+  throw invalid('graph', graph, 'is data-root by another name, and both are given')
+}
+
 /** Docker's names and places. `--tlsverify` includes `--tls`. */
 function tlsFiles(values: OptionValues): TlsFiles | undefined {
   const isMutual = values.get('tlsverify') === true
-  if (!isMutual && values.get('tls') !== true) return undefined
+  // Who says anything about verification wants TLS, as with dockerd.
+  if (!values.has('tlsverify') && values.get('tls') !== true) return undefined
   const directory = process.env['DOCKER_CERT_PATH'] || join(homedir(), '.docker')
   const file = (key: string, name: string): string =>
     resolve((values.get(key) as string | undefined) ?? join(directory, name))
@@ -266,11 +276,13 @@ function cgroups(
 
 const DRIVER = 'native.cgroupdriver'
 
+/** A relative path begins at the root of the hierarchies, too. */
 function cgroupParent(text: string): string {
-  if (!text.startsWith('/') || text.split('/').includes('..')) {
-    throw invalid('cgroup-parent', text, 'must be an absolute path in the cgroup hierarchy')
+  const names = text.split('/').filter((name) => name !== '' && name !== '.')
+  if (names.length === 0 || names.includes('..') || text.includes('\0')) {
+    throw invalid('cgroup-parent', text, 'must be a path in the cgroup hierarchy')
   }
-  return text.replace(/\/+$/, '')
+  return `/${names.join('/')}`
 }
 
 function defaultLog(

@@ -369,10 +369,16 @@ export const OPTIONS: readonly Option[] = [
     help: 'What host-gateway stands for in --add-host (default: the default bridge, repeatable)',
   },
   { key: 'host-gateway-ip', kind: 'string', help: 'The same with one address' },
+  {
+    key: 'storage-opts',
+    flag: 'storage-opt',
+    kind: 'list',
+    help: 'overlay2.size=BYTES: most that a container writes into its root filesystem (repeatable)',
+  },
+  { key: 'graph', kind: 'string', help: 'The same as data-root' },
   // What follows is Docker's, and has no effect (yet): some of it is always so here (live-restore), some has no meaning (containerd).
   { key: 'live-restore', flag: 'live-restore', kind: 'boolean', isReloadable: true },
   { key: 'storage-driver', flag: 'storage-driver', short: 's', kind: 'string' },
-  { key: 'storage-opts', flag: 'storage-opt', kind: 'list' },
   { key: 'log-format', flag: 'log-format', kind: 'string' },
   { key: 'raw-logs', flag: 'raw-logs', kind: 'boolean' },
   { key: 'shutdown-timeout', flag: 'shutdown-timeout', kind: 'integer', isReloadable: true },
@@ -436,6 +442,22 @@ export const OPTIONS: readonly Option[] = [
     help: 'Hosts without a proxy for pulls and pushes',
   },
   { key: 'builder', kind: 'any' },
+  // dockerd 20.10 has them, 28 not.
+  { key: 'api-cors-header', flag: 'api-cors-header', kind: 'string' },
+  { key: 'cluster-advertise', flag: 'cluster-advertise', kind: 'string' },
+  { key: 'cluster-store', flag: 'cluster-store', kind: 'string' },
+  { key: 'cluster-store-opts', flag: 'cluster-store-opt', kind: 'map' },
+  { key: 'deprecated-key-path', kind: 'string' },
+  {
+    key: 'network-diagnostic-port',
+    flag: 'network-diagnostic-port',
+    kind: 'integer',
+    isReloadable: true,
+  },
+  { key: 'resolv-conf', kind: 'string' },
+  { key: 'rootless', flag: 'rootless', kind: 'boolean' },
+  { key: 'swarm-raft-election-tick', kind: 'integer' },
+  { key: 'swarm-raft-heartbeat-tick', kind: 'integer' },
   { key: 'debug-addr', kind: 'string' },
 ]
 

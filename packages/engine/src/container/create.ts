@@ -82,8 +82,8 @@ export async function createContainer(
   const root = rootDirectoryOf(plan.container.hostConfig)
   if (root === undefined) {
     engine.images.createContainerLayer(id, plan.container.imageId)
-    undo.defer(() => releaseLayer(plan.container))
-    limitLayer(plan.container)
+    undo.defer(() => releaseLayer(plan.container, engine.config.defaultStorageBytes))
+    limitLayer(plan.container, engine.config.defaultStorageBytes)
   } else await makeRootDirectory(engine.containers.directory(id), root)
   const holdLayers = (): void => {
     if (root === undefined) engine.images.holdLayers(id, plan.container.imageId)

@@ -6,6 +6,7 @@ import { containerEvent } from './container-event.ts'
 import { removeContainerFiles } from './create.ts'
 import { killAndWait } from './kill.ts'
 import { removeLink } from './links.ts'
+import { rootDirectoryOf } from './root-directory.ts'
 import { isAlive, isRunningForUser } from './state.ts'
 import { releaseLayer } from './storage-size.ts'
 
@@ -86,7 +87,9 @@ export async function removeContainerRecord(
   if (container.hostConfig.AutoRemove !== true) await engine.store.flush()
   engine.pendingAttachments.cancel(id)
   engine.waiters.removed(id, { exitCode: container.state.exitCode })
-  releaseLayer(container)
+  if (rootDirectoryOf(container.hostConfig) === undefined) {
+    releaseLayer(container, engine.config.defaultStorageBytes)
+  }
   removeContainerFiles(engine, id)
   await removeLayers()
   for (const name of doomed) await removeVolumeFiles(engine, name)

@@ -34,9 +34,26 @@ export function checkStorageSize(
   )
 }
 
-/** While both directories are empty. */
-export function limitLayer({ upperDir, workDir, hostConfig }: Layer): void {
-  const size = storageSize(hostConfig)
+/** `standard`: of all containers that name no size. INVALID_ARGUMENT: the filesystem of `dataRoot` cannot do it. */
+export function checkDefaultStorageSize(standard: number | undefined, dataRoot: string): void {
+  if (standard === undefined || hasProjectQuota(dataRoot)) return
+  throw invalid(
+    "storage option overlay2.size is supported only for xfs with 'pquota' mount option, or ext4 with 'prjquota'",
+  )
+}
+
+/** As for dockerd, a size of 0 is no limit, whatever the daemon's is. */
+function sizeOf(hostConfig: HostConfig, standard: number | undefined): number | undefined {
+  const names = Object.keys(hostConfig.StorageOpt ?? {}).map((key) => key.toLowerCase())
+  return names.includes('size') ? storageSize(hostConfig) : standard
+}
+
+/** While both directories are empty. `standard`: bytes for those that name none. */
+export function limitLayer(
+  { upperDir, workDir, hostConfig }: Layer,
+  standard: number | undefined,
+): void {
+  const size = sizeOf(hostConfig, standard)
   if (size === undefined) return
   const project = freeProject(upperDir)
   for (const directory of [upperDir, workDir]) joinProject(directory, project)
@@ -44,8 +61,8 @@ export function limitLayer({ upperDir, workDir, hostConfig }: Layer): void {
 }
 
 /** The project is free again when its last file has gone. Idempotent. */
-export function releaseLayer({ upperDir, hostConfig }: Layer): void {
-  if (storageSize(hostConfig) === undefined) return
+export function releaseLayer({ upperDir, hostConfig }: Layer, standard: number | undefined): void {
+  if (sizeOf(hostConfig, standard) === undefined) return
   try {
     const project = projectOf(upperDir)
     if (project !== 0) limitProject(upperDir, project, 0)

@@ -13,6 +13,7 @@ export const inspectContainerRoute = route({
     const container = getContainer(engine, id)
     const sizes = query.size ? await containerSize(engine, container.id) : undefined
     const places = containerPlaces(engine, container)
-    return renderInspect(container, apiMinor, { dataRoot: engine.config.dataRoot, sizes, places })
+    const { dataRoot, defaultUlimits } = engine.config
+    return renderInspect(container, apiMinor, { dataRoot, defaultUlimits, sizes, places })
   },
 })

@@ -4,12 +4,13 @@ import type {
   ContainerSummary,
   EndpointSettings,
   Health,
+  HostConfig,
   MountPoint,
   NetworkSettings,
   Port,
   PortBinding,
 } from '@ctr/api'
-import { type Container, type ContainerPlaces, isCheckpointed } from '@ctr/engine'
+import { type Container, type ContainerPlaces, type Engine, isCheckpointed } from '@ctr/engine'
 import { humanDuration, nowNs, rfc3339, unixSeconds } from '../../time.ts'
 import { sortedKeys } from '../sorted-keys.ts'
 import { renderConfig } from './render-config.ts'
@@ -25,7 +26,13 @@ export interface ContainerSizes {
 export function renderInspect(
   container: Container,
   apiMinor: number,
-  o: { dataRoot: string; sizes?: ContainerSizes | undefined; places?: ContainerPlaces | undefined },
+  o: {
+    dataRoot: string
+    /** The daemon's, that hold where the container names none. */
+    defaultUlimits: Engine['config']['defaultUlimits']
+    sizes?: ContainerSizes | undefined
+    places?: ContainerPlaces | undefined
+  },
 ): ContainerInspect {
   const absolute = (path: string): string => (path.startsWith('/') ? path : `${o.dataRoot}/${path}`)
   // Made by the first start.
@@ -50,7 +57,7 @@ export function renderInspect(
     ProcessLabel: container.labels.process,
     AppArmorProfile: container.appArmorProfile,
     ExecIDs: container.execIds.length === 0 ? null : [...container.execIds],
-    HostConfig: renderHostConfig(container.hostConfig, apiMinor),
+    HostConfig: renderHostConfig(withUlimits(container.hostConfig, o.defaultUlimits), apiMinor),
     GraphDriver: {
       Data: {
         ...(apiMinor >= 48 ? { ID: container.id } : {}),
@@ -70,6 +77,16 @@ export function renderInspect(
 
 function hasJsonLog({ hostConfig }: Container): boolean {
   return ['', 'json-file'].includes(hostConfig.LogConfig?.Type ?? '')
+}
+
+/** moby daemon/oci_linux.go mergeUlimits */
+function withUlimits(
+  hostConfig: HostConfig,
+  standard: Engine['config']['defaultUlimits'],
+): HostConfig {
+  const own = hostConfig.Ulimits ?? []
+  const others = standard.filter(({ Name }) => own.every((one) => one.Name !== Name))
+  return others.length === 0 ? hostConfig : { ...hostConfig, Ulimits: [...own, ...others] }
 }
 
 function renderState(container: Container, places: ContainerPlaces | undefined): ContainerState {
