@@ -17,6 +17,13 @@ import { invalidArgument, wrongState } from './errors.ts'
 import { explainFailure } from './failure.ts'
 import type { Flag, Values } from './flags.ts'
 import { runContainerHooks, runHostHooks } from './hooks.ts'
+import {
+  findRdtGroup,
+  makeRdtGroup,
+  type RdtGroup,
+  removeRdtGroup,
+  resctrlRoot,
+} from './intel-rdt.ts'
 import { Launch } from './launch.ts'
 import {
   type ContainerRecord,
@@ -107,6 +114,7 @@ export async function createContainer(
     return await launchInit(context, plan, flags.text('pid-file'))
   } catch (error) {
     removeRecord(context.root, id)
+    removeRdtGroup(findRdtGroup(spec.linux?.intelRdt, id, resctrlRoot()))
     const cpus = spec.linux?.resources?.cpu?.cpus ?? ''
     throw explainFailure(error, process.args[0] ?? '', { hasCpus: cpus !== '' })
   }
@@ -210,10 +218,20 @@ export function startInput(context: Context, plan: Plan, execFifo: string | unde
     expectAttach: 0,
     waitForStart: false,
     seccompFilter: cachedSeccomp(context.root, seccomp),
+    resctrlTasks: prepareRdt(plan)?.tasks,
     network: { hostOps: [], childOps: loopbackUp(spec), forwards: [] },
     cgroupParent: '/',
     cpuset,
   }
+}
+
+/** Before the launch, which then writes the process into it. */
+function prepareRdt({ id, spec }: Plan): RdtGroup | undefined {
+  const { intelRdt } = spec.linux ?? {}
+  const root = resctrlRoot()
+  const group = findRdtGroup(intelRdt, id, root)
+  if (group !== undefined && intelRdt && root !== undefined) makeRdtGroup(intelRdt, group, root)
+  return group
 }
 
 export function recordOf(plan: Plan, init: { pid: number; startTime: bigint }): ContainerRecord {

@@ -4,6 +4,7 @@ import { killCgroup, removeCgroup, stopScope, thawCgroup } from '@ctr/linux'
 import type { Context } from './command.ts'
 import { wrongState } from './errors.ts'
 import { runPoststopHooks } from './hooks.ts'
+import { findRdtGroup, removeRdtGroup, resctrlRoot } from './intel-rdt.ts'
 import { type ContainerRecord, removeRecord } from './record.ts'
 import { isAlive } from './status.ts'
 
@@ -12,6 +13,7 @@ export async function destroyContainer(context: Context, record: ContainerRecord
   await killCgroup(record.cgroups, record.cgroupPath)
   await removeCgroup(record.cgroups, record.cgroupPath)
   if (record.scope !== undefined) await stopScope(record.scope)
+  removeRdtGroup(findRdtGroup(record.spec.linux?.intelRdt, record.id, resctrlRoot()))
   removeRecord(context.root, record.id)
   await runPoststopHooks(record, context.log)
 }

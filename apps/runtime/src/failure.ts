@@ -41,6 +41,8 @@ function reason(error: ShimError, command: string): string {
     const step = detail === '' ? '' : `${detail}: `
     return inInit(`error mounting to rootfs at ${JSON.stringify(operation.target)}: ${step}${text}`)
   }
+  if (operation?.op === 'set_mempolicy') return inInit(`set_mempolicy: ${text}`)
+  if (operation?.op === 'net_device') return netDevice(operation.name, detail, code)
   if (operation?.op === 'clone' && detail === 'open cgroup') {
     return inInit(`error adding pid to cgroups: ${operation.cgroup}: ${text}`)
   }
@@ -54,6 +56,21 @@ function reason(error: ShimError, command: string): string {
     )
   }
   return inInit(`${error.message} (${text})`)
+}
+
+/** `step`: of native/net_device.c. */
+function netDevice(name: string, step: string, code: string): string {
+  const text = code === 'ENODEV' ? 'Link not found' : errnoText(code)
+  const said: Readonly<Record<string, string>> = {
+    link: `link not found for interface ${name} on runtime namespace`,
+    down: 'fail to set link down',
+    addresses: `fail to get ip addresses on network device ${name}`,
+    move: `fail to move network device ${name} to network namespace`,
+    enter: `link not found for interface ${name} on namespace`,
+    address: `fail to set up address of interface ${name}`,
+    up: `fail to set up interface ${name}`,
+  }
+  return `error moving network device to container: move netDevice ${name}: ${said[step] ?? step}: ${text}`
 }
 
 /** A symlink, or a file. */
@@ -88,6 +105,7 @@ const TEXTS: Readonly<Record<string, string>> = {
   E2BIG: 'argument list too long',
   EACCES: 'permission denied',
   EBUSY: 'device or resource busy',
+  EEXIST: 'file exists',
   EINVAL: 'invalid argument',
   EISDIR: 'is a directory',
   ELOOP: 'too many levels of symbolic links',

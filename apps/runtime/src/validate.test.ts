@@ -49,8 +49,10 @@ it('refuses what would change the host or cannot be', () => {
       /not allowed in the hosts ipc namespace/,
     ],
     [linux({ intelRdt: {} }), /intelRdt is specified in config, but/],
-    [linux({ memoryPolicy: { mode: 'MPOL_BIND' } }), /memoryPolicy .* not supported/],
-    [linux({ netDevices: { eth9: {} } }), /netDevices .* not supported/],
+    [
+      linux({ netDevices: { eth9: {} }, namespaces: [{ type: 'mount' }, { type: 'uts' }] }),
+      /unable to move network devices without a NET namespace/,
+    ],
   ]
   for (const [spec, text] of cases) assert.throws(() => checkSpec(spec as RuntimeSpec), text)
 })

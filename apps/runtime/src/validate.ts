@@ -1,7 +1,7 @@
-import { existsSync } from 'node:fs'
 import type { NamespaceType, RuntimeProcess, RuntimeSpec } from '@ctr/oci'
 import { rlimitNumber } from '@ctr/oci'
 import { invalidArgument } from './errors.ts'
+import { checkIntelRdt, resctrlRoot } from './intel-rdt.ts'
 
 /** What must hold of a config.json before a plan is made of it. The texts are those of runc's specconv and validator. */
 export function checkSpec(spec: RuntimeSpec): void {
@@ -13,26 +13,33 @@ export function checkSpec(spec: RuntimeSpec): void {
   checkProcess(spec.process)
   checkNamespaces(spec)
   for (const key of Object.keys(spec.linux?.sysctl ?? {})) checkSysctl(spec, key)
-  checkSupported(spec.linux ?? {})
+  checkHostThings(spec)
   checkTimeOffsets(spec, spec.linux?.timeOffsets ?? {})
 }
 
-/** What would be ignored is refused: a container without its limits or devices is not what was asked for. */
-function checkSupported(linux: NonNullable<RuntimeSpec['linux']>): void {
-  const { intelRdt, memoryPolicy, netDevices } = linux
-  if (!isAbsent(intelRdt)) {
-    throw invalidArgument(
-      existsSync('/sys/fs/resctrl/schemata')
-        ? 'intelRdt is specified in config, but is not supported'
-        : 'intelRdt is specified in config, but Intel RDT is not enabled',
-    )
+/** The host's devices, and the shares of its processor. */
+function checkHostThings(spec: RuntimeSpec): void {
+  const { intelRdt, netDevices } = spec.linux ?? {}
+  if (intelRdt !== undefined && intelRdt !== null) checkIntelRdt(intelRdt, resctrlRoot())
+  const names = Object.entries(netDevices ?? {}).flatMap(([name, device]) => {
+    const renamed = device?.name ?? ''
+    return renamed === '' ? [name] : [name, renamed]
+  })
+  if (names.length === 0) return
+  if (!has(spec, 'network')) {
+    throw invalidArgument('unable to move network devices without a NET namespace')
   }
-  if (!isAbsent(memoryPolicy)) {
-    throw invalidArgument('memoryPolicy is specified in config, but is not supported')
+  const wrong = names.find((name) => !isDeviceName(name))
+  if (wrong !== undefined) {
+    throw invalidArgument(`invalid network device name ${JSON.stringify(wrong)}`)
   }
-  if (Object.keys(netDevices ?? {}).length > 0) {
-    throw invalidArgument('netDevices are specified in config, but are not supported')
-  }
+}
+
+/** Linux, net/core/dev.c: dev_valid_name. IFNAMSIZ is 16, with the NUL. */
+function isDeviceName(name: string): boolean {
+  const length = Buffer.byteLength(name)
+  if (length === 0 || length > 15) return false
+  return name !== '.' && name !== '..' && !/[/:\s\0]/.test(name)
 }
 
 /** The arrays and objects that the plan walks over: JSON may hold anything. */

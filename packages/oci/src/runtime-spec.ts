@@ -115,9 +115,29 @@ export interface RuntimeLinux {
   readonlyPaths?: string[] | undefined
   mountLabel?: string | undefined
   personality?: { domain: string; flags?: string[] | undefined } | undefined
-  intelRdt?: Record<string, unknown> | undefined
-  memoryPolicy?: Record<string, unknown> | undefined
-  netDevices?: Record<string, { name?: string }> | undefined
+  intelRdt?: RuntimeIntelRdt | null | undefined
+  memoryPolicy?: RuntimeMemoryPolicy | null | undefined
+  /** Devices of the runtime's network namespace, by name; `name` is that in the container. */
+  netDevices?: Record<string, { name?: string | undefined }> | undefined
+}
+
+/** set_mempolicy(2), in its words. */
+export interface RuntimeMemoryPolicy {
+  mode?: string | undefined
+  /** `0-3,7` */
+  nodes?: string | undefined
+  flags?: string[] | undefined
+}
+
+/** Documentation/arch/x86/resctrl.rst */
+export interface RuntimeIntelRdt {
+  /** Of a group that others may share; absent: the container has one of its own. */
+  closID?: string | undefined
+  /** Lines for the file `schemata`. */
+  schemata?: string[] | undefined
+  l3CacheSchema?: string | undefined
+  memBwSchema?: string | undefined
+  enableMonitoring?: boolean | undefined
 }
 
 export const NAMESPACE_TYPES = [

@@ -126,6 +126,8 @@ static bool check_values(const struct op *o) {
     return o->f[0].number > 0 && o->f[0].number % 8 == 0 && o->f[0].number / 8 <= 65535;
   case OP_SCHED_ATTR: /* SCHED_ATTR_SIZE_VER0 of sched_setattr(2) */
     return o->f[0].number == 48 && get32(o->f[0].bytes) == 48;
+  case OP_SET_MEMPOLICY: /* whole words; MAX_NUMNODES is 1024 at most */
+    return o->f[1].number % 8 == 0 && o->f[1].number <= 128;
   case OP_USER:
     return o->f[2].number % 4 == 0 && o->f[2].number / 4 <= 65536;
   case OP_HANDOVER:
@@ -195,6 +197,7 @@ static bool check_place(const struct program *p, uint32_t i, bool cloned) {
   case OP_CHILD_PROC:
   case OP_WRITE_PID:
   case OP_ID_MAP:
+  case OP_NET_DEVICE:
     return cloned;
   default:
     return true;

@@ -190,6 +190,12 @@ static int op_io_priority(struct shim *s, const struct op *o) {
   return syscall(SYS_ioprio_set, 1, 0, op_u32(o, 0)) < 0 ? errno : 0;
 }
 
+/* set_mempolicy(2): the last bit of `maxnode` is not looked at. */
+static int op_set_mempolicy(const struct op *o) {
+  size_t size = o->f[1].number;
+  return syscall(SYS_set_mempolicy, (long)op_u32(o, 0), size ? o->f[1].bytes : NULL, size ? size * 8 + 1 : 0) < 0 ? errno : 0;
+}
+
 static int errno_of(long result) {
   return result < 0 ? errno : 0;
 }
@@ -254,6 +260,8 @@ int child_op(struct shim *s, const struct op *o) {
     return op_sched_attr(s, o);
   case OP_IO_PRIORITY:
     return op_io_priority(s, o);
+  case OP_SET_MEMPOLICY:
+    return op_set_mempolicy(o);
   case OP_CONSOLE:
     return op_console(s);
   case OP_EXEC:

@@ -164,36 +164,19 @@ static int op_device_bpf(struct shim *s, const struct op *o) {
   return syscall(SYS_bpf, BPF_PROG_ATTACH, &attach, sizeof attach) < 0 ? errno : 0;
 }
 
-/* One rtnetlink request, or a batch for another protocol (nlmsg_pid of the first header; 0 is NETLINK_ROUTE), and its ack, on a
- * socket of its own: it belongs to the network namespace of this moment. */
-static int op_netlink(struct shim *s, const struct op *o) {
-  uint32_t length = (uint32_t)o->f[0].number, pid_offset = op_u32(o, 1), ignore = op_u32(o, 2);
-  if (length > sizeof s->scratch)
-    return EMSGSIZE;
-  memcpy(s->scratch, o->f[0].bytes, length);
+/* Sends the request in `scratch` and waits for its ack: 0 or an errno, EPROTO if there was none. */
+int netlink_ask(struct shim *s, int fd, uint32_t length) {
   struct nlmsghdr *request = (struct nlmsghdr *)(void *)s->scratch;
   request->nlmsg_flags |= NLM_F_REQUEST | NLM_F_ACK;
   request->nlmsg_seq = 1;
-  int protocol = (int)request->nlmsg_pid;
-  request->nlmsg_pid = 0;
-  if (pid_offset)
-    put32(s->scratch + pid_offset, (uint32_t)s->child);
-  s->step = "socket";
-  scoped_fd fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
-  if (fd < 0)
-    return errno;
-  s->step = "send";
   if (send(fd, s->scratch, length, 0) < 0)
     return errno;
   /* The kernel answers inside send(2). More than one message may come: the new link, with NLM_F_ECHO; one for each error in a batch. */
-  s->step = "ack";
   int error = EPROTO;
   for (;;) {
     ssize_t n = recv(fd, s->scratch, sizeof s->scratch, MSG_DONTWAIT);
-    if (n < 0 && errno != EAGAIN)
-      return errno;
     if (n < 0)
-      return ignore && error == (int)ignore ? 0 : error;
+      return errno == EAGAIN ? error : errno;
     uint32_t left = (uint32_t)n;
     for (struct nlmsghdr *h = request; NLMSG_OK(h, left); h = NLMSG_NEXT(h, left)) {
       if (h->nlmsg_type != NLMSG_ERROR || h->nlmsg_len < NLMSG_LENGTH(sizeof(struct nlmsgerr)))
@@ -202,6 +185,27 @@ static int op_netlink(struct shim *s, const struct op *o) {
         error = -((struct nlmsgerr *)NLMSG_DATA(h))->error;
     }
   }
+}
+
+/* One rtnetlink request, or a batch for another protocol (nlmsg_pid of the first header; 0 is NETLINK_ROUTE), and its ack, on a
+ * socket of its own: it belongs to the network namespace of this moment. */
+static int op_netlink(struct shim *s, const struct op *o) {
+  uint32_t length = (uint32_t)o->f[0].number, pid_offset = op_u32(o, 1), ignore = op_u32(o, 2);
+  if (length > sizeof s->scratch)
+    return EMSGSIZE;
+  memcpy(s->scratch, o->f[0].bytes, length);
+  struct nlmsghdr *request = (struct nlmsghdr *)(void *)s->scratch;
+  int protocol = (int)request->nlmsg_pid;
+  request->nlmsg_pid = 0;
+  if (pid_offset)
+    put32(s->scratch + pid_offset, (uint32_t)s->child);
+  s->step = "socket";
+  scoped_fd fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
+  if (fd < 0)
+    return errno;
+  s->step = "ack";
+  int error = netlink_ask(s, fd, length);
+  return error == (int)ignore ? 0 : error;
 }
 
 /* A file that the next operation writes, too, stays open: the rules of a devices cgroup are a dozen. */
@@ -259,6 +263,8 @@ int host_op(struct shim *s, const struct op *o) {
     return op_pidfd_socket(s, o);
   case OP_REMOVE_TREE:
     return op_remove_tree(op_str(o, 0));
+  case OP_NET_DEVICE:
+    return op_net_device(s, o);
   case OP_EXEC_FIFO:
     return open_fifo(s, op_str(o, 0));
   case OP_OOM_WATCH:

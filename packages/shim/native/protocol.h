@@ -35,6 +35,7 @@ enum side { SIDE_HOST, SIDE_CHILD, SIDE_ANY };
   X(EXEC_FIFO, 19, HOST, "exec_fifo", "S", "path")                                                                     \
   X(PIDFD_SOCKET, 92, HOST, "pidfd_socket", "SS", "path name")                                                         \
   X(REMOVE_TREE, 93, HOST, "remove_tree", "S", "path")                                                                 \
+  X(NET_DEVICE, 94, HOST, "net_device", "SS", "name new_name")                                                         \
   X(WRITE, 20, ANY, "write", "SB", "path data")                                                                        \
   X(NETLINK, 21, ANY, "netlink", "BII", "message pid_offset ignore")                                                   \
   X(UMOUNT, 22, ANY, "umount", "SI", "path flags")                                                                     \
@@ -87,6 +88,7 @@ enum side { SIDE_HOST, SIDE_CHILD, SIDE_ANY };
   X(GATE, 76, CHILD, "gate", "", "")                                                                                   \
   X(PROGRAM, 84, CHILD, "program", "S", "path")                                                                        \
   X(AFFINITY, 85, CHILD, "affinity", "B", "mask")                                                                      \
+  X(SET_MEMPOLICY, 86, CHILD, "set_mempolicy", "IB", "mode nodes")                                                     \
   X(EXEC, 90, CHILD, "exec", "VV", "args env")                                                                         \
   X(RESTORE, 91, CHILD, "restore", "SVVB", "pid_file args env request")
 

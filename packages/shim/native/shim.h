@@ -214,6 +214,12 @@ const char *keep(struct shim *s, const char *string);
 /* child.c: the program in the child */
 _Noreturn void child_main(struct shim *s, int sync, uint32_t next);
 
+/* net_device.c */
+int op_net_device(struct shim *s, const struct op *o);
+
+/* ops_host.c */
+int netlink_ask(struct shim *s, int fd, uint32_t length);
+
 /* ops_*.c, rootfs.c, exec.c: one function per operation; 0 or an errno, with s->step set */
 int host_op(struct shim *s, const struct op *o);
 int shared_op(struct shim *s, const struct op *o);

@@ -49,6 +49,7 @@ export type {
   StartInput,
   Stdio,
 } from './plan/input.ts'
+export { MEMORY_FLAGS, MEMORY_MODES } from './plan/memory-policy.ts'
 export { IN_ROOT, mountOptionWords } from './plan/mount-options.ts'
 export { compileRestore } from './plan/restore.ts'
 export { withContext } from './plan/root.ts'

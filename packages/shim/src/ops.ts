@@ -82,6 +82,8 @@ const ops = {
   pidfd_socket: { code: 92, side: 'host', fields: { path: 'str', name: 'str' } },
   /** Remove `path` and all below it, if it is there. Follows nothing, and enters nothing that is mounted: EBUSY. */
   remove_tree: { code: 93, side: 'host', fields: { path: 'str' } },
+  /** After clone: the network device `name` of ours goes to the child's network namespace, as `new_name` (empty: the same), with its permanent addresses of global scope, and is set up. */
+  net_device: { code: 94, side: 'host', fields: { name: 'str', new_name: 'str' } },
 
   // --- either side -------------------------------------------------------------------------------------------------
   /** Write `data` to `path` with one write(2); O_WRONLY without O_CREAT. */
@@ -267,6 +269,8 @@ const ops = {
   program: { code: 84, side: 'child', fields: { path: 'str' } },
   /** sched_setaffinity(2) with `mask` (CPU 0 is bit 0 of the first byte); empty: all that the cpuset allows. */
   affinity: { code: 85, side: 'child', fields: { mask: 'bytes' } },
+  /** set_mempolicy(2) with `mode` (MPOL_* with MPOL_F_*) and `nodes` (node 0 is bit 0 of the first byte; whole words of 8 bytes). */
+  set_mempolicy: { code: 86, side: 'child', fields: { mode: 'u32', nodes: 'bytes' } },
   /** sched_setscheduler, ioprio and others may follow with new codes. Last: look `args[0]` up in `env`'s PATH and execve. */
   exec: { code: 90, side: 'child', fields: { args: 'strs', env: 'strs' } },
   /**

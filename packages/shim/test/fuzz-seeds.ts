@@ -27,6 +27,7 @@ const SPECIAL: Readonly<Partial<Record<OpName, object>>> = {
   device_bpf: { insns: Buffer.alloc(16) },
   seccomp: { filter: Buffer.alloc(16) },
   sched_attr: { attr: sized(48) },
+  set_mempolicy: { nodes: Buffer.alloc(8) },
   user: { groups: Buffer.alloc(8) },
   oom_watch: { version: 2 },
   handover: { flags: 0 },

@@ -15,6 +15,7 @@ import { invalidArgument, wrongState } from '../errors.ts'
 import { explainFailure } from '../failure.ts'
 import type { Values } from '../flags.ts'
 import { forwardSignals } from '../forward-signals.ts'
+import { findRdtGroup, resctrlRoot } from '../intel-rdt.ts'
 import { Launch } from '../launch.ts'
 import { type ContainerRecord, readRecord } from '../record.ts'
 import { cachedSeccomp } from '../seccomp-cache.ts'
@@ -117,6 +118,7 @@ async function execProcess(context: Context, input: Input): Promise<number> {
         seccompFilter: cachedSeccomp(context.root, spec.linux?.seccomp),
         cgroupParent: '/',
         controllerCgroups,
+        resctrlTasks: findRdtGroup(spec.linux.intelRdt, record.id, resctrlRoot())?.tasks,
       },
       hostFacts(),
     )

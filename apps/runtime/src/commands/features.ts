@@ -1,5 +1,5 @@
 import { CAPABILITIES, NAMESPACE_TYPES, SECCOMP_ACTIONS, SECCOMP_OPERATORS } from '@ctr/oci'
-import { mountOptionWords } from '@ctr/shim'
+import { MEMORY_FLAGS, MEMORY_MODES, mountOptionWords } from '@ctr/shim'
 import type { Command } from '../command.ts'
 import { print } from '../output.ts'
 import { SPEC_VERSION, VERSION } from '../version.ts'
@@ -44,9 +44,10 @@ function features(): object {
       },
       apparmor: { enabled: true },
       selinux: { enabled: true },
-      intelRdt: { enabled: false },
+      intelRdt: { enabled: true, schemata: true, monitoring: true },
+      memoryPolicy: { modes: MEMORY_MODES, flags: MEMORY_FLAGS },
       mountExtensions: { idmap: { enabled: true } },
-      netDevices: { enabled: false },
+      netDevices: { enabled: true },
     },
     annotations: {
       'io.ctr.runtime.version': VERSION,

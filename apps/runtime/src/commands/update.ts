@@ -4,6 +4,7 @@ import type { RuntimeResources } from '@ctr/oci'
 import type { Command } from '../command.ts'
 import { invalidArgument, wrongState } from '../errors.ts'
 import type { Flag, Values } from '../flags.ts'
+import { updateRdt } from '../intel-rdt.ts'
 import { readRecord, writeRecord } from '../record.ts'
 import { parseSize } from '../size.ts'
 import { containerStatus } from '../status.ts'
@@ -35,8 +36,8 @@ export const command: Command = {
     text('memory-reservation', 'memory reservation or soft_limit (in bytes)'),
     text('memory-swap', "total memory usage (memory + swap); set '-1' to enable unlimited swap"),
     text('pids-limit', 'maximum number of pids allowed in the container'),
-    text('l3-cache-schema', 'Intel RDT/CAT L3 cache schema: not supported'),
-    text('mem-bw-schema', 'Intel RDT/MBA memory bandwidth schema: not supported'),
+    text('l3-cache-schema', 'the string of Intel RDT/CAT L3 cache schema'),
+    text('mem-bw-schema', 'the string of Intel RDT/MBA memory bandwidth schema'),
   ],
   minArgs: 1,
   maxArgs: 1,
@@ -45,6 +46,10 @@ export const command: Command = {
     if (containerStatus(context.root, record) === 'stopped') {
       throw wrongState('container not running')
     }
+    const intelRdt = updateRdt(record, {
+      l3CacheSchema: flags.text('l3-cache-schema') ?? '',
+      memBwSchema: flags.text('mem-bw-schema') ?? '',
+    })
     const file = flags.text('resources')
     const wanted = withSwap(file === undefined ? resourcesOf(flags) : readResources(file))
     const old = record.spec.linux?.resources ?? {}
@@ -62,7 +67,7 @@ export const command: Command = {
     applyLimits(record.cgroups, record.cgroupPath, writes)
     writeRecord(context.root, {
       ...record,
-      spec: { ...record.spec, linux: { ...record.spec.linux, resources: merged } },
+      spec: { ...record.spec, linux: { ...record.spec.linux, intelRdt, resources: merged } },
     })
     return 0
   },
@@ -77,9 +82,6 @@ function readResources(path: string): RuntimeResources {
 }
 
 function resourcesOf(flags: Values): RuntimeResources {
-  if (flags.text('l3-cache-schema') !== undefined || flags.text('mem-bw-schema') !== undefined) {
-    throw invalidArgument('Intel RDT is not supported')
-  }
   const number = (name: string): number | undefined => {
     const value = flags.text(name)
     if (value === undefined || value === '') return undefined

@@ -5,7 +5,7 @@ import { planMembership } from './cgroup.ts'
 import type { ExecInput } from './input.ts'
 import { execNamespaces } from './namespaces.ts'
 import { hostUser, planOomScore, planProcess, planStdio } from './process.ts'
-import { containerCgroup, planKeyring, planOwner, planPidfd } from './start.ts'
+import { containerCgroup, planKeyring, planOwner, planPidfd, planResctrl } from './start.ts'
 
 /** runtime-spec config.md#execCPUAffinity: `initial` is for the runtime itself, and stays if nothing follows. */
 function execCpus({ execCPUAffinity }: RuntimeProcess): string {
@@ -28,6 +28,7 @@ export function compileExec(input: ExecInput, host: HostFacts): Program {
     { op: 'join', pid: input.containerPid, start_time: input.containerStartTime },
     { op: 'clone', flags: 0n, cgroup: cgroup.cloneInto },
     ...cgroup.join,
+    ...planResctrl(input.resctrlTasks),
     ...planPidfd(input.handover, 'setns'),
 
     ...planKeyring({ ...input, label: process.selinuxLabel }),

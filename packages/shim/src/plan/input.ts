@@ -95,6 +95,8 @@ export interface StartInput {
   readonly cgroupParent: string
   /** The parent's cpuset, from prepareCgroupParent() of @ctr/linux. Absent: the parents get the host's values. */
   readonly cpuset?: CpusetFacts | undefined
+  /** File `tasks` of a group of the resctrl filesystem, which exists. */
+  readonly resctrlTasks?: string | undefined
   /** When everything is mounted, before the change of root: files and mounts of the engine's own (secrets). */
   readonly afterMounts?: readonly Op[] | undefined
   /** `--init`: host path of ctr-init, bound at /sbin/docker-init and put before the arguments. */
@@ -133,6 +135,8 @@ export interface ExecInput {
   readonly expectAttach: number
   readonly seccompFilter: Uint8Array | undefined
   readonly cgroupParent: string
+  /** As in StartInput. */
+  readonly resctrlTasks?: string | undefined
   /** Other cgroups than the container's, by controller (v1). */
   readonly controllerCgroups?: ReadonlyMap<string, string> | undefined
 }

@@ -10,6 +10,7 @@ import {
 import { type Op, STDIO_INHERIT, STDIO_STDIN, STDIO_STDIN_ONCE, STDIO_TTY } from '../ops.ts'
 import { PERSONALITY } from './constants.ts'
 import type { Handover, Stdio } from './input.ts'
+import { planMemoryPolicy } from './memory-policy.ts'
 import { planScheduling } from './scheduling.ts'
 import { containerIdMaps, hostId } from './trees.ts'
 
@@ -49,6 +50,7 @@ export function planProcess(input: ProcessInput, host: HostFacts): Op[] {
     // Late, so that a small limit does not hinder the setup; before the right to raise a hard limit goes.
     ...planRlimits(process),
     ...planScheduling(process),
+    ...planMemoryPolicy(input.spec.linux?.memoryPolicy),
     // As root: the user of the container may well lack the right to enter it.
     { op: 'chdir', path: process.cwd },
     ...(isLocked ? [{ op: 'no_new_privs' } as const] : seccomp),

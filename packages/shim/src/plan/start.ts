@@ -63,9 +63,11 @@ export function compileStart(input: StartInput, host: HostFacts): Program {
       : []),
     ...network.hostOps,
     ...(hasUserNamespace ? [] : cgroup.join),
+    ...planResctrl(input.resctrlTasks),
     ...planPidfd(input.handover, 'standard'),
 
     ...namespaces.enter,
+    ...planNetDevices(spec),
     ...network.childOps,
     ...planKeyring({ ...input, label: process.selinuxLabel }),
     // Still the host's /proc: a bundle need not have one.
@@ -133,6 +135,11 @@ export function planPidfd(handover: Handover | undefined, name: 'standard' | 'se
   return path === undefined ? [] : [{ op: 'pidfd_socket', path, name }]
 }
 
+/** `tasks`: of the group of the resctrl filesystem that the process belongs to. */
+export function planResctrl(tasks: string | undefined): Op[] {
+  return tasks === undefined ? [] : [{ op: 'write_pid', path: tasks }]
+}
+
 /** A session keyring of the container's own. */
 export function planKeyring(input: {
   readonly containerId: string
@@ -163,6 +170,13 @@ export function containerCgroup(input: {
 export function needProcess(spec: RuntimeSpec): RuntimeProcess {
   if (spec.process !== undefined) return spec.process
   throw new EngineError('INVALID_ARGUMENT', 'the spec has no process')
+}
+
+/** When the child is in its network namespace. runtime-spec config-linux.md#network-devices */
+function planNetDevices({ linux }: RuntimeSpec): Op[] {
+  return Object.entries(linux?.netDevices ?? {}).map(
+    ([name, device]): Op => ({ op: 'net_device', name, new_name: device?.name ?? '' }),
+  )
 }
 
 function planLog(log: LogTarget | undefined): Op[] {
