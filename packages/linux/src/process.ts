@@ -29,8 +29,13 @@ export interface ProcessStatus {
   readonly name: string
   /** One letter: R, S, D (uninterruptible wait), T (stopped), t (traced), Z (zombie), … proc_pid_stat(5) field 3 */
   readonly state: string
+  /** It is about to end, or has. The first of a PID namespace ends all others first, and is a zombie only then. */
+  readonly isEnding: boolean
   readonly startTime: bigint
 }
+
+/** include/linux/sched.h; of field 9 of proc_pid_stat(5) */
+const PF_EXITING = 0x4
 
 /** Undefined if there is no such process. */
 export function processStatus(pid: number): ProcessStatus | undefined {
@@ -38,7 +43,9 @@ export function processStatus(pid: number): ProcessStatus | undefined {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
     const end = stat.lastIndexOf(')')
     const name = stat.slice(stat.indexOf('(') + 1, end)
-    return { name, state: stat.charAt(end + 2), startTime: parseStartTime(stat) }
+    const [state = '', , , , , , flags = ''] = stat.slice(end + 2).split(' ')
+    const isEnding = (Number(flags) & PF_EXITING) !== 0
+    return { name, state, isEnding, startTime: parseStartTime(stat) }
   } catch (error) {
     if (isErrno(error, 'ENOENT', 'ESRCH')) return undefined
     throw error

@@ -278,10 +278,10 @@ function recordFailure(engine: Engine, exec: Exec, error: unknown): unknown {
   return failure?.error ?? error
 }
 
-/** The container's process; a zombie has ended. */
+/** The container's process; one that is ending has killed the exec. */
 function isThere(engine: Engine, containerId: string): boolean {
   const state = engine.containers.byId(containerId)?.state
   if (state === undefined || !isAlive(state)) return false
   const status = processStatus(state.pid)
-  return status?.startTime === state.startTime && status.state !== 'Z'
+  return status?.startTime === state.startTime && !status.isEnding
 }
