@@ -9,6 +9,7 @@ import {
   getContainer,
   getExec,
   isAlive,
+  listExecs,
   pauseContainer,
   resizeExec,
   restartContainer,
@@ -65,6 +66,17 @@ describe('execs', () => {
     const { state } = getExec(t.engine, id)
     return { id, exitCode: state.status === 'exited' ? state.exitCode : undefined, ...output }
   }
+
+  test('the last 64 of a container that have ended can be inspected, and never more than 128', async () => {
+    const ids: string[] = []
+    for (let i = 0; i < 150; i++) {
+      ids.push((await run(['true'])).id)
+      const kept = listExecs(t.engine, { container, all: true }).map(({ id }) => id)
+      assert.ok(ids.slice(-64).every((id) => kept.includes(id)))
+      assert.ok(kept.length <= 129, `${kept.length} are kept`)
+    }
+    assert.throws(() => getExec(t.engine, ids[0] ?? ''), /No such exec instance/)
+  })
 
   test('it has its own streams and code, and the container’s environment', async () => {
     const { stdout, stderr, exitCode } = await run(['sh', '-c', 'echo $A $B; echo e >&2; exit 9'], {

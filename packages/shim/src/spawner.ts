@@ -10,6 +10,7 @@ import { Connection, noAnswer, type ShimConnection } from './connection.ts'
 import { encodeStart } from './encode.ts'
 import type { Program } from './ops.ts'
 import { findShim, isRunning, isStopped, killShim } from './shim-process.ts'
+import { SpareConnection, type SpawnerConnection } from './spare.ts'
 
 const RECONNECT_DEADLINE_MS = 5000
 const RECONNECT_PAUSE_MS = 10
@@ -51,6 +52,7 @@ export class Spawner implements AsyncDisposable {
   /** Settles when #process has ended. */
   #ended: Promise<unknown> = Promise.resolve()
   #ready: Promise<void>
+  readonly #spare = new SpareConnection()
   #isClosed = false
 
   private constructor(options: SpawnerOptions) {
@@ -106,6 +108,7 @@ export class Spawner implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true
+    this.#spare[Symbol.dispose]()
     await this.#ready.catch(() => undefined)
     const child = this.#process
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
@@ -122,14 +125,14 @@ export class Spawner implements AsyncDisposable {
   ): Promise<Connection> {
     const message = encodeStart(program)
     for (let attempt = 1; ; attempt++) {
-      const socket = await this.#connect()
-      const spawner = { pid: this.#process?.pid, ended: this.#ended }
+      const { socket, spawner } = this.#spare.take() ?? (await this.#connect())
       const connection = new Connection(socket, runtimeDir, program)
       socket.write(message)
       onSent(connection)
       using _watch = this.#watch(connection, runtimeDir)
       try {
         await connection.opened
+        this.#spare.prepare(() => this.#connectOnce())
         return connection
       } catch (error) {
         connection.close()
@@ -156,12 +159,12 @@ export class Spawner implements AsyncDisposable {
   }
 
   /** The spawner may just be dead and about to be restarted: then the socket is there and refuses. */
-  async #connect(): ReturnType<typeof connectUnix> {
+  async #connect(): Promise<SpawnerConnection> {
     const deadline = performance.now() + RECONNECT_DEADLINE_MS
     for (;;) {
       await this.#ready
       try {
-        return await connectUnix(this.#options.socketPath)
+        return await this.#connectOnce()
       } catch (error) {
         const isRestarting =
           isErrno(error, 'ECONNREFUSED', 'ECONNRESET', 'ENOENT') && !this.#isClosed
@@ -169,6 +172,11 @@ export class Spawner implements AsyncDisposable {
         await delay(RECONNECT_PAUSE_MS)
       }
     }
+  }
+
+  async #connectOnce(): Promise<SpawnerConnection> {
+    const spawner = { pid: this.#process?.pid, ended: this.#ended }
+    return { socket: await connectUnix(this.#options.socketPath), spawner }
   }
 
   async #launch(): Promise<void> {
@@ -228,10 +236,7 @@ function hasShim(runtimeDir: string): boolean {
  * The kernel closes a process's sockets before it tells the parent of the end. On a busy machine the news may lie here
  * while the time passes: a zombie has ended.
  */
-async function hasEnded(spawner: {
-  readonly pid: number | undefined
-  readonly ended: Promise<unknown>
-}): Promise<boolean> {
+async function hasEnded(spawner: SpawnerConnection['spawner']): Promise<boolean> {
   const waiting = new AbortController()
   const late = delay(END_NOTICE_MS, false, { signal: waiting.signal }).catch(() => false)
   try {

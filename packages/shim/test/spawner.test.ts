@@ -6,6 +6,7 @@ import { after, before, describe, it } from 'node:test'
 import { Spawner } from '../src/index.ts'
 import type { Op } from '../src/ops.ts'
 import { Bench, minimalProgram } from './minimal-program.ts'
+import { until } from './until.ts'
 
 /** Requires root: namespaces, mounts. */
 describe('a spawner', { timeout: 300_000 }, () => {
@@ -40,6 +41,28 @@ describe('a spawner', { timeout: 300_000 }, () => {
         records.map(() => 0),
       )
     }
+  })
+
+  it('has the shim of the next start ready after one, and does without it when that is killed', async () => {
+    const socketPath = join(bench.dir, 'spare.sock')
+    await using spawner = await Spawner.start({ socketPath, ...binary() })
+    const pid = await spawnerOf(socketPath)
+    const start = async (): Promise<number> => {
+      const runtimeDir = await bench.runtimeDir()
+      const program = minimalProgram(bench, { runtimeDir, args: ['sleep', '100'] })
+      const connection = await spawner.run(program)
+      const shim = Number(readFileSync(join(runtimeDir, 'shim.pid'), 'latin1'))
+      await connection.signal(9)
+      assert.equal((await connection.exited).exitCode, 137)
+      return shim
+    }
+    await start()
+    const spare = await onlyChild(pid)
+    assert.equal(await start(), spare)
+    const unused = await onlyChild(pid)
+    process.kill(unused, 'SIGKILL')
+    await until(() => !isAlive(unused))
+    assert.notEqual(await start(), unused)
   })
 
   it('that was stopped is replaced, and the start that waited for it succeeds', async () => {
@@ -118,6 +141,17 @@ function isAlive(pid: number): boolean {
   } catch {
     return false
   }
+}
+
+/** Of a process, as soon as it has one and no more. */
+async function onlyChild(parent: number): Promise<number> {
+  let children: string[] = []
+  await until(() => {
+    const text = readFileSync(`/proc/${parent}/task/${parent}/children`, 'latin1')
+    children = text.split(' ').filter(Boolean)
+    return children.length === 1
+  })
+  return Number(children[0])
 }
 
 /** The one that listens there, as soon as there is one. */

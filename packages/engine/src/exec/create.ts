@@ -7,6 +7,8 @@ import type { Engine } from '../engine.ts'
 
 /** Execs kept per container after they have ended, for inspect. */
 const KEPT_PER_CONTAINER = 64
+/** That many more are let be, so that not every exec writes the pages of the database that an old one is on. */
+const FORGOTTEN_AT_ONCE = 64
 
 /** CONFLICT unless the container runs; INVALID_ARGUMENT. Gives the id. */
 export async function createExec(
@@ -80,7 +82,7 @@ function forgetOldest(engine: Engine, containerId: string): void {
   const ended = engine.execs
     .ofContainer(containerId)
     .filter((exec) => exec.state.status === 'exited')
-  for (const exec of ended.slice(0, Math.max(0, ended.length - KEPT_PER_CONTAINER))) {
-    engine.execs.delete(exec.id)
-  }
+  const surplus = ended.length - KEPT_PER_CONTAINER
+  if (surplus < FORGOTTEN_AT_ONCE) return
+  for (const exec of ended.slice(0, surplus)) engine.execs.delete(exec.id)
 }
