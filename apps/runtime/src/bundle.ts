@@ -1,11 +1,10 @@
 import { lstatSync, readFileSync, realpathSync } from 'node:fs'
 import { isAbsolute, join, posix, resolve } from 'node:path'
-import { isErrno } from '@ctr/errdefs'
+import { errnoText, isErrno } from '@ctr/errdefs'
 import { parseScopeName, type ScopeName, scopePath } from '@ctr/linux'
 import { defaultDeviceRules, type RuntimeMount, type RuntimeSpec } from '@ctr/oci'
 import { IN_ROOT } from '@ctr/shim'
 import { invalidArgument } from './errors.ts'
-import { errnoText } from './failure.ts'
 import { withJoinedMaps } from './joined-maps.ts'
 import { checkSpec, withUser } from './validate.ts'
 

@@ -1,3 +1,4 @@
+import { errnoText } from '@ctr/errdefs'
 import { ShimError } from '@ctr/shim'
 import { invalidArgument } from './errors.ts'
 
@@ -98,31 +99,4 @@ function lookUp(cause: ShimError, command: string): string {
   return isMissing
     ? `exec: ${name}: stat ${command}: ${errnoText(cause.code)}`
     : `exec: ${name}: ${errnoText(cause.code)}`
-}
-
-/** strerror(3) as Go prints it. */
-const TEXTS: Readonly<Record<string, string>> = {
-  E2BIG: 'argument list too long',
-  EACCES: 'permission denied',
-  EBUSY: 'device or resource busy',
-  EEXIST: 'file exists',
-  EINVAL: 'invalid argument',
-  EISDIR: 'is a directory',
-  ELOOP: 'too many levels of symbolic links',
-  ENAMETOOLONG: 'file name too long',
-  ENODEV: 'no such device',
-  ENOENT: 'no such file or directory',
-  ENOEXEC: 'exec format error',
-  ENOMEM: 'cannot allocate memory',
-  ENOSPC: 'no space left on device',
-  ENOTDIR: 'not a directory',
-  EPERM: 'operation not permitted',
-  ERANGE: 'numerical result out of range',
-  EROFS: 'read-only file system',
-  ESRCH: 'no such process',
-  ETXTBSY: 'text file busy',
-}
-
-export function errnoText(code: string): string {
-  return TEXTS[code] ?? code
 }

@@ -1,5 +1,5 @@
 import type { NamespaceType, RuntimeProcess, RuntimeSpec } from '@ctr/oci'
-import { rlimitNumber } from '@ctr/oci'
+import { isIpcSysctl, rlimitNumber } from '@ctr/oci'
 import { invalidArgument } from './errors.ts'
 import { checkIntelRdt, resctrlRoot } from './intel-rdt.ts'
 
@@ -124,21 +124,10 @@ function checkNamespaces(spec: RuntimeSpec): void {
   }
 }
 
-const IPC_SYSCTLS = new Set([
-  'kernel.msgmax',
-  'kernel.msgmnb',
-  'kernel.msgmni',
-  'kernel.sem',
-  'kernel.shmall',
-  'kernel.shmmax',
-  'kernel.shmmni',
-  'kernel.shm_rmid_forced',
-])
-
 function checkSysctl(spec: RuntimeSpec, key: string): void {
   const name = dotted(key)
   const quoted = JSON.stringify(key)
-  if (IPC_SYSCTLS.has(name) || name.startsWith('fs.mqueue.')) {
+  if (isIpcSysctl(name)) {
     if (has(spec, 'ipc')) return
     throw invalidArgument(`sysctl ${quoted} is not allowed in the hosts ipc namespace`)
   }

@@ -1,2 +1,3 @@
 export { EngineError, type ErrorCode, invalid, isEngineError } from './engine-error.ts'
+export { errnoText } from './errno-text.ts'
 export { isErrno, SyscallError } from './syscall-error.ts'

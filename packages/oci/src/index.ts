@@ -101,3 +101,4 @@ export {
   type SeccompSubject,
 } from './seccomp/profile.ts'
 export { parseSignal, SIGRTMAX, SIGRTMIN, signalName } from './signals.ts'
+export { isIpcSysctl } from './sysctls.ts'

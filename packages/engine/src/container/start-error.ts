@@ -1,4 +1,4 @@
-import { EngineError } from '@ctr/errdefs'
+import { EngineError, errnoText } from '@ctr/errdefs'
 import type { OpName, ShimError } from '@ctr/shim'
 
 /** Why a process could not be started: what the caller is told, and what the container's state keeps. */
@@ -120,30 +120,4 @@ function chdirText(code: string): string {
   return code === 'EXDEV'
     ? 'current working directory is outside of container mount namespace root -- possible container breakout attempt detected'
     : errnoText(code)
-}
-
-/** strerror(3) of the errors that users see; the name for the others. */
-const TEXTS: Readonly<Record<string, string>> = {
-  E2BIG: 'argument list too long',
-  EACCES: 'permission denied',
-  EADDRINUSE: 'address already in use',
-  EADDRNOTAVAIL: 'cannot assign requested address',
-  EBUSY: 'device or resource busy',
-  EINVAL: 'invalid argument',
-  EISDIR: 'is a directory',
-  ELOOP: 'too many levels of symbolic links',
-  ENAMETOOLONG: 'file name too long',
-  ENODEV: 'no such device',
-  ENOENT: 'no such file or directory',
-  ENOEXEC: 'exec format error',
-  ENOMEM: 'cannot allocate memory',
-  ENOSPC: 'no space left on device',
-  ENOTDIR: 'not a directory',
-  EPERM: 'operation not permitted',
-  EROFS: 'read-only file system',
-  ETXTBSY: 'text file busy',
-}
-
-function errnoText(code: string): string {
-  return TEXTS[code] ?? code
 }

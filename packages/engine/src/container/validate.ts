@@ -1,6 +1,6 @@
 import type { ContainerConfig, HostConfig } from '@ctr/api'
 import { invalid } from '@ctr/errdefs'
-import { isRlimitName, parseCapability, parseSignal } from '@ctr/oci'
+import { isIpcSysctl, isRlimitName, parseCapability, parseSignal } from '@ctr/oci'
 import { validateModes, validateNetworkMode } from './validate-modes.ts'
 import { type ValidationFacts, validateResources } from './validate-resources.ts'
 
@@ -91,18 +91,6 @@ function validateHostConfig(hostConfig: HostConfig): void {
   }
 }
 
-/** Keys that belong to an IPC namespace. runc libcontainer/configs/validate */
-const IPC_SYSCTLS = [
-  'kernel.msgmax',
-  'kernel.msgmnb',
-  'kernel.msgmni',
-  'kernel.sem',
-  'kernel.shmall',
-  'kernel.shmmax',
-  'kernel.shmmni',
-  'kernel.shm_rmid_forced',
-]
-
 function validateSysctls(hostConfig: HostConfig): void {
   for (const [key, value] of Object.entries(hostConfig.Sysctls ?? {})) {
     if (key.includes('..') || !/^[a-zA-Z0-9_./:*-]+$/.test(key) || value.includes('\0')) {
@@ -111,7 +99,7 @@ function validateSysctls(hostConfig: HostConfig): void {
     // Either separator: the first one decides. sysctl.d(5)
     const slash = key.search(/[./]/)
     const name = key[slash] === '/' ? key.replaceAll('/', '.') : key
-    const isIpc = IPC_SYSCTLS.includes(name) || name.startsWith('fs.mqueue.')
+    const isIpc = isIpcSysctl(name)
     const isNetwork = name.startsWith('net.')
     if (!isIpc && !isNetwork) {
       throw invalid(`sysctl "${key}" is not in a separate kernel namespace`)

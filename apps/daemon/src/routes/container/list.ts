@@ -1,25 +1,13 @@
 import { ContainerSummary, parseFilters, Type } from '@ctr/api'
-import { type Container, containerSize, type Engine, listContainers } from '@ctr/engine'
+import {
+  CONTAINER_FILTERS,
+  type Container,
+  containerSize,
+  type Engine,
+  listContainers,
+} from '@ctr/engine'
 import { route } from '../../http/route.ts'
 import { renderSummary } from './render.ts'
-
-const FILTERS = [
-  'ancestor',
-  'before',
-  'exited',
-  'expose',
-  'health',
-  'id',
-  'is-task',
-  'isolation',
-  'label',
-  'name',
-  'network',
-  'publish',
-  'since',
-  'status',
-  'volume',
-]
 
 export const listContainersRoute = route({
   method: 'GET',
@@ -31,7 +19,7 @@ export const listContainersRoute = route({
     const containers = listContainers(engine, {
       all: query.all,
       limit: query.limit ?? 0,
-      filters: parseFilters(query.filters, FILTERS),
+      filters: parseFilters(query.filters, CONTAINER_FILTERS),
     })
     const named = withImageNames(engine, containers)
     if (!query.size) return named.map((container) => renderSummary(container, apiMinor))
