@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { containerLogs, getContainer, startContainer, waitContainer } from '@ctr/engine'
-import { demultiplex, NEVER, TestEngine } from './support.ts'
+import { getContainer, startContainer } from '@ctr/engine'
+import { TestEngine } from './support.ts'
 
 const skip = process.getuid?.() === 0 ? false : 'needs root'
 
@@ -50,13 +50,8 @@ devices:
   })
 
   async function run(script: string, DeviceRequests: object[], more: object = {}): Promise<string> {
-    const id = await t.create(['sh', '-c', script], { hostConfig: { DeviceRequests, ...more } })
-    const ended = waitContainer(t.engine, id, 'next-exit', NEVER)
-    await startContainer(t.engine, id)
-    await ended
-    const options = { stdout: true, stderr: true, follow: false, timestamps: false, details: false }
-    const logs = await containerLogs(t.engine, id, options, NEVER)
-    const { stdout, stderr } = await demultiplex(logs.stream)
+    const hostConfig = { DeviceRequests, ...more }
+    const { stdout, stderr } = await t.run(['sh', '-c', script], { hostConfig })
     return stdout + stderr
   }
 

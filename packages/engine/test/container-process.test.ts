@@ -22,34 +22,14 @@ describe('the process of a container', () => {
   })
   after(() => t[Symbol.asyncDispose]())
 
-  const runToEnd = async (
-    command: readonly string[],
-    o: Parameters<TestEngine['create']>[1] = {},
-  ): Promise<{ id: string; exitCode: number; stdout: string; stderr: string }> => {
-    const id = await t.create(command, o)
-    const session = await attachContainer(t.engine, id, {
-      stdin: false,
-      stdout: true,
-      stderr: true,
-      logs: false,
-      stream: true,
-    })
-    const exited = waitContainer(t.engine, id, 'next-exit', NEVER)
-    await startContainer(t.engine, id)
-    const stream = await session.stream
-    assert.ok(stream)
-    const output = await demultiplex(stream)
-    return { id, exitCode: (await exited).exitCode, ...output }
-  }
-
   test('a client that attached before the start gets every byte, and wait gives the code', async () => {
-    const run = await runToEnd(['sh', '-c', 'echo out; echo err >&2; exit 7'])
+    const run = await t.run(['sh', '-c', 'echo out; echo err >&2; exit 7'])
     assert.deepEqual({ ...run, id: '' }, { id: '', exitCode: 7, stdout: 'out\n', stderr: 'err\n' })
     assert.equal(t.status(run.id), 'exited')
   })
 
   test('the log has both streams apart', async () => {
-    const { id } = await runToEnd(['sh', '-c', 'echo out; echo err >&2'])
+    const { id } = await t.run(['sh', '-c', 'echo out; echo err >&2'])
     const { stream } = await containerLogs(
       t.engine,
       id,
@@ -61,12 +41,12 @@ describe('the process of a container', () => {
 
   test('arguments arrive byte by byte', async () => {
     const words = ['a b', '', '$HOME;|&<>*', 'l1\nl2', '日本語', '"q"', 'x'.repeat(100_000)]
-    const { stdout } = await runToEnd(['printf', '[%s]', ...words])
+    const { stdout } = await t.run(['printf', '[%s]', ...words])
     assert.equal(stdout, words.map((word) => `[${word}]`).join(''))
   })
 
   test('the environment is Docker’s and nothing of the host’s', async () => {
-    const { id, stdout } = await runToEnd(['env'], { config: { Env: ['A=1', 'B=x y=z'] } })
+    const { id, stdout } = await t.run(['env'], { config: { Env: ['A=1', 'B=x y=z'] } })
     assert.deepEqual(stdout.trim().split('\n').sort(), [
       'A=1',
       'B=x y=z',
@@ -78,7 +58,7 @@ describe('the process of a container', () => {
 
   test('users resolve by name and number, with their groups', async () => {
     const id = async (User: string, hostConfig = {}): Promise<string> =>
-      (await runToEnd(['id'], { config: { User }, hostConfig })).stdout.trim()
+      (await t.run(['id'], { config: { User }, hostConfig })).stdout.trim()
     assert.equal(await id(''), 'uid=0(root) gid=0(root) groups=0(root),10(wheel)')
     assert.equal(await id('1000'), 'uid=1000 gid=0(root) groups=0(root)')
     assert.equal(await id('daemon'), 'uid=1(daemon) gid=1(daemon) groups=1(daemon)')
@@ -126,7 +106,7 @@ describe('the process of a container', () => {
   })
 
   test('an OOM kill is reported in state and events', async () => {
-    const { id, exitCode } = await runToEnd(['sh', '-c', 'x=a; while :; do x=$x$x; done'], {
+    const { id, exitCode } = await t.run(['sh', '-c', 'x=a; while :; do x=$x$x; done'], {
       hostConfig: { Memory: 10 * 2 ** 20, MemorySwap: 10 * 2 ** 20 },
     })
     assert.equal(exitCode, 137)
@@ -171,7 +151,7 @@ describe('the process of a container', () => {
       ['IpcMode', 'ipc'],
       ['PidMode', 'pid'],
     ] as const) {
-      const { stdout } = await runToEnd(['readlink', `/proc/self/ns/${kind}`], {
+      const { stdout } = await t.run(['readlink', `/proc/self/ns/${kind}`], {
         hostConfig: { [mode]: 'container:ns-donor' },
       })
       assert.equal(stdout.trim(), readlinkSync(`/proc/${state.pid}/ns/${kind}`), mode)
@@ -180,7 +160,7 @@ describe('the process of a container', () => {
   })
 
   test('the working directory is made, a relative one refused', async () => {
-    const { stdout } = await runToEnd(['pwd'], { config: { WorkingDir: '/no/such/dir' } })
+    const { stdout } = await t.run(['pwd'], { config: { WorkingDir: '/no/such/dir' } })
     assert.equal(stdout, '/no/such/dir\n')
     await assert.rejects(
       t.create(['pwd'], { config: { WorkingDir: 'rel' } }),
@@ -189,7 +169,7 @@ describe('the process of a container', () => {
   })
 
   test('hosts, hostname and resolv.conf are the container’s own', async () => {
-    const { stdout } = await runToEnd(['cat', '/etc/hostname', '/etc/resolv.conf', '/etc/hosts'], {
+    const { stdout } = await t.run(['cat', '/etc/hostname', '/etc/resolv.conf', '/etc/hosts'], {
       config: { Hostname: 'hh' },
       hostConfig: { Dns: ['9.9.9.9'], ExtraHosts: ['db:10.1.2.3'] },
     })

@@ -29,26 +29,6 @@ describe('the states of a container', () => {
   })
   after(() => t[Symbol.asyncDispose]())
 
-  const runToEnd = async (
-    command: readonly string[],
-    o: Parameters<TestEngine['create']>[1] = {},
-  ): Promise<{ id: string; exitCode: number; stdout: string; stderr: string }> => {
-    const id = await t.create(command, o)
-    const session = await attachContainer(t.engine, id, {
-      stdin: false,
-      stdout: true,
-      stderr: true,
-      logs: false,
-      stream: true,
-    })
-    const exited = waitContainer(t.engine, id, 'next-exit', NEVER)
-    await startContainer(t.engine, id)
-    const stream = await session.stream
-    assert.ok(stream)
-    const output = await demultiplex(stream)
-    return { id, exitCode: (await exited).exitCode, ...output }
-  }
-
   test('who waits for the next exit hears nothing of a start that failed, only of the end', async () => {
     const id = await t.create(['/no/such'])
     const exited = waitContainer(t.engine, id, 'next-exit', NEVER)
@@ -86,7 +66,7 @@ describe('the states of a container', () => {
   })
 
   test('it can be started again, and logs go on', async () => {
-    const { id } = await runToEnd(['echo', 'again'])
+    const { id } = await t.run(['echo', 'again'])
     const exited = waitContainer(t.engine, id, 'next-exit', NEVER)
     await startContainer(t.engine, id)
     await exited

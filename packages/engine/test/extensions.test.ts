@@ -16,7 +16,6 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import {
   containerChanges,
-  containerLogs,
   createContainer,
   getContainer,
   readArchive,
@@ -25,16 +24,10 @@ import {
   stopContainer,
   waitContainer,
 } from '@ctr/engine'
-import { demultiplex, NEVER, TestEngine, text } from './support.ts'
+import { NEVER, TestEngine, text } from './support.ts'
 
 async function outputOf(t: TestEngine, id: string): Promise<string> {
-  const { stream } = await containerLogs(
-    t.engine,
-    id,
-    { stdout: true, stderr: true, follow: false, timestamps: false, details: false },
-    NEVER,
-  )
-  return (await demultiplex(stream)).stdout
+  return (await t.output(id)).stdout
 }
 
 async function run(t: TestEngine, id: string): Promise<{ exitCode: number; stdout: string }> {

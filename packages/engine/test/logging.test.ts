@@ -8,14 +8,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import {
-  containerLogs,
-  removeContainer,
-  startContainer,
-  stopContainer,
-  waitContainer,
-} from '@ctr/engine'
-import { demultiplex, NEVER, TestEngine } from './support.ts'
+import { removeContainer, startContainer, stopContainer, waitContainer } from '@ctr/engine'
+import { NEVER, TestEngine } from './support.ts'
 
 /** Collects lines that a syslog server gets. */
 class Received {
@@ -77,13 +71,7 @@ async function run(t: TestEngine, id: string): Promise<void> {
 }
 
 async function outputOf(t: TestEngine, id: string): Promise<string> {
-  const { stream } = await containerLogs(
-    t.engine,
-    id,
-    { stdout: true, stderr: true, follow: false, timestamps: false, details: false },
-    NEVER,
-  )
-  return (await demultiplex(stream)).stdout
+  return (await t.output(id)).stdout
 }
 
 test('syslog over TCP gets both streams, and logs can still be read', async () => {

@@ -4,7 +4,6 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import {
-  containerLogs,
   createContainer,
   createExec,
   createSecret,
@@ -28,13 +27,7 @@ async function outputOf(t: TestEngine, id: string): Promise<{ stdout: string; st
   const exited = waitContainer(t.engine, id, 'next-exit', NEVER)
   await startContainer(t.engine, id)
   await exited
-  const { stream } = await containerLogs(
-    t.engine,
-    id,
-    { stdout: true, stderr: true, follow: false, timestamps: false, details: false },
-    NEVER,
-  )
-  return demultiplex(stream)
+  return await t.output(id)
 }
 
 test('a container reads its secrets from files on a read-only tmpfs, and from variables', async () => {

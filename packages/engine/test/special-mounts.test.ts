@@ -4,8 +4,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { containerLogs, startContainer, waitContainer } from '@ctr/engine'
-import { demultiplex, NEVER, TestEngine } from './support.ts'
+import { TestEngine } from './support.ts'
 
 const skip = process.getuid?.() === 0 ? false : 'needs root'
 
@@ -19,14 +18,7 @@ describe('mounts of images and of parts of volumes', { skip }, () => {
   })
 
   async function run(script: string, hostConfig: object): Promise<string> {
-    const id = await t.create(['sh', '-c', script], { hostConfig })
-    const ended = waitContainer(t.engine, id, 'next-exit', NEVER)
-    await startContainer(t.engine, id)
-    const { exitCode } = await ended
-    const options = { stdout: true, stderr: true, follow: false, timestamps: false, details: false }
-    const { stdout, stderr } = await demultiplex(
-      (await containerLogs(t.engine, id, options, NEVER)).stream,
-    )
+    const { exitCode, stdout, stderr } = await t.run(['sh', '-c', script], { hostConfig })
     return exitCode === 0 ? stdout : `${exitCode}: ${stderr}`
   }
 

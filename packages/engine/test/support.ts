@@ -2,6 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import {
+  attachContainer,
+  containerLogs,
   createContainer,
   DEFAULT_ENGINE_CONFIG,
   type Engine,
@@ -11,6 +13,8 @@ import {
   openEngine,
   removeContainer,
   SILENT,
+  startContainer,
+  waitContainer,
 } from '@ctr/engine'
 import { buildBusyboxImage } from '@ctr/images'
 import { removeCgroup } from '@ctr/linux'
@@ -53,6 +57,33 @@ export class TestEngine implements AsyncDisposable {
       ...(o.name === undefined ? {} : { name: o.name }),
     })
     return id
+  }
+
+  /** Creates a container as `create` does and runs it to its end. */
+  async run(
+    command: readonly string[],
+    o: Parameters<TestEngine['create']>[1] = {},
+  ): Promise<{ id: string; exitCode: number; stdout: string; stderr: string }> {
+    const id = await this.create(command, o)
+    const session = await attachContainer(this.engine, id, {
+      stdin: false,
+      stdout: true,
+      stderr: true,
+      logs: false,
+      stream: true,
+    })
+    const exited = waitContainer(this.engine, id, 'next-exit', NEVER)
+    await startContainer(this.engine, id)
+    const stream = await session.stream
+    if (stream === undefined) throw new Error('attached to nothing')
+    const output = await demultiplex(stream)
+    return { id, exitCode: (await exited).exitCode, ...output }
+  }
+
+  /** What it has logged so far. */
+  async output(id: string): Promise<{ stdout: string; stderr: string }> {
+    const options = { stdout: true, stderr: true, follow: false, timestamps: false, details: false }
+    return await demultiplex((await containerLogs(this.engine, id, options, NEVER)).stream)
   }
 
   status(id: string): string {

@@ -18,7 +18,6 @@ import { setImmediate } from 'node:timers/promises'
 import {
   commitContainer,
   containerChanges,
-  containerLogs,
   createExec,
   exportContainer,
   getContainer,
@@ -28,9 +27,8 @@ import {
   renameContainer,
   startContainer,
   startExec,
-  waitContainer,
 } from '@ctr/engine'
-import { demultiplex, NEVER, TestEngine } from './support.ts'
+import { TestEngine } from './support.ts'
 
 const skip = process.getuid?.() === 0 ? false : 'needs root'
 
@@ -48,17 +46,7 @@ describe('containers in user namespaces', { skip }, () => {
 
   /** Output of a shell script, which must succeed. */
   async function output(script: string, hostConfig: object, config: object = {}): Promise<string> {
-    const id = await t.create(['sh', '-c', script], { hostConfig, config })
-    const ended = waitContainer(t.engine, id, 'next-exit', NEVER)
-    await startContainer(t.engine, id)
-    const { exitCode } = await ended
-    const logs = await containerLogs(
-      t.engine,
-      id,
-      { stdout: true, stderr: true, follow: false, timestamps: false, details: false },
-      NEVER,
-    )
-    const { stdout, stderr } = await demultiplex(logs.stream)
+    const { exitCode, stdout, stderr } = await t.run(['sh', '-c', script], { hostConfig, config })
     assert.equal(exitCode, 0, stderr)
     return stdout
   }

@@ -13,7 +13,6 @@ import {
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import {
-  attachContainer,
   createVolume,
   getContainer,
   listVolumes,
@@ -23,7 +22,7 @@ import {
   waitContainer,
 } from '@ctr/engine'
 import { isEngineError } from '@ctr/errdefs'
-import { demultiplex, NEVER, TestEngine } from './support.ts'
+import { NEVER, TestEngine } from './support.ts'
 
 describe('volumes and binds', () => {
   let t: TestEngine
@@ -37,26 +36,8 @@ describe('volumes and binds', () => {
     rmSync(host, { recursive: true, force: true })
   })
 
-  const sh = async (
-    script: string,
-    hostConfig: object,
-    config: object = {},
-  ): Promise<{ id: string; stdout: string; stderr: string; exitCode: number }> => {
-    const id = await t.create(['sh', '-c', script], { hostConfig, config })
-    const session = await attachContainer(t.engine, id, {
-      stdin: false,
-      stdout: true,
-      stderr: true,
-      logs: false,
-      stream: true,
-    })
-    const exited = waitContainer(t.engine, id, 'next-exit', NEVER)
-    await startContainer(t.engine, id)
-    const stream = await session.stream
-    assert.ok(stream)
-    const output = await demultiplex(stream)
-    return { id, exitCode: (await exited).exitCode, ...output }
-  }
+  const sh = (script: string, hostConfig: object, config: object = {}) =>
+    t.run(['sh', '-c', script], { hostConfig, config })
 
   test('-v makes the missing host directory and shows it both ways', async () => {
     const source = join(host, 'n1/n2')

@@ -12,7 +12,7 @@ import {
 } from '@ctr/linux'
 import type { RuntimeSpec } from '@ctr/oci'
 import { compileStart, containerCgroup, ShimError } from '../src/index.ts'
-import { type Change, type Outcome, PlanBench } from './plan-bench.ts'
+import { type Change, PlanBench } from './plan-bench.ts'
 import { until } from './until.ts'
 
 const needsRoot = process.getuid?.() === 0 ? false : 'needs root'
@@ -26,12 +26,6 @@ describe('the limits of a container', { skip: needsRoot }, () => {
     await bench[Symbol.asyncDispose]()
   })
 
-  const run = (script: string, change?: Change): Promise<Outcome> => bench.run(script, change)
-  const lines = async (script: string, change?: Change): Promise<string[]> => {
-    const outcome = await run(script, change)
-    assert.equal(outcome.exit.exitCode, 0, outcome.stderr)
-    return outcome.stdout.trimEnd().split('\n')
-  }
   const limited = (resources: NonNullable<RuntimeSpec['linux']>['resources']): Change => ({
     spec: (spec) => {
       assert.ok(spec.linux)
@@ -41,7 +35,7 @@ describe('the limits of a container', { skip: needsRoot }, () => {
   const MiB = 1024 * 1024
 
   test('a process that needs too much memory is killed, and it is reported', async () => {
-    const outcome = await run(
+    const outcome = await bench.run(
       'x=a; while :; do x=$x$x; done',
       limited({ memory: { limit: 10 * MiB, swap: 10 * MiB } }),
     )
@@ -52,7 +46,7 @@ describe('the limits of a container', { skip: needsRoot }, () => {
   })
 
   test('a child that is killed leaves PID 1 alive', async () => {
-    const outcome = await run(
+    const outcome = await bench.run(
       'sh -c "x=a; while :; do x=\\$x\\$x; done"; echo rc=$?',
       limited({ memory: { limit: 10 * MiB, swap: 10 * MiB } }),
     )
@@ -61,7 +55,7 @@ describe('the limits of a container', { skip: needsRoot }, () => {
   })
 
   test('processes are limited in number', async () => {
-    const outcome = await run(
+    const outcome = await bench.run(
       'for i in 1 2 3 4 5 6 7 8; do sleep 3 & done',
       limited({ pids: { limit: 5 } }),
     )
@@ -94,8 +88,8 @@ describe('the limits of a container', { skip: needsRoot }, () => {
   })
 
   test('cpus are chosen and memory nodes inherited', async () => {
-    assert.deepEqual(await lines('nproc', limited({ cpu: { cpus: '0' } })), ['1'])
-    await assert.rejects(run('true', limited({ cpu: { cpus: '999' } })), (error) => {
+    assert.deepEqual(await bench.lines('nproc', limited({ cpu: { cpus: '0' } })), ['1'])
+    await assert.rejects(bench.run('true', limited({ cpu: { cpus: '999' } })), (error) => {
       assert.ok(error instanceof ShimError)
       return (error.op === 'write' && error.code === 'ERANGE') || error.code === 'EINVAL'
     })

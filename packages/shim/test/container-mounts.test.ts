@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import type { RuntimeSpec } from '@ctr/oci'
 import { compileStart } from '../src/index.ts'
-import { type Change, type Outcome, PlanBench, Running } from './plan-bench.ts'
+import { type Change, PlanBench, Running } from './plan-bench.ts'
 import { until } from './until.ts'
 
 const needsRoot = process.getuid?.() === 0 ? false : 'needs root'
@@ -20,16 +20,10 @@ describe('the mounts of a container', { skip: needsRoot }, () => {
     await bench[Symbol.asyncDispose]()
   })
 
-  const run = (script: string, change?: Change): Promise<Outcome> => bench.run(script, change)
-  const lines = async (script: string, change?: Change): Promise<string[]> => {
-    const outcome = await run(script, change)
-    assert.equal(outcome.exit.exitCode, 0, outcome.stderr)
-    return outcome.stdout.trimEnd().split('\n')
-  }
   const withSpec = (spec: (spec: RuntimeSpec) => void): Change => ({ spec })
 
   test('the mount table is that of Docker', async () => {
-    const mounts = await lines("awk '{print $2, $3, $4}' /proc/mounts")
+    const mounts = await bench.lines("awk '{print $2, $3, $4}' /proc/mounts")
     const has = (pattern: RegExp): void => {
       assert.ok(
         mounts.some((line) => pattern.test(line)),
@@ -49,10 +43,10 @@ describe('the mounts of a container', { skip: needsRoot }, () => {
 
   test('nothing is left of the old root', async () => {
     assert.deepEqual(
-      await lines('ls -a / | grep -c pivot; cat /proc/1/mountinfo | wc -l').then((l) => l[0]),
+      await bench.lines('ls -a / | grep -c pivot; cat /proc/1/mountinfo | wc -l').then((l) => l[0]),
       '0',
     )
-    assert.deepEqual(await lines('readlink /proc/1/root; readlink /proc/1/cwd'), ['/', '/'])
+    assert.deepEqual(await bench.lines('readlink /proc/1/root; readlink /proc/1/cwd'), ['/', '/'])
   })
 
   test('the host sees no mount of the container', async () => {
@@ -74,9 +68,9 @@ describe('the mounts of a container', { skip: needsRoot }, () => {
   test('/dev has exactly the nodes and links of Docker', async () => {
     const [core] = bench.host.hasKcore ? ['core'] : []
     const expected = `${core === undefined ? '' : 'core '}fd full mqueue null ptmx pts random shm stderr stdin stdout tty urandom zero`
-    assert.equal((await lines('ls /dev | tr "\\n" " "'))[0]?.trim(), expected)
+    assert.equal((await bench.lines('ls /dev | tr "\\n" " "'))[0]?.trim(), expected)
     assert.deepEqual(
-      await lines('cd /dev; stat -c "%n %a %t:%T %u:%g" null zero full tty random urandom'),
+      await bench.lines('cd /dev; stat -c "%n %a %t:%T %u:%g" null zero full tty random urandom'),
       [
         'null 666 1:3 0:0',
         'zero 666 1:5 0:0',
@@ -87,7 +81,7 @@ describe('the mounts of a container', { skip: needsRoot }, () => {
       ],
     )
     assert.deepEqual(
-      await lines('for f in fd stdin stdout stderr ptmx; do readlink /dev/$f; done'),
+      await bench.lines('for f in fd stdin stdout stderr ptmx; do readlink /dev/$f; done'),
       ['/proc/self/fd', '/proc/self/fd/0', '/proc/self/fd/1', '/proc/self/fd/2', 'pts/ptmx'],
     )
   })
@@ -99,7 +93,7 @@ describe('the mounts of a container', { skip: needsRoot }, () => {
         stdio: { ...input.stdio, tty: true, rows: 33, columns: 91 },
       }),
     }
-    const outcome = await run(
+    const outcome = await bench.run(
       'test -c /dev/console && stat -c %a /dev/console; tty; stty size',
       tty,
     )
@@ -108,13 +102,13 @@ describe('the mounts of a container', { skip: needsRoot }, () => {
 
   test('without a terminal stdin is /dev/null of the container', async () => {
     assert.deepEqual(
-      await lines('stat -L -c %t:%T /proc/1/fd/0; ls /proc/self/fd | tr "\\n" " "'),
+      await bench.lines('stat -L -c %t:%T /proc/1/fd/0; ls /proc/self/fd | tr "\\n" " "'),
       ['1:3', '0 1 2 3'],
     )
   })
 
   test('masked and read-only paths are', async () => {
-    const outcome = await run(
+    const outcome = await bench.run(
       `cat /proc/keys /proc/timer_list | wc -c; ls /sys/firmware | wc -l
        echo 1 >/proc/sys/kernel/panic; true >/proc/irq/default_smp_affinity; touch /sys/x
        for d in /sys/fs/cgroup /sys/fs/cgroup/memory; do test ! -d $d || mkdir $d/x; done`,
@@ -136,7 +130,7 @@ describe('the mounts of a container', { skip: needsRoot }, () => {
         options: ['size=1m', 'mode=1777'],
       })
     })
-    const outcome = await run(
+    const outcome = await bench.run(
       'touch /x; touch /tmp/x && pwd; stat -c %a /tmp; df -k /tmp | awk "END{print \\$2}"',
       change,
     )
@@ -154,7 +148,7 @@ describe('the mounts of a container', { skip: needsRoot }, () => {
     const change = withSpec((spec) => {
       spec.mounts?.push(tmpfs('/etc'), tmpfs('/tmp', 'size=1m', 'mode=700'), tmpfs('/new'))
     })
-    assert.deepEqual(await lines('stat -c %a /etc /tmp /new', change), ['755', '700', '1777'])
+    assert.deepEqual(await bench.lines('stat -c %a /etc /tmp /new', change), ['755', '700', '1777'])
   })
 
   test('binds are made with what is missing, read-only as asked, and stay inside', async () => {
@@ -175,7 +169,7 @@ describe('the mounts of a container', { skip: needsRoot }, () => {
         bind('/escape/evil', source),
       )
     })
-    const outcome = await run(
+    const outcome = await bench.run(
       'cat /x/y/z/file /etc/some/file; echo new >/x/y/z/new && cat /ro/new; echo x >/ro/x; echo x >/etc/some/file',
       change,
     )
@@ -194,7 +188,10 @@ describe('the mounts of a container', { skip: needsRoot }, () => {
           { destination: '/rro', type: 'bind', source, options: ['rbind', 'rro'] },
         )
       })
-      const outcome = await run('for d in ro rro; do touch /$d/sub/x && echo $d; done', change)
+      const outcome = await bench.run(
+        'for d in ro rro; do touch /$d/sub/x && echo $d; done',
+        change,
+      )
       assert.equal(outcome.stdout, 'ro\n')
     } finally {
       execFileSync('umount', [join(source, 'sub')])

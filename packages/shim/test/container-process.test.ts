@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { CAPABILITIES, defaultDeviceRules, defaultMounts, type RuntimeSpec } from '@ctr/oci'
 import { initBinaryPath, ShimError } from '../src/index.ts'
-import { type Change, type Outcome, PlanBench } from './plan-bench.ts'
+import { type Change, PlanBench } from './plan-bench.ts'
 import { until } from './until.ts'
 
 const needsRoot = process.getuid?.() === 0 ? false : 'needs root'
@@ -19,17 +19,11 @@ describe('the process of a container', { skip: needsRoot }, () => {
     await bench[Symbol.asyncDispose]()
   })
 
-  const run = (script: string, change?: Change): Promise<Outcome> => bench.run(script, change)
-  const lines = async (script: string, change?: Change): Promise<string[]> => {
-    const outcome = await run(script, change)
-    assert.equal(outcome.exit.exitCode, 0, outcome.stderr)
-    return outcome.stdout.trimEnd().split('\n')
-  }
   const withSpec = (spec: (spec: RuntimeSpec) => void): Change => ({ spec })
 
   test('namespaces are its own', async () => {
     const kinds = ['mnt', 'uts', 'ipc', 'pid', 'net']
-    const inside = await lines(
+    const inside = await bench.lines(
       `for n in ${kinds.join(' ')}; do readlink /proc/self/ns/$n; done; ps | wc -l; hostname`,
     )
     kinds.forEach((kind, index) => {
@@ -46,7 +40,7 @@ describe('the process of a container', { skip: needsRoot }, () => {
       spec.hostname = undefined
     })
     const kinds = ['uts', 'ipc', 'pid', 'net', 'cgroup', 'user']
-    const inside = await lines(
+    const inside = await bench.lines(
       `for n in ${kinds.join(' ')}; do readlink /proc/self/ns/$n; done`,
       change,
     )
@@ -70,7 +64,7 @@ describe('the process of a container', { skip: needsRoot }, () => {
         { type: 'uts', path: `/proc/${pid}/ns/uts` },
       ]
     })
-    const inside = await lines(
+    const inside = await bench.lines(
       'for n in pid ipc net uts; do readlink /proc/self/ns/$n; done; ps | grep -c "slee[p]"',
       change,
     )
@@ -82,7 +76,7 @@ describe('the process of a container', { skip: needsRoot }, () => {
 
   test('a cgroup namespace shows every cgroup as the root', async () => {
     const change = withSpec((spec) => spec.linux?.namespaces?.push({ type: 'cgroup' }))
-    const cgroups = await lines(
+    const cgroups = await bench.lines(
       'cut -d: -f3 /proc/self/cgroup | sort -u; cat /sys/fs/cgroup/pids/pids.max || cat /sys/fs/cgroup/pids.max',
       change,
     )
@@ -90,16 +84,19 @@ describe('the process of a container', { skip: needsRoot }, () => {
   })
 
   test('the process has the default capabilities and a seccomp filter, and no more', async () => {
-    assert.deepEqual(await lines("grep -E 'Cap|NoNew|Seccomp:' /proc/1/status | tr -d '\\t'"), [
-      'CapInh:0000000000000000',
-      'CapPrm:00000000a80425fb',
-      'CapEff:00000000a80425fb',
-      'CapBnd:00000000a80425fb',
-      'CapAmb:0000000000000000',
-      'NoNewPrivs:0',
-      'Seccomp:2',
-    ])
-    const denied = await run('unshare -U true; mount -t tmpfs x /tmp; hostname x')
+    assert.deepEqual(
+      await bench.lines("grep -E 'Cap|NoNew|Seccomp:' /proc/1/status | tr -d '\\t'"),
+      [
+        'CapInh:0000000000000000',
+        'CapPrm:00000000a80425fb',
+        'CapEff:00000000a80425fb',
+        'CapBnd:00000000a80425fb',
+        'CapAmb:0000000000000000',
+        'NoNewPrivs:0',
+        'Seccomp:2',
+      ],
+    )
+    const denied = await bench.run('unshare -U true; mount -t tmpfs x /tmp; hostname x')
     assert.equal(
       denied.stderr.match(/[Oo]peration not permitted|[Pp]ermission denied/g)?.length,
       3,
@@ -112,7 +109,7 @@ describe('the process of a container', { skip: needsRoot }, () => {
       assert.ok(spec.process)
       spec.process.user = { uid: 1000, gid: 1001, additionalGids: [1001, 4242] }
     })
-    const status = await lines(
+    const status = await bench.lines(
       "grep -E 'CapEff|CapPrm|CapBnd' /proc/self/status | tr -d '\\t'; id -u; id -g; id -G; echo hi >/dev/stdout; echo >/dev/null",
       change,
     )
@@ -142,7 +139,7 @@ describe('the process of a container', { skip: needsRoot }, () => {
         ],
       }
     })
-    const outcome = await run(
+    const outcome = await bench.run(
       "grep -E 'NoNew|Seccomp:' /proc/1/status | tr -d '\\t'; chown 1 /tmp",
       change,
     )
@@ -162,7 +159,7 @@ describe('the process of a container', { skip: needsRoot }, () => {
       spec.linux.resources = { devices: defaultDeviceRules({ isPrivileged: true }) }
     })
     const full = readFileSync('/proc/self/status', 'utf8').match(/CapBnd:\t(\w+)/)?.[1]
-    const seen = await lines(
+    const seen = await bench.lines(
       `grep CapEff /proc/1/status | cut -f2; grep Seccomp: /proc/1/status | cut -f2; grep -c . /proc/timer_list
        mount -t tmpfs x /tmp && echo mounted; cd /sys/fs/cgroup/pids || cd /sys/fs/cgroup; mkdir sub && rmdir sub && echo made`,
       change,
@@ -174,7 +171,7 @@ describe('the process of a container', { skip: needsRoot }, () => {
   })
 
   test('devices are made but opened only as allowed', async () => {
-    const outcome = await run(
+    const outcome = await bench.run(
       'mknod /tmp/sda b 8 0 && echo made; dd if=/tmp/sda of=/dev/null count=1',
     )
     assert.equal(outcome.stdout, 'made\n')
@@ -189,14 +186,14 @@ describe('the process of a container', { skip: needsRoot }, () => {
         }
       })
     const script = 'stat -c "%a %t:%T" /dev/foo; true >/dev/foo && echo writable'
-    assert.equal((await run(script, device('w'))).stdout, '640 1:b\nwritable\n')
-    assert.equal((await run(script, device('r'))).stdout, '640 1:b\n')
+    assert.equal((await bench.run(script, device('w'))).stdout, '640 1:b\nwritable\n')
+    assert.equal((await bench.run(script, device('r'))).stdout, '640 1:b\n')
   })
 
   test('the umask is 022 whatever ours is', async () => {
     const mask = process.umask(0o077)
     try {
-      assert.deepEqual(await lines('umask; stat -c %a /dev/null; touch /f; stat -c %a /f'), [
+      assert.deepEqual(await bench.lines('umask; stat -c %a /dev/null; touch /f; stat -c %a /f'), [
         '0022',
         '666',
         '644',
@@ -214,7 +211,7 @@ describe('the process of a container', { skip: needsRoot }, () => {
       spec.process.oomScoreAdj = 500
     })
     assert.deepEqual(
-      await lines(
+      await bench.lines(
         'cat /proc/sys/net/ipv4/ip_forward /proc/sys/kernel/shmmni /proc/self/oom_score_adj; ulimit -n; ulimit -Hn',
         change,
       ),
@@ -228,14 +225,14 @@ describe('the process of a container', { skip: needsRoot }, () => {
       spec.process.rlimits = [{ type: 'RLIMIT_NOFILE', soft: -1, hard: -1 }]
       spec.process.oomScoreAdj = -999
     })
-    const outcome = await run('echo runs', change)
+    const outcome = await bench.run('echo runs', change)
     assert.equal(outcome.stdout, 'runs\n')
     assert.match(outcome.warnings.join('\n'), /rlimit.*EPERM/)
   })
 
   test('--init is PID 1 and passes the exit code on', async () => {
     const change: Change = { input: (input) => ({ ...input, initBinary: initBinaryPath }) }
-    const outcome = await run('cat /proc/1/cmdline | tr "\\0" " "; exit 7', change)
+    const outcome = await bench.run('cat /proc/1/cmdline | tr "\\0" " "; exit 7', change)
     assert.match(outcome.stdout, /^\/sbin\/docker-init -- sh -c/)
     assert.equal(outcome.exit.exitCode, 7)
   })
@@ -280,7 +277,7 @@ describe('the process of a container', { skip: needsRoot }, () => {
       assert.ok(spec.linux)
       spec.linux.namespaces = spec.linux.namespaces?.filter((one) => one.type !== 'pid')
     })
-    const { stdout } = await run('sleep 61.25 & echo $!', change)
+    const { stdout } = await bench.run('sleep 61.25 & echo $!', change)
     await until(() => {
       try {
         process.kill(Number(stdout), 0)

@@ -1,4 +1,5 @@
 /** Runs runtime-spec documents for tests: compiled by `compileStart`, on an overlay over a busybox root. */
+import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
@@ -139,6 +140,13 @@ export class PlanBench implements AsyncDisposable {
   async run(script: string, change?: Change): Promise<Outcome> {
     await using running = await this.start(['sh', '-c', script], change)
     return await running.outcome()
+  }
+
+  /** What the script prints, which must succeed. */
+  async lines(script: string, change?: Change): Promise<string[]> {
+    const { exit, stdout, stderr } = await this.run(script, change)
+    assert.equal(exit.exitCode, 0, stderr)
+    return stdout.trimEnd().split('\n')
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
