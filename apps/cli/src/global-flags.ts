@@ -1,5 +1,8 @@
 import type { Flag } from './flags/flag.ts'
 
+/** What docker takes for --log-level (logrus). */
+export const LOG_LEVELS = /^(panic|fatal|error|warn|warning|info|debug|trace)$/i
+
 /** Options before the command. */
 export const GLOBAL_FLAGS: readonly Flag[] = [
   { name: 'config', kind: 'string', help: 'Location of client config files', default: '~/.docker' },
@@ -20,7 +23,7 @@ export const GLOBAL_FLAGS: readonly Flag[] = [
     name: 'log-level',
     short: 'l',
     kind: 'string',
-    help: 'Accepted for compatibility',
+    help: 'Accepted for compatibility: debug, info, warn, error or fatal',
     hidden: true,
   },
   { name: 'tls', kind: 'bool', help: 'Use TLS; implied by --tlsverify' },

@@ -7,7 +7,7 @@ import { daemonHost } from './config/daemon-host.ts'
 import { currentContext } from './context/current.ts'
 import type { FlagValues } from './flags/flag.ts'
 import { type Parsed, parseFlags } from './flags/parse.ts'
-import { GLOBAL_FLAGS } from './global-flags.ts'
+import { GLOBAL_FLAGS, LOG_LEVELS } from './global-flags.ts'
 import { isTerminal } from './node-modules.ts'
 import { rawArguments } from './options/raw-process.ts'
 import { printError, printLine, writeOut } from './output/write.ts'
@@ -30,6 +30,11 @@ async function main(argv: readonly string[], environment: Environment): Promise<
     const { versionLine } = await import('./version-line.ts')
     printLine(versionLine())
     return 0
+  }
+  const level = flags.string('log-level')
+  if (level !== '' && !LOG_LEVELS.test(level)) {
+    printError(`Unable to parse logging level: ${level}`)
+    return 1
   }
   if (args.length === 0 || globals.wantsHelp) return printRootHelp()
   if (args[0] === 'help') return help(args.slice(1))

@@ -67,13 +67,18 @@ describe('config.json', () => {
       '--network',
       'none',
       '--disable-content-trust',
+      ...['--cpu-count', '1', '--cpu-percent', '5', '--io-maxbandwidth', '1m', '--io-maxiops', '9'],
       'busybox',
       'true',
     ])
     assert.equal(code, 0)
+    const windows = ['cpu-count', 'cpu-percent', 'io-maxbandwidth', 'io-maxiops']
     assert.equal(
       stderr,
-      'WARNING: --disable-content-trust has no effect: signatures are not looked at\n',
+      [
+        ...windows.map((name) => `WARNING: --${name} has no effect: it is for Windows\n`),
+        'WARNING: --disable-content-trust has no effect: signatures are not looked at\n',
+      ].join(''),
     )
   })
 })

@@ -73,10 +73,21 @@ describe('ctr without a daemon', () => {
       125,
       "unknown flag: --filtr (did you mean --filter?)\n\nUsage:  ctr ps [OPTIONS]\n\nRun 'ctr ps --help' for more information\n",
     ],
+    [['--log-level', 'foo', 'ps'], 1, 'Unable to parse logging level: foo\n'],
     [
-      ['run', '--cpu-count', '1', 'x'],
+      ['system', 'prune', '--volumes', '--filter', 'until=1h', '-f'],
       1,
-      '"--cpu-count" is only supported on a Docker daemon running on windows, but the Docker daemon is running on linux\n',
+      'ERROR: The "until" filter is not supported with "--volumes"\n',
+    ],
+    [
+      ['inspect', '--type', '', 'x'],
+      1,
+      'type is empty: must be one of "config", "container", "image", "network", "node", "plugin", "secret", "service", "task", "volume"\n',
+    ],
+    [
+      ['create', '--platform', 'a/b/c/d', 'x'],
+      1,
+      'error parsing specified platform: "a/b/c/d": cannot parse platform specifier: invalid argument\n',
     ],
     [
       ['run', '--use-api-socket', 'x'],

@@ -85,10 +85,11 @@ export function parsePlatform(text: string): Platform {
     variant === '' ||
     architecture === ''
   ) {
-    throw new EngineError(
-      'INVALID_ARGUMENT',
-      `"${text}": unknown operating system or architecture: invalid argument`,
-    )
+    const reason =
+      rest.length > 0
+        ? 'cannot parse platform specifier'
+        : 'unknown operating system or architecture'
+    throw new EngineError('INVALID_ARGUMENT', `"${text}": ${reason}: invalid argument`)
   }
   if (architecture !== undefined) return { os, architecture, variant }
   if (SYSTEMS.has(os)) return { os, architecture: hostArchitecture() }

@@ -28,6 +28,14 @@ export const FUNCTIONS: Readonly<Record<string, TemplateFunction>> = {
   },
   truncate: (text, length) => Array.from(goString(text)).slice(0, Number(length)).join(''),
   // Go's. `and` and `or` are evaluated lazily by the executor; these serve pipelines.
+  // Data has no functions but methods, which are called by their name.
+  call: (callee) => {
+    throw new Error(
+      callee === null || callee === undefined
+        ? 'call of nil'
+        : `non-function of type ${typeName(callee)}`,
+    )
+  },
   and: (...args) => args.find((value) => !isTrue(value)) ?? args.at(-1),
   or: (...args) => args.find(isTrue) ?? args.at(-1),
   not: (value) => !isTrue(value),

@@ -63,7 +63,7 @@ function scanAction(
       throw new TemplateSyntaxError(`template: ${name}:${line}: unclosed action`)
     TOKEN.lastIndex = at
     const token = TOKEN.exec(text)
-    if (token === null) throw badCharacter(name, text, at)
+    if (token === null) throw badCharacter(name, text, at, tokens.at(-1)?.kind)
     const [kind, value] = Object.entries(token.groups ?? {}).find(
       ([, item]) => item !== undefined,
     ) ?? ['space', '']
@@ -78,7 +78,12 @@ function scanAction(
   }
 }
 
-function badCharacter(name: string, text: string, at: number): TemplateSyntaxError {
+function badCharacter(
+  name: string,
+  text: string,
+  at: number,
+  previous: Token['kind'] | undefined,
+): TemplateSyntaxError {
   const line = lineOf(text, at)
   const character = text[at] ?? ''
   if (character === '"' || character === '`') {
@@ -86,7 +91,7 @@ function badCharacter(name: string, text: string, at: number): TemplateSyntaxErr
     return new TemplateSyntaxError(`template: ${name}:${line}: unterminated ${word} string`)
   }
   const code = character.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')
-  return new TemplateSyntaxError(
-    `template: ${name}:${line}: unexpected unrecognized character in action: U+${code} '${character}'`,
-  )
+  const isInName = previous === 'field' || previous === 'variable' || previous === 'word'
+  const complaint = isInName ? 'bad character' : 'unexpected unrecognized character in action:'
+  return new TemplateSyntaxError(`template: ${name}:${line}: ${complaint} U+${code} '${character}'`)
 }

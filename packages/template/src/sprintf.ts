@@ -51,6 +51,7 @@ function formatVerb(
     case 'v':
       return goString(value)
     case 's':
+      if (isNoText(value)) return wrong(verb, value)
       return precision === undefined
         ? goString(value)
         : Array.from(goString(value)).slice(0, precision).join('')
@@ -91,6 +92,11 @@ function formatVerb(
   }
 }
 
+/** What Go's %s does not take: numbers, booleans, nothing. */
+function isNoText(value: unknown): boolean {
+  return value === null || ['number', 'bigint', 'boolean'].includes(typeof value)
+}
+
 function isInteger(value: unknown): value is number | bigint {
   return typeof value === 'bigint' || (typeof value === 'number' && Number.isInteger(value))
 }
@@ -106,5 +112,6 @@ function exponent(value: number, precision: number): string {
 }
 
 function wrong(verb: string, value: unknown): string {
+  if (value === null || value === undefined) return `%!${verb}(<nil>)`
   return `%!${verb}(${typeName(value)}=${goString(value)})`
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { NIL_MAP, NIL_SLICE } from './nil-values.ts'
 import { Template } from './template.ts'
 
 const DATA = {
@@ -84,6 +85,7 @@ const CASES: readonly (readonly [string, string])[] = [
   ],
   ['{{eq .Id "x" "abc"}}', 'true'],
   ['{{.Name | upper | printf "%s!"}}', '/WEB!'],
+  ['{{printf "%s %s %s" 1 true .Nothing}}', '%!s(int=1) %!s(bool=true) %!s(<nil>)'],
   [
     '{{json .Labels}} {{json .Name}} {{.List | json}} {{json .Nothing}}',
     '{"a.b":"x","c":"y"} "/web" ["a","b","c"] null',
@@ -172,6 +174,10 @@ describe('Template', () => {
       'template: :1:2: executing "" at <eq .List .List>: error calling eq: non-comparable type',
     ],
     [
+      '{{call .Name}}',
+      'template: :1:2: executing "" at <call .Name>: error calling call: non-function of type string',
+    ],
+    [
       '{{eq 1 "1"}}',
       'template: :1:2: executing "" at <eq 1 "1">: error calling eq: incompatible types for comparison',
     ],
@@ -184,10 +190,11 @@ describe('Template', () => {
     assert.throws(() => new Template('{{.__proto__}}').execute({}), /has no entry/)
   })
 
-  it('treats optional fields as nothing when they are absent', () => {
-    const template = new Template('{{if .State.Health}}h{{else}}none{{end}}', {
-      optionalFields: new Set(['Health']),
-    })
-    assert.equal(template.execute(DATA), 'none')
+  it("treats Go's nil slice and nil map as empty, and as null in JSON", () => {
+    const data = { Config: { Cmd: NIL_SLICE, Labels: NIL_MAP } }
+    const template = new Template(
+      '{{.Config.Cmd}} {{.Config.Labels}} {{len .Config.Cmd}} {{len .Config.Labels}} {{json .Config}}{{range .Config.Cmd}}x{{end}}{{if .Config.Labels}}y{{end}}',
+    )
+    assert.equal(template.execute(data), '[] map[] 0 0 {"Cmd":null,"Labels":null}')
   })
 })

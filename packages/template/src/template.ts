@@ -12,8 +12,6 @@ export interface TemplateOptions {
   readonly name?: string
   /** What to say about a field that the data does not have. */
   readonly missingField?: (name: string, value: unknown) => string
-  /** Fields that may be absent from the data, and are nothing then (Go: nil pointers with omitempty). */
-  readonly optionalFields?: ReadonlySet<string>
   readonly functions?: Readonly<Record<string, TemplateFunction>>
 }
 
@@ -276,7 +274,6 @@ class Execution {
     }
     const key = Object.hasOwn(value, name) ? name : similarKey(value, name)
     if (key === undefined) {
-      if (this.#options.optionalFields?.has(name) === true) return null
       const message =
         this.#options.missingField?.(name, value) ??
         `map has no entry for key ${JSON.stringify(name)}`
@@ -296,7 +293,9 @@ class Execution {
       const message = error instanceof Error ? error.message : String(error)
       throw this.#error(
         at,
-        message.startsWith('error calling') ? message : `error calling ${name}: ${message}`,
+        /^(error calling|wrong number of args)/.test(message)
+          ? message
+          : `error calling ${name}: ${message}`,
       )
     }
   }

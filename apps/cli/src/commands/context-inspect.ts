@@ -3,6 +3,7 @@ import { defaultAddress } from '../config/daemon-host.ts'
 import { DEFAULT_CONTEXT } from '../context/current.ts'
 import { ContextStore } from '../context/store.ts'
 import { INSPECT_FORMAT_FLAG, inspectEach } from '../format/inspect.ts'
+import { escapeHtml } from '../format/list.ts'
 import { errorText } from '../report-error.ts'
 
 export const command: Command = {
@@ -23,10 +24,12 @@ export const command: Command = {
       names,
       flags.string('format'),
       async (name) =>
-        JSON.stringify(
-          name === DEFAULT_CONTEXT
-            ? document(name, defaultAddress(globals, environment))
-            : storedDocument(store, name),
+        escapeHtml(
+          JSON.stringify(
+            name === DEFAULT_CONTEXT
+              ? document(name, defaultAddress(globals, environment))
+              : storedDocument(store, name),
+          ),
         ),
       errorText,
     )

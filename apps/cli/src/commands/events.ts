@@ -31,8 +31,8 @@ export const command: Command = {
   async run({ client }, { flags }) {
     const format = flags.string('format')
     const template = format === '' || format === 'json' ? undefined : compile(format)
-    const since = flags.optional('since')
-    const until = flags.optional('until')
+    const since = flags.string('since') || undefined
+    const until = flags.string('until') || undefined
     const stream = events(client, {
       since: since === undefined ? undefined : parseTime(since),
       until: until === undefined ? undefined : parseTime(until),

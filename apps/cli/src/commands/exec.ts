@@ -1,5 +1,6 @@
 import type { ExecConfig } from '@ctr/api'
 import {
+  type Client,
   createExec,
   holdExec,
   inspectContainer,
@@ -95,8 +96,7 @@ export const command: Command = {
     let ended: Promise<number | undefined> | undefined
     try {
       if (config.Detach === true) {
-        await startExecDetached(client, id, { Tty: config.Tty === true })
-        return 0
+        return await startDetached(client, id, config)
       }
       if (hold) ended = holdExec(client, id)
       ended?.catch(() => {
@@ -109,6 +109,16 @@ export const command: Command = {
     }
     return (await ended) ?? (await inspectExec(client, id)).ExitCode ?? 0
   },
+}
+
+/** Why it could not be started is the daemon's error, not the command's status: 1, as in docker. */
+async function startDetached(client: Client, id: string, { Tty }: ExecConfig): Promise<number> {
+  try {
+    await startExecDetached(client, id, { Tty: Tty === true })
+    return 0
+  } catch (error) {
+    throw new ExitError(1, errorText(error), error)
+  }
 }
 
 /**

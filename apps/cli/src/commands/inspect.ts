@@ -1,11 +1,26 @@
 import { type Client, ResponseError } from '@ctr/client'
 import { type Command, ExitError } from '../command.ts'
 import { INSPECT_FORMAT_FLAG, inspectEach } from '../format/inspect.ts'
-import { inspectSource } from '../inspect-source.ts'
+import { type InspectedType, inspectSource } from '../inspect-source.ts'
+import { printError } from '../output/write.ts'
 import { errorText } from '../report-error.ts'
 
-const TYPES = ['container', 'image', 'network', 'volume'] as const
-type ObjectType = (typeof TYPES)[number]
+/** Without --type, in this order. */
+const SEARCHED: readonly InspectedType[] = ['container', 'image', 'network', 'volume', 'secret']
+
+/** Those of swarms and plugins, too: the daemon says that there are none. */
+const TYPES: readonly InspectedType[] = [
+  'config',
+  'container',
+  'image',
+  'network',
+  'node',
+  'plugin',
+  'secret',
+  'service',
+  'task',
+  'volume',
+]
 
 export const command: Command = {
   usage: '[OPTIONS] NAME|ID [NAME|ID...]',
@@ -29,7 +44,7 @@ export const command: Command = {
     { text: 'Its mounts as JSON', command: "ctr inspect -f '{{json .Mounts}}' web" },
   ],
   run({ client }, { flags, args }) {
-    const types = typesOf(flags.string('type'))
+    const types = typesOf(flags.optional('type'))
     const size = flags.bool('size')
     return inspectEach(
       args,
@@ -41,38 +56,27 @@ export const command: Command = {
   },
 }
 
-function typesOf(text: string): readonly ObjectType[] {
-  if (text === '') return TYPES
+function typesOf(text: string | undefined): readonly InspectedType[] {
+  if (text === undefined) return SEARCHED
   const type = TYPES.find((item) => item === text)
   if (type !== undefined) return [type]
-  const known = [
-    'config',
-    'container',
-    'image',
-    'network',
-    'node',
-    'plugin',
-    'secret',
-    'service',
-    'task',
-    'volume',
-  ]
-  throw new ExitError(
-    1,
-    `unknown type: ${JSON.stringify(text)}: must be one of ${known.map((item) => JSON.stringify(item)).join(', ')}`,
-  )
+  const complaint = text === '' ? 'type is empty' : `unknown type: ${JSON.stringify(text)}`
+  const known = TYPES.map((item) => JSON.stringify(item)).join(', ')
+  throw new ExitError(1, `${complaint}: must be one of ${known}`)
 }
 
 async function firstMatch(
   client: Client,
   ref: string,
-  types: readonly ObjectType[],
+  types: readonly InspectedType[],
   size: boolean,
 ): Promise<string> {
   let missing: unknown
   for (const type of types) {
     try {
-      return await inspectSource(client, type, ref, size)
+      const document = await inspectSource(client, type, ref, size)
+      if (size && type !== 'container') printError(`WARNING: --size ignored for ${type}`)
+      return document
     } catch (error) {
       if (!isMissing(error)) throw error
       missing = error

@@ -48,7 +48,8 @@ export const command: Command = {
       printError('WARNING! Using --password via the CLI is insecure. Use --password-stdin.')
     }
     if (flags.bool('password-stdin')) {
-      if (username === '') throw new ExitError(1, 'Must provide --username with --password-stdin')
+      if (username === '')
+        throw new ExitError(1, 'the --password-stdin option requires --username to be set')
       password = (await readAll()).replace(/\r?\n$/, '')
     }
     if (username === '' && password === '') {

@@ -29,6 +29,7 @@ export const command: Command = {
 }
 
 const NETWORK_LIST: ListFormat = {
+  raw: 'network_id: {{.ID}}\nname: {{.Name}}\ndriver: {{.Driver}}\nscope: {{.Scope}}\n',
   headers: {
     ID: 'NETWORK ID',
     Name: 'NAME',

@@ -3,6 +3,7 @@ import type { Command } from '../command.ts'
 import { containerList, containerRow } from '../format/container-row.ts'
 import { FORMAT_FLAG, printList } from '../format/list.ts'
 import { FILTER_FLAG, parseFilters } from '../options/filter.ts'
+import { printError } from '../output/write.ts'
 
 export const command: Command = {
   usage: '[OPTIONS]',
@@ -54,10 +55,14 @@ export const command: Command = {
       filters: parseFilters(flags.list('filter')),
     })
     const row = { truncate: !flags.bool('no-trunc'), nowMs: Date.now() }
+    // Docker's ps has this of its own.
+    if (flags.bool('quiet') && flags.isSet('format')) {
+      printError('WARNING: Ignoring custom format, because both --format and --quiet are set.')
+    }
     printList(
       containers.map((container) => containerRow(container, row)),
       containerList(flags.bool('size')),
-      { format, quiet: flags.bool('quiet') },
+      { format: flags.bool('quiet') ? '' : format, quiet: flags.bool('quiet') },
     )
   },
 }

@@ -36,7 +36,7 @@ export const command: Command = {
   async run({ client, config }, { flags, args }) {
     const { name, tag } = parseReference(args[0] as string)
     const allTags = flags.bool('all-tags')
-    if (allTags && tag !== undefined) throw new Error('tag can not be used with --all-tags/-a')
+    if (allTags && tag !== undefined) throw new Error("tag can't be used with --all-tags/-a")
     const isQuiet = flags.bool('quiet')
     if (!isQuiet && !allTags && tag === undefined) printLine('Using default tag: latest')
     const messages = pushImage(client, {

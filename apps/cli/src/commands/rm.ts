@@ -35,6 +35,7 @@ export const command: Command = {
     const missing = new Set<string>()
     const remove = async (ref: string): Promise<void> => {
       try {
+        if (/^\/*$/.test(ref)) throw new Error('container name cannot be empty')
         await removeContainer(client, ref.replace(/^\//, ''), options)
       } catch (error) {
         // With -f the aim is reached: docker says so and goes on with status 0.

@@ -26,6 +26,7 @@ export const command: Command = {
 }
 
 const USAGE_LIST: ListFormat = {
+  raw: 'type: {{.Type}}\ntotal: {{.TotalCount}}\nactive: {{.Active}}\nsize: {{.Size}}\nreclaimable: {{.Reclaimable}}\n',
   headers: {
     Type: 'TYPE',
     TotalCount: 'TOTAL',

@@ -1,5 +1,5 @@
 import { pruneContainers, pruneImages, pruneNetworks, pruneVolumes } from '@ctr/client'
-import type { Command } from '../command.ts'
+import { type Command, ExitError } from '../command.ts'
 import {
   dryRunOf,
   mayPrune,
@@ -31,6 +31,9 @@ export const command: Command = {
   async run({ client }, { flags }) {
     const all = flags.bool('all')
     const volumes = flags.bool('volumes')
+    if (volumes && pruneFilters(flags)['until'] !== undefined) {
+      throw new ExitError(1, 'ERROR: The "until" filter is not supported with "--volumes"')
+    }
     if (!mayPrune(flags, warning(all, volumes))) return
     const filters = pruneFilters(flags)
     const containers = await pruneContainers(client, filters, dryRunOf(flags))

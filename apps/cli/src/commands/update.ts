@@ -2,7 +2,7 @@ import type { ContainerUpdate } from '@ctr/api'
 import { updateContainer } from '@ctr/client'
 import { type Command, ExitError } from '../command.ts'
 import type { Flag, FlagValues } from '../flags/flag.ts'
-import { parseBytes } from '../options/bytes.ts'
+import { parseBytes, parseSwap } from '../options/bytes.ts'
 import { parseCpus } from '../options/cpus.ts'
 import { parseRestartPolicy } from '../options/restart.ts'
 import { printLine } from '../output/write.ts'
@@ -27,7 +27,9 @@ const FLAGS: readonly Flag[] = [
   { name: 'memory-reservation', kind: 'bytes', help: 'Memory soft limit' },
   {
     name: 'memory-swap',
-    kind: 'bytes',
+    kind: 'string',
+    value: 'bytes',
+    check: parseSwap,
     help: 'Swap limit equal to memory plus swap: -1 to enable unlimited swap',
   },
   { name: 'pids-limit', kind: 'int', help: 'Tune container pids limit (set -1 for unlimited)' },
@@ -64,6 +66,9 @@ export const command: Command = {
 
 function updateBody(flags: FlagValues): ContainerUpdate {
   const bytes = (name: string): number => (flags.isSet(name) ? parseBytes(flags.string(name)) : 0)
+  const restart = flags.string('restart')
+  // Docker's zero: not to be changed.
+  const pidsLimit = flags.int('pids-limit') ?? 0
   return {
     BlkioWeight: flags.int('blkio-weight') ?? 0,
     CpuPeriod: flags.int('cpu-period') ?? 0,
@@ -76,9 +81,9 @@ function updateBody(flags: FlagValues): ContainerUpdate {
     CpusetMems: flags.string('cpuset-mems'),
     Memory: bytes('memory'),
     MemoryReservation: bytes('memory-reservation'),
-    MemorySwap: bytes('memory-swap'),
+    MemorySwap: flags.isSet('memory-swap') ? parseSwap(flags.string('memory-swap')) : 0,
     KernelMemory: bytes('kernel-memory'),
-    ...(flags.isSet('pids-limit') ? { PidsLimit: flags.int('pids-limit') ?? 0 } : {}),
-    RestartPolicy: flags.isSet('restart') ? parseRestartPolicy(flags.string('restart')) : {},
+    ...(pidsLimit === 0 ? {} : { PidsLimit: pidsLimit }),
+    RestartPolicy: restart === '' ? {} : parseRestartPolicy(restart),
   }
 }

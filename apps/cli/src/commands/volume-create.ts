@@ -29,7 +29,7 @@ export const command: Command = {
   async run({ client }, { flags, args }) {
     if (args[0] !== undefined && flags.isSet('name')) {
       throw new Error(
-        'conflicting options: cannot specify a volume name through both --name and as a positional arg',
+        'conflicting options: cannot specify a volume-name through both --name and as a positional arg',
       )
     }
     const volume = await createVolume(client, {

@@ -31,6 +31,7 @@ export const command: Command = {
 }
 
 const VOLUME_LIST: ListFormat = {
+  raw: 'name: {{.Name}}\ndriver: {{.Driver}}\n',
   headers: {
     Driver: 'DRIVER',
     Name: 'VOLUME NAME',

@@ -33,7 +33,7 @@ export function defaultAddress(flags: FlagValues, environment: Environment): str
   const given = flags.list('host')
   if (given.length > 1) throw new ExitError(1, 'specify only one -H')
   const variable = hostVariable(environment)
-  return given[0] ?? (variable === undefined ? DEFAULT_HOST : (environment[variable] ?? ''))
+  return given[0] || (variable === undefined ? DEFAULT_HOST : (environment[variable] ?? ''))
 }
 
 function contextHost(store: ContextStore, name: string): Host {

@@ -1,12 +1,13 @@
 import type { ContainerCreated } from '@ctr/api'
 import { createContainer, explainContainer, ResponseError } from '@ctr/client'
-import { type Context, ExitError, UsageError } from '../command.ts'
+import { type Context, UsageError } from '../command.ts'
 import { readConfigText } from '../config/config-text.ts'
 import { messageOf } from '../error-message.ts'
 import type { Parsed } from '../flags/parse.ts'
 import { nodeFs } from '../node-modules.ts'
 import { type ContainerRequest, containerRequest } from '../options/container-request.ts'
 import { fileError } from '../options/open-file.ts'
+import { checkPlatform } from '../options/platform.ts'
 import { familiarReference, parseReference } from '../options/reference.ts'
 import { printError, writeErr, writeOut } from '../output/write.ts'
 import { terminalSize } from '../terminal/size.ts'
@@ -29,7 +30,7 @@ export async function createFromFlags(
   },
 ): Promise<CreatedContainer | undefined> {
   const { flags } = input
-  refuseForeign(flags)
+  refuseApiSocket(flags)
   const { pull, request } = understand(context, input, options.isDetached)
   warnOfNoEffect(flags)
   await addProxies(context, request)
@@ -38,6 +39,7 @@ export async function createFromFlags(
     writeOut(await explainContainer(context.client, request))
     return undefined
   }
+  if (request.platform !== undefined) checkPlatform(request.platform)
   options.beforeCreate?.(request.body)
   const idFile = openIdFile(flags.string('cidfile'))
   try {
@@ -75,21 +77,15 @@ function understand(
 
 /** Options that are taken for compatibility. */
 const NO_EFFECT: Readonly<Record<string, string>> = {
+  'cpu-count': 'has no effect: it is for Windows',
+  'cpu-percent': 'has no effect: it is for Windows',
+  'io-maxbandwidth': 'has no effect: it is for Windows',
+  'io-maxiops': 'has no effect: it is for Windows',
   'disable-content-trust': 'has no effect: signatures are not looked at',
   'kernel-memory': 'has no effect: kernels have none of its own any more',
 }
 
-const FOR_WINDOWS = ['cpu-count', 'cpu-percent', 'io-maxbandwidth', 'io-maxiops']
-
-/** What cannot be meant for this daemon, in docker's words. */
-function refuseForeign(flags: Parsed['flags']): void {
-  const name = FOR_WINDOWS.find((each) => flags.isSet(each))
-  if (name !== undefined) {
-    throw new ExitError(
-      1,
-      `"--${name}" is only supported on a Docker daemon running on windows, but the Docker daemon is running on linux`,
-    )
-  }
+function refuseApiSocket(flags: Parsed['flags']): void {
   if (flags.bool('use-api-socket')) {
     throw new UsageError(
       '--use-api-socket is not served: it would hand your logins to the container. To hand it the daemon: -v /run/ctr/ctr.sock:/var/run/docker.sock',
@@ -161,7 +157,9 @@ async function createOrPull(
 
 function isMissingImage(error: unknown): boolean {
   return (
-    error instanceof ResponseError && error.status === 404 && /no such image/i.test(error.message)
+    error instanceof ResponseError &&
+    error.status === 404 &&
+    /no such image|does not match the specified platform/i.test(error.message)
   )
 }
 

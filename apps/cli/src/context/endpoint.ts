@@ -18,7 +18,10 @@ export function parseEndpoint(text: string, store: ContextStore): Endpoint {
   try {
     return endpoint(settings(text), store)
   } catch (error) {
-    throw new ExitError(1, `unable to create docker endpoint config: ${messageOf(error)}`)
+    throw new ExitError(
+      1,
+      `unable to create docker endpoint config: unable to apply docker endpoint options: ${messageOf(error)}`,
+    )
   }
 }
 

@@ -25,6 +25,7 @@ export type FlagKind =
   | 'string'
   | 'int'
   | 'uint16'
+  | 'uint64'
   | 'list'
   | 'csv'
   | 'bytes'

@@ -44,6 +44,7 @@ const VALUE_WORDS: Readonly<Record<Flag['kind'], string>> = {
   string: 'string',
   int: 'int',
   uint16: 'uint16',
+  uint64: 'uint',
   list: 'list',
   csv: 'strings',
   bytes: 'bytes',

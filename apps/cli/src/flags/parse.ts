@@ -135,6 +135,8 @@ function checkKind(flag: Flag, value: string): void {
       return checkInteger(value, 64, true)
     case 'uint16':
       return checkInteger(value, 16, false)
+    case 'uint64':
+      return checkInteger(value, 64, false)
     case 'bytes':
       parseBytes(value)
       return

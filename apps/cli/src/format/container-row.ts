@@ -5,6 +5,9 @@ import { displayPorts } from './ports.ts'
 import { formatSize } from './size.ts'
 import { ellipsis, labelsText, shortId } from './text.ts'
 
+const RAW =
+  'container_id: {{.ID}}\nimage: {{.Image}}\ncommand: {{.Command}}\ncreated_at: {{.CreatedAt}}\nstate:{{pad .State 1 0}}\nstatus:{{pad .Status 1 0}}\nnames: {{.Names}}\nlabels:{{pad .Labels 1 0}}\nports:{{pad .Ports 1 0}}\n'
+
 /** A row of `ps` (docker/cli formatter/container.go). */
 export function containerList(withSize: boolean): ListFormat {
   const columns = ['ID', 'Image', 'Command', 'RunningFor', 'Status', 'Ports', 'Names']
@@ -30,6 +33,7 @@ export function containerList(withSize: boolean): ListFormat {
     },
     table: columns.map((name) => `{{.${name}}}`).join('\t'),
     quiet: '{{.ID}}',
+    raw: `${RAW}${withSize ? 'size: {{.Size}}\n' : ''}`,
     rowType: '*formatter.ContainerContext',
     complaints: { parse: 'failed to parse template', execute: 'failed to execute template' },
   }
@@ -62,8 +66,14 @@ export function containerRow(
     State: container.State,
     Status: container.Status,
     HealthStatus: () => healthOf(container.Status),
-    Label: (name: unknown) => container.Labels[String(name)] ?? '',
+    Label: (...names: unknown[]) => container.Labels[labelName(names)] ?? '',
   }
+}
+
+/** The argument of `{{.Label "name"}}`. */
+function labelName(args: readonly unknown[]): string {
+  if (args.length === 1) return String(args[0])
+  throw new Error(`wrong number of args for Label: want 1 got ${args.length}`)
 }
 
 function imageText({ Image: image, ImageID: id }: ContainerSummary, truncate: boolean): string {

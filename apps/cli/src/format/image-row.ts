@@ -30,6 +30,7 @@ export function imageList(withDigests: boolean): ListFormat {
     },
     table: columns.map((name) => `{{.${name}}}`).join('\t'),
     quiet: '{{.ID}}',
+    raw: `repository: {{.Repository}}\ntag: {{.Tag}}\n${withDigests ? 'digest: {{.Digest}}\n' : ''}image_id: {{.ID}}\ncreated_at: {{.CreatedAt}}\nvirtual_size: {{.Size}}\n`,
     rowType: '*formatter.imageContext',
   }
 }

@@ -4,6 +4,7 @@ import { messageOf } from '../error-message.ts'
 import type { Flag } from '../flags/flag.ts'
 import { printError, printLine, writeOut } from '../output/write.ts'
 import { indentJson } from './indent-json.ts'
+import { addZeroValues } from './zero-values.ts'
 
 /** What the inspect commands share: documents as the daemon wrote them, or a template over each. */
 export const INSPECT_FORMAT_FLAG: Flag = {
@@ -12,41 +13,6 @@ export const INSPECT_FORMAT_FLAG: Flag = {
   kind: 'string',
   help: "Format output using a custom template:\n'json':             Print in JSON format\n'TEMPLATE':         Print output using the given Go template",
 }
-
-/** Go's nil pointers that the API leaves out when they are not set. */
-const OPTIONAL_FIELDS = new Set([
-  'Health',
-  'Healthcheck',
-  'SizeRw',
-  'SizeRootFs',
-  'StopTimeout',
-  'StopSignal',
-  'Init',
-  'Annotations',
-  'Mounts',
-  'MaskedPaths',
-  'ReadonlyPaths',
-  'PidsLimit',
-  'MemorySwappiness',
-  'OomKillDisable',
-  'Shell',
-  'OnBuild',
-  'Cmd',
-  'Entrypoint',
-  'ExposedPorts',
-  'Volumes',
-  'Labels',
-  'NetworkDisabled',
-  'MacAddress',
-  'GwPriority',
-  'DNSNames',
-  'Name',
-  'Driver',
-  'Variant',
-  'OsVersion',
-  'UsageData',
-  'Status',
-])
 
 /** Prints what was found, then the errors; status 1 when there were any. */
 export async function inspectEach(
@@ -76,7 +42,7 @@ export async function inspectEach(
 
 function compile(format: string): Template {
   try {
-    return new Template(format, { optionalFields: OPTIONAL_FIELDS })
+    return new Template(format)
   } catch (error) {
     throw new ExitError(64, `template parsing error: ${messageOf(error)}`)
   }
@@ -84,7 +50,9 @@ function compile(format: string): Template {
 
 function execute(template: Template, text: string): string {
   try {
-    return template.execute(JSON.parse(text))
+    const document: unknown = JSON.parse(text)
+    addZeroValues(document)
+    return template.execute(document)
   } catch (error) {
     // What was printed so far ends with a line, as in docker.
     printLine('')

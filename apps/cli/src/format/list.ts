@@ -11,6 +11,8 @@ export interface ListFormat {
   readonly headers: Readonly<Record<string, string>>
   /** Template of the default table. */
   readonly table: string
+  /** Docker's `--format raw`: a line per field and an empty one after each row. */
+  readonly raw?: string
   /** Template for `--quiet`. */
   readonly quiet: string
   /** Go's name of the row, for messages: `*formatter.ContainerContext`. */
@@ -35,7 +37,8 @@ export function printList(
   list: ListFormat,
   options: { readonly format: string; readonly quiet?: boolean },
 ): void {
-  const { format, quiet = false } = options
+  const { quiet = false } = options
+  const format = options.format === 'raw' ? (list.raw ?? 'raw') : options.format
   const isTable = format === '' || format === 'table' || format.startsWith('table ')
   if (quiet && (isTable || format === 'json')) return printRows(rows, list.quiet, list)
   if (format === 'json') return printJson(rows)
@@ -77,7 +80,7 @@ function printJson(rows: readonly Row[]): void {
 }
 
 /** Go's json.Marshal; the template function `json` leaves them as they are. */
-function escapeHtml(json: string): string {
+export function escapeHtml(json: string): string {
   return json.replace(
     /[<>&\u2028\u2029]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,

@@ -1,13 +1,17 @@
-/** Binary sizes as Docker reads them (go-units RAMInBytes): `64m`, `1.5g`, `512`, `1GiB`. -1 stays -1. */
 const FACTORS: Readonly<Record<string, number>> = { b: 0, k: 1, m: 2, g: 3, t: 4, p: 5 }
 
-/** Throws an Error with Docker's text. */
+/** `--memory-swap`: as many bytes, or -1 for no limit. */
+export function parseSwap(text: string): number {
+  return text === '-1' ? -1 : parseBytes(text)
+}
+
+/** Binary sizes as Docker reads them (go-units RAMInBytes): `64m`, `1.5g`, `512`, `1GiB`. Throws an Error with Docker's text. */
 export function parseBytes(text: string): number {
   const match = /^(-?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?|-?[0-9]+\.) ?([a-zA-Z]*)$/.exec(text)
   if (match === null) throw new Error(`invalid size: '${text}'`)
   const suffix = (match[2] ?? '').toLowerCase()
   const value = Number(match[1])
-  if (value < 0 && value !== -1) throw new Error(`invalid size: '${text}'`)
+  if (value < 0) throw new Error(`invalid size: '${text}'`)
   if (suffix === '') return Math.trunc(value)
   const factor = FACTORS[suffix[0] as string]
   const rest = suffix.slice(1)

@@ -1,4 +1,5 @@
 import type { Flag } from '../flags/flag.ts'
+import { parseSwap } from './bytes.ts'
 import {
   checkDeviceCgroupRule,
   parseGpus,
@@ -160,8 +161,7 @@ export const CONTAINER_FLAGS: readonly Flag[] = [
   },
   {
     name: 'io-maxiops',
-    kind: 'int',
-    value: 'uint',
+    kind: 'uint64',
     help: 'Maximum IOps limit for the system drive (Windows only)',
   },
   { name: 'ip', kind: 'string', help: 'IPv4 address (e.g., 172.30.100.104)' },
@@ -186,7 +186,9 @@ export const CONTAINER_FLAGS: readonly Flag[] = [
   { name: 'memory-reservation', kind: 'bytes', help: 'Memory soft limit' },
   {
     name: 'memory-swap',
-    kind: 'bytes',
+    kind: 'string',
+    value: 'bytes',
+    check: parseSwap,
     help: "Swap limit equal to memory plus swap: '-1' to enable unlimited swap",
   },
   {

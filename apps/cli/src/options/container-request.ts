@@ -1,6 +1,7 @@
 import type { ContainerConfig, ContainerCreate, HealthConfig, HostConfig } from '@ctr/api'
 import type { FlagValues } from '../flags/flag.ts'
-import { parseBytes } from './bytes.ts'
+import { parseBytes, parseSwap } from './bytes.ts'
+import { capabilityChanges } from './capabilities.ts'
 import { parseCpus } from './cpus.ts'
 import {
   isCdiDevice,
@@ -19,7 +20,7 @@ import { isUserDefined, networkEndpoints } from './network.ts'
 import { parsePublishedPorts } from './ports.ts'
 import { hasRestartPolicy, parseRestartPolicy } from './restart.ts'
 import { parseSecurityOptions } from './security.ts'
-import { parseUlimit } from './ulimit.ts'
+import { parseUlimits } from './ulimit.ts'
 import { parseVolume } from './volume.ts'
 
 /** What the user asked for, as the API wants it. */
@@ -72,7 +73,10 @@ export function containerRequest(input: RequestInput): ContainerRequest {
     body: {
       ...config,
       ...(macAddress === '' ? {} : { MacAddress: macAddress }),
-      HostConfig: withoutEmptyLists({ ...hostConfig, NetworkMode: mode, Links: links }),
+      HostConfig: withoutEmptyLists(
+        { ...hostConfig, NetworkMode: mode, Links: links },
+        flags.isSet('security-opt') ? ['SecurityOpt'] : [],
+      ),
       NetworkingConfig: { EndpointsConfig: endpoints },
     },
   }
@@ -119,6 +123,7 @@ function containerConfig(
 function hostConfigOf(input: RequestInput, binds: string[]): HostConfig {
   const { flags, consoleSize } = input
   const security = parseSecurityOptions(flags.list('security-opt'))
+  const capabilities = capabilityChanges(flags.list('cap-add'), flags.list('cap-drop'))
   return {
     ...resources(flags),
     Binds: binds,
@@ -133,8 +138,8 @@ function hostConfigOf(input: RequestInput, binds: string[]): HostConfig {
     Mounts: flags.list('mount').map((mount) => parseMount(mount)),
     ConsoleSize: [...(consoleSize ?? [0, 0])],
     ...(flags.isSet('annotation') ? { Annotations: keyValueMap(flags.list('annotation')) } : {}),
-    CapAdd: [...flags.list('cap-add')],
-    CapDrop: [...flags.list('cap-drop')],
+    CapAdd: capabilities.add,
+    CapDrop: capabilities.drop,
     CgroupnsMode: mode('cgroupns', 'CGROUP', flags, /^(host|private)?$/),
     Dns: flags.list('dns').map((address) => address.trim()),
     DnsOptions: [...flags.list('dns-option')],
@@ -177,9 +182,11 @@ const NULL_WHEN_EMPTY = [
   'VolumesFrom',
 ] as const
 
-function withoutEmptyLists(config: HostConfig): HostConfig {
+function withoutEmptyLists(config: HostConfig, given: readonly string[]): HostConfig {
   const kept = { ...config }
-  for (const name of NULL_WHEN_EMPTY) if (config[name]?.length === 0) delete kept[name]
+  for (const name of NULL_WHEN_EMPTY) {
+    if (config[name]?.length === 0 && !given.includes(name)) delete kept[name]
+  }
   return kept
 }
 
@@ -196,13 +203,11 @@ function resources(flags: FlagValues): HostConfig {
     CgroupParent: flags.string('cgroup-parent'),
     Memory: bytes(flags, 'memory'),
     MemoryReservation: bytes(flags, 'memory-reservation'),
-    MemorySwap: bytes(flags, 'memory-swap'),
+    MemorySwap: flags.isSet('memory-swap') ? parseSwap(flags.string('memory-swap')) : 0,
     MemorySwappiness: swappiness,
     KernelMemory: bytes(flags, 'kernel-memory'),
     OomKillDisable: flags.bool('oom-kill-disable'),
     NanoCpus: flags.isSet('cpus') ? parseCpus(flags.string('cpus')) : 0,
-    CpuCount: flags.int('cpu-count') ?? 0,
-    CpuPercent: flags.int('cpu-percent') ?? 0,
     CpuShares: flags.int('cpu-shares') ?? 0,
     CpuPeriod: flags.int('cpu-period') ?? 0,
     CpuQuota: flags.int('cpu-quota') ?? 0,
@@ -217,9 +222,7 @@ function resources(flags: FlagValues): HostConfig {
     BlkioDeviceWriteBps: flags.list('device-write-bps').map(parseThrottleBps),
     BlkioDeviceReadIOps: flags.list('device-read-iops').map(parseThrottleIops),
     BlkioDeviceWriteIOps: flags.list('device-write-iops').map(parseThrottleIops),
-    IOMaximumIOps: flags.int('io-maxiops') ?? 0,
-    IOMaximumBandwidth: bytes(flags, 'io-maxbandwidth'),
-    Ulimits: flags.list('ulimit').map(parseUlimit),
+    Ulimits: parseUlimits(flags.list('ulimit')),
     DeviceCgroupRules: [...flags.list('device-cgroup-rule')],
     Devices: devices.filter((device) => !isCdiDevice(device)).map(parseDevice),
     DeviceRequests: requests,
@@ -247,9 +250,9 @@ function parseVolumes(specs: readonly string[]): {
 function parseHealthcheck(flags: FlagValues): HealthConfig | undefined {
   const durations = ['interval', 'timeout', 'start-period', 'start-interval'] as const
   const hasSettings =
-    flags.isSet('health-cmd') ||
-    flags.isSet('health-retries') ||
-    durations.some((name) => flags.isSet(`health-${name}`))
+    flags.string('health-cmd') !== '' ||
+    (flags.int('health-retries') ?? 0) !== 0 ||
+    durations.some((name) => parseDuration(flags.string(`health-${name}`) || '0') !== 0)
   if (flags.bool('no-healthcheck')) {
     if (hasSettings) throw new Error('--no-healthcheck conflicts with --health-* options')
     return { Test: ['NONE'] }

@@ -5,7 +5,7 @@ import { parseCsv } from './csv.ts'
 /** `--device`, `--device-cgroup-rule`, `--device-*-bps/iops`, `--blkio-weight-device`, `--gpus`. Docker's texts. */
 export function parseDevice(text: string): DeviceMapping {
   const parts = text.split(':')
-  if (parts.length > 3) throw new Error(`invalid device specification: ${text}`)
+  if (parts.length > 3) throw new Error(`bad format for path: ${text}`)
   const [source = '', second = '', third] = parts
   if (source === '' || (parts.length > 1 && second === ''))
     throw new Error(`bad format for path: ${text}`)
@@ -79,48 +79,67 @@ function splitDevice(text: string): { path: string; value: string } {
   return { path, value: text.slice(colon + 1) }
 }
 
-/** `all`, `2`, `device=0,driver=nvidia`, `"capabilities=compute,utility",count=1`. */
+/** `all`, `2`, `device=0,driver=nvidia`, `"capabilities=compute,utility",count=1` (docker/cli opts/gpus.go). */
 export function parseGpus(text: string): DeviceRequest {
-  const request: { -readonly [K in keyof DeviceRequest]: DeviceRequest[K] } = {}
+  if (text === '') throw new Error('EOF')
+  const values = gpuValues(text)
+  const devices = values.get('device')
+  const count = values.get('count')
+  const capabilities = values.get('capabilities')
+  return {
+    Driver: values.get('driver') ?? '',
+    Count: count === undefined ? (devices === undefined ? 1 : 0) : gpuCount(count),
+    ...(devices === undefined ? {} : { DeviceIDs: parseCsv(devices) }),
+    Capabilities: [capabilities === undefined ? ['gpu'] : [...parseCsv(capabilities), 'gpu']],
+    Options: keyValues(parseCsv(values.get('options') ?? '')),
+  }
+}
+
+const GPU_KEYS: ReadonlySet<string> = new Set([
+  'driver',
+  'count',
+  'device',
+  'capabilities',
+  'options',
+])
+
+function gpuValues(text: string): Map<string, string> {
+  const values = new Map<string, string>()
   const seen = new Set<string>()
   for (const field of parseCsv(text)) {
     const equals = field.indexOf('=')
-    const key = equals < 0 ? 'count' : field.slice(0, equals)
-    const value = field.slice(equals + 1)
+    const key = equals < 0 ? field : field.slice(0, equals)
     if (seen.has(key)) throw new Error(`gpu request key '${key}' can be specified only once`)
+    if (equals >= 0 && !GPU_KEYS.has(key)) throw new Error(`unexpected key '${key}' in '${field}'`)
     seen.add(key)
-    switch (key) {
-      case 'driver':
-        request.Driver = value
-        break
-      case 'count':
-        request.Count = gpuCount(value)
-        break
-      case 'device':
-        request.DeviceIDs = parseCsv(value)
-        break
-      case 'capabilities':
-        request.Capabilities = [[...parseCsv(value), 'gpu']]
-        break
-      case 'options':
-        request.Options = Object.fromEntries(
-          parseCsv(value).map((option) => {
-            const [name = '', ...rest] = option.split('=')
-            return [name, rest.join('=')]
-          }),
-        )
-        break
-      default:
-        throw new Error(`unexpected key '${key}' in '${field}'`)
+    if (equals >= 0) {
+      values.set(key, field.slice(equals + 1))
+      continue
     }
+    gpuCount(key)
+    seen.add('count')
+    values.set('count', key)
   }
-  if (request.Count === undefined && request.DeviceIDs === undefined) request.Count = 1
-  return { Options: {}, ...request, Capabilities: request.Capabilities ?? [['gpu']] }
+  return values
+}
+
+function keyValues(options: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    options
+      .filter((option) => option !== '')
+      .map((option) => {
+        const [name = '', ...rest] = option.split('=')
+        return [name, rest.join('=')]
+      }),
+  )
 }
 
 function gpuCount(text: string): number {
   if (text === 'all') return -1
-  if (!/^-?\d+$/.test(text))
-    throw new Error(`invalid count (${text}): value must be either "all" or an integer`)
+  if (!/^[+-]?\d+$/.test(text)) {
+    throw new Error(
+      `invalid count (${text}): value must be either "all" or an integer: invalid syntax`,
+    )
+  }
   return Number(text)
 }

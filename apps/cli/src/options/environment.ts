@@ -10,8 +10,9 @@ export function checkEnvironment(value: string): void {
 }
 
 export function checkLabel(value: string): void {
-  if (value.startsWith('=')) throw new Error(`invalid label '${value}': empty name`)
-  if (value === '') throw new Error("invalid label '': empty name")
+  const key = value.split('=')[0] ?? ''
+  if (key.trimStart() === '') throw new Error(`invalid label '${value}': empty name`)
+  if (/\s/.test(key)) throw new Error(`label '${key}' contains whitespaces`)
 }
 
 /** Files first, then options. A bare `KEY` takes the client's value; without one it stays bare, which unsets it. */
@@ -34,7 +35,10 @@ export function readLabels(
   files: readonly string[],
   values: readonly string[],
 ): Record<string, string> {
-  return keyValueMap([...files.flatMap((file) => readKeyValueFile(file, () => '')), ...values])
+  return keyValueMap([
+    ...files.flatMap((file) => readKeyValueFile(file, () => undefined)),
+    ...values,
+  ])
 }
 
 export function keyValueMap(pairs: readonly string[]): Record<string, string> {
@@ -47,8 +51,22 @@ export function keyValueMap(pairs: readonly string[]): Record<string, string> {
 }
 
 function readKeyValueFile(file: string, lookup: (key: string) => string | undefined): string[] {
-  return parseKeyValueFile(readUserFile(file), file, lookup)
+  try {
+    return parseKeyValueFile(readUserFile(file), file, lookup)
+  } catch (error) {
+    if (error instanceof Error && error.cause instanceof Error && isDirectory(error.cause)) {
+      throw new Error(`invalid env file (${file}): read ${file}: is a directory`, { cause: error })
+    }
+    throw error
+  }
 }
+
+function isDirectory(cause: Error): boolean {
+  return 'code' in cause && cause.code === 'EISDIR'
+}
+
+/** Go's bufio.MaxScanTokenSize. */
+const MAX_LINE_BYTES = 65_536
 
 /** `KEY=value` per line; `#` comments; no quotes, no expansion; a bare KEY is looked up and left out when not found. */
 export function parseKeyValueFile(
@@ -78,11 +96,28 @@ export function parseKeyValueFile(
 }
 
 function decodeLines(bytes: Uint8Array, file: string): string[] {
-  let text: string
-  try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-  } catch {
-    throw new Error(`invalid env file (${file}): invalid utf8 bytes`)
+  const decoder = new TextDecoder('utf-8', { fatal: true })
+  return splitLines(bytes).map((line, index) => {
+    if (line.length >= MAX_LINE_BYTES)
+      throw new Error(`invalid env file (${file}): bufio.Scanner: token too long`)
+    try {
+      return decoder.decode(line).replace(/\r$/, '')
+    } catch {
+      const shown = `[${line.join(' ')}]`
+      throw new Error(
+        `invalid env file (${file}): invalid utf8 bytes at line ${index + 1}: ${shown}`,
+      )
+    }
+  })
+}
+
+function splitLines(bytes: Uint8Array): Uint8Array[] {
+  const lines: Uint8Array[] = []
+  for (let start = 0; start <= bytes.length; ) {
+    const newline = bytes.indexOf(0x0a, start)
+    const end = newline < 0 ? bytes.length : newline
+    lines.push(bytes.subarray(start, end))
+    start = end + 1
   }
-  return text.split('\n').map((line) => line.replace(/\r$/, ''))
+  return lines
 }

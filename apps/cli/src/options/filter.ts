@@ -2,7 +2,8 @@ import type { Flag } from '../flags/flag.ts'
 
 /** `--filter name=value`, repeatable. */
 export function checkFilter(text: string): void {
-  if (!text.includes('=')) throw new Error('bad format of filter (expected name=value)')
+  if (text !== '' && !text.includes('='))
+    throw new Error('bad format of filter (expected name=value)')
 }
 
 /** Of commands that list things. */
@@ -19,6 +20,7 @@ export const FILTER_FLAG: Flag = {
 export function parseFilters(values: readonly string[]): Record<string, string[]> {
   const filters: Record<string, string[]> = {}
   for (const text of values) {
+    if (text === '') continue
     const equals = text.indexOf('=')
     const name = text.slice(0, equals).trim().toLowerCase()
     filters[name] = [...(filters[name] ?? []), text.slice(equals + 1).trim()]

@@ -48,7 +48,6 @@ export function checkSysctl(text: string): void {
 }
 
 const SYSCTLS = new Set([
-  'kernel.domainname',
   'kernel.msgmax',
   'kernel.msgmnb',
   'kernel.msgmni',

@@ -117,11 +117,11 @@ function portRange(text: string, message: (reason: string) => string): PortRange
 function parseExpose(spec: string): string[] {
   if (spec.includes(':')) throw new Error(`invalid port format for --expose: ${spec}`)
   const { protocol, port } = splitProtocol(spec)
-  const range = portRange(
-    port,
-    (reason) => `invalid range format for --expose: ${spec}, error: ${reason}`,
-  )
-  if (!PROTOCOLS.has(protocol)) throw new Error(`invalid proto: ${protocol}`)
+  const complaint = (reason: string): string =>
+    `invalid range format for --expose: ${spec}, error: ${reason}`
+  if (port === '') throw new Error(complaint('empty string specified for ports'))
+  // The daemon judges the protocol.
+  const range = portRange(port, complaint)
   const count = range.end - range.start + 1
   return Array.from({ length: count }, (_, index) => `${range.start + index}/${protocol}`)
 }

@@ -15,9 +15,11 @@ export function parseSecurityOptions(values: readonly string[]): SecurityOptions
 }
 
 function resolveOption(option: string): string {
-  const at = option.search(/[=:]/)
-  if (at < 0) {
-    if (option === 'no-new-privileges') return option
+  if (option === 'no-new-privileges') return option
+  const equals = option.indexOf('=')
+  const at = equals < 0 ? option.indexOf(':') : equals
+  if (at < 0 || at === option.length - 1) {
+    if (/^no-new-privileges[=:]$/.test(option)) return option
     throw new Error(`Invalid --security-opt: ${JSON.stringify(option)}`)
   }
   const key = option.slice(0, at)

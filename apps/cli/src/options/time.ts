@@ -10,16 +10,17 @@ export function parseTime(text: string, nowMs = Date.now()): string {
   if (durationNs !== undefined)
     return unixText(BigInt(Math.trunc(nowMs)) * 1_000_000n - BigInt(durationNs))
   const match =
-    /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2})?)(?:\.(\d{1,9}))?)?(Z|[+-]\d{2}:\d{2})?$/.exec(
+    /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}(?::\d{2}(?::\d{2})?)?)(?:\.(\d{1,9})\d*)?)?(Z|[+-]\d{2}:\d{2})?$/.exec(
       text,
     )
   if (match !== null) {
     const [, date, time = '00:00:00', fraction = '', zone = ''] = match
-    const ms = Date.parse(`${date}T${time}${zone}`)
+    const ms = Date.parse(`${date}T${time.length === 2 ? `${time}:00` : time}${zone}`)
     if (!Number.isNaN(ms))
       return unixText(BigInt(ms) * 1_000_000n + BigInt(fraction.padEnd(9, '0') || 0))
   }
-  if (/^-?\d+(\.\d{1,9})?$/.test(text)) return text
+  const seconds = /^(-?\d+(?:\.\d{1,9})?)\d*$/.exec(text)
+  if (seconds !== null) return seconds[1] as string
   throw new Error(`failed to parse value as time or duration: ${JSON.stringify(text)}`)
 }
 

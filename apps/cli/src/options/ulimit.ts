@@ -19,6 +19,12 @@ const NAMES = new Set([
   'stack',
 ])
 
+/** The last one of a name counts; sorted, as inspect shows them. */
+export function parseUlimits(texts: readonly string[]): Ulimit[] {
+  const limits = new Map(texts.map((text) => [text.slice(0, text.indexOf('=')), parseUlimit(text)]))
+  return [...limits.values()].toSorted((a, b) => (String(a.Name) < String(b.Name) ? -1 : 1))
+}
+
 export function parseUlimit(text: string): Ulimit {
   const equals = text.indexOf('=')
   if (equals < 0) throw new Error(`invalid ulimit argument: ${text}`)
@@ -33,12 +39,10 @@ export function parseUlimit(text: string): Ulimit {
   }
   const [soft = 0, hard = soft] = limits.map(parseLimit)
   if (hard !== -1 && (soft === -1 || soft > hard)) {
-    const shown = soft === -1 ? 'unlimited' : String(soft)
-    throw new Error(
-      `ulimit soft limit must be less than or equal to hard limit: ${shown} > ${hard}`,
-    )
+    const limits = soft === -1 ? `soft: -1 (unlimited), hard: ${hard}` : `${soft} > ${hard}`
+    throw new Error(`ulimit soft limit must be less than or equal to hard limit: ${limits}`)
   }
-  return { Name: name, Soft: soft, Hard: hard }
+  return { Name: name, Hard: hard, Soft: soft }
 }
 
 function parseLimit(text: string): number {

@@ -38,7 +38,7 @@ export function checkOutputPath(path: string, verb: string): void {
   if (statSync(dirname(path), { throwIfNoEntry: false }) === undefined) {
     throw fail(`stat ${dirname(path)}: no such file or directory`)
   }
-  if (isDirectory(path)) throw fail(`${JSON.stringify(path)} must be a regular file`)
+  if (isDirectory(path)) throw new ExitError(1, `failed to ${verb}: cannot write to a directory`)
 }
 
 function isDirectory(path: string): boolean {
