@@ -26,7 +26,7 @@ export {
   type PoolRow,
   type PublishedPortRow,
 } from './networks.ts'
-export { openStore, type Store, transaction, volatileTransaction } from './open.ts'
+export { isStorageError, openStore, type Store, transaction, volatileTransaction } from './open.ts'
 export { type SecretRow, SecretTable } from './secrets.ts'
 export { type UserNamespaceRow, UserNamespaceTable } from './user-namespaces.ts'
 export { type VolumeRow, VolumeTable } from './volumes.ts'

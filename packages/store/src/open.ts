@@ -48,6 +48,11 @@ function closeToOthers(path: string): void {
   chmodSync(path, 0o600)
 }
 
+/** The database could not do what it was asked for: the disk is full or broken. */
+export function isStorageError(error: unknown): boolean {
+  return error instanceof Database.SqliteError
+}
+
 /**
  * Runs `body` as one immediate transaction, which survives a power cut when this returns. `body` must not await:
  * better-sqlite3 refuses a promise. Within another transaction it is part of that one, and as durable.

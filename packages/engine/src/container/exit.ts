@@ -9,6 +9,7 @@ import { removeContainerRecord } from './remove.ts'
 import { nextRestart, parseRestartPolicy } from './restart-policy.ts'
 import { containerRuntimeDir } from './runtime-dir.ts'
 import { isAlive, lastRun } from './state.ts'
+import { untilRecorded } from './until-recorded.ts'
 
 /** What is reported of a run that ended without a record: its shim was killed, and it with it. */
 export const SHIM_DIED_EXIT_CODE = 137
@@ -29,7 +30,10 @@ export function superviseContainer(engine: Engine, id: string, connection: ShimC
     })
     // The engine is going away, not the container.
     if (engine.isClosing()) return
-    await engine.queues.run(id, () => endRun(engine, id, connection, record))
+    // Each time from the queue: meanwhile the container can be asked for other things.
+    const end = (): Promise<void> =>
+      engine.queues.run(id, () => endRun(engine, id, connection, record))
+    await untilRecorded(engine, id, end)
   })
 }
 

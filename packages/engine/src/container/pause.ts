@@ -24,28 +24,40 @@ export async function pauseContainer(engine: Engine, reference: string): Promise
     if (state.status !== 'running') {
       throw new EngineError('CONFLICT', `container ${id} is not running`)
     }
-    await freezeCgroup(engine.host.cgroups, containerCgroup(engine, container))
-    engine.events.commit('volatile', () => {
-      engine.containers.change(id, { state: { ...state, status: 'paused' } })
-      engine.events.add(containerEvent(container, 'pause'))
-    })
+    const cgroup = containerCgroup(engine, container)
+    await freezeCgroup(engine.host.cgroups, cgroup)
+    try {
+      engine.events.commit('volatile', () => {
+        engine.containers.change(id, { state: { ...state, status: 'paused' } })
+        engine.events.add(containerEvent(container, 'pause'))
+      })
+    } catch (error) {
+      thawCgroup(engine.host.cgroups, cgroup)
+      throw error
+    }
   })
 }
 
 /** CONFLICT unless it is paused. */
 export async function unpauseContainer(engine: Engine, reference: string): Promise<void> {
   const { id } = engine.containers.get(reference)
-  await engine.queues.run(id, () => {
+  await engine.queues.run(id, async () => {
     const container = engine.containers.byId(id)
     if (container === undefined) throw noSuchContainer(reference)
     const { state } = container
     if (state.status !== 'paused') {
       throw new EngineError('CONFLICT', `Container ${id} is not paused`)
     }
-    thawCgroup(engine.host.cgroups, containerCgroup(engine, container))
-    engine.events.commit('volatile', () => {
-      engine.containers.change(id, { state: { ...state, status: 'running' } })
-      engine.events.add(containerEvent(container, 'unpause'))
-    })
+    const cgroup = containerCgroup(engine, container)
+    thawCgroup(engine.host.cgroups, cgroup)
+    try {
+      engine.events.commit('volatile', () => {
+        engine.containers.change(id, { state: { ...state, status: 'running' } })
+        engine.events.add(containerEvent(container, 'unpause'))
+      })
+    } catch (error) {
+      await freezeCgroup(engine.host.cgroups, cgroup)
+      throw error
+    }
   })
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { isEngineError, isErrno } from '@ctr/errdefs'
 import { isCgroupFrozen, thawCgroup } from '@ctr/linux'
 import { killShim, type ShimConnection } from '@ctr/shim'
+import { isStorageError } from '@ctr/store'
 import type { Engine } from '../engine.ts'
 import { recordExecExit, superviseExec } from '../exec/start.ts'
 import { recoverVolumes } from '../volume/recover.ts'
@@ -25,6 +26,7 @@ import {
 } from './runtime-dir.ts'
 import { startContainer } from './start.ts'
 import { isAlive, lastRun } from './state.ts'
+import { untilRecorded } from './until-recorded.ts'
 
 /**
  * Makes the rows and the host agree after the previous engine has ended in whatever way: adopts what runs, records what
@@ -86,7 +88,7 @@ async function recoverContainer(
     engine,
     container.id,
     containerRuntimeDir(engine.config, container.id),
-    (probe) => engine.queues.run(container.id, () => settleContainer(engine, container.id, probe)),
+    (probe) => settleInQueue(engine, container.id, probe),
   )
 }
 
@@ -105,6 +107,23 @@ async function withDeadline(
   engine.log.error({ id, runtimeDir }, 'a shim does not answer; going on without it')
   onLate()
   engine.supervision.run('late recovery', id, () => settled)
+}
+
+/** A database that does not take it now does not stop the start of the engine. */
+async function settleInQueue(engine: Engine, id: string, probe: Probe): Promise<void> {
+  const settle = (): Promise<void> =>
+    engine.queues.run(id, () => settleContainer(engine, id, probe))
+  try {
+    await settle()
+  } catch (err) {
+    if (!isStorageError(err)) throw err
+    engine.log.error({ containerId: id, err }, 'recovery')
+    engine.supervision.run('recovery', id, async () => {
+      await untilRecorded(engine, id, settle)
+      const container = engine.containers.byId(id)
+      if (container !== undefined) resume(engine, container)
+    })
+  }
 }
 
 async function settleContainer(engine: Engine, id: string, probe: Probe): Promise<void> {

@@ -15,6 +15,7 @@ import { closeScope } from './close-scope.ts'
 import { addressesOf, connectNetworks, effectiveNetworkMode } from './connect-networks.ts'
 import type { ContainerRecord } from './container.ts'
 import { containerEvent, mountEvents, networkEvent } from './container-event.ts'
+import { endUnrecorded } from './end-unrecorded.ts'
 import { superviseContainer } from './exit.ts'
 import { launch } from './launch.ts'
 import { killLeftovers } from './leftovers.ts'
@@ -156,6 +157,7 @@ async function startProcess(
     engine.log.warn({ containerId: id, err: warning }, 'start')
   }
 
+  undo.defer(() => endUnrecorded(connection, runtimeDir))
   recordStart(engine, container, connection, endpoints, options)
   undo.move()
   superviseContainer(engine, id, connection)
@@ -256,16 +258,22 @@ async function recordFailure(
 ): Promise<void> {
   const { state } = container
   const status = state.startedAtNs === 0n ? 'created' : 'exited'
-  engine.events.commit('volatile', () => {
-    engine.containers.change(container.id, {
-      state: {
-        ...lastRun(state),
-        status,
-        exitCode: failure.exitCode,
-        error: failure.error.message,
-      },
+  try {
+    engine.events.commit('volatile', () => {
+      engine.containers.change(container.id, {
+        state: {
+          ...lastRun(state),
+          status,
+          exitCode: failure.exitCode,
+          error: failure.error.message,
+        },
+      })
     })
-  })
+  } catch (err) {
+    // Between two runs it would wait for ever. Else the row lacks the reason, which the caller is told.
+    if (state.status === 'restarting') throw err
+    engine.log.error({ containerId: container.id, err }, 'record that a start has failed')
+  }
   const result = { exitCode: failure.exitCode, error: failure.error.message }
   // Between two runs it counts as running, and this is its end.
   if (state.status === 'restarting') engine.waiters.exited(container.id, result)

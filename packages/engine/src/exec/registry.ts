@@ -105,7 +105,10 @@ export class ExecRegistry {
 
   /** Only in memory: the rows go with their container. */
   forgetContainer(containerId: string): void {
-    for (const exec of this.ofContainer(containerId)) this.forget(exec.id)
+    for (const exec of this.ofContainer(containerId)) {
+      this.forget(exec.id)
+      this.#onRollback(() => this.#keep(exec))
+    }
   }
 
   forget(id: string): void {

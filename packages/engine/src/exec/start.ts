@@ -7,6 +7,7 @@ import { compileExec, type ExitRecord, type ShimConnection, ShimError } from '@c
 import type { AttachSession } from '../container/attach.ts'
 import type { ContainerRecord } from '../container/container.ts'
 import { containerEvent } from '../container/container-event.ts'
+import { endUnrecorded } from '../container/end-unrecorded.ts'
 import { overrideEnvironment, processEnvironment, withHome } from '../container/environment.ts'
 import { SHIM_DIED_EXIT_CODE } from '../container/exit.ts'
 import { launch } from '../container/launch.ts'
@@ -18,6 +19,7 @@ import { execRuntimeDir } from '../container/runtime-dir.ts'
 import { processCapabilities } from '../container/spec/process.ts'
 import { describeStartFailure, UNKNOWN_FAILURE } from '../container/start-error.ts'
 import { isAlive } from '../container/state.ts'
+import { untilRecorded } from '../container/until-recorded.ts'
 import type { Engine } from '../engine.ts'
 import { removeTree } from '../remove-tree.ts'
 import { secretEnvironment } from '../secret/mount.ts'
@@ -142,6 +144,7 @@ async function launchExec(
   mkdirSync(runtimeDir, { mode: 0o700 })
   undo.defer(() => removeTree(runtimeDir))
   const connection = await launch(engine, program, runtimeDir, attachments)
+  undo.defer(() => endUnrecorded(connection, runtimeDir))
   engine.events.commit('volatile', () => {
     engine.execs.change(exec.id, {
       status: 'running',
@@ -226,7 +229,7 @@ export function superviseExec(engine: Engine, id: string, connection: ShimConnec
     })
     if (engine.isClosing()) return
     if (engine.shims.get(id) === connection) engine.shims.delete(id)
-    recordExecExit(engine, id, record)
+    await untilRecorded(engine, id, () => recordExecExit(engine, id, record))
     await removeTree(execRuntimeDir(engine.config, id))
   })
 }
@@ -262,15 +265,16 @@ function recordFailure(engine: Engine, exec: Exec, error: unknown): unknown {
       : undefined
   // Whatever was under way then failed for that.
   const hasLost = failure?.exitCode === UNKNOWN_FAILURE && !isThere(engine, exec.containerId)
-  if (engine.execs.find(exec.id) !== undefined) {
+  const exitCode = failure?.exitCode ?? 126
+  const record = (): void => {
+    if (engine.execs.find(exec.id) === undefined) return
     engine.events.commit('volatile', () => {
-      engine.execs.change(exec.id, {
-        status: 'exited',
-        pid: 0,
-        exitCode: failure?.exitCode ?? 126,
-      })
+      engine.execs.change(exec.id, { status: 'exited', pid: 0, exitCode })
     })
   }
+  engine.supervision.run('record the failure of an exec', exec.id, () =>
+    untilRecorded(engine, exec.id, record),
+  )
   if (hasLost) {
     const message = `container ${exec.containerId} is not running`
     return new EngineError('CONFLICT', message, { cause: error })

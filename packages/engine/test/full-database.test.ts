@@ -1,0 +1,194 @@
+// needs: root, busybox-static, the native shim
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import {
+  createExec,
+  getContainer,
+  killContainer,
+  pauseContainer,
+  removeContainer,
+  startContainer,
+  startExec,
+  unpauseContainer,
+  waitContainer,
+  waitExec,
+} from '@ctr/engine'
+import { TestEngine } from './support.ts'
+
+// What a full or broken disk does to the database, at one step of a life: a trigger refuses that write.
+let bench: TestEngine
+beforeEach(async () => {
+  bench = await TestEngine.open()
+})
+afterEach(async () => {
+  bench.engine.store.db.exec('DROP TRIGGER IF EXISTS refuse')
+  await bench[Symbol.asyncDispose]()
+})
+
+function refuse(what: string): Disposable {
+  const run = (sql: string): void => void bench.engine.store.db.exec(sql)
+  run(`CREATE TRIGGER refuse BEFORE ${what} BEGIN SELECT RAISE(ABORT, 'no room'); END`)
+  return { [Symbol.dispose]: () => run('DROP TRIGGER refuse') }
+}
+const refuseStatus = (status: string): Disposable =>
+  refuse(`UPDATE ON containers WHEN NEW.status = '${status}'`)
+
+/** Nobody's processes and nobody's directories are left, at once or soon: nobody waits for the removal of files. */
+async function assertNothingRuns(): Promise<void> {
+  let left = leftovers()
+  for (let ms = 0; left.length > 0 && ms < 10_000; ms += 50) {
+    await delay(50)
+    left = leftovers()
+  }
+  assert.deepEqual(left, [])
+}
+
+function leftovers(): string[] {
+  const { config } = bench.engine
+  const isOurs = (pid: string): boolean => cgroupsOf(pid).includes(`${config.cgroupParent}/`)
+  const directories = ['c', 'x'].flatMap((kind) => readdirSync(join(config.execRoot, kind)))
+  return [...readdirSync('/proc').filter(isOurs), ...directories]
+}
+
+function cgroupsOf(pid: string): string {
+  try {
+    return /^[0-9]+$/.test(pid) ? readFileSync(`/proc/${pid}/cgroup`, 'utf8') : ''
+  } catch {
+    return '' // it has ended
+  }
+}
+
+async function exitCodeOf(id: string): Promise<number> {
+  const signal = AbortSignal.timeout(20_000)
+  return (await waitContainer(bench.engine, id, 'not-running', signal)).exitCode
+}
+
+test('a process whose start cannot be recorded is ended', async () => {
+  const id = await bench.create(['sleep', '1000'])
+  {
+    using _full = refuseStatus('running')
+    await assert.rejects(startContainer(bench.engine, id), /no room/)
+    await assertNothingRuns()
+    assert.equal(bench.status(id), 'created')
+  }
+  await startContainer(bench.engine, id)
+  assert.equal(bench.status(id), 'running')
+})
+
+test('the end of a run is recorded when there is room again, and who waits learns of it', async () => {
+  const id = await bench.create(['sh', '-c', 'sleep 0.1; exit 3'])
+  await startContainer(bench.engine, id)
+  const ended = exitCodeOf(id)
+  {
+    using _full = refuseStatus('exited')
+    await delay(500)
+    assert.equal(bench.status(id), 'running')
+  }
+  assert.equal(await ended, 3)
+  await assertNothingRuns()
+})
+
+test('a kill ends when there is room again', async () => {
+  const id = await bench.create(['sleep', '1000'])
+  await startContainer(bench.engine, id)
+  let killed: Promise<void>
+  {
+    using _full = refuseStatus('exited')
+    killed = killContainer(bench.engine, id, 'SIGKILL')
+    await delay(300)
+  }
+  await killed
+  assert.equal(bench.status(id), 'exited')
+})
+
+test('a restart by policy that cannot be recorded is tried again', async () => {
+  const id = await bench.create(['sh', '-c', '[ -e /again ] && exec sleep 1000; touch /again'], {
+    hostConfig: { RestartPolicy: { Name: 'always' } },
+  })
+  await startContainer(bench.engine, id)
+  {
+    using _full = refuse(`UPDATE ON containers WHEN OLD.status = 'restarting'`)
+    await delay(600)
+    assert.equal(bench.status(id), 'restarting')
+    await assertNothingRuns()
+  }
+  for (let ms = 0; bench.status(id) !== 'running' && ms < 20_000; ms += 50) await delay(50)
+  assert.equal(bench.status(id), 'running')
+  assert.equal(getContainer(bench.engine, id).restartCount, 1)
+})
+
+test('what cannot be recorded as paused is not frozen, and the other way round', async () => {
+  const id = await bench.create(['sleep', '1000'])
+  await startContainer(bench.engine, id)
+  {
+    using _full = refuseStatus('paused')
+    await assert.rejects(pauseContainer(bench.engine, id), /no room/)
+    assert.equal(await exec(id, 'true'), 0)
+  }
+  await pauseContainer(bench.engine, id)
+  {
+    using _full = refuseStatus('running')
+    await assert.rejects(unpauseContainer(bench.engine, id), /no room/)
+    assert.equal(bench.status(id), 'paused')
+  }
+  await unpauseContainer(bench.engine, id)
+  assert.equal(await exec(id, 'true'), 0)
+})
+
+async function exec(id: string, ...command: string[]): Promise<number> {
+  const execId = await createExec(bench.engine, id, { Cmd: command })
+  const ended = waitExec(bench.engine, execId, false, AbortSignal.timeout(20_000))
+  await startExec(bench.engine, execId, { detach: true, tty: false })
+  return await ended
+}
+
+test('execs end, too: at once, or when there is room again', async () => {
+  const id = await bench.create(['sleep', '1000'])
+  await startContainer(bench.engine, id)
+  const before = readdirSync(join(bench.config.execRoot, 'x'))
+  {
+    using _full = refuse(`UPDATE ON execs WHEN NEW.status = 'running'`)
+    await assert.rejects(exec(id, 'sleep', '1000'), /no room/)
+    assert.deepEqual(readdirSync(join(bench.config.execRoot, 'x')), before)
+  }
+  let ended: Promise<number>
+  {
+    using _full = refuse(`UPDATE ON execs WHEN NEW.status = 'exited'`)
+    ended = exec(id, 'sh', '-c', 'exit 5')
+    await delay(300)
+  }
+  assert.equal(await ended, 5)
+})
+
+test('a removal that cannot be recorded leaves the container as it was', async () => {
+  const id = await bench.create(['sleep', '1000'])
+  await startContainer(bench.engine, id)
+  const execId = await createExec(bench.engine, id, { Cmd: ['true'] })
+  await startExec(bench.engine, execId, { detach: true, tty: false })
+  {
+    using _full = refuse('DELETE ON containers')
+    await assert.rejects(removeContainer(bench.engine, id, { force: true, volumes: true }))
+    assert.equal(bench.status(id), 'exited')
+    assert.equal(bench.engine.execs.find(execId)?.containerId, id)
+  }
+  await startContainer(bench.engine, id)
+  await removeContainer(bench.engine, id, { force: true, volumes: true })
+  await assertNothingRuns()
+})
+
+test('an engine that cannot record what it finds tries again', async () => {
+  const id = await bench.create(['sh', '-c', 'sleep 0.5; exit 4'])
+  await startContainer(bench.engine, id)
+  {
+    using _full = refuseStatus('exited')
+    await bench.engine[Symbol.asyncDispose]()
+    await delay(800)
+    await bench.reopen()
+    assert.equal(bench.status(id), 'running')
+  }
+  assert.equal(await exitCodeOf(id), 4)
+  await assertNothingRuns()
+})
