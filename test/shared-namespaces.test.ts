@@ -19,6 +19,31 @@ test('--ipc and --pid container:NAME join that container', { skip }, async () =>
   }
 })
 
+test('a mode container:NAME goes on to mean that container when another has its name', {
+  skip,
+}, async () => {
+  const shared = ['run', '-d', '--ipc', 'shareable']
+  const id = await ctrd().ok([...shared, '--name', 'first', 'busybox', 'sleep', '300'])
+  const modes = ['--ipc', '--pid', '--network'].flatMap((flag) => [flag, 'container:first'])
+  await ctrd().ok([
+    'create',
+    '--name',
+    'joins',
+    ...modes,
+    'busybox',
+    'readlink',
+    '/proc/self/ns/ipc',
+  ])
+  const shown = '{{.HostConfig.IpcMode}} {{.HostConfig.PidMode}} {{.HostConfig.NetworkMode}}'
+  const inspected = await ctrd().ok(['inspect', '-f', shown, 'joins'])
+  assert.equal(inspected, Array(3).fill(`container:${id}`).join(' '))
+  await ctrd().ok(['rename', 'first', 'renamed'])
+  await ctrd().ok([...shared, '--name', 'first', 'busybox', 'sleep', '300'])
+  const pid = await pidOf(ctrd(), 'renamed')
+  assert.equal(await ctrd().ok(['start', '-a', 'joins']), readlinkSync(`/proc/${pid}/ns/ipc`))
+  await ctrd().ok(['rm', '-f', 'first', 'renamed', 'joins'])
+})
+
 test('--ipc, --pid and --uts ns:/path join that namespace', { skip }, async () => {
   await ctrd().ok(['run', '-d', '--name', 'a1', '--hostname', 'other', 'busybox', 'sleep', '300'])
   const pid = await pidOf(ctrd(), 'a1')

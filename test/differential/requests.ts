@@ -1,3 +1,5 @@
+import { CREATE_BODIES } from './create-requests.ts'
+
 /** One call of the API, made of both daemons. `ref1` runs, `done` has ended, in both. */
 export interface ApiCall {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE'
@@ -64,6 +66,13 @@ const olderCalls: readonly ApiCall[] = OLDER_VERSIONS.flatMap((version) => [
   }),
   get(`/v${version}/containers/of-${version}/json`, 'json'),
   remove(`/v${version}/containers/of-${version}`),
+])
+
+/** Each is made, looked at and removed; where it is refused, the others are 404 in both. */
+const createCalls: readonly ApiCall[] = CREATE_BODIES.flatMap((body, index) => [
+  post(`/containers/create?name=of-${index}`, body),
+  get(`/containers/of-${index}/json`, 'json'),
+  remove(`/containers/of-${index}?v=1`),
 ])
 
 export const CALLS: readonly ApiCall[] = [
@@ -172,6 +181,7 @@ export const CALLS: readonly ApiCall[] = [
   ),
   post('/containers/create', { ...quiet, StopSignal: 'NOPE' }),
   post('/containers/create', { ...quiet, WorkingDir: 'relative' }, 'status'),
+  ...createCalls,
   // life
   post('/containers/made/start', undefined, 'text'),
   post('/containers/nope/start'),

@@ -1,7 +1,8 @@
 import { existsSync, renameSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { arch, hostname } from 'node:os'
 import { join } from 'node:path'
-import type { ContainerConfig, HostConfig, NetworkingConfig } from '@ctr/api'
+import type { ContainerConfig, EndpointConfig, HostConfig, NetworkingConfig } from '@ctr/api'
 import { EngineError, isEngineError, isErrno } from '@ctr/errdefs'
 import { type ImageExecConfig, shortId } from '@ctr/oci'
 import { volatileTransaction } from '@ctr/store'
@@ -36,6 +37,7 @@ import { containerPaths } from './registry.ts'
 import { makeRootDirectory, type RootDirectory, rootDirectoryOf } from './root-directory.ts'
 import { containerScope } from './scope.ts'
 import { parseSecurityOptions } from './security-options.ts'
+import { withSharedIds } from './shared-ids.ts'
 import { assertJoinsOther, withoutSharedEndpoint } from './shared-network.ts'
 import { NEVER_RUN } from './state.ts'
 import { checkStorageSize, limitLayer, releaseLayer } from './storage-size.ts'
@@ -151,7 +153,8 @@ export function planContainer(engine: Engine, request: CreateRequest): Container
   }
   const image = root === undefined ? engine.images.get(reference) : NO_IMAGE
   assertPlatform(image.config, reference, request.platform ?? '')
-  const hostConfig = withHostDefaults(rawHostConfig, engine.config, engine.host)
+  const sharing = withSharedIds(engine, rawHostConfig)
+  const hostConfig = withHostDefaults(sharing, engine.config, engine.host)
   const config = mergeConfig(request.config, image.config.config ?? {})
   // Conflicts are between what the user said: the image's ports do not count against --network container:X.
   const asked = { ...config, ExposedPorts: request.config.ExposedPorts ?? {} }
@@ -178,10 +181,11 @@ export function planContainer(engine: Engine, request: CreateRequest): Container
     engine.host,
     sharedUserNamespace(engine, hostConfig),
   )
-  const networking = withoutSharedEndpoint(hostConfig, request.networkingConfig ?? {})
+  // Clients name the endpoint as they name the mode.
+  const networking = withoutSharedEndpoint(rawHostConfig, request.networkingConfig ?? {})
   const mounts = askedFor(() => {
     warnings.push(...validateExtensions(engine, hostConfig))
-    assertSharedContainersExist(engine, hostConfig, request.name)
+    assertSharedContainersExist(engine, rawHostConfig, request.name)
     assertNetworksExist(engine, hostConfig, networking)
     return planMounts(config, hostConfig, (other) => engine.containers.get(other), {
       isReadOnlyNonRecursive: request.isReadOnlyNonRecursive === true,
@@ -297,8 +301,23 @@ function assertNetworksExist(
   if (mode.kind === 'network' && !isDefaultBridgeOff(engine, mode.name)) {
     engine.networks.get(mode.name)
   }
-  for (const name of Object.keys(networking.EndpointsConfig ?? {})) {
+  for (const [name, endpoint] of Object.entries(networking.EndpointsConfig ?? {})) {
+    assertAddresses(name, endpoint)
     if (name !== 'default' && !isDefaultBridgeOff(engine, name)) engine.networks.get(name)
+  }
+}
+
+/** moby daemon/container_operations.go verifyNetworkingConfig */
+function assertAddresses(name: string, endpoint: EndpointConfig | null | undefined): void {
+  if (endpoint === null || endpoint === undefined) {
+    throw new EngineError('INVALID_ARGUMENT', `no EndpointSettings for ${name}`)
+  }
+  const { IPv4Address: ipv4 = '', IPv6Address: ipv6 = '' } = endpoint.IPAMConfig ?? {}
+  if (ipv4 !== '' && isIP(ipv4) !== 4) {
+    throw new EngineError('INVALID_ARGUMENT', `invalid IPv4 address: ${ipv4}`)
+  }
+  if (ipv6 !== '' && isIP(ipv6) !== 6) {
+    throw new EngineError('INVALID_ARGUMENT', `invalid IPv6 address: ${ipv6}`)
   }
 }
 

@@ -37,9 +37,18 @@ export function withHostDefaults(
       MaximumRetryCount: hostConfig.RestartPolicy?.MaximumRetryCount ?? 0,
     },
     LogConfig: logConfigOf(log, config.defaultLog),
+    ...withoutLabels(hostConfig),
     MaskedPaths: hostConfig.MaskedPaths ?? (isPrivileged ? [] : maskedPaths()),
     ReadonlyPaths: hostConfig.ReadonlyPaths ?? (isPrivileged ? [] : [...DEFAULT_READONLY_PATHS]),
   }
+}
+
+/** A container that has namespaces of the host has no labels of its own. moby daemon/daemon_unix.go generateSecurityOpt */
+function withoutLabels(hostConfig: HostConfig): Pick<HostConfig, 'SecurityOpt'> {
+  const { SecurityOpt: own = [], IpcMode, PidMode, Privileged } = hostConfig
+  const isHosts = IpcMode === 'host' || PidMode === 'host' || Privileged === true
+  if (!isHosts || own?.some((option) => /^label[=:]/.test(option))) return {}
+  return { SecurityOpt: [...(own ?? []), 'label=disable'] }
 }
 
 /** moby daemon/logs.go mergeAndVerifyLogConfig */

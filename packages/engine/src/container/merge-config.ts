@@ -1,3 +1,4 @@
+import { posix } from 'node:path'
 import type { ContainerConfig } from '@ctr/api'
 import { EngineError } from '@ctr/errdefs'
 import type { ImageExecConfig } from '@ctr/oci'
@@ -13,7 +14,7 @@ export function mergeConfig(user: ContainerConfig, image: ImageExecConfig): Cont
     ...mergeCommand(user, image),
     User: firstNonEmpty(user.User, image.User),
     Env: mergeEnv(user.Env ?? [], image.Env ?? []),
-    WorkingDir: firstNonEmpty(user.WorkingDir, image.WorkingDir),
+    WorkingDir: cleanPath(firstNonEmpty(user.WorkingDir, image.WorkingDir)),
     Labels: { ...image.Labels, ...user.Labels },
     ...(Object.keys(exposed).length > 0 ? { ExposedPorts: exposed } : {}),
     ...(Object.keys(volumes).length > 0 ? { Volumes: volumes } : {}),
@@ -72,6 +73,13 @@ function mergeHealthcheck(
     Array.isArray(value) ? value.length > 0 : value !== 0,
   )
   return { ...inherited, ...Object.fromEntries(set) }
+}
+
+/** Go's filepath.Clean, but nothing stays nothing. */
+function cleanPath(text: string): string {
+  if (text === '') return ''
+  const path = posix.normalize(text)
+  return path === '/' ? path : path.replace(/\/$/, '')
 }
 
 function firstNonEmpty(...values: (string | undefined)[]): string {

@@ -72,7 +72,7 @@ function volumesFrom(
     .map((mount) => ({
       ...mount,
       readOnly: mount.readOnly || mode === 'ro',
-      mode: mode === '' ? mount.mode : mode,
+      mode: '',
       copyUp: false,
     }))
 }

@@ -43,7 +43,9 @@ export function renderConfig(
 function withoutZeros(health: ContainerConfig['Healthcheck']): unknown {
   if (health === undefined || health === null) return undefined
   return Object.fromEntries(
-    Object.entries(health).filter(([, value]) => value !== 0 && value !== null),
+    Object.entries(health).filter(
+      ([, value]) => value !== 0 && value !== null && !(Array.isArray(value) && value.length === 0),
+    ),
   )
 }
 

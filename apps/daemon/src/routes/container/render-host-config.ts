@@ -96,6 +96,10 @@ export function renderHostConfig(given: HostConfig, apiMinor: number): HostConfi
   for (const key of ['NetworkMode', 'CgroupnsMode', 'IpcMode', 'Runtime', 'ShmSize'] as const) {
     shown[key] = given[key] || DEFAULTS[key]
   }
+  shown['PortBindings'] = completePorts(given.PortBindings)
+  if (given.DeviceRequests?.length) {
+    shown['DeviceRequests'] = given.DeviceRequests.map((one) => ({ ...NO_DEVICES, ...one }))
+  }
   for (const key of SHOWN_IF_GIVEN) {
     if (isSomething(given[key]) && (key !== 'Annotations' || apiMinor >= 43))
       shown[key] = given[key]
@@ -106,6 +110,19 @@ export function renderHostConfig(given: HostConfig, apiMinor: number): HostConfi
     shown['KernelMemoryTCP'] = given.KernelMemoryTCP ?? 0
   }
   return shown as HostConfig
+}
+
+const NO_DEVICES = { Driver: '', Count: 0, DeviceIDs: null, Capabilities: null, Options: null }
+
+/** Every binding with both of its fields. */
+function completePorts(ports: HostConfig['PortBindings']): unknown {
+  if (ports === undefined || ports === null) return DEFAULTS.PortBindings
+  return Object.fromEntries(
+    Object.entries(ports).map(([port, bindings]) => [
+      port,
+      bindings?.map((binding) => ({ HostIp: '', HostPort: '', ...binding })) ?? null,
+    ]),
+  )
 }
 
 function withoutEmpty(object: object | undefined): object {
