@@ -75,7 +75,7 @@ const UNIT_NS: Readonly<Record<string, number>> = {
 }
 
 /** Go's time.ParseDuration: `1h30m`, `1.5s`. */
-export function parseGoDuration(text: string): bigint | undefined {
+function parseGoDuration(text: string): bigint | undefined {
   const sign = text.startsWith('-') ? -1n : 1n
   const rest = text.replace(/^[+-]/, '')
   if (!/^([0-9]+(\.[0-9]*)?(ns|us|µs|ms|s|m|h))+$/.test(rest)) return undefined

@@ -40,7 +40,7 @@ function readMaps(path: string): [RuntimeIdMapping[], RuntimeIdMapping[]] {
 }
 
 /** /proc/PID/uid_map: lines `inside outside count`. user_namespaces(7) */
-export function parseIdMap(lines: string): RuntimeIdMapping[] {
+function parseIdMap(lines: string): RuntimeIdMapping[] {
   return [...lines.matchAll(/^\s*(\d+)\s+(\d+)\s+(\d+)$/gm)].map(([, inside, outside, count]) => ({
     containerID: Number(inside),
     hostID: Number(outside),

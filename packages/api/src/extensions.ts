@@ -1,7 +1,7 @@
 import { StringMap, Strings, Type } from './schema.ts'
 
 /** A secret in a container. */
-export const SecretMount = Type.Partial({
+const SecretMount = Type.Partial({
   /** Name or id. */
   Source: Type.String(),
   /** `mount` (the default) or `env`. */

@@ -16,7 +16,7 @@ export interface JsonSchema {
 }
 
 declare const type: unique symbol
-export const optional: unique symbol = Symbol('optional')
+const optional: unique symbol = Symbol('optional')
 
 export interface Schema<T> extends JsonSchema {
   /** Never set: carries the type. */

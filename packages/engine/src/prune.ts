@@ -84,10 +84,7 @@ export function pruneEvent(
 }
 
 /** `label` must all hold, `label!` none. */
-export function matchesPruneLabels(
-  labels: Readonly<Record<string, string>>,
-  filters: Filters,
-): boolean {
+function matchesPruneLabels(labels: Readonly<Record<string, string>>, filters: Filters): boolean {
   return (
     (filters.get('label') ?? []).every((label) => matchesLabel(labels, label)) &&
     !(filters.get('label!') ?? []).some((label) => matchesLabel(labels, label))
@@ -106,7 +103,7 @@ const UNITS_NS: Readonly<Record<string, number>> = {
 }
 
 /** `until`: what was made before. A Go duration (`1h30m`), unix seconds, or an RFC 3339 time. */
-export function parseUntil(filters: Filters, nowNs: bigint): bigint {
+function parseUntil(filters: Filters, nowNs: bigint): bigint {
   const values = filters.get('until') ?? []
   const [text] = values
   if (text === undefined) return FAR_FUTURE_NS

@@ -10,14 +10,6 @@ import { blobPath, snapshotPath } from './paths.ts'
 /** Rows that are gone; their files are still there. */
 export type Removed = ReturnType<ImageDeps['table']['removeUnused']>
 
-/** Removes layers and blobs that no image, child layer or container needs. */
-export function collectUnused(deps: ImageDeps): void {
-  removeFiles(
-    deps,
-    transaction(deps.store, () => deps.table.removeUnused()),
-  )
-}
-
 /** Call after the transaction: files without a row are removed by reconcile if we do not come to it. */
 export function removeFiles(deps: ImageDeps, { layers, blobs }: Removed): void {
   for (const blob of blobs) removeFile(blobPath(deps.paths, blob.digest))

@@ -80,7 +80,7 @@ export function readNames(table: ImageTable): ImageNames {
   }
 }
 
-export function familiarRepository(repository: string): string {
+function familiarRepository(repository: string): string {
   return familiarName(parseReference(repository))
 }
 

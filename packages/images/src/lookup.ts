@@ -34,7 +34,7 @@ export function getImageRow(table: ImageTable, ref: string): ImageRow {
   return row
 }
 
-export function noSuchImage(ref: string): EngineError {
+function noSuchImage(ref: string): EngineError {
   const id = ID_HEX.test(ref) ? `sha256:${ref}` : ref
   const shown = isDigest(id) ? id : familiarReference(withDefaultTag(parseReference(ref)))
   return new EngineError('NOT_FOUND', `No such image: ${shown}`)

@@ -84,11 +84,6 @@ export function isLoopback(address: Address): boolean {
   return address.family === 4 ? address.value >> 24n === 127n : address.value === 1n
 }
 
-/** 0.0.0.0 and ::. */
-export function isUnspecified(address: Address): boolean {
-  return address.value === 0n
-}
-
 /** Docker's: 02:42 and the IPv4 address, so that a reused address keeps its neighbours' ARP entries valid. */
 export function macOf(ipv4: bigint): string {
   return formatMac(

@@ -11,7 +11,7 @@ import { liveNames, type NameKind } from './names.ts'
 import { SCRIPTS } from './scripts.ts'
 import { ARGUMENTS, FILTER_KEYS, FLAG_NAMES, FLAG_WORDS } from './table.ts'
 
-export interface Candidate {
+interface Candidate {
   readonly word: string
   readonly help?: string
 }

@@ -20,7 +20,7 @@ export interface Flag {
 }
 
 /** `list` may be given several times; `csv` also splits each value at commas. */
-export type FlagKind =
+type FlagKind =
   | 'bool'
   | 'string'
   | 'int'

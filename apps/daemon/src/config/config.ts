@@ -21,7 +21,7 @@ import {
   ulimit,
 } from './values.ts'
 
-export const DEFAULT_CONFIG_FILE = '/etc/ctr/ctrd.json'
+const DEFAULT_CONFIG_FILE = '/etc/ctr/ctrd.json'
 const DEFAULT_GROUP = 'ctr'
 
 /** What flags and file together decide. */

@@ -1,5 +1,5 @@
 /** How an option is written as a flag and in the file. */
-export type OptionKind =
+type OptionKind =
   | 'string'
   | 'boolean'
   | 'integer'

@@ -1,7 +1,7 @@
 import { EngineError } from '@ctr/errdefs'
 
 /** Minor numbers of the API versions that are served: v1.24 … v1.51. */
-export const MIN_API_MINOR = 24
+const MIN_API_MINOR = 24
 export const MAX_API_MINOR = 51
 export const API_VERSION = `1.${MAX_API_MINOR}`
 export const MIN_API_VERSION = `1.${MIN_API_MINOR}`

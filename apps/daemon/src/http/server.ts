@@ -48,7 +48,7 @@ export interface ApiServer {
   newListener(o?: ListenerOptions): Server
 }
 
-export interface ListenerOptions {
+interface ListenerOptions {
   readonly tls?: TlsOptions
   /** Reached by TCP and not protected by TLS. */
   readonly isPlainTcp: boolean

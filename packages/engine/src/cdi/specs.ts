@@ -21,7 +21,7 @@ export interface CdiNode {
   readonly fileMode: number | undefined
 }
 
-export interface CdiMount {
+interface CdiMount {
   readonly hostPath: string
   readonly containerPath: string
   readonly options: readonly string[]

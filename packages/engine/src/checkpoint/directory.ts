@@ -12,7 +12,7 @@ type Named = Pick<ContainerRecord, 'id' | 'name'>
 type Deps = Pick<Engine, 'config'>
 
 /** INVALID_ARGUMENT. */
-export function checkName(name: string): void {
+function checkName(name: string): void {
   if (NAME.test(name)) return
   throw new EngineError(
     'INVALID_ARGUMENT',

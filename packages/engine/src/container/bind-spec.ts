@@ -11,7 +11,7 @@ export interface BindSpec {
   readonly options: MountOptions
 }
 
-export interface MountOptions {
+interface MountOptions {
   readonly readOnly: boolean
   readonly noCopy: boolean
   /** Empty: not given. */
@@ -76,7 +76,7 @@ function bindDestination(source: string, destination: string): string {
 }
 
 /** Undefined: not a list of option words. */
-export function parseMountOptions(mode: string): MountOptions | undefined {
+function parseMountOptions(mode: string): MountOptions | undefined {
   const options = { readOnly: false, noCopy: false, propagation: '' }
   if (mode === '') return options
   const kindsSeen = new Set<number | string>()

@@ -104,7 +104,7 @@ function configsByNetwork(
 }
 
 /** `-p` and, with `-P`, one free port for each exposed port. */
-export function portBindings(container: ContainerRecord): PortBinding[] {
+function portBindings(container: ContainerRecord): PortBinding[] {
   const { config, hostConfig } = container
   const published = Object.entries(hostConfig.PortBindings ?? {}).flatMap(([port, bindings]) =>
     bindings.map((binding) => ({

@@ -180,7 +180,7 @@ function toNode(
 }
 
 /** `c 42:* rmw` */
-export function parseDeviceRule(text: string): RuntimeDeviceRule {
+function parseDeviceRule(text: string): RuntimeDeviceRule {
   const match = /^([acb]) (\d{1,10}|\*):(\d{1,10}|\*) ([rwm]{1,3})$/.exec(text)
   if (match === null) {
     throw new EngineError('INVALID_ARGUMENT', `invalid device cgroup rule format: '${text}'`)

@@ -182,7 +182,7 @@ export async function killAndWait(engine: Engine, id: string): Promise<void> {
 }
 
 /** The end of the present run, registered before anything is sent. INTERNAL after a deadline. */
-export function exitOf(engine: Engine, id: string): { promise: Promise<void>; cancel: () => void } {
+function exitOf(engine: Engine, id: string): { promise: Promise<void>; cancel: () => void } {
   const controller = new AbortController()
   const { promise: late, reject } = Promise.withResolvers<never>()
   const timer = engine.clock.after(KILL_TIMEOUT_MS, () =>

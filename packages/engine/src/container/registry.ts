@@ -309,7 +309,7 @@ export function containerPaths(
   }
 }
 
-export function logDriver(hostConfig: HostConfig): string {
+function logDriver(hostConfig: HostConfig): string {
   const type = hostConfig.LogConfig?.Type ?? ''
   return type === '' ? 'json-file' : type
 }

@@ -6,12 +6,12 @@ import type { ContainerRecord } from './container.ts'
 import { isAlive } from './state.ts'
 
 /** `--requires name[:healthy]` */
-export interface Requirement {
+interface Requirement {
   readonly name: string
   readonly isHealthy: boolean
 }
 
-export function parseRequirement(text: string): Requirement {
+function parseRequirement(text: string): Requirement {
   const [name = '', condition, ...more] = text.split(':')
   const isKnown = condition === undefined || condition === 'healthy' || condition === 'started'
   if (name === '' || !isKnown || more.length > 0) {

@@ -8,7 +8,7 @@ export type RestartPolicy = (
 ) & { readonly delay?: RestartDelay }
 
 /** `--restart-delay`; Docker has no way to change these. */
-export interface RestartDelay {
+interface RestartDelay {
   readonly firstMs: number
   readonly maximumMs: number
   readonly factor: number

@@ -64,7 +64,7 @@ async function runPs(args: readonly string[]): Promise<string> {
 }
 
 /** The last column may hold blanks. A line without a PID belongs to the one before (threads). */
-export function parsePs(output: string, pids: ReadonlySet<number>): Processes {
+function parsePs(output: string, pids: ReadonlySet<number>): Processes {
   const [header = '', ...lines] = output.split('\n')
   const titles = header.trim().split(/\s+/)
   const pidColumn = titles.indexOf('PID')

@@ -6,7 +6,7 @@ import { below } from './path.ts'
 import type { Control } from './worker/protocol.ts'
 
 /** Docker's `Kind` of a change of the filesystem. */
-export type ChangeKind = 'modified' | 'added' | 'deleted'
+type ChangeKind = 'modified' | 'added' | 'deleted'
 
 export interface Change {
   readonly path: string

@@ -137,7 +137,7 @@ const GO_MODE = {
   sticky: 2 ** 20,
 } as const
 
-export function goFileMode(mode: number): number {
+function goFileMode(mode: number): number {
   const special =
     (mode & 0o4000 ? GO_MODE.setuid : 0) +
     (mode & 0o2000 ? GO_MODE.setgid : 0) +

@@ -1,5 +1,4 @@
 import type { Socket } from 'node:net'
-import { EngineError } from '@ctr/errdefs'
 import type { Engine } from '../engine.ts'
 import { createExec } from '../exec/create.ts'
 import { startExec } from '../exec/start.ts'
@@ -134,8 +133,4 @@ export function killExec(engine: Pick<Engine, 'execs' | 'log'>, execId: string):
   } catch (err) {
     engine.log.warn({ execId, err }, 'kill a health probe')
   }
-}
-
-export function noHealthCheck(name: string): EngineError {
-  return new EngineError('INVALID_ARGUMENT', `container ${name} has no health check`)
 }

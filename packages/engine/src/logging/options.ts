@@ -32,7 +32,7 @@ export interface SyslogTls {
 }
 
 /** Of the file. */
-export interface CacheSettings {
+interface CacheSettings {
   readonly maxBytes: number
   readonly maxFiles: number
   readonly compress: boolean

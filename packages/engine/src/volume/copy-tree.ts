@@ -1,13 +1,10 @@
 import {
   chmodSync,
-  closeSync,
   constants,
-  fstatSync,
   lchownSync,
   linkSync,
   lstatSync,
   mkdirSync,
-  openSync,
   type Stats,
 } from 'node:fs'
 import { copyFile, opendir, readlink, symlink } from 'node:fs/promises'
@@ -92,15 +89,5 @@ export async function isEmptyDirectory(path: string): Promise<boolean> {
     return (await directory.read()) === null
   } finally {
     await directory.close()
-  }
-}
-
-/** For error texts: what a descriptor is, without following anything. */
-export function isDirectoryAt(path: string): boolean {
-  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
-  try {
-    return fstatSync(fd).isDirectory()
-  } finally {
-    closeSync(fd)
   }
 }

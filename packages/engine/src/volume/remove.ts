@@ -30,7 +30,7 @@ export async function removeVolume(
 }
 
 /** Row and event first, then the files; a directory that a crash leaves in between bears the mark. */
-export async function deleteVolumes(
+async function deleteVolumes(
   engine: Pick<Engine, 'volumes' | 'events' | 'config' | 'background'>,
   volumes: readonly Volume[],
 ): Promise<void> {

@@ -9,7 +9,7 @@ import {
 import type { Compression } from '../content/compression.ts'
 import { encodeHeader, paddingOf, TAR_END } from '../tar/write.ts'
 
-export interface LayerToWrite {
+interface LayerToWrite {
   readonly digest: string
   readonly size: number
   readonly compression: Compression
@@ -65,11 +65,11 @@ export async function* writeArchive(images: readonly ImageToWrite[]): AsyncGener
 
 const FILE = { type: 'file', mode: 0o644 } as const
 
-export function configBlob(config: Buffer): Blob {
+function configBlob(config: Buffer): Blob {
   return { mediaType: MEDIA_TYPE.ociConfig, digest: digestOf(config), size: config.length }
 }
 
-export function layerBlob({ digest, size, compression }: LayerToWrite): Blob {
+function layerBlob({ digest, size, compression }: LayerToWrite): Blob {
   return { mediaType: LAYER_MEDIA_TYPES[compression], digest, size }
 }
 

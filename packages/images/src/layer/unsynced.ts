@@ -10,7 +10,7 @@ import { copyAttributes } from './implied.ts'
 type Deps = Pick<ImageDeps, 'store' | 'table' | 'paths' | 'pool' | 'graveyard' | 'log'>
 
 /** Of this run of the machine. proc_sys_kernel(5) */
-export function currentBoot(): string {
+function currentBoot(): string {
   return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
 }
 

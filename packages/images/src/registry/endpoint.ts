@@ -55,7 +55,7 @@ function mirror(base: string, settings: Pick<RegistrySettings, 'insecure'>): End
   }
 }
 
-export function isInsecureHost(domain: string, insecure: readonly string[]): boolean {
+function isInsecureHost(domain: string, insecure: readonly string[]): boolean {
   const host = domain.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1')
   if (host === 'localhost' || host === '::1' || inNetwork(host, '127.0.0.0/8')) return true
   return insecure.some((entry) => entry === domain || entry === host || inNetwork(host, entry))

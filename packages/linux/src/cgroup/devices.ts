@@ -9,7 +9,7 @@ export interface DevicePolicy {
   readonly exceptions: readonly DeviceException[]
 }
 
-export interface DeviceException {
+interface DeviceException {
   readonly type: 'b' | 'c'
   /** Undefined: any. */
   readonly major: number | undefined

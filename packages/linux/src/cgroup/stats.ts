@@ -209,7 +209,7 @@ function blockIoV2(reader: CgroupReader): BlockIoStats {
 }
 
 /** Lines `8:0 Read 4096`; the last line, `Total 4096`, belongs to no device. */
-export function parseBlkio(text: string): BlockIoEntry[] {
+function parseBlkio(text: string): BlockIoEntry[] {
   return text.split('\n').flatMap((line) => {
     const match = /^(\d+):(\d+) (\w+) (\d+)$/.exec(line)
     if (match === null) return []
@@ -219,7 +219,7 @@ export function parseBlkio(text: string): BlockIoEntry[] {
 }
 
 /** Lines `8:0 rbytes=1 wbytes=2 rios=3 …`. */
-export function parseIoStat(
+function parseIoStat(
   text: string,
 ): { major: number; minor: number; values: Record<string, number> }[] {
   return text.split('\n').flatMap((line) => {
@@ -236,7 +236,7 @@ export function parseIoStat(
 }
 
 /** Lines `some avg10=0.00 avg60=0.00 avg300=0.00 total=0`. */
-export function parsePressure(text: string): Pressure | undefined {
+function parsePressure(text: string): Pressure | undefined {
   const line = (kind: string): PressureLine | undefined => {
     const match = new RegExp(
       `^${kind} avg10=([\\d.]+) avg60=([\\d.]+) avg300=([\\d.]+) total=(\\d+)`,
@@ -251,7 +251,7 @@ export function parsePressure(text: string): Pressure | undefined {
 }
 
 /** Lines `key value`. */
-export function parseKeyed(text: string): Record<string, number> {
+function parseKeyed(text: string): Record<string, number> {
   const values: Record<string, number> = {}
   for (const line of text.split('\n')) {
     const [key, value] = line.split(' ')

@@ -10,7 +10,7 @@ export interface Asker {
   readonly nameservers: readonly string[]
 }
 
-export interface Attachment {
+interface Attachment {
   readonly network: Network
   /** Alias in lower case → name of a container on this network. */
   readonly links: Readonly<Record<string, string>>

@@ -43,7 +43,7 @@ export const MAX_QUERY_BYTES = 4096
 const HEADER_BYTES = 12
 const MIN_UDP_BYTES = 512 // RFC 1035 §4.2.1
 /** What we send at most over UDP: no fragments on any usual link. dnsflagday.net/2020 */
-export const MAX_UDP_BYTES = 1232
+const MAX_UDP_BYTES = 1232
 const OPT_RECORD_BYTES = 11
 /** Addresses are given to the next container at once, so nobody may keep them. */
 const TTL_SECONDS = 0

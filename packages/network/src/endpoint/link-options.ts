@@ -17,7 +17,7 @@ export interface LinkOptions {
   readonly hostName: string | undefined
 }
 
-export interface StaticRoute {
+interface StaticRoute {
   readonly destination: Subnet
   readonly gateway: Address
 }

@@ -32,7 +32,7 @@ export interface PortFacts {
 }
 
 /** proc(5) ip_local_port_range; the kernel's default. */
-export const EPHEMERAL_FIRST = 32768
+const EPHEMERAL_FIRST = 32768
 export const EPHEMERAL_LAST = 60999
 
 /** Each daemon begins elsewhere, so that daemons that start containers at the same moment do not choose the same port. */

@@ -100,7 +100,7 @@ export class Firewall {
 }
 
 /** Lines of the chains of one table, as `renderTable` writes them and `list table` shows them. */
-export function countRules(text: string): number {
+function countRules(text: string): number {
   let isChain = false
   let count = 0
   for (const line of text.split('\n').map((part) => part.trim())) {

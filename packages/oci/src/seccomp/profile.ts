@@ -15,7 +15,7 @@ export interface SeccompProfile {
   readonly syscalls: readonly SeccompProfileRule[]
 }
 
-export interface SeccompArchitecture {
+interface SeccompArchitecture {
   readonly architecture: string
   readonly subArchitectures?: readonly string[] | null | undefined
 }

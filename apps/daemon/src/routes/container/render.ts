@@ -139,7 +139,7 @@ function isUp({ state: { status } }: Container): boolean {
   return status === 'running' || status === 'paused' || status === 'restarting'
 }
 
-export function renderMount(mount: Container['mounts'][number]): MountPoint {
+function renderMount(mount: Container['mounts'][number]): MountPoint {
   return {
     Type: mount.type,
     ...(mount.name === undefined ? {} : { Name: mount.name }),
@@ -315,7 +315,7 @@ function healthText(health: Container['health']): string {
 }
 
 /** The STATUS column of `docker ps`. moby container/state.go String() */
-export function statusText(
+function statusText(
   container: Pick<Container, 'state' | 'health' | 'bookkeeping'>,
   now: bigint,
 ): string {
