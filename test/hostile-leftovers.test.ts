@@ -1,5 +1,14 @@
 import assert from 'node:assert/strict'
-import { existsSync, lstatSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { requires } from '@ctr/testkit'
@@ -36,6 +45,23 @@ describe('leftovers and large files', { skip, timeout: 300_000 }, () => {
     }
     assert.equal(readFileSync(join(outside, 'kept'), 'utf8'), 'kept')
     assert.ok(!existsSync(join(outside, 'shim.sock')))
+  })
+
+  test('an exec root that somebody has cleared is made again', async () => {
+    await daemon().ok(['run', '-d', '--name', 'it', 'busybox', 'sleep', '1000'])
+    await daemon().ok(['exec', 'it', 'true'])
+    for (const name of readdirSync(daemon().execRoot)) {
+      rmSync(join(daemon().execRoot, name), { recursive: true })
+    }
+    // More than there are connections to the spawner in store.
+    for (let count = 0; count < 3; count++) {
+      assert.equal(await daemon().ok(['exec', 'it', 'echo', 'goes on']), 'goes on')
+      assert.equal(await daemon().ok(['run', '--rm', 'busybox', 'echo', 'starts']), 'starts')
+    }
+    await daemon().ok(['stop', '-t', '0', 'it'])
+    await daemon().ok(['start', 'it'])
+    await daemon().restart()
+    assert.equal(await daemon().ok(['exec', 'it', 'echo', 'goes on']), 'goes on')
   })
 
   test('account files that are too large are no matter where nobody is named', async () => {

@@ -25,7 +25,7 @@ import { PendingAttachments } from './container/pending-attachments.ts'
 import { recover } from './container/recover.ts'
 import { ContainerRegistry } from './container/registry.ts'
 import { RunTimeouts } from './container/run-timeouts.ts'
-import { containersRuntimeDir, execsRuntimeDir } from './container/runtime-dir.ts'
+import { makeRuntimeRoots } from './container/runtime-dir.ts'
 import { startByPolicy } from './container/start-by-policy.ts'
 import { checkDefaultStorageSize } from './container/storage-size.ts'
 import { Waiters } from './container/waiters.ts'
@@ -66,10 +66,7 @@ export async function openEngine(
   await loadDefaultProfile(host, log)
   mkdirSync(config.dataRoot, { recursive: true, mode: 0o711 })
   checkDefaultStorageSize(config.defaultStorageBytes, config.dataRoot)
-  for (const path of [containersRuntimeDir(config), execsRuntimeDir(config)]) {
-    mkdirSync(path, { recursive: true, mode: 0o700 })
-  }
-  mkdirSync(join(config.execRoot, 'rootfs'), { recursive: true, mode: 0o711 })
+  makeRuntimeRoots(config)
 
   const database = join(config.dataRoot, 'ctr.db')
   reserveDatabase(database, log)

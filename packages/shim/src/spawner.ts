@@ -14,6 +14,8 @@ import { SpareConnection, type SpawnerConnection } from './spare.ts'
 
 const RECONNECT_DEADLINE_MS = 5000
 const RECONNECT_PAUSE_MS = 10
+/** So often a socket may be missing in a row. */
+const MISSING_MAX = 3
 const RESTART_PAUSE_MIN_MS = 50
 const RESTART_PAUSE_MAX_MS = 5000
 /** Until the end of a spawner whose connection has closed is to be seen. */
@@ -161,7 +163,7 @@ export class Spawner implements AsyncDisposable {
   /** The spawner may just be dead and about to be restarted: then the socket is there and refuses. */
   async #connect(): Promise<SpawnerConnection> {
     const deadline = performance.now() + RECONNECT_DEADLINE_MS
-    for (;;) {
+    for (let attempt = 1; ; attempt++) {
       await this.#ready
       try {
         return await this.#connectOnce()
@@ -169,6 +171,8 @@ export class Spawner implements AsyncDisposable {
         const isRestarting =
           isErrno(error, 'ECONNREFUSED', 'ECONNRESET', 'ENOENT') && !this.#isClosed
         if (!isRestarting || performance.now() > deadline) throw error
+        // It lives, but somebody has removed its socket: the next one makes its own.
+        if (isErrno(error, 'ENOENT') && attempt === MISSING_MAX) this.#process?.kill('SIGKILL')
         await delay(RECONNECT_PAUSE_MS)
       }
     }

@@ -1,8 +1,8 @@
-import { join } from 'node:path'
 import type { Program } from '@ctr/shim'
 import type { Engine } from '../engine.ts'
 import type { ContainerRecord } from './container.ts'
 import { bindRoot } from './root-directory.ts'
+import { rootfsMountpoint } from './runtime-dir.ts'
 
 /** linux/sched.h, linux/mount.h */
 const CLONE_NEWNS = 0x00020000n
@@ -12,11 +12,6 @@ const MS_PRIVATE_RECURSIVE = BigInt((1 << 18) | (1 << 14))
 export interface MountedRootfs extends AsyncDisposable {
   /** As seen from here, through /proc/PID/root. Resolve paths below it with openInRoot: symlinks lead anywhere. */
   readonly path: string
-}
-
-/** Where every overlay is mounted, each in its own mount namespace: one empty directory for all. */
-export function rootfsMountpoint(engine: Pick<Engine, 'config'>): string {
-  return join(engine.config.execRoot, 'rootfs')
 }
 
 /** The container must not be running: two overlays on one upper directory are undefined. overlayfs.rst */

@@ -16,6 +16,20 @@ export function execsRuntimeDir(config: EngineConfig): string {
   return join(config.execRoot, 'x')
 }
 
+/** Where every overlay is mounted, each in its own mount namespace: one empty directory for all. */
+export function rootfsMountpoint({ config }: { readonly config: EngineConfig }): string {
+  return join(config.execRoot, 'rootfs')
+}
+
+/** At the start of the engine, and when somebody has cleared the exec root (of a tmpfs, say) below it. */
+export function makeRuntimeRoots(config: EngineConfig): void {
+  // First: the exec root itself is passed through by mapped users.
+  mkdirSync(rootfsMountpoint({ config }), { recursive: true, mode: 0o711 })
+  for (const path of [containersRuntimeDir(config), execsRuntimeDir(config)]) {
+    mkdirSync(path, { recursive: true, mode: 0o700 })
+  }
+}
+
 /** What the shim of a container keeps while it lives: socket, pid, exit record. */
 export function containerRuntimeDir(config: EngineConfig, id: string): string {
   return join(containersRuntimeDir(config), id.slice(0, NAME_LENGTH))
@@ -29,14 +43,16 @@ export function execRuntimeDir(config: EngineConfig, id: string): string {
  * For a start, in the queue of the container or exec: makes the directory; something else that is there (of a start that
  * went wrong, or put there by somebody) is removed, unless a shim lives in it: CONFLICT.
  */
-export async function makeRuntimeDir(path: string): Promise<void> {
+export async function makeRuntimeDir(config: EngineConfig, path: string): Promise<void> {
   try {
     mkdirSync(path, { mode: 0o700 })
     return
   } catch (error) {
-    if (!isErrno(error, 'EEXIST')) throw error
+    if (!isErrno(error, 'EEXIST', 'ENOENT')) throw error
+    if (isErrno(error, 'ENOENT')) makeRuntimeRoots(config)
   }
-  const shim = lstatSync(path).isDirectory() ? findShim(path) : undefined
+  const isDirectory = lstatSync(path, { throwIfNoEntry: false })?.isDirectory()
+  const shim = isDirectory === true ? findShim(path) : undefined
   if (shim !== undefined) {
     throw new EngineError(
       'CONFLICT',

@@ -142,7 +142,7 @@ async function startProcess(
   options.onPhase?.('program')
 
   undo.defer(() => closeScope(engine, id))
-  await makeRuntimeDir(runtimeDir)
+  await makeRuntimeDir(engine.config, runtimeDir)
   undo.defer(() => removeTree(runtimeDir))
   const resources = input.spec.linux?.resources ?? {}
   grantContainerRealtime(engine, container, resources)

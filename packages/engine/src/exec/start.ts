@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { EngineError, isEngineError } from '@ctr/errdefs'
 import { processStatus } from '@ctr/linux'
@@ -15,7 +14,7 @@ import { linkEnvironment } from '../container/links.ts'
 import { type PendingAttachment, wantsStreams } from '../container/pending-attachments.ts'
 import { compileContainerSpec, seccompFilter, visibleHostname } from '../container/program.ts'
 import { resolveContainerUser } from '../container/resolve-user.ts'
-import { execRuntimeDir } from '../container/runtime-dir.ts'
+import { execRuntimeDir, makeRuntimeDir } from '../container/runtime-dir.ts'
 import { processCapabilities } from '../container/spec/process.ts'
 import { describeStartFailure, UNKNOWN_FAILURE } from '../container/start-error.ts'
 import { isAlive } from '../container/state.ts'
@@ -141,7 +140,7 @@ async function launchExec(
     },
     engine.host,
   )
-  mkdirSync(runtimeDir, { mode: 0o700 })
+  await makeRuntimeDir(engine.config, runtimeDir)
   undo.defer(() => removeTree(runtimeDir))
   const connection = await launch(engine, program, runtimeDir, attachments)
   undo.defer(() => endUnrecorded(connection, runtimeDir))
