@@ -19,6 +19,11 @@ import type { RuntimeSpec } from '@ctr/oci'
 import { findCriu } from '@ctr/shim/criu'
 import { defaultConfig } from '../src/default-config.ts'
 
+/** As in the test kit: factor for all that tests wait, for an emulated machine. */
+export const SLOW: number = Math.max(1, Number(process.env['CTR_TEST_SLOW']) || 1)
+/** What hangs ends, what is slow does not. */
+export const SUITE_MS: number = 300_000 * SLOW
+
 const APP = join(import.meta.dirname, '..')
 export const RUNTIME: string = join(APP, '../../bin/ctr-runtime')
 
@@ -162,7 +167,7 @@ let count = 0
 
 /** Polls until `probe` answers something true; for what no event tells. */
 export async function until<T>(probe: () => T | Promise<T>, what: string): Promise<T> {
-  const deadline = Date.now() + 30_000
+  const deadline = Date.now() + 30_000 * SLOW
   for (;;) {
     const value = await probe()
     if (value) return value

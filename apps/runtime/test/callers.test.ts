@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { readMountInfo } from '@ctr/linux'
-import { RUNTIME, TestBundle, testCriu, until } from './bundle.ts'
+import { RUNTIME, SLOW, TestBundle, testCriu, until } from './bundle.ts'
 
 const criu = await testCriu()
 
@@ -22,7 +22,7 @@ function run(command: readonly string[], o: { input?: string; env?: object } = {
   const { status, stdout, stderr } = spawnSync(file, args, {
     encoding: 'utf8',
     input: o.input ?? '',
-    timeout: 60_000,
+    timeout: 60_000 * SLOW,
     env: { ...process.env, ...o.env },
   })
   return { code: status, out: stdout, err: stderr }
@@ -105,7 +105,7 @@ function contract(engine: (...args: string[]) => string[], options: readonly str
   })
 }
 
-describe('podman', { timeout: 180_000, skip: !has('podman') || !has('conmon') }, () => {
+describe('podman', { timeout: 180_000 * SLOW, skip: !has('podman') || !has('conmon') }, () => {
   let bundle: TestBundle
   const podman = (...args: string[]): string[] => [
     'podman',
@@ -174,7 +174,7 @@ describe('podman', { timeout: 180_000, skip: !has('podman') || !has('conmon') },
   })
 })
 
-describe('dockerd', { timeout: 180_000, skip: !has('dockerd') || !has('docker') }, () => {
+describe('dockerd', { timeout: 180_000 * SLOW, skip: !has('dockerd') || !has('docker') }, () => {
   let dir: string
   let bundle: TestBundle
   let daemon: ChildProcess
@@ -239,7 +239,7 @@ describe('dockerd', { timeout: 180_000, skip: !has('dockerd') || !has('docker') 
 })
 
 describe('containerd', {
-  timeout: 180_000,
+  timeout: 180_000 * SLOW,
   skip: !has('containerd') || !has('/usr/bin/ctr'),
 }, () => {
   let dir: string

@@ -5,7 +5,7 @@ import { copyFileSync, existsSync, globSync, mkdirSync, openSync, readFileSync }
 import { basename, join } from 'node:path'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import { defaultConfig } from '../src/default-config.ts'
-import { message, RUNTIME, TestBundle, testCriu, until } from './bundle.ts'
+import { message, RUNTIME, SLOW, TestBundle, testCriu, until } from './bundle.ts'
 import { counts, numbers, runPiped } from './piped.ts'
 
 // Options of checkpoint and restore that reach out of the container: each with what it is for.
@@ -13,7 +13,7 @@ const criu = (await testCriu()) ?? ''
 const skip = criu === '' ? 'needs criu 4: CTR_TEST_CRIU, or sh scripts/fetch-criu.sh' : false
 const COUNT = 'i=0; while :; do i=$((i+1)); echo $i; sleep 0.02; done'
 
-describe('options of checkpoint and restore', { skip, timeout: 240_000 }, () => {
+describe('options of checkpoint and restore', { skip, timeout: 240_000 * SLOW }, () => {
   let bundle: TestBundle
   let id: string
   let children: ChildProcess[] = []

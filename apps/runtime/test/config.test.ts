@@ -6,13 +6,13 @@ import { after, before, describe, it } from 'node:test'
 import { cgroupDirectory, findHierarchy, readHostFacts } from '@ctr/linux'
 import type { RuntimeResources, RuntimeSpec } from '@ctr/oci'
 import { defaultConfig } from '../src/default-config.ts'
-import { message, TestBundle, until } from './bundle.ts'
+import { message, SUITE_MS, TestBundle, until } from './bundle.ts'
 
 // Fields of config.json and flags that no other file here has.
 const host = readHostFacts()
 const base = defaultConfig({ isRootless: false })
 
-describe('config.json', { timeout: 300_000 }, () => {
+describe('config.json', { timeout: SUITE_MS }, () => {
   let bundle: TestBundle
   before(() => {
     bundle = new TestBundle()
@@ -130,7 +130,7 @@ describe('config.json', { timeout: 300_000 }, () => {
   })
 })
 
-describe('commands', { timeout: 300_000 }, () => {
+describe('commands', { timeout: SUITE_MS }, () => {
   let bundle: TestBundle
   let id: string
   before(async () => {

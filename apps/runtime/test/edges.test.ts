@@ -4,13 +4,13 @@ import { join } from 'node:path'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import { cgroupDirectory, cgroupPids, findHierarchy, readCgroupLayout } from '@ctr/linux'
 import { defaultConfig } from '../src/default-config.ts'
-import { message, TestBundle, until } from './bundle.ts'
+import { message, SUITE_MS, TestBundle, until } from './bundle.ts'
 
 const { linux } = defaultConfig({ isRootless: false })
 const layout = readCgroupLayout()
 
 /** Requires root. Cgroups in an odd state, containers without namespaces of their own; as runc's own tests have them. */
-describe('edges', { timeout: 300_000 }, () => {
+describe('edges', { timeout: SUITE_MS }, () => {
   let bundle: TestBundle
   before(() => {
     bundle = new TestBundle()

@@ -3,10 +3,10 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, it } from 'node:test'
-import { message, RUNTIME, TestBundle } from './bundle.ts'
+import { message, RUNTIME, SUITE_MS, TestBundle } from './bundle.ts'
 
 /** Requires root. What a process finds; the expectations are those of runc's own tests. */
-describe('environment', { timeout: 300_000 }, () => {
+describe('environment', { timeout: SUITE_MS }, () => {
   let bundle: TestBundle
   before(() => {
     bundle = new TestBundle()

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import type { RuntimeHook, RuntimeHooks } from '@ctr/oci'
-import { message, TestBundle, until } from './bundle.ts'
+import { message, SUITE_MS, TestBundle, until } from './bundle.ts'
 
 const KINDS = [
   'prestart',
@@ -15,7 +15,7 @@ const KINDS = [
 ] as const
 
 /** Requires root. */
-describe('hooks', { timeout: 300_000 }, () => {
+describe('hooks', { timeout: SUITE_MS }, () => {
   let bundle: TestBundle
   before(() => {
     bundle = new TestBundle()

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, it } from 'node:test'
-import { message, TestBundle, until } from './bundle.ts'
+import { message, SUITE_MS, TestBundle, until } from './bundle.ts'
 
 /** Requires root. The texts are runc's. */
-describe('life cycle', { timeout: 300_000 }, () => {
+describe('life cycle', { timeout: SUITE_MS }, () => {
   let bundle: TestBundle
   before(() => {
     bundle = new TestBundle()

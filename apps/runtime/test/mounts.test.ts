@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { chownSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chownSync, mkdirSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
 import type { RuntimeMount } from '@ctr/oci'
 import { defaultConfig } from '../src/default-config.ts'
-import { message, TestBundle } from './bundle.ts'
+import { message, SUITE_MS, TestBundle } from './bundle.ts'
 
 const DEFAULTS = defaultConfig({ isRootless: false })
 
 /** Requires root. */
-describe('mounts', { timeout: 300_000 }, () => {
+describe('mounts', { timeout: SUITE_MS }, () => {
   let bundle: TestBundle
   before(() => {
     bundle = new TestBundle()
@@ -164,6 +164,47 @@ describe('mounts', { timeout: 300_000 }, () => {
     const result = await bundle.run('run', '--no-pivot', bundle.id('bare'))
     assert.doesNotMatch(result.stdout, /bare/)
     assert.match(result.stderr, /permission denied|Operation not permitted/)
+  })
+
+  it('a mapped bind of what an earlier mount has put into the root has that mount', async () => {
+    const outside = join(bundle.dir, 'outside')
+    mkdirSync(outside)
+    writeFileSync(join(outside, 'file'), 'seen')
+    chownSync(join(outside, 'file'), 7, 8)
+    const map = [{ containerID: 0, hostID: 1000, size: 1000 }]
+    const maps = { uidMappings: map, gidMappings: map }
+    const first = join(bundle.dir, 'rootfs/first')
+    configure('cat /second/file; stat -c " %u:%g" /second/file', [
+      { destination: '/first', source: outside, options: ['bind'] },
+      { destination: '/second', source: first, options: ['bind'], ...maps },
+    ])
+    const { stdout, stderr } = await bundle.run('run', bundle.id('order'))
+    assert.equal(stdout, 'seen 1007:1008\n', stderr)
+  })
+
+  it('without a mount namespace they are the caller’s, and the root is changed all the same', async () => {
+    const rootfs = join(bundle.dir, 'rootfs')
+    const { linux } = DEFAULTS
+    bundle.configure(
+      {
+        hostname: '',
+        linux: { ...linux, namespaces: [], maskedPaths: [], readonlyPaths: [] },
+      },
+      { args: ['sh', '-c', 'ls /; readlink /proc/self/ns/mnt'] },
+    )
+    try {
+      const { stdout, stderr } = await bundle.run('run', bundle.id('host'))
+      const lines = stdout.trim().split('\n')
+      assert.equal(lines.pop(), readlinkSync('/proc/self/ns/mnt'), stderr)
+      assert.deepEqual(
+        lines.filter((name) => name === 'work' || name === 'boot'),
+        [],
+      )
+      assert.ok(lines.includes('bin'))
+    } finally {
+      // As with runc, they stay.
+      execFileSync('umount', ['-R', '--lazy', rootfs])
+    }
   })
 
   it('a file on a directory is refused with the words that callers look for', async () => {

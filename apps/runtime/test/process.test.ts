@@ -13,7 +13,7 @@ import {
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { after, before, beforeEach, describe, it } from 'node:test'
-import { message, RUNTIME, TestBundle, until } from './bundle.ts'
+import { message, RUNTIME, SUITE_MS, TestBundle, until } from './bundle.ts'
 
 /** One message with a descriptor; Node receives none. */
 const PIDFD_RECEIVER = `
@@ -27,7 +27,7 @@ print(name.decode(), re.search(r'Pid:\\t(\\d+)', open(f'/proc/self/fdinfo/{fds[0
 `
 
 /** Requires root. */
-describe('processes', { timeout: 300_000 }, () => {
+describe('processes', { timeout: SUITE_MS }, () => {
   let bundle: TestBundle
   before(() => {
     bundle = new TestBundle()

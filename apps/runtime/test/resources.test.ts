@@ -4,10 +4,10 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { cgroupDirectory, findHierarchy, readCgroupLayout } from '@ctr/linux'
-import { message, RUNTIME, TestBundle, until } from './bundle.ts'
+import { message, RUNTIME, SUITE_MS, TestBundle, until } from './bundle.ts'
 
 /** Requires root. */
-describe('resources', { timeout: 300_000 }, () => {
+describe('resources', { timeout: SUITE_MS }, () => {
   let bundle: TestBundle
   before(() => {
     bundle = new TestBundle()

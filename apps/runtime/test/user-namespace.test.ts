@@ -5,14 +5,14 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import type { RuntimeNamespace, RuntimeSpec } from '@ctr/oci'
 import { defaultConfig } from '../src/default-config.ts'
-import { message, TestBundle } from './bundle.ts'
+import { message, SUITE_MS, TestBundle } from './bundle.ts'
 
 const DEFAULTS = defaultConfig({ isRootless: false })
 const MAPS = [{ containerID: 0, hostID: 100_000, size: 1000 }]
 const MAPPED = { uidMappings: MAPS, gidMappings: MAPS }
 
 /** Requires root. As the runc suite's userns.bats. */
-describe('a user namespace by its path', { timeout: 300_000 }, () => {
+describe('a user namespace by its path', { timeout: SUITE_MS }, () => {
   let bundle: TestBundle
   let target = ''
   let pid = 0

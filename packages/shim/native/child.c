@@ -20,14 +20,21 @@ static void tell(struct shim *s, uint32_t type, uint32_t index, uint32_t error, 
     _exit(1); /* the shim is gone */
 }
 
+/* Takes what the shim has opened meanwhile. */
 static void await_turn(struct shim *s) {
   struct sync_message m;
-  ssize_t n;
-  do
-    n = recv(s->child_sync, &m, sizeof m, 0);
-  while (n < 0 && errno == EINTR);
-  if (n <= 0)
-    _exit(1);
+  for (;;) {
+    int fd = -1;
+    ssize_t n = receive_sync(s->child_sync, &m, &fd);
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n <= 0)
+      _exit(1);
+    if (m.type != SYNC_SLOT)
+      return;
+    close_fd(&s->slots[m.index]);
+    s->slots[m.index] = fd;
+  }
 }
 
 /*
@@ -45,18 +52,8 @@ static void die_with_parent(struct shim *s) {
 
 static int send_descriptors(struct shim *s, uint32_t type, const int *fds, size_t count) {
   struct sync_message m = {.type = type};
-  union {
-    char bytes[CMSG_SPACE(2 * sizeof(int))];
-    struct cmsghdr align;
-  } control = {0};
-  struct iovec part = {.iov_base = &m, .iov_len = sizeof m};
-  struct msghdr header = {
-      .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = CMSG_SPACE(count * sizeof *fds)};
-  struct cmsghdr *c = CMSG_FIRSTHDR(&header);
-  *c = (struct cmsghdr){.cmsg_len = CMSG_LEN(count * sizeof *fds), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
-  memcpy(CMSG_DATA(c), fds, count * sizeof *fds);
   s->step = "sendmsg";
-  return sendmsg(s->child_sync, &header, MSG_NOSIGNAL) < 0 ? errno : 0;
+  return send_sync(s->child_sync, &m, fds, count);
 }
 
 int send_console(struct shim *s, int master, int slave) {

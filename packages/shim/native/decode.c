@@ -108,6 +108,7 @@ static bool check_values(const struct op *o) {
   case OP_TREE_IN:
     return op_u32(o, 0) < SLOTS && op_u32(o, 1) < SLOTS && *op_str(o, 2) == '/';
   case OP_TREE:
+  case OP_CHILD_TREE:
     return op_u32(o, 0) < SLOTS && (op_u32(o, 3) < SLOTS || op_u32(o, 3) == NO_SLOT);
   case OP_OVERLAY_TREE:
     return op_u32(o, 0) < SLOTS && op_u32(o, 1) < SLOTS && *op_str(o, 2) == '/';
@@ -198,6 +199,7 @@ static bool check_place(const struct program *p, uint32_t i, bool cloned) {
   case OP_WRITE_PID:
   case OP_ID_MAP:
   case OP_NET_DEVICE:
+  case OP_CHILD_TREE:
     return cloned;
   default:
     return true;

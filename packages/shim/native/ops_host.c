@@ -44,8 +44,7 @@ static int op_join(struct shim *s, const struct op *o) {
 static void release_child_ends(struct shim *s) {
   for (int i = 0; i < 3; i++)
     close_fd(&s->child_stdio[i]);
-  for (int i = 0; i < (int)SLOTS; i++)
-    close_fd(&s->slots[i]);
+  close_slots(s);
   if (s->own_pid_ns >= 0)
     setns(s->own_pid_ns, CLONE_NEWPID);
   close_fd(&s->own_pid_ns);

@@ -36,6 +36,7 @@ enum side { SIDE_HOST, SIDE_CHILD, SIDE_ANY };
   X(PIDFD_SOCKET, 92, HOST, "pidfd_socket", "SS", "path name")                                                         \
   X(REMOVE_TREE, 93, HOST, "remove_tree", "S", "path")                                                                 \
   X(NET_DEVICE, 94, HOST, "net_device", "SS", "name new_name")                                                         \
+  X(CHILD_TREE, 95, HOST, "child_tree", "ISII", "slot path flags users")                                               \
   X(WRITE, 20, ANY, "write", "SB", "path data")                                                                        \
   X(NETLINK, 21, ANY, "netlink", "BII", "message pid_offset ignore")                                                   \
   X(UMOUNT, 22, ANY, "umount", "SI", "path flags")                                                                     \
@@ -67,6 +68,7 @@ enum side { SIDE_HOST, SIDE_CHILD, SIDE_ANY };
   X(FILE, 48, CHILD, "file", "SBIII", "path data mode uid gid")                                                        \
   X(ATTACH, 49, CHILD, "attach", "ISILLL", "slot target flags attr clear propagation")                                 \
   X(COPY_UP, 50, CHILD, "copy_up", "SSLS", "source target flags data")                                                 \
+  X(CHROOT, 51, CHILD, "chroot", "", "")                                                                               \
   X(SETHOSTNAME, 60, CHILD, "sethostname", "S", "name")                                                                \
   X(SETDOMAINNAME, 61, CHILD, "setdomainname", "S", "name")                                                            \
   X(SYSCTL, 62, CHILD, "sysctl", "SS", "key value")                                                                    \

@@ -277,6 +277,8 @@ int rootfs_op(struct shim *s, const struct op *o) {
     return op_readonly(s, o);
   case OP_PIVOT_ROOT:
     return op_pivot_root(s);
+  case OP_CHROOT:
+    return fchdir(s->root) < 0 || chroot(".") < 0 || chdir("/") < 0 ? errno : 0;
   case OP_MOVE_ROOT:
     return op_move_root(s);
   case OP_READONLY_ROOT:

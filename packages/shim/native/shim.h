@@ -214,6 +214,9 @@ const char *keep(struct shim *s, const char *string);
 /* child.c: the program in the child */
 _Noreturn void child_main(struct shim *s, int sync, uint32_t next);
 
+/* trees.c */
+void close_slots(struct shim *s);
+
 /* net_device.c */
 int op_net_device(struct shim *s, const struct op *o);
 

@@ -3,6 +3,7 @@
  * namespace may neither reach every source nor change the ids of a mount. See mount_setattr(2), "ID-mapped mounts".
  */
 #include "shim.h"
+#include "sync.h"
 #include "sys.h"
 
 #include <fcntl.h>
@@ -71,15 +72,22 @@ static int map_tree(struct shim *s, int tree, unsigned how, uint32_t users) {
   return sys_mount_setattr(tree, AT_EMPTY_PATH | how, &a) < 0 ? errno : 0;
 }
 
-static int op_tree(struct shim *s, const struct op *o) {
+/* Of `tree` and `child_tree`, in the mount namespace of this moment. */
+static int clone_tree(struct shim *s, const struct op *o, int *tree) {
   unsigned how = op_u32(o, 2) & BIND_RECURSIVE ? AT_RECURSIVE : 0;
   s->step = "open_tree";
-  int tree = sys_open_tree(AT_FDCWD, op_str(o, 1), how);
-  if (tree < 0)
+  *tree = sys_open_tree(AT_FDCWD, op_str(o, 1), how);
+  if (*tree < 0)
     return errno;
-  fill_slot(s, op_u32(o, 0), tree);
   unsigned below = op_u32(o, 2) & BIND_ATTR_RECURSIVE ? AT_RECURSIVE : 0;
-  return op_u32(o, 3) == NO_SLOT ? 0 : map_tree(s, tree, below, op_u32(o, 3));
+  return op_u32(o, 3) == NO_SLOT ? 0 : map_tree(s, *tree, below, op_u32(o, 3));
+}
+
+static int op_tree(struct shim *s, const struct op *o) {
+  int tree, error = clone_tree(s, o, &tree);
+  if (tree >= 0)
+    fill_slot(s, op_u32(o, 0), tree);
+  return error;
 }
 
 struct helper {
@@ -156,10 +164,32 @@ static int open_tree_in(struct helper *h) {
   return h->tree < 0 ? errno : 0;
 }
 
+static int open_child_tree(struct helper *h) {
+  char path[32];
+  struct text t = text_in(path, sizeof path);
+  text_str(&t, "/proc/");
+  text_number(&t, (uint64_t)h->s->child);
+  text_str(&t, "/ns/mnt");
+  h->s->step = "setns";
+  scoped_fd namespace = open(path, O_RDONLY | O_CLOEXEC);
+  if (namespace < 0 || setns(namespace, CLONE_NEWNS) < 0)
+    return errno;
+  return clone_tree(h->s, h->op, &h->tree);
+}
+
 /* Shares memory and descriptors with the shim, which waits for it (CLONE_VFORK). */
 static int run_helper(void *argument) {
   struct helper *h = argument;
-  h->error = h->op->code == OP_TREE_IN ? open_tree_in(h) : mount_overlay(h);
+  switch (h->op->code) {
+  case OP_TREE_IN:
+    h->error = open_tree_in(h);
+    break;
+  case OP_CHILD_TREE:
+    h->error = open_child_tree(h);
+    break;
+  default:
+    h->error = mount_overlay(h);
+  }
   return 0;
 }
 
@@ -180,7 +210,35 @@ static int op_by_helper(struct shim *s, const struct op *o) {
     return error;
   if (!h.error)
     fill_slot(s, op_u32(o, 0), h.tree);
+  else
+    close_fd(&h.tree);
   return h.error;
+}
+
+static bool is_used_behind(const struct shim *s, uint32_t index, uint32_t slot) {
+  for (uint32_t i = index + 1; i < s->program.count; i++)
+    if (s->program.ops[i].code == OP_CHILD_TREE && op_u32(&s->program.ops[i], 3) == slot)
+      return true;
+  return false;
+}
+
+/* Of the operations behind the one that runs now only `child_tree` uses what is in a slot of the shim's. */
+void close_slots(struct shim *s) {
+  for (uint32_t i = 0; i < SLOTS; i++)
+    if (s->slots[i] >= 0 && !is_used_behind(s, s->next, i))
+      close_fd(&s->slots[i]);
+}
+
+/* What the child has mounted by now: it gets the copy over their socket. */
+static int op_child_tree(struct shim *s, const struct op *o) {
+  int error = op_by_helper(s, o);
+  if (error)
+    return error;
+  struct sync_message m = {.type = SYNC_SLOT, .index = op_u32(o, 0)};
+  s->step = "sendmsg";
+  error = send_sync(s->sync.fd, &m, &s->slots[m.index], 1);
+  close_slots(s);
+  return error;
 }
 
 /* Writes /proc/<child>/`name`, where the child's own root may not. */
@@ -197,6 +255,8 @@ int tree_op(struct shim *s, const struct op *o) {
   case OP_OVERLAY_TREE:
   case OP_TREE_IN:
     return op_by_helper(s, o);
+  case OP_CHILD_TREE:
+    return op_child_tree(s, o);
   case OP_CHILD_PROC:
     return op_child_proc(s, o);
   default:

@@ -84,6 +84,12 @@ const ops = {
   remove_tree: { code: 93, side: 'host', fields: { path: 'str' } },
   /** After clone: the network device `name` of ours goes to the child's network namespace, as `new_name` (empty: the same), with its permanent addresses of global scope, and is set up. */
   net_device: { code: 94, side: 'host', fields: { name: 'str', new_name: 'str' } },
+  /** As `tree`, after clone, of what is mounted at `path` in the child's mount namespace by now; the child gets it before its next turn. */
+  child_tree: {
+    code: 95,
+    side: 'host',
+    fields: { slot: 'u32', path: 'str', flags: 'u32', users: 'u32' },
+  },
 
   // --- either side -------------------------------------------------------------------------------------------------
   /** Write `data` to `path` with one write(2); O_WRONLY without O_CREAT. */
@@ -229,6 +235,9 @@ const ops = {
     side: 'child',
     fields: { source: 'str', target: 'str', flags: 'u64', data: 'str' },
   },
+
+  /** chroot(2) to the root, for a container in the mount namespace of its caller. */
+  chroot: { code: 51, side: 'child', fields: {} },
 
   // --- child side: the process -------------------------------------------------------------------------------------
   sethostname: { code: 60, side: 'child', fields: { name: 'str' } },

@@ -59,12 +59,16 @@ function programWith(name: OpName): Program {
       return [sample('handover'), op, ...end]
     case 'gate':
       return [sample('handover'), clone, op, sample('exec')]
+    case 'pidfd_socket':
+      return [sample('handover'), clone, op, sample('exec')]
     case 'console_socket':
     case 'exec_fifo':
       return [sample('handover'), op, ...end]
     case 'write_pid':
     case 'id_map':
     case 'child_proc':
+    case 'child_tree':
+    case 'net_device':
       return [clone, op]
     default:
       return OPS[name].side === 'host' ? [op] : [clone, op]

@@ -1,3 +1,4 @@
+import { posix } from 'node:path'
 import { invalid } from '@ctr/errdefs'
 import type { RuntimeMount, RuntimeSpec } from '@ctr/oci'
 import {
@@ -46,13 +47,19 @@ export function planBind(
   const changes = hasTree
     ? { attr: recursiveAttributes, clear: recursiveClears }
     : { attr: attributes, clear: options.clears }
+  // Of what earlier mounts have put there, which is the child's alone.
+  const ofChild =
+    isTree && pid === undefined && isInRootfs(source, input)
+      ? input.trees.addOfChild(source, isRecursive, maps, options.isMappedRecursively)
+      : undefined
   const bind: Op = isTree
     ? {
         op: 'attach',
         slot:
-          pid !== undefined && path !== undefined
+          ofChild?.slot ??
+          (pid !== undefined && path !== undefined
             ? input.trees.addFrom(pid, path)
-            : input.trees.add(source, isRecursive, maps, options.isMappedRecursively),
+            : input.trees.add(source, isRecursive, maps, options.isMappedRecursively)),
         target,
         flags,
         ...changes,
@@ -67,10 +74,16 @@ export function planBind(
         ...changes,
         propagation: propagation & ~MS.MS_REC,
       }
+  const binds = ofChild === undefined ? [bind] : [ofChild, bind]
   const isTopDifferent = hasTree && (attributes & ~recursiveAttributes) !== 0n
-  if (!isTopDifferent) return [bind]
+  if (!isTopDifferent) return binds
   const readonly = recursiveAttributes & MOUNT_ATTR.MOUNT_ATTR_RDONLY ? MS.MS_RDONLY : 0n
-  return [bind, remount(target, MS.MS_REMOUNT | MS.MS_BIND | options.flags | readonly)]
+  return [...binds, remount(target, MS.MS_REMOUNT | MS.MS_BIND | options.flags | readonly)]
+}
+
+/** A path of the host below the root that is a plain directory. */
+function isInRootfs(source: string, { rootfs }: RootfsInput): boolean {
+  return rootfs.kind === 'directory' && posix.resolve(source).startsWith(`${rootfs.path}/`)
 }
 
 /** What another process has mounted there, which its mount namespace alone can tell. */

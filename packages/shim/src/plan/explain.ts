@@ -55,12 +55,8 @@ const EXPLAIN: Explain = {
     ...(op.clear === 0n ? [] : [`clear ${names(op.clear, MOUNT_ATTR)}`]),
     names(op.propagation, MS),
   ],
-  tree: (op) => [
-    `slot ${op.slot}`,
-    text(op.path),
-    names(BigInt(op.flags), BIND),
-    ...(op.users === NO_SLOT ? [] : [`ids by slot ${op.users}`]),
-  ],
+  tree: explainTree,
+  child_tree: explainTree,
   overlay_tree: (op) => [
     `slot ${op.slot}`,
     text('overlay'),
@@ -98,6 +94,20 @@ const EXPLAIN: Explain = {
   seccomp: (op) => [`${op.filter.length / 8} instructions`, hex(op.flags)],
   device_bpf: (op) => [text(op.path), `${op.insns.length / 8} instructions`],
   netlink: (op) => [`${op.message.length} bytes`, `pid at ${op.pid_offset}`],
+}
+
+function explainTree(op: {
+  readonly slot: number
+  readonly path: string
+  readonly flags: number
+  readonly users: number
+}): string[] {
+  return [
+    `slot ${op.slot}`,
+    text(op.path),
+    names(BigInt(op.flags), BIND),
+    ...(op.users === NO_SLOT ? [] : [`ids by slot ${op.users}`]),
+  ]
 }
 
 function argumentsOf(op: Op): string[] {

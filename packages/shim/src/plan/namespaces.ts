@@ -37,7 +37,9 @@ export function planNamespaces(spec: RuntimeSpec): NamespacePlan {
   if (repeated !== undefined) throw invalid(`namespace ${repeated} is listed twice`)
   const isNew = (type: NamespaceType): boolean =>
     namespaces.some((one) => one.type === type && isEmpty(one.path))
-  if (!isNew('mount')) throw invalid('a container needs a mount namespace of its own')
+  if (types.includes('mount') && !isNew('mount')) {
+    throw invalid('a mount namespace that exists cannot be that of a container')
+  }
   const joined = namespaces.filter((one) => !isEmpty(one.path))
   const hasUser = types.includes('user')
   // New namespaces belong to the user namespace of who makes them, so one that exists is entered before they are made.

@@ -40,6 +40,7 @@ export function compileRestore(input: StartInput, restore: RestoreInput, host: H
       // criu makes it with the filesystem that it is in.
       hasTerminal: false,
       hasCgroupNamespace: namespaces.isNew('cgroup'),
+      hasMountNamespace: true,
       hasUserNamespace: false,
       initBinary: input.initBinary,
       trees,

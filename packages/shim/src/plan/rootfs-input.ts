@@ -11,6 +11,8 @@ export interface RootfsInput {
   readonly cgroupPath: string
   readonly hasTerminal: boolean
   readonly hasCgroupNamespace: boolean
+  /** Without, what is mounted stays in the caller's. */
+  readonly hasMountNamespace: boolean
   readonly hasUserNamespace: boolean
   readonly initBinary: string | undefined
   /** Gets the mounts that are made on the host's side. */

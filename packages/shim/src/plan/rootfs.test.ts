@@ -18,6 +18,41 @@ test('a root that is a plain directory, read-only, on a ramfs host', () => {
   assert.ok(!list.includes('pivot_root'))
 })
 
+test('without a mount namespace the mounts stay as they are on the host, and the root is changed by chroot', () => {
+  const program = compileStart(
+    input({
+      spec: changed((own) => {
+        const { namespaces = [] } = own.linux ?? {}
+        if (own.linux) own.linux.namespaces = namespaces.filter(({ type }) => type !== 'mount')
+      }).spec,
+      rootfs: { kind: 'directory', path: '/bundle/rootfs', mountpoint: '/bundle/rootfs' },
+    }),
+    v2,
+  )
+  const list = names(program)
+  assert.ok(list.includes('chroot') && !list.includes('pivot_root'))
+  assert.ok(!list.includes('propagation'))
+})
+
+test('a mapped bind of what an earlier mount has put into the root is copied from the child', () => {
+  const maps = [{ containerID: 0, hostID: 100_000, size: 65_536 }]
+  const mapped = { type: 'bind', options: ['rbind'], uidMappings: maps, gidMappings: maps }
+  const program = compileStart(
+    input({
+      spec: changed((own) => {
+        own.mounts = [
+          { ...mapped, source: '/data', destination: '/a' },
+          { ...mapped, source: '/bundle/rootfs/a', destination: '/b' },
+        ]
+      }).spec,
+      rootfs: { kind: 'directory', path: '/bundle/rootfs', mountpoint: '/bundle/rootfs' },
+    }),
+    v2,
+  )
+  const trees = program.filter(({ op }) => /tree|attach|clone/.test(op)).map(({ op }) => op)
+  assert.deepEqual(trees, ['tree', 'clone', 'attach', 'child_tree', 'attach'])
+})
+
 test('overlay data keeps odd paths apart and can do without an upper layer', () => {
   const data = (lower: string[], upper: string): Op | undefined =>
     compileStart(

@@ -18,12 +18,16 @@ export function planRootfs(input: RootfsInput, host: HostFacts): Op[] {
     mount,
     options: parseMountOptions(mount.options ?? []),
   }))
-  const propagation = rootPropagation(
-    spec.linux?.rootfsPropagation,
-    mounts.map(({ options }) => options),
-  )
+  const { hasMountNamespace } = input
+  // Not ours to change.
+  const propagation = hasMountNamespace
+    ? rootPropagation(
+        spec.linux?.rootfsPropagation,
+        mounts.map(({ options }) => options),
+      )
+    : 0n
   return [
-    ...planPropagation(propagation),
+    ...(hasMountNamespace ? planPropagation(propagation) : []),
     ...planRoot(rootfs, propagation === MS.MS_SHARED ? PRIVATE_PLACE : rootfs.mountpoint, input),
     ...mounts.flatMap(({ mount, options }) => planMount(mount, options, propagation, input, host)),
     ...planInit(input),
@@ -33,9 +37,14 @@ export function planRootfs(input: RootfsInput, host: HostFacts): Op[] {
     ...planCwd(spec),
     ...input.beforePivot,
     ...(spec.root?.readonly === true ? [{ op: 'readonly_root' } as const] : []),
-    host.rootIsRamfs ? { op: 'move_root' } : { op: 'pivot_root' },
-    ...planOwnPropagation(spec.linux?.rootfsPropagation),
+    changeOfRoot(input, host),
+    ...(hasMountNamespace ? planOwnPropagation(spec.linux?.rootfsPropagation) : []),
   ]
+}
+
+function changeOfRoot({ hasMountNamespace }: RootfsInput, host: HostFacts): Op {
+  if (!hasMountNamespace) return { op: 'chroot' }
+  return host.rootIsRamfs ? { op: 'move_root' } : { op: 'pivot_root' }
 }
 
 /** What is mounted inside later follows the words of the spec; private is what it is by itself. */

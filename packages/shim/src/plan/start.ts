@@ -38,6 +38,7 @@ export function compileStart(input: StartInput, host: HostFacts): Program {
       cgroupPath,
       hasTerminal: stdio.tty,
       hasCgroupNamespace: namespaces.isNew('cgroup'),
+      hasMountNamespace: namespaces.isNew('mount'),
       hasUserNamespace,
       initBinary: input.initBinary,
       trees,

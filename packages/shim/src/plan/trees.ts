@@ -38,13 +38,36 @@ export class Trees {
     maps: IdMaps | undefined,
     isMappedRecursively = false,
   ): number {
+    const tree = this.#treeOf(path, isRecursive, maps, isMappedRecursively)
+    this.ops.push({ op: 'tree', ...tree })
+    return tree.slot
+  }
+
+  /** As `add`, of what the child has mounted at `path` when the operation runs, which is for the caller to place. */
+  addOfChild(
+    path: string,
+    isRecursive: boolean,
+    maps: IdMaps | undefined,
+    isMappedRecursively: boolean,
+  ): Op & { readonly op: 'child_tree' } {
+    return {
+      op: 'child_tree',
+      ...this.#treeOf(path, isRecursive, maps, isMappedRecursively),
+    }
+  }
+
+  #treeOf(
+    path: string,
+    isRecursive: boolean,
+    maps: IdMaps | undefined,
+    isMappedRecursively: boolean,
+  ): { slot: number; path: string; flags: number; users: number } {
     const users = maps === undefined ? NO_SLOT : this.#usersOf(maps)
     const slot = this.#take()
     const flags =
       (isRecursive ? BIND_RECURSIVE : 0) |
       (isMappedRecursively && maps !== undefined ? BIND_ATTR_RECURSIVE : 0)
-    this.ops.push({ op: 'tree', slot, path, flags, users })
-    return slot
+    return { slot, path, flags, users }
   }
 
   /** A copy of what is mounted at `path` in the mount namespace of a process. */
