@@ -162,6 +162,14 @@ test('a port taken by another program of the host is refused', { skip }, async (
   }
 })
 
+test('a port on an address that the host does not have is refused', { skip }, async () => {
+  // RFC 5737: nobody has it.
+  const result = await ctrd().ctr(['run', '--rm', '-p', '203.0.113.9:8080:80', 'busybox', 'true'])
+  const stderr =
+    /Error starting userland proxy: listen tcp4 203\.0\.113\.9:8080: bind: cannot assign requested address/
+  checkResult({ code: 125, stderr }, result)
+})
+
 test('after rm the port, the rules and the devices have gone', { skip }, async () => {
   const port = await freePort()
   await webServer('gone', '-p', `${port}:80`)

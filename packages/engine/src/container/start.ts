@@ -1,7 +1,7 @@
 import { chmod, mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { EngineError, isErrno } from '@ctr/errdefs'
-import { type EndpointPlan, portConflictError } from '@ctr/network'
+import { type EndpointPlan, forwardError } from '@ctr/network'
 import { compileStart, type Program, type ShimConnection, ShimError } from '@ctr/shim'
 import {
   addressesByNetwork,
@@ -150,7 +150,7 @@ async function startProcess(
   const connection = await launch(engine, program, runtimeDir, attachments).catch(async (error) => {
     // A shim that died or was killed has undone nothing.
     if (!(error instanceof ShimError)) await killLeftovers(engine, container)
-    throw asPortConflict(error, program, endpoints) ?? restore?.explain(error) ?? error
+    throw asPortFailure(error, program, endpoints) ?? restore?.explain(error) ?? error
   })
   options.onPhase?.('shim')
   for (const warning of connection.warnings) {
@@ -225,10 +225,8 @@ async function makePublic(first: string, last: string): Promise<void> {
   for (let path = last; path.length >= first.length; path = dirname(path)) await chmod(path, 0o755)
 }
 
-const EADDRINUSE = 'EADDRINUSE'
-
-/** The shim holds the host's ports: that one is taken by another program shows only there. */
-function asPortConflict(
+/** The shim holds the host's ports: that one is taken by another program, or its address is not there, shows only there. */
+function asPortFailure(
   error: unknown,
   program: Program,
   endpoints: readonly EndpointPlan[],
@@ -236,8 +234,8 @@ function asPortConflict(
   if (!(error instanceof ShimError) || error.op !== 'forward') return undefined
   const op = program[error.index]
   const [endpoint] = endpoints
-  if (op?.op !== 'forward' || endpoint === undefined || error.code !== EADDRINUSE) return undefined
-  return portConflictError({ name: endpoint.containerName, id: endpoint.id }, op.address, op.port)
+  if (op?.op !== 'forward' || endpoint === undefined) return undefined
+  return forwardError({ name: endpoint.containerName, id: endpoint.id }, op, error.code)
 }
 
 function toFailure(container: ContainerRecord, error: unknown): StartFailure {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { EngineError } from '@ctr/errdefs'
+import { EngineError, errnoText } from '@ctr/errdefs'
 import type { Address } from '../address.ts'
 import { addressBytes, formatAddress, parseAddress } from '../address.ts'
 
@@ -73,7 +73,7 @@ function freedom(binding: PortBinding): number {
 }
 
 /** Docker's text for a port that another container or program has. */
-export function portConflictError(
+function portConflictError(
   endpoint: { name: string; id: string },
   hostIp: string,
   port: number,
@@ -87,22 +87,17 @@ export function portConflictError(
 /** For a `forward` operation that the shim could not do: what went wrong with which published port. */
 export function forwardError(
   endpoint: { name: string; id: string },
-  forward: { protocol: number; address: string; port: number },
+  forward: { readonly protocol: number; readonly address: string; readonly port: number },
   errno: string,
 ): EngineError {
   const { address, port } = forward
   if (errno === 'EADDRINUSE') return portConflictError(endpoint, address, port)
   const kind = `${forward.protocol === 6 ? 'tcp' : 'udp'}${address.includes(':') ? 6 : 4}`
-  const reason = REASONS[errno] ?? errno
+  const reason = errnoText(errno)
   return connectivityError(
     endpoint,
     `Error starting userland proxy: listen ${kind} ${hostAndPort(address, port)}: bind: ${reason}`,
   )
-}
-
-const REASONS: Readonly<Record<string, string>> = {
-  EADDRNOTAVAIL: 'cannot assign requested address',
-  EACCES: 'permission denied',
 }
 
 function connectivityError(endpoint: { name: string; id: string }, reason: string): EngineError {
