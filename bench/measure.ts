@@ -82,13 +82,3 @@ export function cpuOf(pid: number): number {
     .split(' ')
   return (Number(fields[11]) + Number(fields[12])) * 10
 }
-
-/** Direct and indirect children of a process that still run. */
-export function descendants(pid: number): number[] {
-  const direct = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
-    .trim()
-    .split(' ')
-    .filter(Boolean)
-    .map(Number)
-  return direct.flatMap((child) => [child, ...descendants(child)])
-}

@@ -91,7 +91,7 @@ const routes = [
 ]
 
 /** Says everything back, and a last word after the other side's end. */
-export async function echo(stream: Duplex, greeting: string): Promise<void> {
+async function echo(stream: Duplex, greeting: string): Promise<void> {
   stream.write(greeting)
   for await (const chunk of stream) stream.write(chunk)
   stream.end('bye')

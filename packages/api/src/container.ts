@@ -30,7 +30,7 @@ export const MountPoint = Type.Object({
 })
 export type MountPoint = Static<typeof MountPoint>
 
-export const ContainerStatus = Type.Union([
+const ContainerStatus = Type.Union([
   Type.Literal('created'),
   Type.Literal('running'),
   Type.Literal('paused'),
@@ -41,7 +41,7 @@ export const ContainerStatus = Type.Union([
 ])
 export type ContainerStatus = Static<typeof ContainerStatus>
 
-export const HealthcheckResult = Type.Object({
+const HealthcheckResult = Type.Object({
   Start: Type.String(),
   End: Type.String(),
   ExitCode: Type.Integer(),
@@ -82,7 +82,7 @@ export const ContainerState = Type.Object({
 })
 export type ContainerState = Static<typeof ContainerState>
 
-export const GraphDriver = Type.Object({ Data: Nullable(StringMap()), Name: Type.String() })
+const GraphDriver = Type.Object({ Data: Nullable(StringMap()), Name: Type.String() })
 export type GraphDriver = Static<typeof GraphDriver>
 
 export const NetworkSettings = Type.Object({

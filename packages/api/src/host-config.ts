@@ -20,7 +20,7 @@ export const RestartPolicy = Type.Partial({
 })
 export type RestartPolicy = Static<typeof RestartPolicy>
 
-export const LogConfig = Type.Partial({ Type: Type.String(), Config: StringMap() })
+const LogConfig = Type.Partial({ Type: Type.String(), Config: StringMap() })
 export type LogConfig = Static<typeof LogConfig>
 
 export const Ulimit = Type.Partial({

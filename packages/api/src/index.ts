@@ -4,15 +4,12 @@ export {
   ContainerCreated,
   ContainerInspect,
   ContainerState,
-  ContainerStatus,
   ContainerSummary,
   ContainersPruned,
   ContainerTop,
   ContainerUpdated,
   FilesystemChange,
-  GraphDriver,
   Health,
-  HealthcheckResult,
   MountPoint,
   NetworkSettings,
   PathStat,
@@ -24,13 +21,12 @@ export { ContainerConfig, HealthConfig } from './container-config.ts'
 export { decode } from './decode.ts'
 export { EventMessage } from './events.ts'
 export { ExecConfig, ExecInspect, ExecStart, ExecSummary } from './exec.ts'
-export { booleanFilter, type Filters, formatFilters, parseFilters } from './filters.ts'
+export { booleanFilter, type Filters, parseFilters } from './filters.ts'
 export {
   ContainerUpdate,
   DeviceMapping,
   DeviceRequest,
   HostConfig,
-  LogConfig,
   Mount,
   PortBinding,
   PortMap,
@@ -61,12 +57,7 @@ export {
   NetworkDisconnect,
   NetworksPruned,
 } from './network.ts'
-export {
-  EndpointConfig,
-  EndpointIPAMConfig,
-  EndpointSettings,
-  NetworkingConfig,
-} from './network-config.ts'
+export { EndpointConfig, EndpointSettings, NetworkingConfig } from './network-config.ts'
 export { ProgressMessage } from './progress.ts'
 export { type JsonSchema, type Schema, type Static, Type } from './schema.ts'
 export { Secret, SecretCreated, SecretSpec } from './secret.ts'
@@ -84,10 +75,8 @@ export {
   FrameDecoder,
   REPORT,
   STDERR,
-  STDIN,
   STDOUT,
   type StdcopyFrame,
-  SYSTEM_ERROR,
 } from './stdcopy.ts'
 export { DiskUsage, ErrorResponse, SystemInfo, SystemVersion } from './system.ts'
 export { Volume, VolumeCreate, VolumeList, VolumesPruned } from './volume.ts'

@@ -1,6 +1,6 @@
 import { Nullable, type Static, StringMap, Strings, Type } from './schema.ts'
 
-export const EndpointIPAMConfig = Type.Partial({
+const EndpointIPAMConfig = Type.Partial({
   IPv4Address: Type.String(),
   IPv6Address: Type.String(),
   LinkLocalIPs: Strings(),

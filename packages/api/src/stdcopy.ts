@@ -4,11 +4,10 @@ import type { RunReport } from './container.ts'
  * Docker's multiplexed stream: each chunk of output is preceded by eight bytes,
  * `u8 stream, 0, 0, 0, u32 big-endian length`. Engine API v1.51 ContainerAttach, "Stream format".
  */
-export const STDIN = 0
 export const STDOUT = 1
 export const STDERR = 2
 /** An error of the daemon itself, after which the stream ends. */
-export const SYSTEM_ERROR = 3
+const SYSTEM_ERROR = 3
 /** Ours, the last frame of `POST /containers/run`: a RunReport. */
 export const REPORT = 4
 

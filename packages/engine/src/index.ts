@@ -21,7 +21,6 @@ export { type CreateRequest, createContainer } from './container/create.ts'
 export { explainContainer } from './container/explain.ts'
 export { killContainer } from './container/kill.ts'
 export { checkDefaultLog } from './container/log-options.ts'
-export { formatTime } from './container/log-records.ts'
 export { containerLogs, type LogOptions } from './container/logs.ts'
 export { pauseContainer, unpauseContainer } from './container/pause.ts'
 export { type ContainerPlaces, containerPlaces } from './container/places.ts'
@@ -60,16 +59,10 @@ export { keepExec, waitExec } from './exec/hold.ts'
 export { type ExecListOptions, listExecs } from './exec/list.ts'
 export type { Exec, ExecState } from './exec/registry.ts'
 export { type ExecSession, type ExecStartOptions, startExec } from './exec/start.ts'
-export {
-  type ExtractOptions,
-  extractArchive,
-  readArchive,
-  statPath,
-} from './filesystem/archive.ts'
+export { type ExtractOptions, extractArchive, readArchive, statPath } from './filesystem/archive.ts'
 export { type Change, containerChanges } from './filesystem/changes.ts'
 export { exportContainer } from './filesystem/export.ts'
 export { matchesAny } from './go-regexp.ts'
-export { HEALTH_ACTIONS } from './health/actions.ts'
 export type { Health, HealthStatus, ProbeResult } from './health/health.ts'
 export { type HealthCondition, waitForHealth } from './health/wait.ts'
 export { type ImportRequest, importImage } from './image/import.ts'

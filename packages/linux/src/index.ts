@@ -19,10 +19,9 @@ export {
   type CgroupLayout,
   cgroupDirectory,
   findHierarchy,
-  parseCgroupLayout,
   readCgroupLayout,
 } from './cgroup/layout.ts'
-export { type CgroupWrite, cgroupLimits, cpuWeight, type LimitFacts } from './cgroup/limits.ts'
+export { type CgroupWrite, cgroupLimits, type LimitFacts } from './cgroup/limits.ts'
 export { type CpusetFacts, prepareCgroupParent } from './cgroup/parent.ts'
 export { grantRealtime } from './cgroup/realtime.ts'
 export {
@@ -37,7 +36,6 @@ export {
 } from './cgroup/stats.ts'
 export { type HostFacts, readHostFacts } from './host-facts.ts'
 export { futimes, lutimes, mknod, syncfs } from './inode.ts'
-export { errnoError, errnoName, lastError, libc } from './libc.ts'
 export { type MountFact, parseMountInfo, readMountInfo } from './mountinfo.ts'
 export { interfaceIndex, isPortFree } from './network-interface.ts'
 export { Nftables, NftablesError } from './nftables.ts'
@@ -69,23 +67,14 @@ export {
   deviceNumbers,
   FILESYSTEM_MAGIC,
   filesystemMagic,
-  kill,
   MNT_DETACH,
-  makeDevice,
   mount,
-  O_CLOEXEC,
   O_PATH,
   openat2,
   openInRoot,
-  peerCredentials,
-  pidfdOpen,
-  pidfdSendSignal,
   preallocate,
-  RESOLVE_BENEATH,
   RESOLVE_IN_ROOT,
   RESOLVE_NO_MAGICLINKS,
-  RESOLVE_NO_SYMLINKS,
-  RESOLVE_NO_XDEV,
   tryLock,
   umount,
 } from './syscalls.ts'

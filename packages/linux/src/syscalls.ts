@@ -29,15 +29,12 @@ const AT_FDCWD = -100
 /** sizeof(struct open_how): flags, mode, resolve, each u64. openat2(2) */
 const OPEN_HOW_SIZE = 24
 
-export const RESOLVE_NO_XDEV = 0x01
 export const RESOLVE_NO_MAGICLINKS = 0x02
-export const RESOLVE_NO_SYMLINKS = 0x04
-export const RESOLVE_BENEATH = 0x08
 export const RESOLVE_IN_ROOT = 0x10
 
 /** Node has no constant for it. */
 export const O_PATH = 0o10000000
-export const O_CLOEXEC = 0o2000000
+const O_CLOEXEC = 0o2000000
 
 const FALLOC_FL_KEEP_SIZE = 1
 

@@ -10,7 +10,7 @@ import type {
 export const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 /** Docker also masks /sys/devices/system/cpu/cpuN/thermal_throttle for each cpu that has one: see `maskedPaths`. */
-export const DEFAULT_MASKED_PATHS: readonly string[] = [
+const DEFAULT_MASKED_PATHS: readonly string[] = [
   '/proc/acpi',
   '/proc/asound',
   '/proc/interrupts',

@@ -10,7 +10,6 @@ export {
 export {
   DEFAULT_DEVICE_LINKS,
   DEFAULT_DEVICES,
-  DEFAULT_MASKED_PATHS,
   DEFAULT_PATH,
   DEFAULT_READONLY_PATHS,
   defaultDeviceRules,
@@ -18,15 +17,7 @@ export {
   defaultNamespaces,
   maskedPaths,
 } from './defaults.ts'
-export {
-  chainIds,
-  type Digest,
-  digestHex,
-  digestOf,
-  isDigest,
-  newId,
-  shortId,
-} from './digest.ts'
+export { chainIds, type Digest, digestHex, digestOf, isDigest, newId, shortId } from './digest.ts'
 export {
   type Descriptor,
   type ImageConfig,
@@ -41,7 +32,6 @@ export {
 export {
   canonicalReference,
   DEFAULT_DOMAIN,
-  DEFAULT_TAG,
   familiarName,
   familiarReference,
   parseReference,
@@ -50,14 +40,7 @@ export {
   repositoryOf,
   withDefaultTag,
 } from './reference.ts'
-export {
-  isRlimitName,
-  parseUlimit,
-  RLIM_INFINITY,
-  type RlimitName,
-  rlimitNumber,
-  rlimitValue,
-} from './rlimits.ts'
+export { isRlimitName, type RlimitName, rlimitNumber, rlimitValue } from './rlimits.ts'
 export {
   NAMESPACE_TYPES,
   type NamespaceType,
@@ -93,12 +76,12 @@ export {
   type SeccompOperator,
   type SeccompRule,
 } from './runtime-spec.ts'
-export { DEFAULT_SECCOMP_PROFILE, defaultSeccomp } from './seccomp/default-profile.ts'
+export { defaultSeccomp } from './seccomp/default-profile.ts'
 export {
   parseSeccompProfile,
   resolveSeccomp,
   type SeccompProfile,
   type SeccompSubject,
 } from './seccomp/profile.ts'
-export { parseSignal, SIGRTMAX, SIGRTMIN, signalName } from './signals.ts'
+export { parseSignal, signalName } from './signals.ts'
 export { isIpcSysctl } from './sysctls.ts'

@@ -14,7 +14,7 @@ export interface Reference {
 }
 
 export const DEFAULT_DOMAIN = 'docker.io'
-export const DEFAULT_TAG = 'latest'
+const DEFAULT_TAG = 'latest'
 const LEGACY_DEFAULT_DOMAIN = 'index.docker.io'
 const OFFICIAL_PREFIX = 'library/'
 /** Of domain and path together. */

@@ -40,8 +40,8 @@ const ALIASES: Readonly<Record<string, number>> = {
 }
 
 /** First and last real-time signal that glibc leaves to programs. */
-export const SIGRTMIN = 34
-export const SIGRTMAX = 64
+const SIGRTMIN = 34
+const SIGRTMAX = 64
 
 /** Number of a signal: `SIGKILL`, `kill`, `9`, `SIGRTMIN+3`, `RTMAX-1`. Undefined if there is no such signal. */
 export function parseSignal(text: string): number | undefined {

@@ -1,17 +1,11 @@
 export { initBinaryPath, shimBinaryPath } from './binary.ts'
-export {
-  ANSWER_TIMEOUT_MS,
-  attachShim,
-  connectShim,
-  type ShimConnection,
-} from './connection.ts'
+export { ANSWER_TIMEOUT_MS, attachShim, connectShim, type ShimConnection } from './connection.ts'
 export { describeOp } from './describe.ts'
-export { encodeProgram, encodeStart } from './encode.ts'
-export { type ExitRecord, exitRecord, readExitRecord } from './exit-record.ts'
+export { encodeStart } from './encode.ts'
+export { type ExitRecord, readExitRecord } from './exit-record.ts'
 export {
   decodeFault,
   encodeFrame,
-  errnoName,
   type Fault,
   FRAMES,
   FrameReader,
@@ -19,23 +13,7 @@ export {
   u32s,
 } from './frames.ts'
 export type { Op, OpName, Program } from './ops.ts'
-export {
-  BIND_ATTR_RECURSIVE,
-  BIND_NO_CREATE,
-  BIND_RECURSIVE,
-  BIND_SOURCE_IN_ROOT,
-  BIND_SPREAD_RECURSIVE,
-  HANDOVER_FOREGROUND,
-  LOG_COMPRESS,
-  LOG_NONE,
-  NO_SLOT,
-  RESTORE_NETWORK_FD,
-  RESTORE_STDIO_FD,
-  STDIO_INHERIT,
-  STDIO_STDIN,
-  STDIO_STDIN_ONCE,
-  STDIO_TTY,
-} from './ops.ts'
+export { BIND_NO_CREATE, BIND_RECURSIVE, BIND_SOURCE_IN_ROOT, LOG_COMPRESS } from './ops.ts'
 export { compileExec } from './plan/exec.ts'
 export { explainProgram } from './plan/explain.ts'
 export type {

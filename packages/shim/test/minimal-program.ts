@@ -74,7 +74,7 @@ async function killShim(runtimeDir: string): Promise<void> {
   if (pid !== undefined && existsSync(`/proc/${pid}`)) process.kill(Number(pid), 'SIGKILL')
 }
 
-export async function makeRoot(root: string): Promise<void> {
+async function makeRoot(root: string): Promise<void> {
   for (const dir of ['bin', 'proc', 'dev', 'tmp', 'etc']) {
     await mkdir(join(root, dir), { recursive: true })
   }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
@@ -239,8 +239,4 @@ async function makeBusybox(root: string): Promise<void> {
   for (const applet of applets.filter((name) => name !== '' && name !== 'busybox')) {
     await symlink('busybox', join(root, 'bin', applet))
   }
-}
-
-export async function readText(path: string): Promise<string> {
-  return await readFile(path, 'utf8')
 }

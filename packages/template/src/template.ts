@@ -16,7 +16,7 @@ export interface TemplateOptions {
 }
 
 /** The template ran into something: message as Go prints it. */
-export class TemplateExecutionError extends Error {
+class TemplateExecutionError extends Error {
   override readonly name = 'TemplateExecutionError'
 }
 

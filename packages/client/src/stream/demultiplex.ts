@@ -2,7 +2,7 @@
  * Docker's multiplexed stream (8-byte header: stream, three zeros, length as u32 big-endian), taken apart as it arrives:
  * parts of a frame are handed on at once, nothing is copied or held back but an incomplete header.
  */
-export const STDOUT = 1
+const STDOUT = 1
 export const STDERR = 2
 /** The daemon failed in the middle of the stream; the payload is the reason. */
 export const SYSTEM_ERROR = 3

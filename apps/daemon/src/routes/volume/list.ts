@@ -1,5 +1,5 @@
 import { parseFilters, VolumeList } from '@ctr/api'
-import { listVolumes } from '@ctr/engine'
+import { listVolumes, VOLUME_FILTERS } from '@ctr/engine'
 import { route } from '../../http/route.ts'
 import { renderVolume } from './render.ts'
 
@@ -10,7 +10,7 @@ export const listVolumesRoute = route({
   query: { filters: 'string' },
   response: VolumeList,
   handle: async ({ engine }, { query }) => {
-    const filters = parseFilters(query.filters, ['dangling', 'driver', 'label', 'name'])
+    const filters = parseFilters(query.filters, VOLUME_FILTERS)
     return { Volumes: listVolumes(engine, filters).map(renderVolume), Warnings: null }
   },
 })
