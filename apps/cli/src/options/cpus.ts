@@ -1,8 +1,8 @@
 /** `--cpus`: a decimal number or fraction of CPUs to 10⁻⁹ CPUs (docker/cli opts.ParseCPUs). */
 export function parseCpus(text: string): number {
   const match = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,3}))?$/.exec(text)
-  if (/^[+-]?0([xX][0-9a-fA-F]+|[oO]?[0-7]+|[bB][01]+)$/.test(text)) {
-    const magnitude = BigInt(text.replace(/^[+-]/, '').replace(/^0(?=[0-7])/, '0o'))
+  if (/^[+-]?0([xX][0-9a-fA-F]+|[oO][0-7]+|[bB][01]+)$/.test(text)) {
+    const magnitude = BigInt(text.replace(/^[+-]/, ''))
     return exactly((text.startsWith('-') ? -magnitude : magnitude) * 1_000_000_000n, 1n)
   }
   const fraction = /^([+-]?\d+)\/(\d+)$/.exec(text)

@@ -33,7 +33,7 @@ table('parseCpus', parseCpus, [
   ['1/4', 250_000_000],
   ['1e-1', 100_000_000],
   ['0x1', 1_000_000_000],
-  ['02', 2_000_000_000],
+  ['010', 10_000_000_000],
   ['0.0000000001', no('value is too precise')],
   ['1/3', no('value is too precise')],
   ['', no('failed to parse  as a rational number')],

@@ -233,7 +233,9 @@ export function removeLink(engine: Engine, name: string): void {
   if (kept.length === links.length) {
     throw new EngineError('NOT_FOUND', `No such container: ${name.replace(/^\//, '')}`)
   }
-  const hostConfig = { ...container.hostConfig, Links: kept }
+  const { Links: _, ...others } = container.hostConfig
+  // Without any it is as one that never had any.
+  const hostConfig = kept.length === 0 ? others : { ...others, Links: kept }
   engine.events.commit('durable', () => {
     engine.containers.changeDocuments(container.id, { hostConfig })
   })

@@ -29,16 +29,28 @@ export function portFilter(
 }
 
 function parseRange(key: string, value: string): PortRange {
-  const match = /^(\d{1,5})(?:-(\d{1,5}))?(?:\/(tcp|udp|sctp))?$/.exec(value)
-  if (match === null) {
-    const text = JSON.stringify(value.replace(/\/.*$/, ''))
+  if (value.includes(':')) {
     throw new EngineError(
       'INVALID_ARGUMENT',
-      `error while looking up for ${key} ${value}: strconv.ParseUint: parsing ${text}: invalid syntax`,
+      `filter for '${key}' should not contain ':': ${value}`,
     )
   }
-  const first = Number(match[1])
-  return { first, last: Number(match[2] ?? first), protocol: match[3] ?? 'tcp' }
+  // A protocol that there is not is that of no port.
+  const [range = '', protocol = 'tcp'] = value.split('/')
+  const parts = range.split('-')
+  const wrong = parts.find((part) => !/^\d{1,5}$/.test(part))
+  if (wrong !== undefined || parts.length > 2) {
+    const reason =
+      range === ''
+        ? 'empty string specified for ports'
+        : `strconv.ParseUint: parsing ${JSON.stringify(wrong ?? range)}: invalid syntax`
+    throw new EngineError(
+      'INVALID_ARGUMENT',
+      `error while looking up for ${key} ${value}: ${reason}`,
+    )
+  }
+  const [first, last = first] = parts.map(Number)
+  return { first: first as number, last: last as number, protocol: protocol || 'tcp' }
 }
 
 function portsOf(

@@ -75,29 +75,33 @@ function merge(container: ContainerRecord, changes: ContainerUpdate): HostConfig
   if (hasPolicy && current.AutoRemove === true && RestartPolicy?.Name !== 'no') {
     throw new EngineError(
       'CONFLICT',
-      'Restart policy cannot be updated because AutoRemove is enabled for the container',
+      `Cannot update container ${container.id}: Restart policy cannot be updated because AutoRemove is enabled for the container`,
     )
   }
   validateRestartPolicy(merged)
   return merged
 }
 
+/** CPUs are given as a number or as a quota of a period, not as both. */
 function assertCpuKinds(id: string, current: HostConfig, changes: Resources): void {
-  const isNano = (current.NanoCpus ?? 0) > 0
-  const isQuota = (current.CpuPeriod ?? 0) > 0 || (current.CpuQuota ?? 0) > 0
-  if (changes.NanoCpus !== undefined && isQuota) {
+  const taken = (name: 'CpuPeriod' | 'CpuQuota' | 'NanoCpus'): boolean => (current[name] ?? 0) > 0
+  const conflicts = [
+    ['NanoCpus', 'CpuPeriod'],
+    ['NanoCpus', 'CpuQuota'],
+    ['CpuPeriod', 'NanoCpus'],
+    ['CpuQuota', 'NanoCpus'],
+  ] as const
+  for (const [wanted, present] of conflicts) {
+    if (changes[wanted] === undefined || !taken(present)) continue
     throw new EngineError(
       'CONFLICT',
-      `Cannot update container ${id}: Conflicting options: Nano CPUs cannot be updated as CPU Period/Quota has already been set`,
-    )
-  }
-  if ((changes.CpuPeriod !== undefined || changes.CpuQuota !== undefined) && isNano) {
-    throw new EngineError(
-      'CONFLICT',
-      `Cannot update container ${id}: Conflicting options: CPU Period/Quota cannot be updated as NanoCPUs has already been set`,
+      `Cannot update container ${id}: Conflicting options: ${CPU_WORDS[wanted]} cannot be updated as ${present === 'NanoCpus' ? 'NanoCPUs' : CPU_WORDS[present]} has already been set`,
     )
   }
 }
+
+/** Docker's. */
+const CPU_WORDS = { CpuPeriod: 'CPU Period', CpuQuota: 'CPU Quota', NanoCpus: 'Nano CPUs' } as const
 
 async function applyLive(
   engine: Engine,

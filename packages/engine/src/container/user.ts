@@ -33,8 +33,8 @@ export function resolveUser(
   passwd: string,
   group: string,
 ): ResolvedUser {
-  const [userText = '', groupText = '', ...more] = text.split(':')
-  if (more.length > 0) throw invalid(`invalid user: ${text}`)
+  // What follows a second colon is not looked at.
+  const [userText = '', groupText = ''] = text.split(':')
   const user = findUser(userText, passwd)
   const groups = parseGroup(group)
   const supplementary =

@@ -103,7 +103,10 @@ function validateCpu(resources: Resources, host: ValidationFacts): string[] {
   if (quota > 0 && quota < 1000) {
     throw invalid('CPU cfs quota can not be less than 1ms (i.e. 1000)')
   }
-  if ((resources.CpuShares ?? 0) < 0) throw invalid('CPU shares can not be negative')
+  const shares = resources.CpuShares ?? 0
+  if (shares < 0) {
+    throw invalid(`invalid CPU shares (${shares}): value must be a positive integer`)
+  }
   validateSet('cpus', 'CPUs', resources.CpusetCpus ?? '', host.facts.onlineCpus)
   validateSet('mems', 'memory nodes', resources.CpusetMems ?? '', host.facts.onlineMems)
   const realtimePeriod = resources.CpuRealtimePeriod ?? 0
@@ -120,7 +123,9 @@ function validateCpu(resources: Resources, host: ValidationFacts): string[] {
 function validateSet(kind: 'cpus' | 'mems', what: string, wanted: string, available: string): void {
   if (wanted === '') return
   const numbers = parseCpuList(wanted)
-  if (numbers === undefined) throw invalid(`Invalid value ${wanted} for cpuset ${kind}`)
+  if (numbers === undefined) {
+    throw invalid(`Invalid value ${wanted} for cpuset ${kind}: invalid format: ${wanted}`)
+  }
   const have = parseCpuList(available) ?? new Set()
   if (!numbers.isSubsetOf(have)) {
     throw invalid(

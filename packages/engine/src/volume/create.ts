@@ -90,7 +90,10 @@ function validateOptions(name: string, options: Readonly<Record<string, string>>
   const isBind = (options['o'] ?? '').split(',').some((word) => word === 'bind' || word === 'rbind')
   if (!hasDevice || ((options['type'] ?? '') === '' && !isBind)) {
     const missing = hasDevice ? 'type' : 'device'
-    throw new EngineError('INVALID_ARGUMENT', `missing required option: "${missing}"`)
+    throw new EngineError(
+      'INVALID_ARGUMENT',
+      `create ${name}: missing required option: "${missing}"`,
+    )
   }
 }
 

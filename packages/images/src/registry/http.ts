@@ -4,6 +4,7 @@ import https from 'node:https'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { EngineError, isErrno } from '@ctr/errdefs'
+import { connectionError } from './connection-error.ts'
 
 export interface RegistryRequest {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT'
@@ -51,7 +52,7 @@ function sendOnce(request: RegistryRequest): Promise<IncomingMessage> {
     timeout: IDLE_TIMEOUT_MS,
   }
   return new Promise((resolve, reject) => {
-    const fail = (error: unknown): void => reject(connectionError(request, url, error))
+    const fail = (error: unknown): void => reject(connectionError(request.method, url, error))
     const message =
       url.protocol === 'https:'
         ? https.request(url, {
@@ -114,30 +115,4 @@ function tlsOptions(url: URL, verifiesTls: boolean): https.RequestOptions {
     ...(ca === undefined ? {} : { ca }),
     ...(cert === undefined || key === undefined ? {} : { cert, key }),
   }
-}
-
-/** What Docker's users know from Go: `Get "https://x/v2/": dial tcp 10.1.2.3:443: connect: connection refused`. */
-function connectionError({ method }: RegistryRequest, url: URL, error: unknown): EngineError {
-  const verb = `${method.slice(0, 1)}${method.slice(1).toLowerCase()}`
-  const problem = describe(url, error)
-  return new EngineError('UNAVAILABLE', `${verb} "${url.href}": ${problem}`, { cause: error })
-}
-
-function describe(url: URL, error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error)
-  // Several addresses tried: the first one's failure stands for all.
-  const first = error instanceof AggregateError ? error.errors[0] : error
-  const { address, port } = first as { address?: string; port?: number }
-  const where = address === undefined ? url.host : `${address}:${port}`
-  if (isErrno(first, 'ECONNREFUSED')) return `dial tcp ${where}: connect: connection refused`
-  if (isErrno(first, 'ENOTFOUND')) return `dial tcp: lookup ${url.hostname}: no such host`
-  if (isErrno(first, 'EAI_AGAIN')) {
-    return `dial tcp: lookup ${url.hostname}: Temporary failure in name resolution`
-  }
-  if (isErrno(first, 'EHOSTUNREACH')) return `dial tcp ${where}: connect: no route to host`
-  if (isErrno(first, 'ENETUNREACH')) return `dial tcp ${where}: connect: network is unreachable`
-  if (isErrno(first, 'ETIMEDOUT') || /connect timeout/.test(text))
-    return `dial tcp ${where}: i/o timeout`
-  if (isErrno(first, 'ECONNRESET')) return 'connection reset by peer'
-  return text === '' ? 'connection failed' : text
 }

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream'
 import { importImage, pullImage } from '@ctr/engine'
 import { EngineError } from '@ctr/errdefs'
+import { connectionError } from '@ctr/images'
 import { serveProgress } from '../../http/progress.ts'
 import { route } from '../../http/route.ts'
 import { parseRegistryAuth } from './registry-auth.ts'
@@ -63,7 +64,7 @@ async function source(fromSrc: string | undefined, input: Readable): Promise<Rea
     throw new EngineError('INVALID_ARGUMENT', `invalid source ${JSON.stringify(fromSrc)}`)
   }
   const response = await fetch(url).catch((cause: unknown) => {
-    throw new EngineError('UNAVAILABLE', `cannot download ${url.href}`, { cause })
+    throw connectionError('GET', url, cause)
   })
   if (!response.ok || response.body === null) {
     throw new EngineError('UNAVAILABLE', `got HTTP status code ${response.status} from ${url.href}`)

@@ -12,7 +12,8 @@ export const pruneVolumesRoute = route({
   handle: async ({ engine }, { query, apiMinor }) => {
     const filters = parseFilters(query.filters, ['all', 'label', 'label!'])
     // Until v1.41 prune took named volumes along.
-    const all = apiMinor < 42 || booleanFilter(filters, 'all') === true
+    const wantsAll = booleanFilter(filters, 'all') === true
+    const all = apiMinor < 42 || wantsAll
     const { names, spaceReclaimed } = await pruneVolumes(engine, {
       all,
       filters,
