@@ -37,6 +37,7 @@ import { FilesystemAccess } from './filesystem/access.ts'
 import { HealthMonitor } from './health/monitor.ts'
 import type { Logger } from './logger.ts'
 import { LogForwarders } from './logging/forwarder.ts'
+import { assertNothingToLose } from './lost-database.ts'
 import { SerialQueues } from './queue.ts'
 import { reserveDatabase, reserveLog } from './reserve.ts'
 import { SecretRegistry } from './secret/registry.ts'
@@ -70,7 +71,7 @@ export async function openEngine(
 
   const database = join(config.dataRoot, 'ctr.db')
   reserveDatabase(database, log)
-  const store = openStore(database)
+  const store = openStore(database, () => assertNothingToLose(config.dataRoot))
   stack.defer(() => store.close())
   reserveLog(database, log)
   const id = getOrCreateMeta(store, 'engine-id', randomUUID)

@@ -25,6 +25,11 @@ const MIGRATIONS: readonly string[] = [
   migration010,
 ]
 
+/** No migration has run, or what they have written is lost. */
+export function isEmpty(db: Database.Database): boolean {
+  return db.pragma('user_version', { simple: true }) === 0
+}
+
 /** Brings `db` to the newest schema; `user_version` counts the migrations that have run. */
 export function migrate(db: Database.Database): void {
   const current = Number(db.pragma('user_version', { simple: true }))

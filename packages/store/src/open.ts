@@ -1,7 +1,7 @@
 import { chmodSync, closeSync, fdatasync, openSync } from 'node:fs'
 import { promisify } from 'node:util'
 import Database from 'better-sqlite3'
-import { migrate } from './migrate.ts'
+import { isEmpty, migrate } from './migrate.ts'
 
 /**
  * The one database of an engine: what exists and what happened. WAL, so that readers never wait for a writer.
@@ -19,14 +19,23 @@ export interface Store {
   close(): void
 }
 
-/** Opens (and migrates) `path`; `:memory:` for tests. Throws when a newer engine has written the file. */
-export function openStore(path: string): Store {
+/**
+ * Opens (and migrates) `path`; `:memory:` for tests. Throws when a newer engine has written the file. `onEmpty` is called
+ * before anything is written into a database that has no tables yet, and may throw.
+ */
+export function openStore(path: string, onEmpty: () => void = () => undefined): Store {
   if (path !== ':memory:') closeToOthers(path)
   const db = new Database(path)
   db.pragma('journal_mode = WAL')
   db.pragma('foreign_keys = ON')
   db.pragma('busy_timeout = 5000')
-  migrate(db)
+  try {
+    if (isEmpty(db)) onEmpty()
+    migrate(db)
+  } catch (error) {
+    db.close()
+    throw error
+  }
   // `transaction` raises it to FULL. sqlite.org/pragma.html#pragma_synchronous
   db.pragma('synchronous = NORMAL')
   const locked = db.transaction((body: () => unknown) => body())

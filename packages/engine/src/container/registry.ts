@@ -35,7 +35,7 @@ export class ContainerRegistry {
     const mounts = Map.groupBy(table.allMounts(), (mount) => mount.containerId)
     for (const row of table.all()) {
       const documents = mounts.get(row.id)?.map((mount) => mount.document) ?? []
-      this.#keep(fromRow(row, documents, dataRoot))
+      this.#keep(readRow(row, documents, dataRoot))
     }
   }
 
@@ -234,6 +234,16 @@ function stateRow(container: ContainerRecord): ContainerStateRow {
     restartAtNs: state.status === 'restarting' ? state.restartAtNs : 0n,
     restartCount: container.restartCount,
     ...bookkeeping,
+  }
+}
+
+/** INTERNAL, naming the container, if somebody has written there what we have not. */
+function readRow(row: ContainerRow, mounts: readonly string[], dataRoot: string): ContainerRecord {
+  try {
+    return fromRow(row, mounts, dataRoot)
+  } catch (cause) {
+    const message = `the database has damaged data of container ${row.name} (${row.id}): ${(cause as Error).message}`
+    throw new EngineError('INTERNAL', message, { cause })
   }
 }
 
