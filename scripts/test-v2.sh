@@ -22,8 +22,10 @@ tests() {
     return
   fi
   printf '%s\n' packages/shim/test/container-*.test.ts packages/shim/test/start.test.ts packages/linux/src/cgroup/*.test.ts \
-    packages/linux/test/*.test.ts test/storage-size.test.ts test/cgroups.test.ts test/cgroups-v2.test.ts packages/engine/test/container-*.test.ts \
+    packages/linux/test/*.test.ts test/storage-size.test.ts test/cgroups.test.ts test/cgroups-v2.test.ts test/limits.test.ts \
+    test/capabilities.test.ts test/state-record.test.ts packages/engine/test/container-*.test.ts \
     packages/shim/test/user-namespace.test.ts packages/engine/test/user-namespace.test.ts \
+    apps/runtime/test/resources.test.ts apps/runtime/test/lifecycle.test.ts apps/runtime/test/process.test.ts \
     apps/runtime/test/systemd.test.ts test/systemd.test.ts
 }
 
@@ -57,14 +59,16 @@ if [ "${1:-}" = --systemd ]; then
   shift
   [ $# -gt 0 ] || set -- apps/runtime/test/systemd.test.ts test/systemd.test.ts
 fi
-make -s -C packages/shim/native
+sh scripts/setup.sh setup
+# The daemon and the commands as they have just been built.
+export CTR_TEST_CTRD="$PWD/bin/ctrd"
 if is_pure_v2; then
   run "$@"
 elif [ -n "${CTR_V2VM:-}" ]; then
   directory=$(mktemp -d)
   trap 'rm -rf "$directory"' EXIT
   # shellcheck disable=SC2086 # both may have arguments
-  $CTR_V2VM $machine --share "$directory" -- env "CTR_TEST_SLOW=${CTR_TEST_SLOW:-8}" sh "$PWD/scripts/test-v2.sh" --in-machine "$@"
+  $CTR_V2VM $machine --share "$directory" -- env "CTR_TEST_SLOW=${CTR_TEST_SLOW:-8}" "CTR_TEST_CTRD=$CTR_TEST_CTRD" sh "$PWD/scripts/test-v2.sh" --in-machine "$@"
 else
   echo "test:v2: skipped: this host mounts cgroup v1; set CTR_V2VM (see scripts/test-v2.sh)"
 fi

@@ -1,5 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs'
-import { join, relative } from 'node:path'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
 
 /** Where the limit of a process is, in the files of either cgroup version. */
 export interface LimitFile {
@@ -19,6 +19,45 @@ export function cgroupDirectory(pid: number, controller: string): { path: string
 export function readLimit(pid: number, limit: LimitFile): string {
   const { path, version } = cgroupDirectory(pid, limit.controller)
   return readFileSync(`${path}/${version === 1 ? limit.v1 : limit.v2}`, 'utf8').trim()
+}
+
+/** What a cgroup has used, in all. */
+export interface CpuUse {
+  readonly usedUs: number
+  /** Periods of the quota in which it ran, and in how many of them it used the quota up. */
+  readonly periods: number
+  readonly throttled: number
+}
+
+/** Of the cgroup of a process: exact, where what a process has used is sampled. */
+export function cpuUse(pid: number): CpuUse {
+  const { path, version } = cgroupDirectory(pid, 'cpu')
+  const stat = readFileSync(`${path}/cpu.stat`, 'utf8')
+  const count = (name: string): number =>
+    Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(stat)?.[1] ?? 0)
+  const usage = (): number =>
+    Number(readFileSync(`${cgroupDirectory(pid, 'cpuacct').path}/cpuacct.usage`, 'utf8')) / 1000
+  return {
+    usedUs: version === 1 ? usage() : count('usage_usec'),
+    periods: count('nr_periods'),
+    throttled: count('nr_throttled'),
+  }
+}
+
+/** What was used between two looks. */
+export function cpuUsed(before: CpuUse, after: CpuUse): CpuUse {
+  return {
+    usedUs: after.usedUs - before.usedUs,
+    periods: after.periods - before.periods,
+    throttled: after.throttled - before.throttled,
+  }
+}
+
+/** The parent of a test's containers comes before all else that the machine does: their quotas are all that holds them back. */
+export function preferParent(pid: number): void {
+  const { path, version } = cgroupDirectory(pid, 'cpu')
+  const [file, most] = version === 1 ? ['cpu.shares', '262144'] : ['cpu.weight', '10000']
+  writeFileSync(join(dirname(path), file ?? ''), most ?? '')
 }
 
 export function hasCgroupV1(controller: string): boolean {

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { requires, waitFor } from '@ctr/testkit'
 import { inBusybox, pidOf, useDaemon } from './daemon-fixture.ts'
+import { loopDevice, noLoop } from './loop-device.ts'
 
 // What only a host with nothing but cgroup v2 can show.
 const isUnified = existsSync('/sys/fs/cgroup/cgroup.controllers')
@@ -31,6 +32,20 @@ test('limits are those files, by the conversions that Docker documents', { skip 
     '25000 50000',
   ])
   assert.deepEqual(await read(['--pids-limit', '7'], 'pids.max'), ['7'])
+})
+
+test('limits of block devices are lines of io.max', { skip: skip || noLoop }, async () => {
+  await using disk = await loopDevice(ctrd().root, MiB)
+  const flags = [
+    ['--device-read-bps', '1mb'],
+    ['--device-write-bps', '2mb'],
+    ['--device-read-iops', '100'],
+    ['--device-write-iops', '200'],
+  ].flatMap(([flag = '', value = '']) => [flag, `${disk.path}:${value}`])
+  assert.equal(
+    await inBusybox(ctrd(), 'cat /sys/fs/cgroup/io.max', flags),
+    `${disk.numbers} rbps=${MiB} wbps=${2 * MiB} riops=100 wiops=200`,
+  )
 })
 
 test('update changes the files of a running container', { skip }, async () => {
