@@ -15,7 +15,8 @@ export {
 export type { CreateNetworkOptions, IpamOptions } from './network/create.ts'
 export { type AddressPool, NETWORK_DEFAULTS, type NetworkDefaults } from './network/defaults.ts'
 export type { Network } from './network/network.ts'
-export { type Networks, type NetworksOptions, openNetworks } from './networks.ts'
+export { type Networks, openNetworks } from './networks.ts'
+export type { NetworksOptions } from './options.ts'
 export {
   pointsToSystemdStub,
   type ResolvConfOptions,

@@ -3,31 +3,15 @@ import { existsSync } from 'node:fs'
 import { EngineError } from '@ctr/errdefs'
 import { interfaceIndex, isPortFree } from '@ctr/linux'
 import type { Op } from '@ctr/shim'
-import {
-  type EndpointRow,
-  EndpointTable,
-  NameTable,
-  type Store,
-  volatileTransaction,
-} from '@ctr/store'
-import {
-  decideDefaultBridge,
-  isUsableBridge,
-  ownerAlias,
-  type WantedBridge,
-} from './bridge/default.ts'
-import {
-  deleteLinks,
-  type Exec,
-  ensureBridge,
-  hostSubnets,
-  isLinkDown,
-  portsOfBridge,
-} from './bridge/link.ts'
+import { type EndpointRow, EndpointTable, NameTable, volatileTransaction } from '@ctr/store'
+import { Bridges } from './bridge/bridges.ts'
+import { isUsableBridge } from './bridge/default.ts'
+import { deleteLinks, hostSubnets, isLinkDown, portsOfBridge } from './bridge/link.ts'
 import { Resolver } from './dns/resolver.ts'
 import { allocateEndpoint, type ConnectOptions } from './endpoint/allocate.ts'
 import { type Endpoint, publicationsOf, toEndpoint } from './endpoint/endpoint.ts'
 import { assertReachable, parseLinkOptions } from './endpoint/link-options.ts'
+import { nextGateway } from './endpoint/next-gateway.ts'
 import {
   type EndpointPlan,
   enterNetwork,
@@ -44,39 +28,14 @@ import { Firewall } from './firewall/firewall.ts'
 import { Healing } from './firewall/healing.ts'
 import { switchOn, warnOfDroppingChains } from './firewall/host.ts'
 import { type CreateNetworkOptions, planNetwork } from './network/create.ts'
-import type { NetworkDefaults } from './network/defaults.ts'
 import { LowestFree } from './network/ipam.ts'
-import {
-  type BridgedNetwork,
-  bridgeAddresses,
-  isBridged,
-  isPredefined,
-  mtuOf,
-  type Network,
-  poolsOf,
-  rulesOf,
-} from './network/network.ts'
+import { isBridged, isPredefined, type Network, poolsOf, rulesOf } from './network/network.ts'
 import { NetworkRegistry } from './network/registry.ts'
-
-export interface NetworksOptions {
-  readonly store: Store
-  readonly log: Logger
-  /** Runs a task program in the daemon's namespaces. */
-  readonly exec: Exec
-  readonly bridge: { readonly kind: 'none' } | ({ readonly kind: 'bridge' } & WantedBridge)
-  readonly defaults: NetworkDefaults
-  /** Short and unique to this daemon: names its nftables table and marks its links. Letters, digits, `-`. */
-  readonly instance: string
-}
+import type { NetworksOptions } from './options.ts'
 
 /** Far from those that the kernel counts up; a second one of two daemons is not a thing that happens. */
 function freeIndex(): number {
   return randomInt(2 ** 30, 2 ** 31 - 1)
-}
-
-interface Logger {
-  info(fields: object, message: string): void
-  warn(fields: object, message: string): void
 }
 
 /** Opens the networks of a daemon: when it returns, bridges and firewall are as the database says. Running containers stay connected. */
@@ -95,6 +54,7 @@ export async function openNetworks(options: NetworksOptions): Promise<Networks> 
 export class Networks {
   readonly #options: NetworksOptions
   readonly #registry: NetworkRegistry
+  readonly #bridges: Bridges
   readonly #endpoints: EndpointTable
   readonly #names: NameTable
   readonly #ports: PortFacts
@@ -113,6 +73,7 @@ export class Networks {
     const hasBridges = options.bridge.kind !== 'none'
     this.#hasBridges = hasBridges
     this.#registry = new NetworkRegistry(options.store, { hasBridges, createdAtNs: nowNs() })
+    this.#bridges = new Bridges(options, this.#registry)
     this.#endpoints = new EndpointTable(options.store)
     this.#names = new NameTable(options.store)
     this.#ports = {
@@ -129,7 +90,7 @@ export class Networks {
     })
     if (!hasBridges || !options.defaults.hasFirewall) return
     this.#firewall = new Firewall(`ctr-${options.instance}`, () => ({
-      bridges: this.#bridged().map(rulesOf),
+      bridges: this.#bridges.all().map(rulesOf),
       publications: this.#endpoints.all().flatMap(publicationsOf),
       detours: this.#resolver.detours(),
     }))
@@ -176,8 +137,8 @@ export class Networks {
     const network = { ...planned, isForeign: isUsableBridge(planned.bridge) }
     this.#registry.insert(network)
     try {
-      await this.#ensureBridge(network)
-      await this.#resolver.sync(this.#bridged())
+      await this.#bridges.ensure(network)
+      await this.#resolver.sync(this.#bridges.all())
       await this.#firewall?.apply()
     } catch (error) {
       await this.#destroy(network)
@@ -271,7 +232,7 @@ export class Networks {
     const asked = { ...o, linkName: options.hostName }
     const row = this.#allocate(() => allocateEndpoint(deps, network, asked))
     try {
-      const bridgeIndex = await this.#bridgeIndex(network)
+      const bridgeIndex = await this.#bridges.indexOf(network)
       const plan = planEndpoint(row, network, bridgeIndex, {
         resolver: this.#resolverOn(row, isRunning),
         linkIndex: isRunning ? freeIndex() : undefined,
@@ -315,7 +276,7 @@ export class Networks {
     await this.#release([row])
     const others = rows.filter((other) => other !== row)
     const ops = wasResolver ? this.#resolverOps(others) : []
-    const next = row.isGateway ? this.#nextGateway(others) : undefined
+    const next = row.isGateway ? nextGateway(others, (id) => this.get(id)) : undefined
     if (next !== undefined) ops.push(...gatewayOps(toEndpoint(next, this.get(next.networkId))))
     if (ops.length > 0) await this.#options.exec([...enterNetwork(target), ...ops])
     if (next === undefined) return
@@ -352,7 +313,8 @@ export class Networks {
     await this.#release(dead)
     await this.#firewall?.apply()
     const owned = new Set(this.#endpoints.all().map((row) => row.link))
-    const orphans = this.#bridged()
+    const orphans = this.#bridges
+      .all()
       .filter((network) => !network.isForeign)
       .flatMap((network) => portsOfBridge(network.bridge))
       .filter((link) => !owned.has(link))
@@ -366,8 +328,8 @@ export class Networks {
 
   /** Puts bridges, resolvers and firewall back as they should be, e.g. after `nft flush ruleset`. */
   async reload(): Promise<void> {
-    for (const network of this.#bridged()) await this.#ensureBridge(network)
-    await this.#resolver.sync(this.#bridged())
+    for (const network of this.#bridges.all()) await this.#bridges.ensure(network)
+    await this.#resolver.sync(this.#bridges.all())
     await this.#firewall?.apply()
   }
 
@@ -382,7 +344,7 @@ export class Networks {
     const isUsed = this.#endpoints.all().some((row) => row.link !== undefined)
     if (!isUsed) {
       await this.#firewall?.removeTable()
-      const own = this.#bridged().filter((network) => !network.isForeign)
+      const own = this.#bridges.all().filter((network) => !network.isForeign)
       await deleteLinks(
         this.#options.exec,
         own.map((network) => network.bridge),
@@ -401,57 +363,16 @@ export class Networks {
   /** Once, by `openNetworks`. */
   async restore(): Promise<void> {
     if (!this.#hasBridges) return
-    await this.#restoreDefaultBridge()
+    await this.#bridges.restoreDefault(this.#endpoints)
     if (this.#options.defaults.setsForwarding) switchOn('/proc/sys/net/ipv4/ip_forward')
     await this.reload()
     if (this.#firewall === undefined) return
     await warnOfDroppingChains(this.#firewall, this.#options.log)
   }
 
-  async #restoreDefaultBridge(): Promise<void> {
-    const { bridge, exec, instance, log } = this.#options
-    if (bridge.kind === 'none') return
-    const stored = this.get('bridge')
-    const links = this.#endpoints.ofNetwork(stored.id).map((row) => row.link)
-    const others = this.list().filter((network) => network !== stored)
-    const decided = decideDefaultBridge({
-      wanted: bridge,
-      stored,
-      isUsed: links.some((link) => link !== undefined && interfaceIndex(link) !== undefined),
-      owner: ownerAlias(instance),
-      otherSubnets: others.flatMap((network) => poolsOf(network).map((pool) => pool.subnet)),
-      addressPools: this.#options.defaults.addressPools,
-    })
-    for (const warning of decided.warnings) log.warn({ bridge: decided.name }, warning)
-    if (decided.obsoleteLink !== undefined) await deleteLinks(exec, [decided.obsoleteLink])
-    if (decided.isChanged) this.#registry.setDefaultBridge(decided)
-  }
-
-  async #bridgeIndex(network: Network): Promise<number | undefined> {
-    if (!isBridged(network)) return undefined
-    // Somebody may have deleted the bridge while we were running.
-    return interfaceIndex(network.bridge) ?? (await this.#ensureBridge(network))
-  }
-
-  async #ensureBridge(network: BridgedNetwork): Promise<number> {
-    const { setsForwarding } = this.#options.defaults
-    if (network.hasIpv6 && setsForwarding) switchOn('/proc/sys/net/ipv6/conf/all/forwarding')
-    // Else packets between the ports of a bridge never see the firewall.
-    if (!rulesOf(network).allowsInterContainer) {
-      switchOn('/proc/sys/net/bridge/bridge-nf-call-iptables')
-      switchOn('/proc/sys/net/bridge/bridge-nf-call-ip6tables')
-    }
-    return await ensureBridge(this.#options.exec, {
-      name: network.bridge,
-      addresses: bridgeAddresses(network),
-      mtu: mtuOf(network),
-      owner: network.isForeign ? undefined : ownerAlias(this.#options.instance),
-    })
-  }
-
   async #destroy(network: Network): Promise<void> {
     await this.#registry.delete(network, async () => {
-      await this.#resolver.sync(this.#bridged())
+      await this.#resolver.sync(this.#bridges.all())
       const links = isBridged(network) && !network.isForeign ? [network.bridge] : []
       await deleteLinks(this.#options.exec, links)
       await this.#firewall?.apply()
@@ -493,20 +414,6 @@ export class Networks {
       if (resolver === undefined) return []
       return resolverOps(toEndpoint(row, this.get(row.networkId)), resolver)
     })
-  }
-
-  #bridged(): BridgedNetwork[] {
-    return this.list().filter(isBridged)
-  }
-
-  /** The endpoint that has the default route: the first by name of the networks that lead out. */
-  #nextGateway(rows: readonly EndpointRow[]): EndpointRow | undefined {
-    const nameOf = (row: EndpointRow): string => this.get(row.networkId).name
-    const leadsOut = (row: EndpointRow): boolean => {
-      const network = this.get(row.networkId)
-      return isBridged(network) && !network.isInternal
-    }
-    return rows.filter(leadsOut).sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1))[0]
   }
 }
 
