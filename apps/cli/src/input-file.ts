@@ -1,17 +1,45 @@
-import { createReadStream, fstatSync, openSync } from 'node:fs'
+import { closeSync, createReadStream, fstatSync, openSync, readSync } from 'node:fs'
 import { fileError } from './options/open-file.ts'
 import { readStdin } from './terminal/stdin.ts'
+
+const CHUNK_BYTES = 256 * 1024
 
 /** The bytes of a file, or of standard input for `-`. Throws with Go's text when it cannot be read. */
 export function readInput(path: string): AsyncIterable<Uint8Array> {
   if (path === '-') return readStdin()
+  return createReadStream(path, { fd: openInput(path), highWaterMark: CHUNK_BYTES })
+}
+
+/**
+ * As `readInput`, to be sent to the daemon: a chunk is good until the next is asked for. A regular file is read at once, into one
+ * buffer, in less than half the processor time of a stream.
+ */
+export function readUpload(path: string): AsyncIterable<Uint8Array> {
+  if (path === '-') return readStdin()
+  const fd = openInput(path)
+  if (fstatSync(fd).isFile()) return readRegular(fd)
+  return createReadStream(path, { fd, highWaterMark: CHUNK_BYTES })
+}
+
+function openInput(path: string): number {
   try {
     const fd = openSync(path, 'r')
     if (fstatSync(fd).isDirectory()) throw Object.assign(new Error('EISDIR'), { code: 'EISDIR' })
-    return createReadStream(path, { fd, highWaterMark: CHUNK_BYTES })
+    return fd
   } catch (error) {
     throw fileError('open', path, error)
   }
 }
 
-const CHUNK_BYTES = 256 * 1024
+async function* readRegular(fd: number): AsyncGenerator<Uint8Array, void, undefined> {
+  const buffer = Buffer.allocUnsafe(CHUNK_BYTES)
+  try {
+    for (;;) {
+      const length = readSync(fd, buffer)
+      if (length === 0) return
+      yield buffer.subarray(0, length)
+    }
+  } finally {
+    closeSync(fd)
+  }
+}

@@ -1,6 +1,6 @@
 import { importCheckpoint, removeCheckpoint, startContainer } from '@ctr/client'
 import { type Command, ExitError } from '../command.ts'
-import { readInput } from '../input-file.ts'
+import { readUpload } from '../input-file.ts'
 import { printError, printLine } from '../output/write.ts'
 import { OWN_CHECKPOINT } from './container-checkpoint.ts'
 
@@ -39,7 +39,7 @@ export const command: Command = {
       const options = { name: flags.optional('name'), keep }
       const { Id: id, Warnings: warnings } = await importCheckpoint(
         client,
-        readInput(file),
+        readUpload(file),
         options,
       )
       for (const warning of warnings) printError(`WARNING: ${warning}`)

@@ -1,6 +1,6 @@
 import { importImage } from '@ctr/client'
 import type { Command } from '../command.ts'
-import { readInput } from '../input-file.ts'
+import { readUpload } from '../input-file.ts'
 import { parseReference } from '../options/reference.ts'
 import { showProgress } from '../output/progress.ts'
 import { Transfer } from '../output/transfer.ts'
@@ -35,7 +35,7 @@ export const command: Command = {
     using transfer = new Transfer('Importing')
     const messages = importImage(client, {
       source: isUrl ? source : '-',
-      tar: isUrl ? undefined : transfer.count(readInput(source)),
+      tar: isUrl ? undefined : transfer.count(readUpload(source)),
       repository: target?.name,
       tag: target?.tag,
       message: flags.optional('message'),

@@ -1,6 +1,6 @@
 import { loadImages } from '@ctr/client'
 import { type Command, ExitError } from '../command.ts'
-import { readInput } from '../input-file.ts'
+import { readUpload } from '../input-file.ts'
 import { isTerminal } from '../node-modules.ts'
 import { showProgress } from '../output/progress.ts'
 import { writeOut } from '../output/write.ts'
@@ -35,7 +35,7 @@ export const command: Command = {
       throw new ExitError(1, 'requested load from stdin, but stdin is empty')
     const showsProgress = isTerminal(1)
     const messages = loadImages(client, {
-      tar: readInput(input || '-'),
+      tar: readUpload(input || '-'),
       quiet: flags.bool('quiet') || !showsProgress,
     })
     await showProgress(messages, {

@@ -25,9 +25,6 @@ interface BunRuntime {
   }): Promise<BunSocket>
 }
 
-/** Bytes queued here, beyond the kernel's buffer, before `write` asks the caller to wait. */
-const HIGH_WATER_BYTES = 256 * 1024
-
 export async function connectBun(path: string, listener: TransportListener): Promise<Transport> {
   const bun = (globalThis as unknown as { Bun: BunRuntime }).Bun
   const transport = new BunTransport(listener)
@@ -54,8 +51,6 @@ class BunTransport implements Transport {
   readonly #listener: TransportListener
   readonly #queue: Uint8Array[] = []
   #socket: BunSocket | undefined
-  #queuedBytes = 0
-  #mustDrain = false
   #ending = false
   #isClosed = false
   #failure: Error | undefined
@@ -70,7 +65,7 @@ class BunTransport implements Transport {
 
   write(chunk: Uint8Array): boolean {
     if (this.#isClosed || this.#ending) return true
-    // Bun keeps no reference to bytes that it did not take, so the rest is copied: the caller may reuse its buffer.
+    // Bun keeps no reference to bytes that it did not take: the rest is copied, and no more of it than must be.
     let rest = chunk
     if (this.#queue.length === 0) {
       const taken = this.#socket?.write(chunk) ?? 0
@@ -78,16 +73,14 @@ class BunTransport implements Transport {
       rest = chunk.subarray(Math.max(taken, 0))
     }
     this.#queue.push(rest.slice())
-    this.#queuedBytes += rest.length
-    this.#mustDrain = this.#queuedBytes >= HIGH_WATER_BYTES
-    return !this.#mustDrain
+    return false
   }
 
   flush(): void {
+    if (this.#queue.length === 0) return
     while (this.#queue.length > 0) {
       const chunk = this.#queue[0] as Uint8Array
       const taken = Math.max(this.#socket?.write(chunk) ?? 0, 0)
-      this.#queuedBytes -= taken
       if (taken < chunk.length) {
         this.#queue[0] = chunk.subarray(taken)
         return
@@ -95,8 +88,6 @@ class BunTransport implements Transport {
       this.#queue.shift()
     }
     if (this.#ending) this.#socket?.shutdown()
-    if (!this.#mustDrain) return
-    this.#mustDrain = false
     this.#listener.drain()
   }
 

@@ -51,7 +51,8 @@ export function streamTransport(socket: net.Socket, listener: TransportListener)
   })
   socket.on('close', () => listener.close(failure))
   return {
-    write: (chunk) => socket.write(chunk),
+    // Node holds what it could not send at once.
+    write: (chunk) => socket.write(Buffer.from(chunk)),
     end: () => void socket.end(),
     pause: () => void socket.pause(),
     resume: () => void socket.resume(),

@@ -41,7 +41,8 @@ export async function connectSsh(
     listener.close(code === 0 ? failure : new Error(`ssh ended with status ${code}`))
   })
   return {
-    write: (chunk) => child.stdin.write(chunk),
+    // Node holds what it could not send at once.
+    write: (chunk) => child.stdin.write(Buffer.from(chunk)),
     end: () => void child.stdin.end(),
     pause: () => void child.stdout.pause(),
     resume: () => void child.stdout.resume(),

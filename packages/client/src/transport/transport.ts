@@ -5,7 +5,7 @@ import type { Host } from '../host.ts'
  * sockets, which the compiled CLI uses because loading node:net there costs 3–4 ms of a 10 ms command.
  */
 export interface Transport {
-  /** Queues bytes in order. False: wait for `drain` before the next write. */
+  /** Queues bytes in order; their memory is the caller's again. False: wait for `drain` before the next write. */
   write(chunk: Uint8Array): boolean
   /** Half close: the peer reads end-of-file after what was written; its bytes still arrive. */
   end(): void
