@@ -2,7 +2,7 @@ import { CREATE_BODIES } from './create-requests.ts'
 
 /** One call of the API, made of both daemons. `ref1` runs, `done` has ended, in both. */
 export interface ApiCall {
-  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE'
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE' | 'OPTIONS'
   readonly path: string
   readonly body?: unknown
   /** Looked at beside the status: `text` (default for errors), `shape` (default for the others), or the exact `json`. */
@@ -83,6 +83,8 @@ export const CALLS: readonly ApiCall[] = [
   get('/info'),
   get('/system/df'),
   get('/nope'),
+  { method: 'OPTIONS', path: '/info' },
+  { method: 'OPTIONS', path: '/nope' },
   get('/v1.41/nope'),
   get('/v1.99/info'),
   get('/v1.1/info'),
@@ -108,6 +110,7 @@ export const CALLS: readonly ApiCall[] = [
   get(`/containers/json?${filters({ status: { running: true } })}`),
   get(`/containers/json?${filters({ status: ['nope'] })}`),
   get(`/containers/json?${filters({ nope: ['x'] })}`),
+  get(`/containers/json?${filters({ isolation: ['x'] })}`),
   get('/containers/json?filters=nope'),
   get(`/containers/json?all=1&${filters({ exited: ['x'] })}`),
   get(`/containers/json?all=1&${filters({ before: ['nope'] })}`),
@@ -248,6 +251,8 @@ export const CALLS: readonly ApiCall[] = [
   // images
   post('/images/busybox/tag?repo=second&tag=one', undefined, 'text'),
   post('/images/busybox/tag?repo=BAD'),
+  post('/images/create', undefined, 'status'),
+  post('/images/create?fromImage=', undefined, 'status'),
   post('/images/nope/tag?repo=x'),
   remove('/images/second:one'),
   remove('/images/nope'),
@@ -279,6 +284,10 @@ export const CALLS: readonly ApiCall[] = [
   post('/networks/create', { Name: 'x', IPAM: { Config: [{ Subnet: 'nope' }] } }, 'status'),
   get('/networks/net1'),
   get('/networks/net1?verbose=1'),
+  get('/networks/net1?verbose=x'),
+  get('/networks/net1?scope=swarm'),
+  post('/networks/net1/connect', {}),
+  post('/networks/net1/disconnect', {}),
   post('/networks/net1/connect', { Container: 'nope' }),
   post('/networks/nope/connect', { Container: 'ref1' }),
   post('/networks/host/connect', { Container: 'ref1' }, 'status'),

@@ -256,3 +256,18 @@ test('the API describes itself', { skip }, async () => {
   )
   assert.ok(Object.keys(document.paths).length > 60)
 })
+
+test('an exec is shown as dockerd shows it, before and after its end', { skip }, async () => {
+  const name = await create()
+  await daemon.request('POST', `/containers/${name}/start`)
+  const body = { Cmd: ['true'], DetachKeys: 'ctrl-x,a' }
+  const created = await daemon.request('POST', `/containers/${name}/exec`, body)
+  const id = JSON.parse(created.text).Id
+  const shown = async (): Promise<Record<string, unknown>> =>
+    JSON.parse((await daemon.request('GET', `/exec/${id}/json`)).text)
+  const { DetachKeys, CanRemove, ExitCode } = await shown()
+  assert.deepEqual([DetachKeys, CanRemove, ExitCode], ['GGE=', false, null])
+  await daemon.request('POST', `/exec/${id}/start`, {})
+  const ended = await shown()
+  assert.deepEqual([ended['CanRemove'], ended['ExitCode']], [false, 0])
+})

@@ -111,7 +111,12 @@ export async function buildApiServer(o: {
     )
     done()
   })
-  app.setNotFoundHandler((_request, reply) => sendMessage(reply, 404, 'page not found'))
+  app.setNotFoundHandler((request, reply) =>
+    // As dockerd, of every path. Without headers for other origins it lets no browser do anything.
+    request.method === 'OPTIONS'
+      ? reply.code(200).send()
+      : sendMessage(reply, 404, 'page not found'),
+  )
   app.setErrorHandler(answerError)
 
   function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {

@@ -41,6 +41,9 @@ export class ContainerRegistry {
 
   /** By full id, name, or unique id prefix, in this order, as Docker. NOT_FOUND, INVALID_ARGUMENT (ambiguous). */
   get(reference: string): ContainerRecord {
+    if (reference === '') {
+      throw new EngineError('INVALID_ARGUMENT', 'invalid name or ID supplied: ""')
+    }
     const container = this.find(reference)
     if (container === undefined) throw noSuchContainer(reference)
     return container

@@ -283,9 +283,17 @@ export function renderSummary(
       NetworkMode: container.hostConfig.NetworkMode || 'default',
       ...(apiMinor >= 46 && annotations !== undefined ? { Annotations: annotations } : {}),
     },
-    NetworkSettings: { Networks: renderNetworks(container, apiMinor) },
+    NetworkSettings: { Networks: listedNetworks(container, apiMinor) },
     Mounts: container.mounts.map(renderMount),
   }
+}
+
+/** What lists leave out. moby daemon/list.go refreshImage, transform */
+function listedNetworks(container: Container, apiMinor: number): Record<string, EndpointSettings> {
+  const networks = Object.entries(renderNetworks(container, apiMinor))
+  const left = { Links: null, Aliases: null, DriverOpts: null }
+  const names = apiMinor >= 44 ? { DNSNames: null } : {}
+  return Object.fromEntries(networks.map(([key, one]) => [key, { ...one, ...left, ...names }]))
 }
 
 /** moby daemon/list.go: arguments with a space are shown in quotes. */

@@ -1,5 +1,6 @@
 import type { ExecInspect } from '@ctr/api'
 import type { Exec } from '@ctr/engine'
+import { parseDetachKeys } from '../../http/detach-keys.ts'
 
 export function renderExec({ id, containerId, config, state }: Exec): ExecInspect {
   const [entrypoint = '', ...args] = config.Cmd ?? []
@@ -17,9 +18,13 @@ export function renderExec({ id, containerId, config, state }: Exec): ExecInspec
     OpenStdin: config.AttachStdin ?? false,
     OpenStderr: config.AttachStderr ?? false,
     OpenStdout: config.AttachStdout ?? false,
-    CanRemove: state.status === 'exited',
+    // dockerd says when it is about to forget it.
+    CanRemove: false,
     ContainerID: containerId,
-    DetachKeys: config.DetachKeys ?? '',
+    // Bytes, as Go writes them.
+    DetachKeys: config.DetachKeys
+      ? Buffer.from(parseDetachKeys(config.DetachKeys)).toString('base64')
+      : '',
     Pid: state.status === 'created' ? 0 : state.pid,
   }
 }

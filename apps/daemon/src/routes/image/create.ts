@@ -58,7 +58,10 @@ function withTag(name: string, tag: string | undefined): string {
 
 /** `-` is the request's body; a URL is fetched by the daemon. */
 async function source(fromSrc: string | undefined, input: Readable): Promise<Readable> {
-  if (fromSrc === undefined || fromSrc === '-') return input
+  if (fromSrc === '-') return input
+  if (fromSrc === undefined) {
+    throw new EngineError('INVALID_ARGUMENT', 'fromImage or fromSrc must be given')
+  }
   const url = URL.parse(fromSrc.includes('://') ? fromSrc : `http://${fromSrc}`)
   if (url === null || !['http:', 'https:'].includes(url.protocol)) {
     throw new EngineError('INVALID_ARGUMENT', `invalid source ${JSON.stringify(fromSrc)}`)
