@@ -1,4 +1,5 @@
 import type { SyslogFormat } from './options.ts'
+import type { Piece } from './partial-lines.ts'
 
 /** One piece of output: a line, or 16 KiB of a longer one. */
 export interface LogRecord {
@@ -70,17 +71,28 @@ function isoTime(timeNs: bigint, digits: number): string {
 export function journalMessage(
   record: LogRecord,
   fields: Readonly<Record<string, string>>,
+  piece?: Piece,
 ): Buffer {
   const all: [string, Buffer][] = [
     ['MESSAGE', record.text],
     ['PRIORITY', Buffer.from(String(severity(record)))],
     ['SYSLOG_TIMESTAMP', Buffer.from(isoTime(record.timeNs, 9))],
-    ...(record.isPartial
-      ? [['CONTAINER_PARTIAL_MESSAGE', Buffer.from('true')] as [string, Buffer]]
-      : []),
-    ...Object.entries(fields).map(([name, value]): [string, Buffer] => [name, Buffer.from(value)]),
+    ...Object.entries({ ...fields, ...pieceFields(piece) }).map(
+      ([name, value]): [string, Buffer] => [name, Buffer.from(value)],
+    ),
   ]
   return Buffer.concat(all.flatMap(([name, value]) => field(name, value)))
+}
+
+/** moby daemon/logger/journald Log */
+function pieceFields(piece: Piece | undefined): Record<string, string> {
+  if (piece === undefined) return {}
+  return {
+    ...(piece.isLast ? {} : { CONTAINER_PARTIAL_MESSAGE: 'true' }),
+    CONTAINER_PARTIAL_ID: piece.id,
+    CONTAINER_PARTIAL_ORDINAL: String(piece.ordinal),
+    CONTAINER_PARTIAL_LAST: String(piece.isLast),
+  }
 }
 
 const LINE_FEED = 10

@@ -10,6 +10,7 @@ import { loggedAttributes } from './attributes.ts'
 import { datagramSender, journalSocketPath, openSyslog, type Sender } from './destination.ts'
 import { journalField, journalMessage, type LogRecord, syslogMessage } from './format.ts'
 import { type LogDestination, parseDriverSettings } from './options.ts'
+import { PartialLines } from './partial-lines.ts'
 import { renderTag } from './tag.ts'
 
 const FIRST_RETRY_MS = 500
@@ -146,7 +147,8 @@ function encoder(
         IMAGE_NAME: container.imageReference,
         SYSLOG_IDENTIFIER: tag,
       }
-      return (record) => journalMessage(record, fields)
+      const lines = new PartialLines()
+      return (record) => journalMessage(record, fields, lines.pieceOf(record))
     }
     case 'syslog': {
       const { facility, format, address } = destination

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { journalField, journalMessage, type LogRecord, syslogMessage } from './format.ts'
 import { parseDriverSettings, parseSyslogAddress } from './options.ts'
+import { PartialLines } from './partial-lines.ts'
 
 const RECORD: LogRecord = {
   stream: 'stderr',
@@ -31,7 +32,8 @@ test('syslog messages in Docker’s four formats', () => {
 
 test('journald fields: text as lines, line feeds by length, partial records marked', () => {
   const record = { ...RECORD, text: Buffer.from('a\nb'), isPartial: true }
-  const message = journalMessage(record, { CONTAINER_NAME: 'web' })
+  const piece = new PartialLines().pieceOf(record)
+  const message = journalMessage(record, { CONTAINER_NAME: 'web' }, piece)
   const length = Buffer.alloc(8)
   length.writeBigUInt64LE(3n)
   assert.ok(
@@ -43,6 +45,21 @@ test('journald fields: text as lines, line feeds by length, partial records mark
   assert.equal(journalField('com.example-x'), 'COM_EXAMPLE_X')
   assert.equal(journalField('__9a'), 'A')
   assert.equal(journalField('é'), '')
+})
+
+test('pieces of the two streams are counted apart', () => {
+  const lines = new PartialLines()
+  const next = (stream: 'stdout' | 'stderr', isPartial: boolean): unknown => {
+    const piece = lines.pieceOf({ stream, isPartial })
+    return piece && [piece.ordinal, piece.isLast]
+  }
+  assert.equal(next('stdout', false), undefined)
+  assert.deepEqual(next('stdout', true), [1, false])
+  assert.deepEqual(next('stderr', true), [1, false])
+  assert.deepEqual(next('stdout', true), [2, false])
+  assert.deepEqual(next('stdout', false), [3, true])
+  assert.deepEqual(next('stderr', false), [2, true])
+  assert.equal(next('stdout', false), undefined)
 })
 
 test('addresses', () => {
