@@ -60,12 +60,13 @@ async function entries(name: string, count: number): Promise<Entry[]> {
 
 test('journalctl shows the fields that dockerd writes', { skip }, async () => {
   const options = ['tag={{.Name}}/{{.ID}}', 'labels=com.example', 'env=COLOUR']
-  const id = await daemon.ok([
-    ...['run', '-d', '--name', 'web', '--log-driver', 'journald'],
-    ...options.flatMap((option) => ['--log-opt', option]),
-    ...['--label', 'com.example=x', '-e', 'COLOUR=red', '-e', 'OTHER=1', 'busybox'],
-    ...['sh', '-c', 'echo to stdout; echo to stderr >&2; printf "tab\\t\\303\\251\\n"'],
-  ])
+  const id = await daemon.ok(
+    ['run', '-d', '--name', 'web', '--log-driver', 'journald'].concat(
+      options.flatMap((option) => ['--log-opt', option]),
+      ['--label', 'com.example=x', '-e', 'COLOUR=red', '-e', 'OTHER=1', 'busybox'],
+      ['sh', '-c', 'echo to stdout; echo to stderr >&2; printf "tab\\t\\303\\251\\n"'],
+    ),
+  )
   const found = await entries('web', 3)
   const short = id.slice(0, 12)
   for (const entry of found) {
@@ -81,16 +82,15 @@ test('journalctl shows the fields that dockerd writes', { skip }, async () => {
     assert.equal(entry['_TRANSPORT'], 'journal')
     assert.equal(entry['CONTAINER_PARTIAL_ID'], undefined)
   }
-  const text = found.map(({ MESSAGE, PRIORITY }) => `${PRIORITY} ${MESSAGE}`).sort()
+  const text = found.map(({ MESSAGE, PRIORITY }) => [PRIORITY, MESSAGE].join(' ')).sort()
   assert.deepEqual(text, ['3 to stderr', '6 tab\té', '6 to stdout'])
   assert.equal(await daemon.ok(['logs', 'web'], {}), 'to stdout\ntab\té')
 })
 
 test('the pieces of a long line are counted', { skip }, async () => {
   const script = 'head -c 40000 /dev/zero | tr "\\0" x; echo; echo short'
-  await daemon.ok([
-    ...['run', '-d', '--name', 'long', '--log-driver', 'journald', 'busybox', 'sh', '-c', script],
-  ])
+  const argv = ['run', '-d', '--name', 'long', '--log-driver', 'journald', 'busybox', 'sh', '-c']
+  await daemon.ok([...argv, script])
   const found = await entries('long', 4)
   const shown = found.map((entry) => [
     entry['CONTAINER_PARTIAL_MESSAGE'],
