@@ -123,7 +123,7 @@ export function openImages({ dataRoot, store, log, registries }: ImagesOptions):
   const { table } = deps
   return {
     list: (options) => listImages(deps, options),
-    get: (ref) => toImage(deps, getImageRow(table, ref)),
+    get: (ref) => table.remember(`get ${ref}`, () => toImage(deps, getImageRow(table, ref))),
     find: (ref) => {
       const row = findImageRow(table, ref)
       return row === undefined ? undefined : toImage(deps, row)
@@ -142,9 +142,11 @@ export function openImages({ dataRoot, store, log, registries }: ImagesOptions):
     tag: (ref, target) => tagImage(deps, ref, target),
     mountPointLayer: join('snapshots', String(MOUNT_POINTS_LAYER)),
     snapshotLayers: (imageId) =>
-      table
-        .layerStack(getImageRow(table, imageId).topLayer)
-        .map((layer) => join('snapshots', String(layer.id))),
+      table.remember(`layers of ${imageId}`, () =>
+        table
+          .layerStack(getImageRow(table, imageId).topLayer)
+          .map((layer) => join('snapshots', String(layer.id))),
+      ),
     createContainerLayer: (containerId, imageId) =>
       createContainerLayer(deps, containerId, imageId),
     holdLayers: (containerId, imageId) => holdLayers(deps, containerId, imageId),

@@ -215,7 +215,6 @@ export class Networks {
     const network = this.get(o.network)
     const deps = {
       endpoints: this.#endpoints,
-      names: this.#names,
       ports: this.#ports,
       lowestFree: this.#lowestFree,
       nameOf: (id: string) => this.get(id).name,

@@ -88,6 +88,10 @@ const FIXED_COLUMNS = {
 
 const COLUMNS = { ...FIXED_COLUMNS, ...DOCUMENT_COLUMNS, ...STATE_COLUMNS }
 
+const STATE_KEYS = Object.keys(STATE_COLUMNS) as (keyof ContainerStateRow)[]
+const DOCUMENT_KEYS = Object.keys(DOCUMENT_COLUMNS) as (keyof ContainerDocumentsRow)[]
+const COLUMN_KEYS = Object.keys(COLUMNS) as (keyof ContainerRow)[]
+
 /** Table `containers` with its `mounts`. Reads are for the start of the daemon; the engine keeps the rows in memory. */
 export class ContainerTable {
   readonly #insert: Statement
@@ -102,18 +106,17 @@ export class ContainerTable {
   constructor(store: Store) {
     const { db } = store
     const names = Object.values(COLUMNS)
-    const parameters = Object.keys(COLUMNS).map((key) => `@${key}`)
     this.#insert = db.prepare(
-      `INSERT INTO containers (${names.join(', ')}) VALUES (${parameters.join(', ')})`,
+      `INSERT INTO containers (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')})`,
     )
     this.#insertMount = db.prepare(
       'INSERT INTO mounts (container_id, destination, position, volume, document) VALUES (@containerId, @destination, @position, @volume, @document)',
     )
     this.#updateState = db.prepare(
-      `UPDATE containers SET ${assignments(STATE_COLUMNS)} WHERE id = @id`,
+      `UPDATE containers SET ${assignments(STATE_COLUMNS)} WHERE id = ?`,
     )
     this.#updateDocuments = db.prepare(
-      `UPDATE containers SET ${assignments(DOCUMENT_COLUMNS)} WHERE id = @id`,
+      `UPDATE containers SET ${assignments(DOCUMENT_COLUMNS)} WHERE id = ?`,
     )
     this.#delete = db.prepare('DELETE FROM containers WHERE id = ?')
     this.#all = db
@@ -130,16 +133,16 @@ export class ContainerTable {
   }
 
   insert(row: ContainerRow, mounts: readonly MountRow[]): void {
-    this.#insert.run(bindable(row))
+    this.#insert.run(...bindable(row, COLUMN_KEYS))
     for (const mount of mounts) this.#insertMount.run(mount)
   }
 
   updateState(id: string, state: ContainerStateRow): void {
-    this.#updateState.run({ ...bindable(state), id })
+    this.#updateState.run(...bindable(state, STATE_KEYS), id)
   }
 
   updateDocuments(id: string, documents: ContainerDocumentsRow): void {
-    this.#updateDocuments.run({ ...documents, id })
+    this.#updateDocuments.run(...bindable(documents, DOCUMENT_KEYS), id)
   }
 
   delete(id: string): void {
@@ -162,19 +165,17 @@ export class ContainerTable {
 }
 
 function assignments(columns: Readonly<Record<string, string>>): string {
-  return Object.entries(columns)
-    .map(([key, column]) => `${column} = @${key}`)
+  return Object.values(columns)
+    .map((column) => `${column} = ?`)
     .join(', ')
 }
 
-/** SQLite has no booleans. */
-function bindable(row: object): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(row).map(([key, value]) => [
-      key,
-      typeof value === 'boolean' ? Number(value) : value,
-    ]),
-  )
+/** In the order of the columns: parameters by name take three times as long. SQLite has no booleans. */
+function bindable<T extends object>(row: T, keys: readonly (keyof T)[]): unknown[] {
+  return keys.map((key) => {
+    const value = row[key]
+    return typeof value === 'boolean' ? Number(value) : value
+  })
 }
 
 const BIGINTS: ReadonlySet<string> = new Set([

@@ -25,7 +25,7 @@ export class EventTable {
     const { db } = store
     this.#insert = db
       .prepare(
-        'INSERT INTO events (time_ns, type, action, actor_id, attributes) VALUES (@timeNs, @type, @action, @actorId, @attributes)',
+        'INSERT INTO events (time_ns, type, action, actor_id, attributes) VALUES (?, ?, ?, ?, ?)',
       )
       .safeIntegers(true)
     this.#between = db
@@ -42,7 +42,8 @@ export class EventTable {
       )
       .safeIntegers(true)
     this.#prune = db.prepare(
-      'DELETE FROM events WHERE sequence <= (SELECT max(sequence) FROM events) - ? OR time_ns < ?',
+      `DELETE FROM events WHERE sequence < (SELECT max(sequence) FROM events)
+         AND (sequence <= (SELECT max(sequence) FROM events) - ? OR time_ns < ?)`,
     )
     this.#lastTime = db
       .prepare('SELECT time_ns FROM events ORDER BY sequence DESC LIMIT 1')
@@ -52,7 +53,8 @@ export class EventTable {
 
   /** Gives the sequence number. */
   insert(row: Omit<EventRow, 'sequence'>): bigint {
-    return BigInt(this.#insert.run(row).lastInsertRowid)
+    const { timeNs, type, action, actorId, attributes } = row
+    return BigInt(this.#insert.run(timeNs, type, action, actorId, attributes).lastInsertRowid)
   }
 
   /** At most `limit` events of the time range (both ends included), after `sequence`, oldest first. */
@@ -76,7 +78,7 @@ export class EventTable {
     return low
   }
 
-  /** Keeps the newest `rows` that are not older than `olderThanNs`. */
+  /** Keeps the newest `rows` that are not older than `olderThanNs`; the newest of all stays, so that no number comes twice. */
   prune(rows: number, olderThanNs: bigint): void {
     this.#prune.run(rows, olderThanNs)
   }

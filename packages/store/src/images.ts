@@ -49,8 +49,14 @@ const LAYER_COLUMNS =
 const IMAGE_COLUMNS =
   'id, config, created_at_ns AS createdAtNs, tagged_at_ns AS taggedAtNs, top_layer AS topLayer, parent'
 
+/** So many answers are kept: more than the images that a busy host starts containers of. */
+const KEPT_MAX = 256
+
 /** The tables of images, layers and blobs. What a caller does in several steps it wraps in one transaction. */
 export class ImageTable {
+  readonly #store: Store
+  /** Answers since the last change of an image, its names or its layers. */
+  readonly #kept = new Map<string, unknown>()
   readonly #images: Record<'get' | 'all' | 'prefix' | 'children', Statement<unknown[], RawImageRow>>
   readonly #layers: Record<'byChain' | 'stack' | 'all' | 'unused', Statement<unknown[], LayerRow>>
   readonly #blobs: Record<'get' | 'bySize' | 'byDiff' | 'all', Statement<unknown[], BlobRow>>
@@ -62,6 +68,7 @@ export class ImageTable {
   readonly #isLayerUsed: Statement<unknown[], number>
 
   constructor(store: Store) {
+    this.#store = store
     const prepare = <T>(sql: string): Statement<unknown[], T> => store.db.prepare<unknown[], T>(sql)
     const image = (tail: string): Statement<unknown[], RawImageRow> =>
       prepare<RawImageRow>(`SELECT ${IMAGE_COLUMNS} FROM images ${tail}`).safeIntegers()
@@ -149,8 +156,24 @@ export class ImageTable {
     }
   }
 
+  /**
+   * What `read` makes of these tables, until they change: every creation of a container asks for the same image half a dozen times.
+   * It is shared, so nobody may change it.
+   */
+  remember<T>(key: string, read: () => T): T {
+    // `has` is not asked for: undefined (there is no such image) is not worth keeping.
+    const kept = this.#kept.get(key) as T | undefined
+    if (kept !== undefined) return kept
+    const value = read()
+    // What an open transaction has changed may be rolled back.
+    if (this.#store.db.inTransaction) return value
+    if (this.#kept.size === KEPT_MAX) this.#kept.clear()
+    this.#kept.set(key, value)
+    return value
+  }
+
   image(id: string): ImageRow | undefined {
-    return toImage(this.#images['get'].get(id))
+    return this.remember(`image ${id}`, () => toImage(this.#images['get'].get(id)))
   }
 
   images(): ImageRow[] {
@@ -284,7 +307,7 @@ export class ImageTable {
   }
 
   putContainerLayer(containerId: string, topLayer: number | null): void {
-    this.#do('putContainer', containerId, topLayer)
+    this.#run['putContainer']?.run(containerId, topLayer)
   }
 
   /** True if nothing else needs the layer that it was on: time for `removeUnused`. */
@@ -296,6 +319,7 @@ export class ImageTable {
   #do(name: string, ...values: unknown[]): void {
     const statement = this.#run[name]
     if (statement === undefined) throw new TypeError(`no statement ${name}`)
+    this.#kept.clear()
     statement.run(...values)
   }
 }

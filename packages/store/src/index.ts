@@ -5,6 +5,12 @@ export {
   ContainerTable,
   type MountRow,
 } from './containers.ts'
+export {
+  type EndpointNames,
+  type EndpointRow,
+  EndpointTable,
+  type PublishedPortRow,
+} from './endpoints.ts'
 export { type EventRow, EventTable } from './events.ts'
 export { type ExecRow, ExecTable } from './execs.ts'
 export { type HealthRow, HealthTable } from './health.ts'
@@ -16,16 +22,8 @@ export {
   type LayerRow,
 } from './images.ts'
 export { getOrCreateMeta } from './meta.ts'
-export { type AttachmentRow, type EndpointNamesRow, NameTable } from './names.ts'
-export {
-  type EndpointRow,
-  EndpointTable,
-  type NetworkDriver,
-  type NetworkRow,
-  NetworkTable,
-  type PoolRow,
-  type PublishedPortRow,
-} from './networks.ts'
+export { type AttachmentRow, NameTable } from './names.ts'
+export { type NetworkDriver, type NetworkRow, NetworkTable, type PoolRow } from './networks.ts'
 export { isStorageError, openStore, type Store, transaction, volatileTransaction } from './open.ts'
 export { type SecretRow, SecretTable } from './secrets.ts'
 export { type UserNamespaceRow, UserNamespaceTable } from './user-namespaces.ts'

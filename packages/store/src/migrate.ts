@@ -10,6 +10,7 @@ import { migration007 } from './migrations/007-user-namespaces.ts'
 import { migration008 } from './migrations/008-checkpointed.ts'
 import { migration009 } from './migrations/009-unsynced-layers.ts'
 import { migration010 } from './migrations/010-fewer-indexes.ts'
+import { migration011 } from './migrations/011-held-in-memory.ts'
 
 /** In order; a migration that has landed is never edited, a change is a new file. */
 const MIGRATIONS: readonly string[] = [
@@ -23,6 +24,7 @@ const MIGRATIONS: readonly string[] = [
   migration008,
   migration009,
   migration010,
+  migration011,
 ]
 
 /** No migration has run, or what they have written is lost. */
@@ -30,8 +32,8 @@ export function isEmpty(db: Database.Database): boolean {
   return db.pragma('user_version', { simple: true }) === 0
 }
 
-/** Brings `db` to the newest schema; `user_version` counts the migrations that have run. */
-export function migrate(db: Database.Database): void {
+/** Brings `db` to the newest schema, or to that of `version`; `user_version` counts the migrations that have run. */
+export function migrate(db: Database.Database, version = MIGRATIONS.length): void {
   const current = Number(db.pragma('user_version', { simple: true }))
   if (current > MIGRATIONS.length) {
     throw new EngineError(
@@ -40,7 +42,7 @@ export function migrate(db: Database.Database): void {
     )
   }
   for (const [index, sql] of MIGRATIONS.entries()) {
-    if (index < current) continue
+    if (index < current || index >= version) continue
     db.transaction(() => {
       db.exec(sql)
       db.pragma(`user_version = ${index + 1}`)

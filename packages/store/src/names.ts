@@ -1,18 +1,6 @@
 import type { Statement } from 'better-sqlite3'
 import type { Store } from './open.ts'
 
-/** What the resolver must know of an endpoint, beyond its row. */
-export interface EndpointNamesRow {
-  readonly endpointId: string
-  readonly networkId: string
-  /** Lower case; without the container's name and short id, which are in its row. */
-  readonly names: readonly string[]
-  /** Resolvers of the container's own choice; empty: the host's. */
-  readonly nameservers: readonly string[]
-  /** Alias in lower case → name or short id of a container on the same network; for this container only. */
-  readonly links: Readonly<Record<string, string>>
-}
-
 /** A network that a container is attached to. */
 export interface AttachmentRow {
   readonly networkId: string
@@ -20,10 +8,8 @@ export interface AttachmentRow {
   readonly links: Readonly<Record<string, string>>
 }
 
-/** Table `endpoint_names`, and questions about names and addresses to `endpoints` and `addresses`. */
+/** Questions about names and addresses to the tables of EndpointTable, which writes them. */
 export class NameTable {
-  readonly #insert: Statement
-  readonly #update: Statement
   readonly #containerAt: Statement
   readonly #attachments: Statement
   readonly #find: Statement
@@ -31,10 +17,6 @@ export class NameTable {
 
   constructor(store: Store) {
     const { db } = store
-    this.#insert = db.prepare(
-      'INSERT OR IGNORE INTO endpoint_names (network_id, name, endpoint_id) VALUES (?, ?, ?)',
-    )
-    this.#update = db.prepare('UPDATE endpoints SET nameservers = ?, links = ? WHERE id = ?')
     this.#containerAt = db
       .prepare(
         'SELECT container_id FROM addresses JOIN endpoints ON endpoints.id = endpoint_id WHERE addresses.network_id = ? AND family = ? AND address = ?',
@@ -56,13 +38,6 @@ export class NameTable {
         'SELECT container_name FROM addresses JOIN endpoints ON endpoints.id = endpoint_id WHERE addresses.network_id = ? AND family = ? AND address = ?',
       )
       .pluck()
-  }
-
-  /** Inside the transaction that inserts the endpoint. Deleted with it. */
-  insert(row: EndpointNamesRow): void {
-    for (const name of row.names) this.#insert.run(row.networkId, name, row.endpointId)
-    if (row.nameservers.length === 0 && Object.keys(row.links).length === 0) return
-    this.#update.run(JSON.stringify(row.nameservers), JSON.stringify(row.links), row.endpointId)
   }
 
   /** Id of the container that has the address (4 or 16 bytes) on the network. */

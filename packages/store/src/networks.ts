@@ -27,30 +27,6 @@ export interface PoolRow {
   readonly isExplicit: boolean
 }
 
-export interface EndpointRow {
-  readonly id: string
-  readonly networkId: string
-  readonly containerId: string
-  readonly containerName: string
-  /** n of the container's `eth<n>`. */
-  readonly interface: number
-  readonly link: string | undefined
-  readonly macAddress: string
-  readonly aliases: readonly string[]
-  readonly isGateway: boolean
-  /** Value of the address, by family. */
-  readonly ipv4: bigint | undefined
-  readonly ipv6: bigint | undefined
-  readonly ports: readonly PublishedPortRow[]
-}
-
-export interface PublishedPortRow {
-  readonly protocol: 'tcp' | 'udp'
-  readonly hostPort: number
-  readonly hostIp: string
-  readonly containerPort: number
-}
-
 /** Tables `networks` and `network_pools`. */
 export class NetworkTable {
   readonly #insert: Statement
@@ -69,7 +45,9 @@ export class NetworkTable {
     this.#insertPool = db.prepare(
       'INSERT INTO network_pools (network_id, subnet, gateway, ip_range, aux_addresses, is_explicit) VALUES (@networkId, @subnet, @gateway, @ipRange, @auxAddresses, @isExplicit)',
     )
-    this.#delete = db.prepare('DELETE FROM networks WHERE id = ?')
+    this.#delete = db.prepare(
+      'DELETE FROM networks WHERE id = @id AND NOT EXISTS (SELECT 1 FROM endpoints WHERE network_id = @id)',
+    )
     this.#deletePools = db.prepare('DELETE FROM network_pools WHERE network_id = ?')
     this.#setBridge = db.prepare(
       'UPDATE networks SET bridge = ?, is_foreign = ?, has_ipv6 = ?, options = ? WHERE id = ?',
@@ -124,9 +102,9 @@ export class NetworkTable {
     this.#insertPools(id, bridge.pools)
   }
 
-  /** Fails (foreign key) while an endpoint is on the network. */
+  /** Throws while an endpoint is on the network. */
   delete(id: string): void {
-    this.#delete.run(id)
+    if (this.#delete.run({ id }).changes === 0) throw new Error(`an endpoint is on network ${id}`)
   }
 
   all(): NetworkRow[] {
@@ -169,193 +147,6 @@ export class NetworkTable {
   }
 }
 
-/** Tables `endpoints`, `addresses` and `published_ports`: what running containers hold. */
-export class EndpointTable {
-  readonly #store: Store
-  /** Committed rows by container: a start and its end ask half a dozen times. */
-  readonly #known = new Map<string, readonly EndpointRow[]>()
-  readonly #insert: Statement
-  readonly #insertAddress: Statement
-  readonly #insertPort: Statement
-  readonly #delete: Statement
-  readonly #setGateway: Statement
-  readonly #rename: Statement
-  readonly #select: Record<'all' | 'byContainer' | 'byNetwork', Statement>
-  readonly #addressesOf: Statement
-  readonly #portsOf: Statement
-  readonly #addresses: Statement
-  readonly #addressTaken: Statement
-  readonly #portConflict: Statement
-  readonly #containers: Statement
-
-  constructor(store: Store) {
-    this.#store = store
-    const { db } = store
-    const columns =
-      'SELECT id, network_id AS networkId, container_id AS containerId, container_name AS containerName, interface, link, mac_address AS macAddress, aliases, is_gateway AS isGateway FROM endpoints'
-    this.#insert = db.prepare(
-      'INSERT INTO endpoints (id, network_id, container_id, container_name, interface, link, mac_address, aliases, is_gateway) VALUES (@id, @networkId, @containerId, @containerName, @interface, @link, @macAddress, @aliases, @isGateway)',
-    )
-    this.#insertAddress = db.prepare(
-      'INSERT INTO addresses (network_id, family, address, endpoint_id) VALUES (?, ?, ?, ?)',
-    )
-    this.#insertPort = db.prepare(
-      'INSERT INTO published_ports (protocol, host_port, host_ip, container_port, endpoint_id) VALUES (?, ?, ?, ?, ?)',
-    )
-    this.#delete = db.prepare('DELETE FROM endpoints WHERE id = ?')
-    this.#setGateway = db.prepare('UPDATE endpoints SET is_gateway = ? WHERE id = ?')
-    this.#rename = db.prepare('UPDATE endpoints SET container_name = ? WHERE container_id = ?')
-    this.#select = {
-      all: db.prepare(`${columns} ORDER BY container_id, interface`),
-      // Sorted here: an ORDER BY takes six times as long as the search, and mostly for nothing or one row.
-      byContainer: db.prepare(`${columns} WHERE container_id = ?`),
-      byNetwork: db.prepare(`${columns} WHERE network_id = ? ORDER BY container_name`),
-    }
-    this.#addressesOf = db.prepare('SELECT family, address FROM addresses WHERE endpoint_id = ?')
-    this.#portsOf = db.prepare(
-      'SELECT protocol, host_port AS hostPort, host_ip AS hostIp, container_port AS containerPort FROM published_ports WHERE endpoint_id = ?',
-    )
-    this.#addresses = db
-      .prepare(
-        'SELECT address FROM addresses WHERE network_id = ? AND family = ? AND address >= ? ORDER BY address',
-      )
-      .pluck()
-    this.#addressTaken = db
-      .prepare('SELECT 1 FROM addresses WHERE network_id = ? AND family = ? AND address = ?')
-      .pluck()
-    this.#portConflict = db
-      .prepare(
-        `SELECT 1 FROM published_ports WHERE protocol = @protocol AND host_port = @hostPort
-         AND (host_ip = @hostIp OR host_ip = @any OR (@hostIp = @any AND (instr(host_ip, ':') > 0) = (instr(@any, ':') > 0)))`,
-      )
-      .pluck()
-    this.#containers = db.prepare('SELECT DISTINCT container_id FROM endpoints').pluck()
-  }
-
-  /** Inside a transaction: an endpoint appears together with its addresses and ports. */
-  insert(row: EndpointRow): void {
-    this.#known.delete(row.containerId)
-    this.#insert.run({
-      id: row.id,
-      networkId: row.networkId,
-      containerId: row.containerId,
-      containerName: row.containerName,
-      interface: row.interface,
-      link: row.link ?? null,
-      macAddress: row.macAddress,
-      aliases: JSON.stringify(row.aliases),
-      isGateway: Number(row.isGateway),
-    })
-    if (row.ipv4 !== undefined)
-      this.#insertAddress.run(row.networkId, 4, toBlob(row.ipv4, 4), row.id)
-    if (row.ipv6 !== undefined)
-      this.#insertAddress.run(row.networkId, 6, toBlob(row.ipv6, 6), row.id)
-    for (const port of row.ports) {
-      this.#insertPort.run(port.protocol, port.hostPort, port.hostIp, port.containerPort, row.id)
-    }
-  }
-
-  delete({ id, containerId }: Pick<EndpointRow, 'id' | 'containerId'>): void {
-    this.#known.delete(containerId)
-    this.#delete.run(id)
-  }
-
-  setGateway(id: string, isGateway: boolean): void {
-    this.#known.clear()
-    this.#setGateway.run(Number(isGateway), id)
-  }
-
-  renameContainer(containerId: string, name: string): void {
-    this.#known.clear()
-    this.#rename.run(name, containerId)
-  }
-
-  all(): EndpointRow[] {
-    return this.#rows(this.#select.all.all())
-  }
-
-  ofContainer(containerId: string): readonly EndpointRow[] {
-    // What an open transaction has changed may be rolled back.
-    const isCommitted = !this.#store.db.inTransaction
-    const known = isCommitted ? this.#known.get(containerId) : undefined
-    if (known !== undefined) return known
-    const rows = this.#rows(this.#select.byContainer.all(containerId))
-    rows.sort((a, b) => a.interface - b.interface)
-    if (isCommitted) this.#known.set(containerId, rows)
-    return rows
-  }
-
-  ofNetwork(networkId: string): EndpointRow[] {
-    return this.#rows(this.#select.byNetwork.all(networkId))
-  }
-
-  containerIds(): string[] {
-    return this.#containers.all() as string[]
-  }
-
-  /** Addresses in use from `from` upwards, in order; lazily, so that the search for a gap can stop early. */
-  *addressesFrom(networkId: string, family: 4 | 6, from: bigint): Generator<bigint> {
-    for (const blob of this.#addresses.iterate(networkId, family, toBlob(from, family))) {
-      yield fromBlob(blob as Buffer)
-    }
-  }
-
-  isAddressTaken(networkId: string, family: 4 | 6, address: bigint): boolean {
-    return this.#addressTaken.get(networkId, family, toBlob(address, family)) !== undefined
-  }
-
-  /** True when another endpoint has the port on this address, or either of the two is the wildcard of its family. */
-  isPortTaken(protocol: string, hostIp: string, hostPort: number): boolean {
-    const any = hostIp.includes(':') ? '::' : '0.0.0.0'
-    return this.#portConflict.get({ protocol, hostIp, hostPort, any }) !== undefined
-  }
-
-  #rows(rows: unknown[]): EndpointRow[] {
-    return (rows as RawEndpoint[]).map((row) => {
-      // Without a link (networks host and none) there is nothing to have an address or a port.
-      const hasLink = row.link !== null
-      const addresses = hasLink ? (this.#addressesOf.all(row.id) as RawAddress[]) : []
-      const addressOf = (family: number): bigint | undefined => {
-        const found = addresses.find((entry) => entry.family === family)
-        return found === undefined ? undefined : fromBlob(found.address)
-      }
-      return {
-        ...row,
-        link: row.link ?? undefined,
-        aliases: JSON.parse(row.aliases) as string[],
-        isGateway: row.isGateway !== 0,
-        ipv4: addressOf(4),
-        ipv6: addressOf(6),
-        ports: hasLink ? this.#portsOfEndpoint(row.id) : [],
-      }
-    })
-  }
-
-  #portsOfEndpoint(id: string): PublishedPortRow[] {
-    const ports = this.#portsOf.all(id) as PublishedPortRow[]
-    return ports.sort((a, b) => comparePorts(a, b))
-  }
-}
-
-function comparePorts(a: PublishedPortRow, b: PublishedPortRow): number {
-  return (
-    a.containerPort - b.containerPort ||
-    compareText(a.protocol, b.protocol) ||
-    a.hostPort - b.hostPort ||
-    compareText(a.hostIp, b.hostIp)
-  )
-}
-
-/** As SQLite's BINARY, for ASCII. */
-function compareText(a: string, b: string): number {
-  return Number(a > b) - Number(a < b)
-}
-
-interface RawAddress {
-  readonly family: number
-  readonly address: Buffer
-}
-
 type RawNetwork = Omit<
   NetworkRow,
   | 'bridge'
@@ -383,21 +174,4 @@ interface RawPool {
   ipRange: string | null
   auxAddresses: string
   isExplicit: number
-}
-
-type RawEndpoint = Omit<
-  EndpointRow,
-  'link' | 'aliases' | 'isGateway' | 'ipv4' | 'ipv6' | 'ports'
-> & {
-  link: string | null
-  aliases: string
-  isGateway: number
-}
-
-function toBlob(value: bigint, family: 4 | 6): Buffer {
-  return Buffer.from(value.toString(16).padStart(family === 4 ? 8 : 32, '0'), 'hex')
-}
-
-function fromBlob(blob: Buffer): bigint {
-  return BigInt(`0x${blob.toString('hex')}`)
 }

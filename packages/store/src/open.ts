@@ -1,6 +1,7 @@
 import { chmodSync, closeSync, fdatasync, openSync } from 'node:fs'
 import { promisify } from 'node:util'
 import Database from 'better-sqlite3'
+import { HELD_SCHEMA } from './held-schema.ts'
 import { isEmpty, migrate } from './migrate.ts'
 
 /**
@@ -26,12 +27,15 @@ export interface Store {
 export function openStore(path: string, onEmpty: () => void = () => undefined): Store {
   if (path !== ':memory:') closeToOthers(path)
   const db = new Database(path)
+  // One process has it for as long as it lives: no lock to take and no shared memory to look at for every statement.
+  db.pragma('locking_mode = EXCLUSIVE')
   db.pragma('journal_mode = WAL')
   db.pragma('foreign_keys = ON')
   db.pragma('busy_timeout = 5000')
   try {
     if (isEmpty(db)) onEmpty()
     migrate(db)
+    db.exec(HELD_SCHEMA)
   } catch (error) {
     db.close()
     throw error

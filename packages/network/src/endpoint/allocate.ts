@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { EngineError } from '@ctr/errdefs'
-import type { EndpointRow, EndpointTable, NameTable } from '@ctr/store'
+import type { EndpointRow, EndpointTable } from '@ctr/store'
 import { type Address, formatMac, macOf, parseAddress, parseMac } from '../address.ts'
 import {
   type AddressBook,
@@ -40,7 +40,6 @@ export interface ConnectOptions {
 
 interface AllocateDeps {
   readonly endpoints: EndpointTable
-  readonly names: NameTable
   readonly ports: PortFacts
   readonly lowestFree: LowestFree
   /** Name of a network by id. */
@@ -84,10 +83,7 @@ export function allocateEndpoint(
           ports: [],
         }),
   }
-  deps.endpoints.insert(row)
-  deps.names.insert({
-    endpointId: id,
-    networkId: network.id,
+  deps.endpoints.insert(row, {
     names: [...o.aliases, o.hostname ?? '']
       .filter((name) => name !== '')
       .map((name) => name.toLowerCase()),
