@@ -242,6 +242,7 @@ const CALLS: readonly { readonly calls: readonly string[]; readonly reason: stri
       'POST /containers/create {"Image":"Nope","Cmd":["true"],"HostConfig":{"NetworkMode":"none"}}',
       'POST /containers/create "not json"',
       'POST /containers/ref1/resize?h=10&w=nope',
+      'POST /containers/ref1/kill?signal=NOPE',
       'POST /containers/done/resize?h=10&w=20',
       'DELETE /containers/ref1',
     ],

@@ -80,6 +80,7 @@ export function networkEndpoints(
   const [first = { target: 'default', endpoint: {} }, ...others] = attachments
   const endpoints: Record<string, EndpointConfig> = {}
   for (const { target, endpoint } of [{ ...first, endpoint: merge(first, options) }, ...others]) {
+    if (target === '') throw new Error('no name set for network')
     if (others.length > 0 && !isUserDefined(target)) {
       throw new Error(
         'conflicting options: cannot attach both user-defined and non-user-defined network-modes',

@@ -10,7 +10,6 @@ export function parseVolume(spec: string, directory = process.cwd()): VolumeSpec
   if (spec === '') throw new Error('invalid empty volume spec')
   const parts = spec.split(':')
   if (parts.includes('')) throw new Error(`invalid spec: ${spec}: empty section between colons`)
-  if (parts.length > 3) throw new Error(`invalid spec: ${spec}: too many colons`)
   const [source, ...rest] = parts as [string, ...string[]]
   if (rest.length === 0) return { kind: 'anonymous', target: source }
   const isRelative = source.startsWith('.')

@@ -11,7 +11,7 @@ export function helpText(): string {
           ? ' list'
           : ' value'
     const short = option.short === undefined ? '    ' : `-${option.short}, `
-    return [`  ${`${short}--${option.flag}${value}`.padEnd(32)}${option.help}`]
+    return [`  ${`${short}--${option.flag}${value}`.padEnd(36)}${option.help}`]
   })
   return `Usage:  ctrd [OPTIONS]
 
@@ -19,9 +19,9 @@ A container engine with the Docker Engine API.
 
 Options:
 ${rows.join('\n')}
-  ${'    --config-file value'.padEnd(32)}Configuration file, keys as in daemon.json (default /etc/ctr/ctrd.json)
-  ${'-h, --help'.padEnd(32)}Show this text and exit
-  ${'-v, --version'.padEnd(32)}Show the version and exit
+  ${'    --config-file value'.padEnd(36)}Configuration file, keys as in daemon.json (default /etc/ctr/ctrd.json)
+  ${'-h, --help'.padEnd(36)}Show this text and exit
+  ${'-v, --version'.padEnd(36)}Show the version and exit
 
 Other flags of dockerd are accepted and have no effect. Flags and file may not both set an option.
 

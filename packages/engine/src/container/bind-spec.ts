@@ -50,7 +50,13 @@ function bind(text: string, source: string, destination: string, mode: string): 
   const options = parseMountOptions(mode)
   if (options === undefined) throw invalid(`invalid mode: ${mode}`)
   try {
-    if (!source.startsWith('/') && options.propagation !== '') {
+    const isHostPath = source.startsWith('/')
+    if (isHostPath && options.noCopy) {
+      throw invalid(
+        'invalid mount config for type "bind": field VolumeOptions must not be specified',
+      )
+    }
+    if (!isHostPath && options.propagation !== '') {
       throw invalid(
         'invalid mount config for type "volume": field BindOptions must not be specified',
       )

@@ -29,6 +29,7 @@ export async function connectNetworks(
   const primary = mode.kind === 'network' ? mode.name : mode.kind
   const endpointConfigs = configsByNetwork(engine, container, primary)
   const names = namesOf(engine, container)
+  const publisher = mode.kind === 'network' ? publishingNetwork(engine, endpointConfigs) : undefined
   const plans: EndpointPlan[] = []
   for (const [network, config] of endpointConfigs) {
     assertUserDefined(network, config)
@@ -46,13 +47,20 @@ export async function connectNetworks(
         preferredIpv6: previous.get(network)?.ipv6,
         macAddress: config.MacAddress ?? container.config.MacAddress,
         driverOptions: config.DriverOpts,
-        // Published once: on the network that is the way out.
-        ports: network === primary && mode.kind === 'network' ? portBindings(container) : [],
+        ports: network === publisher ? portBindings(container) : [],
         index: plans.length,
       }),
     )
   }
   return plans
+}
+
+/** Ports are published once: on the primary network, or on the next one if that has no way out. */
+function publishingNetwork(
+  engine: Deps,
+  configs: ReadonlyMap<string, EndpointConfig>,
+): string | undefined {
+  return [...configs.keys()].find((network) => engine.networks.find(network)?.isInternal === false)
 }
 
 /**

@@ -25,26 +25,18 @@ export async function killContainer(
   const { id } = engine.containers.get(reference)
   const exited = number === SIGKILL ? exitOf(engine, id) : undefined
   try {
-    await engine.queues.run(id, () => killInQueue(engine, id, number, reference))
+    await engine.queues.run(id, () => killInQueue(engine, id, number))
     await exited?.promise
   } finally {
     exited?.cancel()
   }
 }
 
-async function killInQueue(
-  engine: Engine,
-  id: string,
-  signal: number,
-  reference: string,
-): Promise<void> {
+async function killInQueue(engine: Engine, id: string, signal: number): Promise<void> {
   const container = engine.containers.get(id)
   const { state } = container
   if (!isRunningForUser(state)) {
-    throw new EngineError(
-      'CONFLICT',
-      `cannot kill container: ${reference}: container ${id} is not running`,
-    )
+    throw new EngineError('CONFLICT', `container ${id} is not running`)
   }
   if (state.status === 'restarting') {
     cancelRestart(engine, container)

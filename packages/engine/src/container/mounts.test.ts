@@ -96,6 +96,17 @@ describe('mounts', () => {
       [['/data', true]],
     )
     assert.throws(() => planMounts({}, { VolumesFrom: ['c:x'] }, none), /invalid mode/)
+    assert.throws(
+      () => planMounts({}, { VolumesFrom: [''] }, none),
+      /volumes-from specification cannot be an empty string/,
+    )
+  })
+
+  test('of a path of the host nothing is copied: nocopy is refused', () => {
+    assert.throws(
+      () => planMounts({}, { Binds: ['/h:/a:nocopy'] }, none),
+      /'\/h:\/a:nocopy': invalid mount config for type "bind": field VolumeOptions must not be specified/,
+    )
   })
 
   test('a named volume has no propagation, in either way of saying it', () => {

@@ -63,7 +63,7 @@ function volumesFrom(
   const colon = spec.indexOf(':')
   const reference = colon === -1 ? spec : spec.slice(0, colon)
   const mode = colon === -1 ? '' : spec.slice(colon + 1)
-  if (reference === '') throw invalid('malformed volumes-from specification: ')
+  if (reference === '') throw invalid('volumes-from specification cannot be an empty string')
   if (!['', 'rw', 'ro', 'z', 'Z'].includes(mode)) {
     throw invalid(`invalid mode: ${mode}`)
   }
