@@ -13,7 +13,7 @@ export const command: Command = {
   examples: [
     {
       text: 'Create, look, start',
-      command: 'ctr create --name c busybox echo hi && ctr start -a c',
+      command: 'ctr create --name hello busybox echo hi && ctr start -a hello',
     },
   ],
   async run(context, input) {
