@@ -33,7 +33,7 @@ run() {
   report=$(mktemp)
   status=0
   # shellcheck disable=SC2046 # names of tests have no blanks
-  node_modules/.bin/node --test --test-concurrency=1 --test-timeout=$((60000 * ${CTR_TEST_SLOW:-1})) \
+  node_modules/.bin/node --test --test-concurrency=2 --test-timeout=$((60000 * ${CTR_TEST_SLOW:-1})) \
     --test-reporter=spec --test-reporter-destination=stdout \
     --test-reporter=tap --test-reporter-destination="$report" $(tests "$@") || status=$?
   sed -n 's/^ *ok [0-9]* - \(.*\) # SKIP *\(.*\)$/test:v2: skipped: \1: \2/p' "$report"
