@@ -207,6 +207,24 @@ test('--pids-limit stops a fork bomb', { skip }, async () => {
   assert.match(result.stderr, /can't fork/)
 })
 
+test('with --oom-kill-disable a container that has no more memory waits, and an event says so', {
+  skip: skip || (hasCgroupV1('memory') ? false : 'needs the memory controller of cgroup v1'),
+}, async () => {
+  const script = 'x=$(head -c 60000000 /dev/zero | tr "\\0" x)'
+  const argv = ['run', '-d', '--name', 'waits', '-m', '10m', '--oom-kill-disable', 'busybox']
+  await ctrd().ok([...argv, 'sh', '-c', script])
+  const filter = ['--filter', 'container=waits', '--format', '{{.Action}}']
+  await waitFor('the event oom', async () => {
+    const events = await ctrd().ok(['events', '--since', '10m', '--until', '0s', ...filter])
+    return events.split('\n').includes('oom')
+  })
+  assert.equal(
+    await field(ctrd(), 'waits', '{{.State.Status}} {{.State.OOMKilled}}'),
+    'running false',
+  )
+  await ctrd().ok(['rm', '-f', 'waits'])
+})
+
 test('memory that grows beyond the limit kills the container and inspect says so', {
   skip,
 }, async () => {

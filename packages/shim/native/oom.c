@@ -1,4 +1,5 @@
-/* OOM kills in the container's memory cgroup: an eventfd on v1, inotify on v2; counted, so that none is told twice. */
+/* OOM kills in the container's memory cgroup: an eventfd on v1, inotify on v2; counted, so that none is told twice.
+ * Where v1 does not kill (memory.oom_control, oom_kill_disable), each notice that tasks wait for memory is told. */
 #include "shim.h"
 
 #include <fcntl.h>
@@ -7,15 +8,26 @@
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 
-/* The counter "oom_kill N" of memory.oom_control (v1, Linux 4.13) or memory.events (v2). */
-static uint64_t read_count(const struct shim *s) {
+/* The number behind `name` in memory.oom_control (v1) or memory.events (v2); 0 if it is not there. */
+static uint64_t read_field(const struct shim *s, const char *name) {
   char text[512];
   ssize_t n = pread(s->oom_counter_fd, text, sizeof text - 1, 0);
   if (n <= 0)
     return 0;
   text[n] = 0;
-  const char *p = strstr(text, "oom_kill ");
-  return p ? strtoull(p + 9, NULL, 10) : 0;
+  const char *p = strstr(text, name);
+  return p ? strtoull(p + strlen(name), NULL, 10) : 0;
+}
+
+/* Since Linux 4.13 also on v1. */
+static uint64_t read_count(const struct shim *s) {
+  return read_field(s, "oom_kill ");
+}
+
+static void tell(struct shim *s) {
+  uint8_t p[8];
+  put64(p, clock_ns(CLOCK_REALTIME));
+  send_all(s, FRAME_OOM, p, sizeof p);
 }
 
 static void on_oom(struct shim *s, struct source *src, uint32_t events) {
@@ -23,11 +35,12 @@ static void on_oom(struct shim *s, struct source *src, uint32_t events) {
   (void)events;
   if (read(src->fd, drain, sizeof drain) < 0 && errno != EAGAIN)
     unwatch_close(s, src);
+  if (read_count(s) <= s->oom_seen && read_field(s, "oom_kill_disable ") && read_field(s, "under_oom "))
+    tell(s);
   oom_check(s);
 }
 
 void oom_check(struct shim *s) {
-  uint8_t p[8];
   if (s->oom_counter_fd < 0)
     return;
   uint64_t count = read_count(s);
@@ -35,8 +48,7 @@ void oom_check(struct shim *s) {
     return;
   s->oom_seen = count;
   s->oom_killed = true;
-  put64(p, clock_ns(CLOCK_REALTIME));
-  send_all(s, FRAME_OOM, p, sizeof p);
+  tell(s);
 }
 
 static int open_in(const char *dir, const char *name, int flags) {

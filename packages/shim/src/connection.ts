@@ -68,6 +68,8 @@ export class Connection implements ShimConnection {
   readonly #reader = new FrameReader()
   readonly #results: Pending[] = []
   readonly #oomListeners: (() => void)[] = []
+  /** Notices that came before anybody listened: a process can be out of memory as soon as it runs. */
+  #missedOoms = 0
   readonly #exit = Promise.withResolvers<ExitRecord>()
   readonly #opening = Promise.withResolvers<Opening>()
   /** The clients that the program expects can attach: the socket is there. */
@@ -96,6 +98,7 @@ export class Connection implements ShimConnection {
 
   onOom(listener: () => void): void {
     this.#oomListeners.push(listener)
+    for (; this.#missedOoms > 0; this.#missedOoms--) listener()
   }
 
   signal(signal: number): Promise<void> {
@@ -211,6 +214,7 @@ export class Connection implements ShimConnection {
         this.warnings.push(this.#shimError(payload))
         return
       case FRAMES.OOM:
+        if (this.#oomListeners.length === 0) this.#missedOoms += 1
         for (const listener of this.#oomListeners) listener()
         return
       case FRAMES.EXIT:
