@@ -28,7 +28,6 @@ struct forward {
 };
 
 int udp_open(struct forward *f, const union address *address);
-void on_udp_listener(struct shim *s, struct source *src, uint32_t events);
 /* Closes idle sessions; all of them if now_ms is UINT64_MAX. */
 void udp_sweep(struct shim *s, struct forward *f, uint64_t now);
 

@@ -58,7 +58,7 @@ static pid_t make_child(struct shim *s, struct clone_args *args) {
   return s->joining_count ? clone_joined(s, args) : sys_clone3(args);
 }
 
-int op_clone(struct shim *s, const struct op *o) {
+static int op_clone(struct shim *s, const struct op *o) {
   int pair[2];
   scoped_fd cgroup = -1;
   s->clone_flags = op_u64(o, 0);

@@ -115,7 +115,7 @@ void finish_if_drained(struct shim *s) {
 }
 
 /* The process has exited and nobody is expected to attach any more: end-of-file of its output is due. */
-void begin_draining(struct shim *s) {
+static void begin_draining(struct shim *s) {
   if (s->phase != PHASE_EXITED || s->finished)
     return;
   s->deadline_ms = now_ms() + (s->cgroup_count ? DRAIN_CONTAINER_MS : DRAIN_EXEC_MS);

@@ -230,7 +230,6 @@ int child_op(struct shim *s, const struct op *o);
 int rootfs_op(struct shim *s, const struct op *o);
 int copy_tree(struct shim *s, int from, int to);
 int tree_op(struct shim *s, const struct op *o);
-int op_clone(struct shim *s, const struct op *o);
 /* namespaces.c */
 struct clone_args;
 int op_clone_in(struct shim *s, const struct op *o);
@@ -291,7 +290,6 @@ void on_children(struct shim *s, struct source *src, uint32_t events);
 void reap(struct shim *s);
 void process_ended(struct shim *s);
 void started(struct shim *s);
-void begin_draining(struct shim *s);
 void end_expectation(struct shim *s);
 void finish_if_drained(struct shim *s);
 void on_deadline(struct shim *s);

@@ -20,6 +20,8 @@ struct udp_session {
   uint8_t info[sizeof(struct in6_pktinfo)];
 };
 
+static void on_udp_listener(struct shim *s, struct source *src, uint32_t events);
+
 int udp_open(struct forward *f, const union address *address) {
   int one = 1;
   bool v6 = address->any.sa_family == AF_INET6;
@@ -123,7 +125,7 @@ static struct udp_session *session_of(struct shim *s, struct forward *f, const u
   return f->session_count < SESSIONS_MAX ? open_session(s, f, client) : NULL;
 }
 
-void on_udp_listener(struct shim *s, struct source *src, uint32_t events) {
+static void on_udp_listener(struct shim *s, struct source *src, uint32_t events) {
   struct forward *f = (struct forward *)src;
   union address client;
   union {
