@@ -3,9 +3,14 @@ import { interleave, type Row } from '../measure.ts'
 import { command, line, shell } from '../shell.ts'
 
 const FILE_MB = 512
-const NETWORK_MB = 2048
+const NETWORK_MB = 512
+/** 5000 as /proc/net/tcp has it. */
+const PORT = ':1388'
 
-/** What a container gets of the machine: its root filesystem's throughput, and that of the bridge between two containers. */
+/**
+ * What a container gets of the machine: its root filesystem's throughput, beside that of the host's, and that of the bridge between
+ * two containers. The receiver counts the bytes.
+ */
 export async function insideSuite(context: Context): Promise<Row[]> {
   const engines = context.engines.filter((engine) => engine.socket !== undefined)
   const runs = Math.max(3, Math.ceil(context.runs / 4))
@@ -28,17 +33,18 @@ export async function insideSuite(context: Context): Promise<Row[]> {
   const file = await interleave(
     'inside',
     `write of a file of ${FILE_MB} MB in a container`,
-    engines.map((engine) => ({
-      engine: engine.name,
-      prepare: () => shell(line(engine, 'exec bench-b rm -f /file')),
-      run: () =>
-        shell(
-          line(
-            engine,
-            `exec bench-b dd if=/dev/zero of=/file bs=64k count=${FILE_MB * 16} 2>/dev/null`,
-          ),
-        ),
-    })),
+    [
+      ...engines.map((engine) => ({
+        engine: engine.name,
+        prepare: () => shell(line(engine, 'exec bench-b rm -f /file')),
+        run: () => shell(line(engine, `exec bench-b ${write('/file')}`)),
+      })),
+      {
+        engine: 'host',
+        prepare: () => shell(`rm -f ${context.folder}/file`),
+        run: () => shell(`busybox ${write(`${context.folder}/file`)}`),
+      },
+    ],
     runs,
   )
   const network = await interleave(
@@ -46,17 +52,23 @@ export async function insideSuite(context: Context): Promise<Row[]> {
     `${NETWORK_MB} MB from container to container over the bridge`,
     engines.map((engine) => ({
       engine: engine.name,
-      prepare: () => shell(line(engine, 'exec -d bench-a sh -c "nc -l -p 5000 > /dev/null"')),
-      run: () =>
-        shell(
-          line(
-            engine,
-            `exec bench-b sh -c "dd if=/dev/zero bs=64k count=${NETWORK_MB * 16} 2>/dev/null | nc ${addresses.get(engine.name)} 5000"`,
-          ),
-        ),
+      prepare: async () => {
+        await shell(line(engine, 'exec -d bench-a nc -l -p 5000 -e wc -c'))
+        const isListening = `grep -q ${PORT} /proc/net/tcp /proc/net/tcp6`
+        await shell(line(engine, `exec bench-a sh -c "until ${isListening}; do :; done"`))
+      },
+      run: async () => {
+        const send = `dd if=/dev/zero bs=64k count=${NETWORK_MB * 16} 2>/dev/null | nc ${addresses.get(engine.name)} 5000`
+        const received = await command([...engine.cli, 'exec', 'bench-b', 'sh', '-c', send])
+        if (Number(received) !== NETWORK_MB << 20) throw new Error(`only ${received} bytes arrived`)
+      },
     })),
     runs,
   )
   for (const engine of engines) await shell(line(engine, 'rm -f bench-a bench-b'))
   return [...megabytesPerSecond(file, FILE_MB), ...megabytesPerSecond(network, NETWORK_MB)]
+}
+
+function write(path: string): string {
+  return `dd if=/dev/zero of=${path} bs=64k count=${FILE_MB * 16} 2>/dev/null`
 }
