@@ -293,3 +293,27 @@ test('a container finds what it is linked to at its new address after a restart'
   assert.ok(hosts.includes('1.2.3.4 mine'))
   await ctrd().ok(['rm', '-f', 'linked', 'parent', 'other'])
 })
+
+test('a container whose process has ended, unknown to its shim, is not running to network connect', {
+  skip,
+}, async () => {
+  for (const name of ['left', 'right']) await ctrd().ok(['network', 'create', name])
+  await ctrd().ok(['run', '-d', '--name', 'ended', '--network', 'left', 'busybox', 'sleep', '300'])
+  const pid = Number(await field(ctrd(), 'ended', '{{.State.Pid}}'))
+  const shim = Number(/PPid:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1])
+  process.kill(shim, 'SIGSTOP')
+  process.kill(pid, 'SIGKILL')
+  await waitFor('its end', () => /^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8')))
+  try {
+    const id = await field(ctrd(), 'ended', '{{.Id}}')
+    const { status, text } = await ctrd().request('POST', '/networks/right/connect', {
+      Container: 'ended',
+    })
+    assert.deepEqual([status, text.trim()], [409, `{"message":"container ${id} is not running"}`])
+  } finally {
+    process.kill(shim, 'SIGCONT')
+  }
+  await ctrd().ok(['wait', 'ended'])
+  await ctrd().ok(['rm', 'ended'])
+  await ctrd().ok(['network', 'rm', 'left', 'right'])
+})

@@ -1,7 +1,9 @@
 import type { EndpointConfig } from '@ctr/api'
 import { EngineError } from '@ctr/errdefs'
 import type { CreateNetworkOptions, Network } from '@ctr/network'
+import { ShimError } from '@ctr/shim'
 import { assertUserDefined, namesOf } from '../container/connect-networks.ts'
+import type { ContainerRecord } from '../container/container.ts'
 import { networkEvent } from '../container/container-event.ts'
 import { withRuntimeFiles } from '../container/runtime-files.ts'
 import { isAlive } from '../container/state.ts'
@@ -82,7 +84,7 @@ export async function connectNetwork(
     assertNotPrivate(container.hostConfig.NetworkMode ?? '', networkName)
     const known = networkingConfig.EndpointsConfig ?? {}
     if (isAlive(state)) {
-      const connected = await withRuntimeFiles(engine, container, () =>
+      const connected = await whileItRuns(engine, container, () =>
         engine.networks.connectRunning(
           {
             containerId,
@@ -112,6 +114,20 @@ export async function connectNetwork(
       })
     })
   })
+}
+
+/** With its files. CONFLICT when its process has ended meanwhile, which the engine has not heard of yet. */
+async function whileItRuns<T>(
+  engine: Engine,
+  container: ContainerRecord,
+  change: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await withRuntimeFiles(engine, container, change)
+  } catch (cause) {
+    if (!(cause instanceof ShimError) || cause.op !== 'join') throw cause
+    throw new EngineError('CONFLICT', `container ${container.id} is not running`, { cause })
+  }
 }
 
 function assertNotPrivate(mode: string, network: string): void {
@@ -150,7 +166,7 @@ export async function disconnectNetwork(
       const endpoint = engine.networks
         .endpointsOfContainer(containerId)
         .find((one) => one.networkId === id)
-      await withRuntimeFiles(engine, container, () =>
+      await whileItRuns(engine, container, () =>
         engine.networks.disconnectRunning(containerId, id, {
           pid: state.pid,
           startTime: state.startTime,
