@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
-import { randomBytes, randomInt } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import {
   closeSync,
   existsSync,
@@ -11,77 +11,20 @@ import {
   rmdirSync,
   rmSync,
 } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
 import type { ApiRequestOptions, ApiResponse } from './api.ts'
 import { apiRequest } from './api.ts'
+import { freeSubnetPrefix } from './free-subnet.ts'
 import { busyboxArchive } from './image.ts'
 import type { LeakMarks } from './leaks.ts'
 import { cgroupDirectories, findLeaks } from './leaks.ts'
+import { cli, ctrd } from './programs.ts'
 import type { RunOptions, RunResult } from './run.ts'
 import { cleanEnvironment, run } from './run.ts'
 import type { SessionOptions } from './session.ts'
 import { Session } from './session.ts'
+import type { DaemonOptions, TestDaemon } from './test-daemon.ts'
 import { waitFor } from './wait-for.ts'
-
-export interface DaemonOptions {
-  /** A real dockerd to compare with, and Docker's CLI. Default: ctrd. */
-  readonly engine?: 'ctrd' | 'dockerd'
-  /** Run in a network namespace of its own: addresses, ports and firewall of the host do not matter. */
-  readonly isIsolated?: boolean
-  /** Further arguments of ctrd. */
-  readonly args?: readonly string[]
-  /** Further environment of ctrd. */
-  readonly env?: Readonly<Record<string, string>>
-  /** `false`: `--bridge none`, so that containers have loopback only and nothing is done to the host's network. */
-  readonly bridge?: boolean
-  /** umask(2) under which ctrd starts. */
-  readonly umask?: string
-}
-
-export interface TestDaemon extends AsyncDisposable {
-  readonly socketPath: string
-  readonly root: string
-  readonly dataRoot: string
-  readonly execRoot: string
-  readonly bridge: string
-  /** First three bytes of the bridge's /24, e.g. `10.201.7`. */
-  readonly subnetPrefix: string
-  readonly cgroup: string
-  /** Pid of ctrd. Changes with a restart. */
-  readonly pid: number
-  readonly isRunning: boolean
-  /** Run the CLI to its end. */
-  ctr(args: readonly string[], options?: RunOptions): Promise<RunResult>
-  /** As `ctr`; throws unless it exits with 0; returns stdout without the final newline. */
-  ok(args: readonly string[], options?: RunOptions): Promise<string>
-  /** Run Docker's own CLI against this daemon. */
-  docker(args: readonly string[], options?: RunOptions): Promise<RunResult>
-  /** The CLI as a conversation, with a terminal if asked for. */
-  session(args: readonly string[], options?: SessionOptions): Session
-  dockerSession(args: readonly string[], options?: SessionOptions): Session
-  request(
-    method: string,
-    path: string,
-    body?: unknown,
-    options?: ApiRequestOptions,
-  ): Promise<ApiResponse>
-  /** The command that `ctr` and `session` run. */
-  readonly cli: readonly string[]
-  /** Environment that points both clients at this daemon. */
-  readonly clientEnvironment: Readonly<Record<string, string>>
-  /** SIGKILL, and wait until it is gone. */
-  kill9(): Promise<void>
-  /** SIGTERM, and wait. Resolves to the exit code. */
-  stop(): Promise<number>
-  /** Start it again on the same directories, stopping it first if it runs. */
-  restart(): Promise<void>
-  readonly log: string
-  /** What a dispose would complain about, containers and all. */
-  leaks(): Promise<string[]>
-}
-
-const repository = join(dirname(fileURLToPath(import.meta.url)), '../../..')
 
 /**
  * With `CTR_TEST_ENGINE=dockerd` in the environment the same tests run on a dockerd and Docker's CLI, which shows whether a
@@ -369,35 +312,6 @@ class DaemonProcess implements TestDaemon {
       }
     }
     rmSync(this.root, { recursive: true, force: true })
-  }
-}
-
-/** bin/ctr if it was built, else the CLI from its source. */
-/** $CTR_TEST_CTRD: what `npm test` has just built; else the source. */
-function ctrd(): readonly string[] {
-  const built = process.env['CTR_TEST_CTRD']
-  return built === undefined
-    ? [process.execPath, join(repository, 'apps/daemon/src/main.ts')]
-    : [built]
-}
-
-function cli(): string[] {
-  const built = join(repository, 'bin/ctr')
-  return existsSync(built) ? [built] : [process.execPath, join(repository, 'apps/cli/src/main.ts')]
-}
-
-/** A /24 in 10.128.0.0/9 that no route of this host covers. */
-function freeSubnetPrefix(): string {
-  const routes = readFileSync('/proc/net/route', 'utf8')
-  for (;;) {
-    const second = randomInt(128, 255)
-    const third = randomInt(0, 256)
-    // proc(5), /proc/net/route: destinations are little-endian hexadecimal.
-    const destination = [0, third, second, 10]
-      .map((byte) => byte.toString(16).padStart(2, '0'))
-      .join('')
-      .toUpperCase()
-    if (!routes.includes(destination)) return `10.${second}.${third}`
   }
 }
 
