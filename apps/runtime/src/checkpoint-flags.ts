@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs'
+import { constants, readFileSync, statSync } from 'node:fs'
 import { isAbsolute, join, resolve } from 'node:path'
 import { type CriuOptions, type PageServer, parsePageServer } from '@ctr/shim/criu'
 import { invalidArgument } from './errors.ts'
@@ -14,7 +14,7 @@ export const CRIU_FLAGS: readonly Flag[] = [
   {
     names: ['lazy-pages'],
     kind: 'bool',
-    help: 'use userfaultfd to lazily restore memory pages (not supported)',
+    help: 'use userfaultfd to lazily restore memory pages',
   },
   { names: ['file-locks'], kind: 'bool', help: 'handle file locks, for safety' },
   {
@@ -33,9 +33,6 @@ export const CRIU_FLAGS: readonly Flag[] = [
 const CGROUP_MODES = ['ignore', 'soft', 'full', 'strict']
 
 export function criuOptions(flags: Values): CriuOptions {
-  if (flags.bool('lazy-pages')) {
-    throw invalidArgument('--lazy-pages is not supported: restore from complete images')
-  }
   const mode = flags.text('manage-cgroups-mode') ?? 'ignore'
   if (!CGROUP_MODES.includes(mode)) throw invalidArgument('Invalid manage cgroups mode')
   const emptyNamespaces = flags.list('empty-ns')
@@ -48,6 +45,7 @@ export function criuOptions(flags: Values): CriuOptions {
     shellJob: flags.bool('shell-job'),
     fileLocks: flags.bool('file-locks'),
     autoDedup: flags.bool('auto-dedup'),
+    lazyPages: flags.bool('lazy-pages'),
     manageCgroups: mode,
     // The network namespace is never in the images here, so there is nothing that criu would have to leave out.
     emptyNamespaces: [],
@@ -79,4 +77,34 @@ export function parentPath(flags: Values, images: string): string | undefined {
 export function pageServer(flags: Values): PageServer | undefined {
   const text = flags.text('page-server') ?? ''
   return text === '' ? undefined : parsePageServer(text)
+}
+
+/** A descriptor of the caller's that can be written to; undefined: none. */
+export function statusFd(flags: Values): number | undefined {
+  const text = flags.text('status-fd') ?? ''
+  if (text === '' || text === '-1') return undefined
+  if (!/^\d{1,9}$/.test(text)) {
+    throw invalidArgument(`invalid value ${JSON.stringify(text)} for flag -status-fd: parse error`)
+  }
+  const mode = accessMode(text)
+  if (mode === undefined) {
+    throw invalidArgument(`invalid --status-fd argument ${text}: bad file descriptor`)
+  }
+  if (mode === O_RDONLY) {
+    throw invalidArgument(`invalid --status-fd argument ${text}: not writable`)
+  }
+  return Number(text)
+}
+
+const { O_RDONLY } = constants
+const O_ACCMODE = 3
+
+/** proc_pid_fdinfo(5) */
+function accessMode(fd: string): number | undefined {
+  try {
+    const info = readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8')
+    return Number.parseInt(/^flags:\s*([0-7]+)$/m.exec(info)?.[1] ?? '0', 8) & O_ACCMODE
+  } catch {
+    return undefined
+  }
 }

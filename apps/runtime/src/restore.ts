@@ -9,6 +9,7 @@ import {
   findCriu,
   loadDescriptors,
   loadMounts,
+  type RestoreRequest,
   readCriuErrors,
   restoreArguments,
   restoreHint,
@@ -36,7 +37,7 @@ import { checkSystemd, OpenScope } from './scope.ts'
 
 interface Images {
   readonly criu: Criu
-  readonly options: CriuOptions
+  readonly options: CriuOptions & Pick<RestoreRequest, 'lsmProfile' | 'lsmMountContext'>
   readonly directory: string
   /** Of criu's log. */
   readonly work: string
@@ -59,6 +60,10 @@ export async function restoreContainer(
     flags.text('console-socket'),
   )
   const options = criuOptions(flags)
+  const lsm = {
+    lsmProfile: flags.text('lsm-profile') || undefined,
+    lsmMountContext: flags.text('lsm-mount-context') || undefined,
+  }
   const directory = imagePath(flags)
   const criu = await findCriu(context.criu, '--criu')
   const plan: Plan = {
@@ -75,7 +80,7 @@ export async function restoreContainer(
   const work = workPath(flags) ?? containerDir(context.root, id)
   mkdirSync(work, { recursive: true, mode: 0o700 })
   try {
-    const images = { criu, options, directory, work }
+    const images = { criu, options: { ...options, ...lsm }, directory, work }
     return await launchRestore(context, plan, images, flags.text('pid-file'))
   } catch (error) {
     const log = join(terminal === true ? directory : work, 'restore.log')

@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { randomInt } from 'node:crypto'
-import { copyFileSync, existsSync, globSync, mkdirSync, openSync, readFileSync } from 'node:fs'
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+} from 'node:fs'
+import { connect, type Socket } from 'node:net'
 import { basename, join } from 'node:path'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import { defaultConfig } from '../src/default-config.ts'
@@ -111,6 +120,43 @@ describe('options of checkpoint and restore', { skip, timeout: 240_000 * SLOW },
     assert.equal(await piped('second', 'restore', '-d', '--image-path', at('images'), id), 0)
     await counts(at('second'))
     assert.equal(numbers(at('second'))[0], last + 1)
+  })
+
+  test('--lazy-pages: --status-fd says when they can be fetched, and who has been there ends the container', async () => {
+    bundle.configure({}, { args: ['sh', '-c', COUNT] })
+    assert.equal(await piped('first', 'run', '-d', id), 0)
+    await counts(at('first'))
+    const port = randomInt(20_000, 30_000)
+    const status = openSync(at('status'), 'w')
+    const place = ['--page-server', `127.0.0.1:${port}`, '--image-path', at('images')]
+    const args = ['--criu', criu, 'checkpoint', '--lazy-pages', '--status-fd', '3', ...place, id]
+    const ended = bundle.runWith({ fds: [status] }, ...args)
+    await until(() => readFileSync(at('status')).length > 0, 'criu’s word')
+    closeSync(status)
+    assert.deepEqual([...readFileSync(at('status'))], [0])
+    assert.ok(existsSync(join(at('images'), 'inventory.img')))
+    // Until somebody has fetched them the container is there, but stands still.
+    assert.deepEqual(bundle.containers(), [id])
+    connect(port, '127.0.0.1', function (this: Socket) {
+      this.end()
+    })
+    const result = await ended
+    assert.equal(result.code, 0, result.stderr)
+    assert.deepEqual(bundle.containers(), [])
+  })
+
+  test('--lsm-profile: a profile that this host cannot give ends the restore', {
+    skip: existsSync('/sys/fs/selinux/enforce') ? 'SELinux is on' : false,
+  }, async () => {
+    bundle.configure({}, { args: ['sh', '-c', COUNT] })
+    assert.equal(await piped('first', 'run', '-d', id), 0)
+    await counts(at('first'))
+    assert.equal((await checkpoint('--image-path', at('images'))).code, 0)
+    const flags = ['--lsm-profile', 'selinux:system_u:system_r:box_t:s0']
+    const restore = ['restore', '-d', ...flags, '--image-path', at('images'), id]
+    assert.equal(await piped('second', ...restore), 1)
+    assert.match(readFileSync(at('second'), 'utf8'), /selinux LSM specified but selinux not/)
+    assert.deepEqual(bundle.containers(), [])
   })
 
   test('--shell-job: a container on the terminal of its caller goes on on another one', async () => {

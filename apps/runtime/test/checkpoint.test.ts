@@ -77,7 +77,10 @@ describe('checkpoint and restore', { skip }, () => {
     assert.equal(await runPiped(log, 'run', '-d', id), 0)
     await counts(log)
     const failing: [string[], RegExp][] = [
-      [['--lazy-pages'], /--lazy-pages is not supported/],
+      [
+        ['--lazy-pages', '--status-fd', '99'],
+        /invalid --status-fd argument 99: bad file descriptor/,
+      ],
       [['--page-server', 'nowhere'], /Use --page-server ADDRESS:PORT to specify page server/],
       [['--page-server', 'host:many'], /Invalid port number/],
       [['--manage-cgroups-mode', 'odd'], /Invalid manage cgroups mode/],

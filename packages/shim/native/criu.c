@@ -84,11 +84,10 @@ bool criu_receive(int fd, int flags, struct criu_answer *answer) {
 }
 
 static _Noreturn void become_criu(char *path, int socket) {
-  char digits[] = "3";
-  if (socket == 3)
-    fcntl(socket, F_SETFD, 0);
-  else
-    dup2(socket, 3);
+  char digits[12];
+  struct text t = text_in(digits, sizeof digits);
+  text_number(&t, (uint64_t)socket);
+  fcntl(socket, F_SETFD, 0);
   execve(path, (char *[]){path, "swrk", digits, NULL}, environ);
   _exit(complain("execve criu", errno));
 }

@@ -13,6 +13,7 @@ import {
   imagePath,
   pageServer,
   parentPath,
+  statusFd,
   workPath,
 } from '../checkpoint-flags.ts'
 import type { Command, Context, Input } from '../command.ts'
@@ -38,6 +39,11 @@ export const command: Command = {
       kind: 'bool',
       help: 'leave the process running after checkpointing',
     },
+    {
+      names: ['status-fd'],
+      kind: 'text',
+      help: 'criu writes \\0 to this FD once lazy-pages is ready',
+    },
     { names: ['page-server'], kind: 'text', help: 'ADDRESS:PORT of the page server' },
     {
       names: ['pre-dump'],
@@ -62,6 +68,7 @@ async function checkpoint(context: Context, { flags, args }: Input): Promise<num
   const isPreDump = flags.bool('pre-dump')
   const leaveRunning = isPreDump || flags.bool('leave-running')
   const server = pageServer(flags)
+  const ready = statusFd(flags)
   const criu = await findCriu(context.criu, '--criu')
   for (const path of [images, ...(work === undefined ? [] : [work])]) {
     mkdirSync(path, { recursive: true, mode: 0o700 })
@@ -88,6 +95,7 @@ async function checkpoint(context: Context, { flags, args }: Input): Promise<num
     parentPath: parentPath(flags, images),
     isPreDump,
     pageServer: server,
+    statusFd: options.lazyPages === true ? ready : undefined,
   })
   if (leaveRunning) return 0
   await killAndWait(record)

@@ -13,6 +13,16 @@ export const command: Command = {
   flags: [
     ...CREATE_FLAGS.filter(({ names }) => names.some((name) => SHARED.has(name))),
     ...CRIU_FLAGS,
+    {
+      names: ['lsm-profile'],
+      kind: 'text',
+      help: 'Specify an LSM profile to be used during restore in the form of TYPE:NAME.',
+    },
+    {
+      names: ['lsm-mount-context'],
+      kind: 'text',
+      help: 'Specify an LSM mount context to be used during restore.',
+    },
     { names: ['detach', 'd'], kind: 'bool', help: "detach from the container's process" },
     {
       names: ['no-subreaper'],

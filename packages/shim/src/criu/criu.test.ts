@@ -140,6 +140,40 @@ describe('arguments', () => {
       / --inherit-fd fd\[6\]:extRootNetNS --inherit-fd fd\[4\]:pipe:\[7\] --inherit-fd fd\[5\]:pipe:\[8\]$/,
     )
   })
+
+  test('of lazy pages: served by the dump, for which a descriptor of the caller is the third of criu’s', () => {
+    const args = dumpArguments({
+      pid: 42,
+      imagesDir: '/images',
+      leaveRunning: false,
+      mounts: [],
+      descriptors: [],
+      networkInode: undefined,
+      tcpEstablished: false,
+      fileLocks: false,
+      lazyPages: true,
+      pageServer: { address: '::1', port: 27 },
+      statusFd: 9,
+    }).join(' ')
+    assert.match(args, / --lazy-pages .*--address ::1 --port 27 --status-fd 3$/)
+    assert.doesNotMatch(args, /--page-server/)
+  })
+
+  test('of security modules are for a restore', () => {
+    const args = restoreArguments(
+      { path: '/criu', version: '4.2' },
+      {
+        imagesDir: '/images',
+        descriptors: [],
+        hasNetwork: false,
+        tcpEstablished: false,
+        fileLocks: false,
+        lsmProfile: 'apparmor:box',
+        lsmMountContext: 'system_u:object_r:box_t:s0',
+      },
+    ).join(' ')
+    assert.match(args, /--lsm-profile apparmor:box --lsm-mount-context system_u:object_r:box_t:s0/)
+  })
 })
 
 describe('saved mounts', () => {

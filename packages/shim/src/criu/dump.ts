@@ -10,6 +10,7 @@ import {
   externalResources,
   inheritedResources,
   type RestoreRequest,
+  STATUS_FD,
 } from './requests.ts'
 
 /** Runs `criu dump`. INTERNAL with the end of criu's log if it fails; then the processes go on. */
@@ -18,9 +19,10 @@ export async function dump(criu: Criu, request: DumpRequest): Promise<void> {
   const { terminalShim: shim } = request
   const isAsked = shim !== undefined && request.isPreDump !== true
   const log = join((isAsked ? undefined : request.workDir) ?? request.imagesDir, 'dump.log')
+  const { statusFd } = request
   const { status, output } = isAsked
-    ? await run(shim, ['criu', criu.path], encodeDump(request))
-    : await run(criu.path, [name, ...dumpArguments(request)])
+    ? await run(shim, ['criu', criu.path], { input: encodeDump(request), statusFd })
+    : await run(criu.path, [name, ...dumpArguments(request)], { statusFd })
   if (status === '0') return
   const reason = withHint(readCriuErrors(log)) || output.trim() || status
   throw new EngineError(
@@ -31,7 +33,7 @@ export async function dump(criu: Criu, request: DumpRequest): Promise<void> {
 
 /** The arguments behind `dump`. */
 export function dumpArguments(request: DumpRequest): string[] {
-  const { freezeCgroup, parentPath, pageServer } = request
+  const { freezeCgroup, parentPath, pageServer, statusFd } = request
   return [
     '--tree',
     String(request.pid),
@@ -44,12 +46,21 @@ export function dumpArguments(request: DumpRequest): string[] {
     ...(request.isPreDump === true || parentPath !== undefined ? ['--track-mem'] : []),
     ...(pageServer === undefined
       ? []
-      : ['--page-server', '--address', pageServer.address, '--port', String(pageServer.port)]),
+      : [
+          // Lazy pages are served at the address, others are sent there.
+          ...(request.lazyPages === true ? [] : ['--page-server']),
+          '--address',
+          pageServer.address,
+          '--port',
+          String(pageServer.port),
+        ]),
+    ...(statusFd === undefined ? [] : ['--status-fd', String(STATUS_FD)]),
   ]
 }
 
 /** criu's arguments for the operation `restore`, its path first. */
 export function restoreArguments(criu: Criu, request: RestoreRequest): string[] {
+  const { lsmProfile, lsmMountContext } = request
   return [
     criu.path,
     'restore',
@@ -57,6 +68,8 @@ export function restoreArguments(criu: Criu, request: RestoreRequest): string[] 
     '--restore-sibling',
     ...placeArguments(request.imagesDir, request.workDir, 'restore.log'),
     ...commonArguments(request),
+    ...(lsmProfile === undefined ? [] : ['--lsm-profile', lsmProfile]),
+    ...(lsmMountContext === undefined ? [] : ['--lsm-mount-context', lsmMountContext]),
     ...inheritedResources(request).flatMap(({ key, fd }) => ['--inherit-fd', `fd[${fd}]:${key}`]),
   ]
 }
@@ -75,6 +88,7 @@ function commonArguments(o: CriuOptions): string[] {
     ...(o.extUnixSockets === true ? ['--ext-unix-sk'] : []),
     ...(o.shellJob === true ? ['--shell-job'] : []),
     ...(o.autoDedup === true ? ['--auto-dedup'] : []),
+    ...(o.lazyPages === true ? ['--lazy-pages'] : []),
     ...(o.emptyNamespaces ?? []).flatMap((name) => ['--empty-ns', name]),
   ]
 }
@@ -84,24 +98,24 @@ const OUTPUT_MAX = 4096
 async function run(
   path: string,
   args: readonly string[],
-  input: Uint8Array = new Uint8Array(),
+  o: { readonly input?: Uint8Array; readonly statusFd?: number | undefined },
 ): Promise<{ status: string; output: string }> {
   const child = spawn(path, args, {
-    stdio: ['pipe', 'ignore', 'pipe'],
+    stdio: ['pipe', 'ignore', 'pipe', ...(o.statusFd === undefined ? [] : [o.statusFd])],
     env: criuEnvironment(),
     // A Ctrl-C in our terminal is not for it.
     detached: true,
   })
   let output = ''
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     output = (output + text).slice(-OUTPUT_MAX)
   })
   const { promise, resolve, reject } = Promise.withResolvers<string>()
   child.on('error', (cause) =>
     reject(new EngineError('UNAVAILABLE', `cannot run ${path}: ${cause.message}`, { cause })),
   )
-  child.stdin.on('error', () => undefined) // it need not be read
-  child.stdin.end(input)
+  child.stdin?.on('error', () => undefined) // it need not be read
+  child.stdin?.end(o.input)
   child.on('close', (code, signal) => resolve(signal ?? String(code)))
   return { status: await promise, output }
 }

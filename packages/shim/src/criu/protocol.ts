@@ -3,6 +3,7 @@ import {
   externalResources,
   inheritedResources,
   type RestoreRequest,
+  STATUS_FD,
 } from './requests.ts'
 
 /**
@@ -37,7 +38,11 @@ const INHERIT_FD = 27
 const MANAGE_CGROUPS_MODE = 34
 const EXTERNAL = 37
 const FREEZE_CGROUP = 44
+const LAZY_PAGES = 48
+const STATUS_FD_FIELD = 49
 const ORPHAN_PTS_MASTER = 50
+const LSM_PROFILE = 53
+const LSM_MOUNT_CONTEXT = 63
 const IMAGES_DIR = 68
 // criu_cg_mode
 const CGROUP_MODES = ['ignore', 'none', 'props', 'soft', 'full', 'strict']
@@ -64,7 +69,7 @@ export function encodeDump(request: DumpRequest): Uint8Array {
 }
 
 /** Where the memory goes, and what of it an earlier dump has. */
-function memoryOptions({ pageServer, parentPath }: DumpRequest): [number, Value][] {
+function memoryOptions({ pageServer, parentPath, statusFd }: DumpRequest): [number, Value][] {
   const fields: [number, Value][] = []
   if (pageServer !== undefined) {
     // criu_page_server_info
@@ -75,6 +80,7 @@ function memoryOptions({ pageServer, parentPath }: DumpRequest): [number, Value]
     ])
     fields.push([PAGE_SERVER, server])
   }
+  if (statusFd !== undefined) fields.push([STATUS_FD_FIELD, STATUS_FD])
   if (parentPath !== undefined) fields.push([PARENT_IMAGES, parentPath], [TRACK_MEMORY, true])
   return fields
 }
@@ -91,6 +97,7 @@ export function encodeRestore(
         ...common(request, 'restore.log'),
         [ROOT, files.root],
         [RST_SIBLING, true],
+        ...lsmOptions(request),
         ...files.external.map((one): [number, Value] => [EXTERNAL, one]),
         ...inheritedResources(request).map(({ key, fd }): [number, Value] => [
           INHERIT_FD,
@@ -102,6 +109,15 @@ export function encodeRestore(
       ]),
     ],
   ])
+}
+
+function lsmOptions({ lsmProfile, lsmMountContext }: RestoreRequest): [number, Value][] {
+  return [
+    ...(lsmProfile === undefined ? [] : [[LSM_PROFILE, lsmProfile] as [number, Value]]),
+    ...(lsmMountContext === undefined
+      ? []
+      : [[LSM_MOUNT_CONTEXT, lsmMountContext] as [number, Value]]),
+  ]
 }
 
 function common(request: DumpRequest | RestoreRequest, log: string): [number, Value][] {
@@ -118,6 +134,7 @@ function common(request: DumpRequest | RestoreRequest, log: string): [number, Va
     [EXT_UNIX_SK, request.extUnixSockets === true],
     [SHELL_JOB, request.shellJob === true],
     [AUTO_DEDUP, request.autoDedup === true],
+    [LAZY_PAGES, request.lazyPages === true],
   ]
 }
 

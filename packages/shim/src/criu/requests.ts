@@ -13,6 +13,8 @@ export interface CriuOptions {
   /** Namespaces whose contents are left to the caller. */
   readonly emptyNamespaces?: readonly string[]
   readonly autoDedup?: boolean
+  /** Memory is fetched when it is touched: a dump serves its pages at `pageServer` until all have gone, a restore asks criu's daemon lazy-pages in its work directory. userfaultfd(2) */
+  readonly lazyPages?: boolean
 }
 
 export interface DumpRequest extends CriuOptions {
@@ -36,6 +38,8 @@ export interface DumpRequest extends CriuOptions {
   readonly isPreDump?: boolean
   /** `address:port` of a criu page-server. */
   readonly pageServer?: PageServer | undefined
+  /** Descriptor of ours that criu writes a zero byte to when the lazy pages can be asked for. */
+  readonly statusFd?: number | undefined
 }
 
 export interface RestoreRequest extends CriuOptions {
@@ -44,7 +48,14 @@ export interface RestoreRequest extends CriuOptions {
   readonly descriptors: Descriptors
   /** The images are of a container whose network namespace was not criu's. */
   readonly hasNetwork: boolean
+  /** `TYPE:NAME`, instead of what the process had. */
+  readonly lsmProfile?: string | undefined
+  /** SELinux context of mounts, instead of that in the images. */
+  readonly lsmMountContext?: string | undefined
 }
+
+/** What `statusFd` is in criu. */
+export const STATUS_FD = 3
 
 /** runc's name. */
 const NETWORK_KEY = 'extRootNetNS'
