@@ -1,3 +1,5 @@
+import { EMPTY_STRUCT, isMap } from './nil-values.ts'
+
 /** JSON values as Go would treat and print them (fmt %v, text/template truth). */
 
 export function isTrue(value: unknown): boolean {
@@ -18,6 +20,7 @@ export function goString(value: unknown): string {
     return String(value)
   }
   if (typeof value !== 'object') return `<${typeof value}>`
+  if (value === EMPTY_STRUCT) return '{}'
   const entries = Object.entries(value)
   if (isStruct(value)) return `{${entries.map(([, item]) => goString(item)).join(' ')}}`
   return `map[${entries
@@ -28,6 +31,7 @@ export function goString(value: unknown): string {
 
 /** JSON does not tell structs from maps: the API's structs have capitalised names, its maps hardly ever. */
 function isStruct(value: object): boolean {
+  if (isMap(value)) return false
   const keys = Object.keys(value)
   return keys.length > 0 && keys.every((key) => /^[A-Z][A-Za-z0-9]*$/.test(key))
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { NIL_MAP, NIL_SLICE } from './nil-values.ts'
+import { EMPTY_STRUCT, markAsMap, NIL_MAP, NIL_SLICE } from './nil-values.ts'
 import { Template } from './template.ts'
 
 const DATA = {
@@ -188,6 +188,17 @@ describe('Template', () => {
   it('knows nothing of the prototype of its data', () => {
     assert.throws(() => new Template('{{.constructor}}').execute({}), /has no entry/)
     assert.throws(() => new Template('{{.__proto__}}').execute({}), /has no entry/)
+  })
+
+  it('prints maps and empty structs as such', () => {
+    const labels = { Foo: 'bar' }
+    markAsMap(labels)
+    const data = { Labels: labels, Volumes: { '/a': EMPTY_STRUCT } }
+    const template = new Template('{{.Labels}} {{.Volumes}} {{json .}} {{.Labels.Foo}}')
+    assert.equal(
+      template.execute(data),
+      'map[Foo:bar] map[/a:{}] {"Labels":{"Foo":"bar"},"Volumes":{"/a":{}}} bar',
+    )
   })
 
   it("treats Go's nil slice and nil map as empty, and as null in JSON", () => {

@@ -39,7 +39,7 @@ export const command: Command = {
       filters: parseFilters(flags.list('filter')),
     })
     for await (const { message, text, timeNs } of stream) {
-      if (template !== undefined) printLine(template.execute({ ...message, timeNano: timeNs }))
+      if (template !== undefined) printLine(execute(template, { ...message, timeNano: timeNs }))
       else printLine(format === 'json' ? text : eventText(message, timeNs))
     }
   },
@@ -47,7 +47,17 @@ export const command: Command = {
 
 function compile(format: string): Template {
   try {
-    return new Template(format.replaceAll('\\t', '\t').replaceAll('\\n', '\n'))
+    return new Template(format.replaceAll('\\t', '\t').replaceAll('\\n', '\n'), {
+      missingField: (name) => `can't evaluate field ${name} in type *events.Message`,
+    })
+  } catch (error) {
+    throw new ExitError(64, `Error parsing format: ${messageOf(error)}`)
+  }
+}
+
+function execute(template: Template, event: object): string {
+  try {
+    return template.execute(event)
   } catch (error) {
     throw new ExitError(64, `Error parsing format: ${messageOf(error)}`)
   }

@@ -35,6 +35,14 @@ describe('zero values', () => {
     )
   })
 
+  it('maps are printed as maps, and sets with empty structs', () => {
+    const config = { Labels: { Foo: 'bar' }, ExposedPorts: { '80/tcp': {} } }
+    assert.equal(
+      shown('{{.Config.Labels}} {{.Config.ExposedPorts}}', { RootFS: {}, Config: config }),
+      'map[Foo:bar] map[80/tcp:{}]',
+    )
+  })
+
   it('are not seen by json', () => {
     assert.equal(shown('{{json .}}', CONTAINER), JSON.stringify(CONTAINER))
   })

@@ -1,4 +1,4 @@
-import { NIL_MAP, NIL_SLICE } from '@ctr/template'
+import { EMPTY_STRUCT, markAsMap, NIL_MAP, NIL_SLICE } from '@ctr/template'
 
 /**
  * What Go's types give a template where a document has null, or leaves a field out (`omitempty`): scripts count on
@@ -7,6 +7,8 @@ import { NIL_MAP, NIL_SLICE } from '@ctr/template'
 interface Zeros {
   readonly slices?: readonly string[]
   readonly maps?: readonly string[]
+  /** Maps with nothing in their values. */
+  readonly sets?: readonly string[]
   readonly strings?: readonly string[]
   readonly numbers?: readonly string[]
   readonly flags?: readonly string[]
@@ -15,7 +17,8 @@ interface Zeros {
 
 const CONFIG: Zeros = {
   slices: ['Env', 'Cmd', 'Entrypoint', 'OnBuild', 'Shell'],
-  maps: ['ExposedPorts', 'Volumes', 'Labels'],
+  maps: ['Labels'],
+  sets: ['ExposedPorts', 'Volumes'],
   strings: ['MacAddress', 'StopSignal'],
   flags: ['ArgsEscaped', 'NetworkDisabled'],
   pointers: ['Healthcheck', 'StopTimeout'],
@@ -114,11 +117,21 @@ function addToContainer(document: Record<string, unknown>): void {
 function add(target: unknown, zeros: Zeros): void {
   if (!isObject(target)) return
   for (const name of zeros.slices ?? []) addOne(target, name, NIL_SLICE)
-  for (const name of zeros.maps ?? []) addOne(target, name, NIL_MAP)
+  for (const name of [...(zeros.maps ?? []), ...(zeros.sets ?? [])]) addMap(target, name)
+  for (const name of zeros.sets ?? []) {
+    const set = target[name]
+    if (isObject(set)) for (const key of Object.keys(set)) set[key] = EMPTY_STRUCT
+  }
   for (const name of zeros.strings ?? []) addOne(target, name, '')
   for (const name of zeros.numbers ?? []) addOne(target, name, 0)
   for (const name of zeros.flags ?? []) addOne(target, name, false)
   for (const name of zeros.pointers ?? []) addOne(target, name, null)
+}
+
+function addMap(target: Record<string, unknown>, name: string): void {
+  addOne(target, name, NIL_MAP)
+  const value = target[name]
+  if (isObject(value) && value !== NIL_MAP) markAsMap(value)
 }
 
 /** A field that the document has stays one that is printed. */

@@ -18,10 +18,23 @@ export function parseTime(text: string, nowMs = Date.now()): string {
     const ms = Date.parse(`${date}T${time.length === 2 ? `${time}:00` : time}${zone}`)
     if (!Number.isNaN(ms))
       return unixText(BigInt(ms) * 1_000_000n + BigInt(fraction.padEnd(9, '0') || 0))
+    throw new Error(
+      `parsing time ${JSON.stringify(text)}: ${outOfRange(date ?? '', time)} out of range`,
+    )
   }
   const seconds = /^(-?\d+(?:\.\d{1,9})?)\d*$/.exec(text)
   if (seconds !== null) return seconds[1] as string
   throw new Error(`failed to parse value as time or duration: ${JSON.stringify(text)}`)
+}
+
+/** The first part that there is not. */
+function outOfRange(date: string, time: string): string {
+  const month = Number(date.slice(5, 7))
+  if (month < 1 || month > 12) return 'month'
+  const [hour = 0, minute = 0, second = 0] = time.split(':').map(Number)
+  if (hour > 23) return 'hour'
+  if (minute > 59) return 'minute'
+  return second > 59 ? 'second' : 'day'
 }
 
 function durationOf(text: string): number | undefined {

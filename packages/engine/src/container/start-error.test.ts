@@ -55,3 +55,16 @@ test('a sysctl that the kernel does not have is named by its file', () => {
     exitCode: 127,
   })
 })
+
+test('the empty word is a command that is not found', () => {
+  const op: Op = { op: 'exec', args: [''], env: [] }
+  const EINVAL = 22
+  const cause = new ShimError(
+    { index: 3, op: 'exec', errno: EINVAL, detail: '' },
+    'operation 4',
+    op,
+  )
+  const { error, exitCode } = describeStartFailure(cause, '', 'start')
+  assert.match(error.message, /exec: "": executable file not found in \$PATH: unknown$/)
+  assert.equal(exitCode, 127)
+})

@@ -68,7 +68,8 @@ function explainSysctl({ code, detail }: ShimError, key: string): Explanation {
 
 function explainExec(cause: ShimError, command: string): Explanation {
   const name = JSON.stringify(command)
-  if (cause.code === 'ENOENT' || cause.code === 'ENOTDIR') {
+  // The empty word is found nowhere; the kernel was asked for a path that is none.
+  if (cause.code === 'ENOENT' || cause.code === 'ENOTDIR' || command === '') {
     const reason = command.includes('/')
       ? `exec: ${name}: stat ${command}: ${errnoText(cause.code)}`
       : `exec: ${name}: executable file not found in $PATH`

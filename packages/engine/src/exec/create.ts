@@ -19,9 +19,7 @@ export async function createExec(
   const container = engine.containers.get(reference)
   assertCanExec(container, reference)
   const command = config.Cmd ?? []
-  if (command.length === 0 || command[0] === '') {
-    throw new EngineError('INVALID_ARGUMENT', 'No exec command specified')
-  }
+  if (command.length === 0) throw new EngineError('INVALID_ARGUMENT', 'No exec command specified')
   for (const text of [
     ...command,
     ...(config.Env ?? []),

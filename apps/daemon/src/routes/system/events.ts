@@ -63,12 +63,17 @@ function renderEvent(event: EngineEvent, apiMinor: number): EventMessage {
       : {}),
     Type: event.type,
     Action: event.action,
-    Actor: { ID: event.actorId, Attributes: { ...event.attributes } },
+    Actor: { ID: event.actorId, Attributes: sorted(event.attributes) },
     scope: 'local',
     time: unixSeconds(event.timeNs),
     // Above 2^53: as a JSON number it is written digit by digit.
     timeNano: exactInteger(event.timeNs),
   }
+}
+
+/** Go writes a map's keys in their order. */
+function sorted<T>(map: Readonly<Record<string, T>>): Record<string, T> {
+  return Object.fromEntries(Object.entries(map).toSorted(([a], [b]) => (a < b ? -1 : 1)))
 }
 
 /** ECMA-262 JSON.rawJSON: the value that JSON.stringify writes as it is. */
