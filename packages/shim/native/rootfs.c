@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <sys/sysmacros.h>
 
 #define STEPS_MAX 256 /* components to make and symlinks to follow for one path; bounds the recursion */
@@ -245,6 +246,17 @@ static int op_readonly_root(struct shim *s) {
   return sys_mount_setattr(s->root, AT_EMPTY_PATH, &a) < 0 ? errno : 0;
 }
 
+/* The kernel keeps it for a filesystem whose policy lets labels be changed; others have that of their type. */
+static int op_file_label(struct shim *s, const struct op *o) {
+  s->step = "open";
+  scoped_fd fd = open_in_root(s, op_str(o, 0), O_RDONLY, 0);
+  if (fd < 0)
+    return errno;
+  s->step = "fsetxattr";
+  bool failed = fsetxattr(fd, "security.selinux", op_str(o, 1), strlen(op_str(o, 1)) + 1, 0) < 0;
+  return failed && errno != EOPNOTSUPP ? errno : 0;
+}
+
 int rootfs_op(struct shim *s, const struct op *o) {
   switch (o->code) {
   case OP_OVERLAY:
@@ -277,6 +289,8 @@ int rootfs_op(struct shim *s, const struct op *o) {
     return op_readonly(s, o);
   case OP_PIVOT_ROOT:
     return op_pivot_root(s);
+  case OP_FILE_LABEL:
+    return op_file_label(s, o);
   case OP_CHROOT:
     return fchdir(s->root) < 0 || chroot(".") < 0 || chdir("/") < 0 ? errno : 0;
   case OP_MOVE_ROOT:

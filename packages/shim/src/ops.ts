@@ -239,6 +239,9 @@ const ops = {
   /** chroot(2) to the root, for a container in the mount namespace of its caller. */
   chroot: { code: 51, side: 'child', fields: {} },
 
+  /** SELinux: give the in-root file or directory the label `value`. Nothing where its filesystem has labels of its own. */
+  file_label: { code: 52, side: 'child', fields: { path: 'str', value: 'str' } },
+
   // --- child side: the process -------------------------------------------------------------------------------------
   sethostname: { code: 60, side: 'child', fields: { name: 'str' } },
   setdomainname: { code: 61, side: 'child', fields: { name: 'str' } },

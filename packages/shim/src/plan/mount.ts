@@ -41,7 +41,15 @@ export function planMount(
     data: labelled(mount.type, options.data, input.spec.linux?.mountLabel ?? ''),
   }
   const propagation = neededPropagation(options, rootPropagation)
-  return propagation === 0n ? [filesystem] : [filesystem, remount(target, propagation)]
+  const label = input.spec.linux?.mountLabel ?? ''
+  return [
+    filesystem,
+    ...(propagation === 0n ? [] : [remount(target, propagation)]),
+    // It takes no context, but a label.
+    ...(mount.type === 'mqueue' && label !== ''
+      ? [{ op: 'file_label', path: target, value: label } as const]
+      : []),
+  ]
 }
 
 /** The kernel's own views have labels of their own. selinux(8), mount(8) context= */

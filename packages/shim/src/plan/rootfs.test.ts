@@ -109,6 +109,11 @@ test('SELinux labels are for the process and for filesystems without labels of t
       { op: 'label', name: 'exec', value: process },
     ],
   )
+  // It takes no context=.
+  const queues = program.findIndex((op) => op.op === 'file_label')
+  assert.deepEqual(program[queues], { op: 'file_label', path: '/dev/mqueue', value: label })
+  const mount = program[queues - 1]
+  assert.ok(mount?.op === 'mount' && mount.type === 'mqueue')
   const overlay = program.find((op) => op.op === 'overlay')
   assert.ok(overlay?.data.endsWith(`,context="${label}"`))
   for (const op of program) {
