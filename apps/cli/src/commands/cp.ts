@@ -139,7 +139,7 @@ function localPlace(
   }
   if (stat !== undefined && source.isDirectory) throw new ExitError(1, 'cannot copy directory')
   if (stat === undefined && !source.isDirectory && target.endsWith('/')) {
-    throw new ExitError(1, 'destination directory must exist')
+    throw new ExitError(1, 'no such directory')
   }
   const path = resolve(target)
   if (statSync(dirname(path), { throwIfNoEntry: false })?.isDirectory() !== true) {
@@ -199,26 +199,37 @@ type ContainerPlace =
   | { readonly kind: 'file'; readonly path: string }
   | { readonly kind: 'missing'; readonly path: string }
 
-/** What is at the destination, after one link as docker resolves it. */
+/** What is at the destination, after one link as docker resolves it; a link to nothing is where the file goes. */
 async function containerPlace(
   client: Client,
   container: string,
   path: string,
 ): Promise<ContainerPlace> {
+  const stat = await placeStat(client, container, path)
+  if (stat === undefined) return { kind: 'missing', path }
+  if (!hasMode(stat, MODE_SYMLINK)) return { kind: kindOf(stat), path }
+  const link = stat.linkTarget.startsWith('/')
+    ? stat.linkTarget
+    : join(dirname(path), stat.linkTarget)
+  const target = await placeStat(client, container, link)
+  return { kind: target === undefined ? 'missing' : kindOf(target), path: link }
+}
+
+function kindOf(stat: PathStat): 'directory' | 'file' {
+  return hasMode(stat, MODE_DIRECTORY) ? 'directory' : 'file'
+}
+
+/** Undefined: whatever is wrong with it, the daemon says when it is written to. */
+async function placeStat(
+  client: Client,
+  container: string,
+  path: string,
+): Promise<PathStat | undefined> {
   try {
-    const stat = await statArchive(client, container, path)
-    if (!hasMode(stat, MODE_SYMLINK)) {
-      return { kind: hasMode(stat, MODE_DIRECTORY) ? 'directory' : 'file', path }
-    }
-    const link = stat.linkTarget.startsWith('/')
-      ? stat.linkTarget
-      : join(dirname(path), stat.linkTarget)
-    const target = await statArchive(client, container, link)
-    return { kind: hasMode(target, MODE_DIRECTORY) ? 'directory' : 'file', path: link }
+    return await statArchive(client, container, path)
   } catch (error) {
     if (!(error instanceof ResponseError) || /no such container/i.test(error.message)) throw error
-    // Whatever else is wrong with it, the daemon says when it is written to.
-    return { kind: 'missing', path }
+    return undefined
   }
 }
 
