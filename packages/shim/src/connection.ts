@@ -255,6 +255,8 @@ export class Connection implements ShimConnection {
 
   #onClose(): void {
     for (const pending of this.#results.splice(0)) pending.reject(gone())
+    // Of nearly every connection it is the end of a process that has been reported: an error takes a stack to make.
+    if (this.#hasExited && this.#starting === undefined) return
     this.#starting?.reject(new Error('shim died'))
     this.#opening.reject(new Error('shim died'))
     if (!this.#closedByUs && !this.#hasExited) void this.#settleExit()

@@ -69,6 +69,8 @@ function escapeName(url: string): string {
   if (path === '/networks/') return `/networks${queryAt === -1 ? '' : url.slice(queryAt)}`
   const verbs = Object.hasOwn(VERBS, resource) ? VERBS[resource] : undefined
   if (verbs === undefined || segments.length < 2) return url
+  // Nearly every path: one segment for the name, one for the verb.
+  if (segments.length === 2 && verbs.includes(segments[1] ?? '')) return url
   const rest = segments.join('/')
   const verb = checkpointOf(resource, segments) ?? verbOf(verbs, rest)
   const name = verb === undefined ? rest : rest.slice(0, -verb.length - 1)

@@ -21,8 +21,8 @@ import { MAX_JSON_BYTES, parseJsonBody } from './json-body.ts'
 import { parsePath } from './path.ts'
 import { PlainText } from './plain-text.ts'
 import { parseQuery } from './query.ts'
-import type { AnyRoute, Call } from './route.ts'
-import { openOutput, takeOver } from './stream.ts'
+import type { AnyRoute } from './route.ts'
+import { ServedCall } from './served-call.ts'
 import { declineUpgrade, handleUpgrade, isWebSocket, shouldUpgrade, upgradeOf } from './upgrade.ts'
 import { useWebSockets, type WebSocketOpening, webSocketRoute } from './websocket.ts'
 
@@ -139,7 +139,16 @@ export async function buildApiServer(o: {
     ): Promise<FastifyReply> => {
       if (route.takesConnection !== true) declineUpgrade(request.raw)
       const minor = parseApiVersion(versions.get(request.raw) ?? `1.${MAX_API_MINOR}`)
-      return serveRoute(route, o, newCall(route, request, reply, minor, opening))
+      return serveRoute(
+        route,
+        o,
+        new ServedCall(request, reply, {
+          query: parseQuery(route.query ?? {}, request.query as Record<string, string>),
+          body: parseBody(route, request),
+          apiMinor: minor,
+          webSocket: opening,
+        }),
+      )
     }
     app.route({
       method: route.method,
@@ -205,13 +214,14 @@ function sendMessage(reply: FastifyReply, status: number, message: string): Fast
 async function serveRoute(
   route: AnyRoute,
   o: { readonly context: Context; readonly log: Log },
-  { call, opened, request, reply }: ServedCall,
+  call: ServedCall,
 ): Promise<FastifyReply> {
   const begin = performance.now()
+  const { request, reply } = call
   try {
     const answer = await route.handle(o.context, call)
     o.context.metrics?.observe(route.method, route.path, performance.now() - begin)
-    if (reply.sent || opened() !== undefined) return reply
+    if (reply.sent || call.stream !== undefined) return reply
     if (answer instanceof PlainText) {
       reply.header('Content-Type', 'text/plain; charset=utf-8')
       return reply.code(route.status ?? 200).send(answer.text)
@@ -221,77 +231,9 @@ async function serveRoute(
     return reply.code(route.status ?? 200).send(Buffer.from(`${JSON.stringify(answer)}\n`))
   } catch (error) {
     if (!reply.sent) throw error
-    endBrokenStream(request, opened(), asCancelled(error, call.signal), o.log)
+    endBrokenStream(request, call.stream, asCancelled(error, call.isClientGone), o.log)
     return reply
   }
-}
-
-/** Made once: an error notes where it was made, which takes longer than the rest of a small answer's end. */
-const CLIENT_GONE = new EngineError('CANCELLED', 'the client went away')
-
-interface ServedCall {
-  readonly call: Call
-  /** What the handler has taken the answer over with. */
-  readonly opened: () => Writable | undefined
-  readonly request: FastifyRequest
-  readonly reply: FastifyReply
-}
-
-function newCall(
-  route: AnyRoute,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  apiMinor: number,
-  webSocket: WebSocketOpening | undefined,
-): ServedCall {
-  const { raw } = request
-  const hangUp = new AbortController()
-  const onClose = (): void => hangUp.abort(CLIENT_GONE)
-  const onAnswerClose = (): void => {
-    if (!reply.raw.writableFinished) onClose()
-  }
-  reply.raw.on('close', onAnswerClose)
-  let stream: Writable | undefined
-  const opened = <S extends Writable>(opened: S): S => {
-    reply.raw.off('close', onAnswerClose)
-    opened.on('close', onClose)
-    stream = opened
-    return opened
-  }
-  const params = request.params as Readonly<Record<string, string>>
-  // moby#28176
-  const messages = { isText: apiMinor < 28 }
-  const call: Call = {
-    id: params['id'] ?? '',
-    name: params['name'] ?? '',
-    query: parseQuery(route.query ?? {}, request.query as Record<string, string>),
-    body: parseBody(route, request),
-    headers: raw.headers,
-    isWebSocket: webSocket !== undefined,
-    apiMinor,
-    signal: hangUp.signal,
-    get input() {
-      return request.body instanceof Readable ? request.body : Readable.from([])
-    },
-    setHeader: (name, value) => {
-      reply.header(name, value)
-    },
-    openOutput: async (contentType) => {
-      // What a WebSocket client says is read and dropped.
-      if (webSocket !== undefined) return opened((await webSocket.open(messages)).resume())
-      for (const [name, value] of Object.entries(reply.getHeaders())) {
-        if (value !== undefined) reply.raw.setHeader(name, value)
-      }
-      reply.hijack()
-      return opened(openOutput(reply.raw, contentType))
-    },
-    takeOver: async (contentType, headers) => {
-      if (webSocket !== undefined) return opened(await webSocket.open(messages))
-      reply.hijack()
-      return opened(takeOver(raw, reply.raw, contentType, headers))
-    },
-  }
-  return { call, opened: () => stream, request, reply }
 }
 
 function parseBody(route: AnyRoute, request: FastifyRequest): unknown {
@@ -323,8 +265,8 @@ function endBrokenStream(
 }
 
 /** Whatever fails because the client has gone is not our failure. */
-function asCancelled(error: unknown, signal: AbortSignal): unknown {
-  if (!signal.aborted) return error
+function asCancelled(error: unknown, isClientGone: boolean): unknown {
+  if (!isClientGone) return error
   return new EngineError('CANCELLED', 'the client went away', { cause: error })
 }
 

@@ -1,0 +1,137 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import { type Duplex, Readable, type Writable } from 'node:stream'
+import { EngineError } from '@ctr/errdefs'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Call } from './route.ts'
+import { type AnswerHeaders, openOutput, takeOver } from './stream.ts'
+import type { WebSocketOpening } from './websocket.ts'
+
+/** Made once: an error notes where it was made, which takes longer than the rest of a small answer's end. */
+const CLIENT_GONE = new EngineError('CANCELLED', 'the client went away')
+
+interface Parts {
+  readonly query: Call['query']
+  readonly body: unknown
+  readonly apiMinor: number
+  readonly webSocket: WebSocketOpening | undefined
+}
+
+/** A request on its way through a handler. What most handlers do not ask for is made when one does. */
+export class ServedCall implements Call {
+  readonly request: FastifyRequest
+  readonly reply: FastifyReply
+  readonly query: Call['query']
+  readonly body: Call['body']
+  readonly apiMinor: number
+  readonly #webSocket: WebSocketOpening | undefined
+  #hangUp: AbortController | undefined
+  #isClientGone = false
+  #stream: Writable | undefined
+
+  constructor(request: FastifyRequest, reply: FastifyReply, parts: Parts) {
+    this.request = request
+    this.reply = reply
+    this.query = parts.query
+    this.body = parts.body as Call['body']
+    this.apiMinor = parts.apiMinor
+    this.#webSocket = parts.webSocket
+    reply.raw.on('close', this.#onAnswerClose)
+  }
+
+  get id(): string {
+    return this.#params['id'] ?? ''
+  }
+
+  get name(): string {
+    return this.#params['name'] ?? ''
+  }
+
+  get headers(): IncomingHttpHeaders {
+    return this.request.raw.headers
+  }
+
+  get isWebSocket(): boolean {
+    return this.#webSocket !== undefined
+  }
+
+  get isClientGone(): boolean {
+    return this.#isClientGone
+  }
+
+  /** What the handler has taken the answer over with. */
+  get stream(): Writable | undefined {
+    return this.#stream
+  }
+
+  get signal(): AbortSignal {
+    if (this.#hangUp === undefined) {
+      this.#hangUp = new AbortController()
+      if (this.#isClientGone) this.#hangUp.abort(CLIENT_GONE)
+    }
+    return this.#hangUp.signal
+  }
+
+  get input(): Readable {
+    const { body } = this.request
+    return body instanceof Readable ? body : Readable.from([])
+  }
+
+  get setHeader(): Call['setHeader'] {
+    return (name, value) => {
+      this.reply.header(name, value)
+    }
+  }
+
+  get openOutput(): Call['openOutput'] {
+    return (contentType) => this.#openOutput(contentType)
+  }
+
+  get takeOver(): Call['takeOver'] {
+    return (contentType, headers) => this.#takeOver(contentType, headers)
+  }
+
+  async #openOutput(contentType: string): Promise<Writable> {
+    // What a WebSocket client says is read and dropped.
+    if (this.#webSocket !== undefined) {
+      return this.#opened((await this.#webSocket.open(this.#messages)).resume())
+    }
+    for (const [name, value] of Object.entries(this.reply.getHeaders())) {
+      if (value !== undefined) this.reply.raw.setHeader(name, value)
+    }
+    this.reply.hijack()
+    return this.#opened(openOutput(this.reply.raw, contentType))
+  }
+
+  async #takeOver(contentType: string, headers?: AnswerHeaders): Promise<Duplex> {
+    if (this.#webSocket !== undefined) {
+      return this.#opened(await this.#webSocket.open(this.#messages))
+    }
+    this.reply.hijack()
+    return this.#opened(takeOver(this.request.raw, this.reply.raw, contentType, headers))
+  }
+
+  /** moby#28176 */
+  get #messages(): { readonly isText: boolean } {
+    return { isText: this.apiMinor < 28 }
+  }
+
+  get #params(): Readonly<Record<string, string>> {
+    return this.request.params as Readonly<Record<string, string>>
+  }
+
+  #opened<S extends Writable>(stream: S): S {
+    this.reply.raw.off('close', this.#onAnswerClose)
+    stream.on('close', this.#onClose)
+    this.#stream = stream
+    return stream
+  }
+
+  readonly #onClose = (): void => {
+    this.#isClientGone = true
+    this.#hangUp?.abort(CLIENT_GONE)
+  }
+
+  readonly #onAnswerClose = (): void => {
+    if (!this.reply.raw.writableFinished) this.#onClose()
+  }
+}
