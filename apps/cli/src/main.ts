@@ -1,7 +1,7 @@
 import { Client } from '@ctr/client'
 import { type Command, type Context, ExitError } from './command.ts'
 import type { Group } from './commands/index.ts'
-import { resolveCommand } from './commands/resolve.ts'
+import { quickCommand } from './commands/quick.ts'
 import { type ConfigFile, configDirectory, readConfigFile } from './config/config-file.ts'
 import { daemonHost } from './config/daemon-host.ts'
 import { currentContext } from './context/current.ts'
@@ -46,6 +46,13 @@ async function dispatch(
   args: readonly string[],
   environment: Environment,
 ): Promise<number> {
+  const [name = ''] = args
+  const quick = quickCommand(name)
+  if (quick !== undefined) {
+    const { command } = await quick()
+    return runCommand(command, `ctr ${name}`, args.slice(1), globals, environment)
+  }
+  const { resolveCommand } = await import('./commands/resolve.ts')
   const { entry, path, rest } = resolveCommand(args)
   if (entry === undefined || entry.kind === 'group') return badCommand(entry, path, rest)
   const { command } = await entry.load()
@@ -105,6 +112,7 @@ async function badCommand(
 
 async function help(args: readonly string[]): Promise<number> {
   if (args.length === 0) return printRootHelp()
+  const { resolveCommand } = await import('./commands/resolve.ts')
   const { entry, path, rest } = resolveCommand(args)
   if (entry === undefined || rest.length > 0) {
     printError(`unknown help topic: ${rest.join(' ')}`)

@@ -1,4 +1,5 @@
 import type { Command } from '../command.ts'
+import { QUICK } from './quick.ts'
 
 /**
  * All commands by name. Only summaries live here: a command's module is loaded when it runs, because the start-up time of
@@ -57,7 +58,7 @@ const diff = leaf(
   () => import('./diff.ts'),
 )
 const events = leaf('Get real time events from the server', () => import('./events.ts'))
-const exec = leaf('Execute a command in a running container', () => import('./exec.ts'))
+const exec = leaf('Execute a command in a running container', QUICK.exec)
 const exportContainer = leaf(
   "Export a container's filesystem as a tar archive",
   () => import('./export.ts'),
@@ -83,14 +84,14 @@ const port = leaf(
   'List port mappings or a specific mapping for the container',
   () => import('./port.ts'),
 )
-const ps = leaf('List containers', () => import('./ps.ts'))
+const ps = leaf('List containers', QUICK.ps)
 const pull = leaf('Download an image from a registry', () => import('./pull.ts'))
 const push = leaf('Upload an image to a registry', () => import('./push.ts'))
 const rename = leaf('Rename a container', () => import('./rename.ts'))
 const restart = leaf('Restart one or more containers', () => import('./restart.ts'))
 const rm = leaf('Remove one or more containers', () => import('./rm.ts'))
 const rmi = leaf('Remove one or more images', () => import('./rmi.ts'))
-const run = leaf('Create and run a new container from an image', () => import('./run.ts'))
+const run = leaf('Create and run a new container from an image', QUICK.run)
 const save = leaf(
   'Save one or more images to a tar archive (streamed to STDOUT by default)',
   () => import('./save.ts'),
@@ -109,7 +110,7 @@ const unpause = leaf(
   () => import('./unpause.ts'),
 )
 const update = leaf('Update configuration of one or more containers', () => import('./update.ts'))
-const version = leaf('Show the ctr version information', () => import('./version.ts'))
+const version = leaf('Show the ctr version information', QUICK.version)
 const wait = leaf(
   'Block until one or more containers stop, then print their exit codes',
   () => import('./wait.ts'),
