@@ -58,7 +58,8 @@ export async function* writeArchive(images: readonly ImageToWrite[]): AsyncGener
     }
   }
   yield file('index.json', json(toIndex(images, manifests)))
-  yield file('manifest.json', json(images.map(toDockerItem)))
+  const saved = new Set(images.map(({ config }) => digestOf(config)))
+  yield file('manifest.json', json(images.map((image) => toDockerItem(image, saved))))
   yield file('oci-layout', json({ imageLayoutVersion: '1.0.0' }))
   yield TAR_END
 }
@@ -98,12 +99,13 @@ function toIndex(images: readonly ImageToWrite[], manifests: readonly Buffer[]):
   return { schemaVersion: 2, mediaType: MEDIA_TYPE.ociIndex, manifests: descriptors }
 }
 
-function toDockerItem(image: ImageToWrite): object {
+/** The parent is named if it is saved too. moby image/tarexport/save.go validatedParentLinks */
+function toDockerItem(image: ImageToWrite, saved: ReadonlySet<string>): object {
   return {
     Config: blobName(digestOf(image.config)),
     RepoTags: image.names.length === 0 ? null : image.names.map(familiarReference),
     Layers: image.layers.map((layer) => blobName(layer.digest)),
-    ...(image.parent === undefined ? {} : { Parent: image.parent }),
+    ...(image.parent !== undefined && saved.has(image.parent) ? { Parent: image.parent } : {}),
   }
 }
 
