@@ -63,6 +63,7 @@ export {
   relabelTree,
   setFileLabel,
 } from './selinux.ts'
+export { unreadByPeer } from './socket-queue.ts'
 export {
   deviceNumbers,
   FILESYSTEM_MAGIC,

@@ -3,6 +3,7 @@ import { pipeline } from 'node:stream/promises'
 import { encodeFrame, STDOUT } from '@ctr/api'
 import type { AttachSession, ExecSession } from '@ctr/engine'
 import { farewell } from './farewell.ts'
+import { headRead } from './head-read.ts'
 import { pump } from './pump.ts'
 import type { Call } from './route.ts'
 import { unframed } from './unframe.ts'
@@ -64,6 +65,7 @@ async function openStdio(
     call.headers.upgrade === undefined ? RAW_STREAM : streamType(hasTty, call.apiMinor),
   )
   client.once('close', () => session.close())
+  await headRead(client)
   if (logs !== undefined) {
     const past = unframe ? logs.pipe(unframed()) : logs
     await pipeline(past, client, { end: false })
