@@ -73,6 +73,32 @@ export const FUNCTIONS: Readonly<Record<string, TemplateFunction>> = {
   ge: (first, second) => compare(first, second) >= 0,
 }
 
+/** How many arguments they take: exactly, or (negative) at least. Those that are not here take any number. */
+export const ARITY: Readonly<Record<string, number>> = {
+  json: 1,
+  split: 2,
+  join: 2,
+  title: 1,
+  lower: 1,
+  upper: 1,
+  pad: 3,
+  truncate: 2,
+  call: -1,
+  and: -1,
+  or: -1,
+  not: 1,
+  len: 1,
+  index: -1,
+  slice: -1,
+  printf: -1,
+  eq: -1,
+  ne: 2,
+  lt: 2,
+  le: 2,
+  gt: 2,
+  ge: 2,
+}
+
 const HTML: Readonly<Record<string, string>> = {
   '&': '&amp;',
   '<': '&lt;',

@@ -76,6 +76,10 @@ function formatVerb(
       return isInteger(value) ? value.toString(2) : wrong(verb, value)
     case 'c':
       return isInteger(value) ? String.fromCodePoint(Number(value)) : wrong(verb, value)
+    case 'U':
+      return isInteger(value)
+        ? `U+${value.toString(16).toUpperCase().padStart(4, '0')}`
+        : wrong(verb, value)
     case 'f':
     case 'F':
       return typeof value === 'number'

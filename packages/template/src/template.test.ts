@@ -85,6 +85,7 @@ const CASES: readonly (readonly [string, string])[] = [
   ],
   ['{{eq .Id "x" "abc"}}', 'true'],
   ['{{.Name | upper | printf "%s!"}}', '/WEB!'],
+  ['{{printf "%U" 65}}', 'U+0041'],
   ['{{printf "%s %s %s" 1 true .Nothing}}', '%!s(int=1) %!s(bool=true) %!s(<nil>)'],
   [
     '{{json .Labels}} {{json .Name}} {{.List | json}} {{json .Nothing}}',
@@ -172,6 +173,18 @@ describe('Template', () => {
     [
       '{{eq .List .List}}',
       'template: :1:2: executing "" at <eq .List .List>: error calling eq: non-comparable type',
+    ],
+    [
+      '{{not}}',
+      'template: :1:2: executing "" at <not>: wrong number of args for not: want 1 got 0',
+    ],
+    [
+      '{{and}}',
+      'template: :1:2: executing "" at <and>: wrong number of args for and: want at least 1 got 0',
+    ],
+    [
+      '{{join .List}}',
+      'template: :1:2: executing "" at <join .List>: wrong number of args for join: want 2 got 1',
     ],
     [
       '{{call .Name}}',

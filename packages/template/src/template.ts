@@ -1,4 +1,4 @@
-import { FUNCTIONS, type TemplateFunction } from './functions.ts'
+import { ARITY, FUNCTIONS, type TemplateFunction } from './functions.ts'
 import { goString, isTrue, typeName } from './go-values.ts'
 import { type Node, type Operand, type ParsedTemplate, type Pipe, type Position } from './node.ts'
 import { parseTemplate } from './parse.ts'
@@ -172,19 +172,14 @@ class Execution {
   ): unknown {
     const [first, ...rest] = operands as [Operand, ...Operand[]]
     if (first.kind === 'function' && (first.name === 'and' || first.name === 'or')) {
-      return this.#shortCircuit(first.name, rest, dot, scope, piped)
+      return this.#shortCircuit(first, rest, dot, scope, piped)
     }
     const args = (): unknown[] => [
       ...rest.map((operand) => this.#operand(operand, dot, scope)),
       ...piped,
     ]
     if (first.kind === 'function') {
-      return this.#call(
-        first.at,
-        first.name,
-        this.#functions[first.name] as TemplateFunction,
-        args(),
-      )
+      return this.#callFunction(first, args())
     }
     if (first.kind === 'field' || first.kind === 'variable' || first.kind === 'pipe') {
       return this.#chain(first, dot, scope, args())
@@ -196,12 +191,13 @@ class Execution {
   }
 
   #shortCircuit(
-    name: 'and' | 'or',
+    { name, at }: { readonly name: string; readonly at: Position },
     operands: readonly Operand[],
     dot: unknown,
     scope: Scope,
     piped: readonly unknown[],
   ): unknown {
+    this.#checkCount(at, name, operands.length + piped.length)
     let value: unknown
     for (const operand of operands) {
       value = this.#operand(operand, dot, scope)
@@ -219,12 +215,7 @@ class Execution {
       case 'literal':
         return operand.value
       case 'function':
-        return this.#call(
-          operand.at,
-          operand.name,
-          this.#functions[operand.name] as TemplateFunction,
-          [],
-        )
+        return this.#callFunction(operand, [])
       case 'field':
       case 'variable':
       case 'pipe':
@@ -283,6 +274,23 @@ class Execution {
     if (typeof item === 'function') return this.#call(at, name, item as TemplateFunction, [...args])
     if (args.length > 0) throw this.#error(at, `${name} is not a method but has arguments`)
     return item
+  }
+
+  #callFunction(
+    { name, at }: { readonly name: string; readonly at: Position },
+    args: unknown[],
+  ): unknown {
+    this.#checkCount(at, name, args.length)
+    return this.#call(at, name, this.#functions[name] as TemplateFunction, args)
+  }
+
+  #checkCount(at: Position, name: string, count: number): void {
+    const arity = ARITY[name]
+    if (arity === undefined) return
+    const isRight = arity < 0 ? count >= -arity : count === arity
+    if (isRight) return
+    const wanted = arity < 0 ? `at least ${-arity}` : String(arity)
+    throw this.#error(at, `wrong number of args for ${name}: want ${wanted} got ${count}`)
   }
 
   #call(at: Position, name: string, callee: TemplateFunction, args: unknown[]): unknown {

@@ -71,12 +71,14 @@ interface HistoryOptions {
 
 function historyRow(item: HistoryItem, { truncate, isHuman, nowMs }: HistoryOptions): Row {
   const createdBy = item.CreatedBy.replaceAll('\t', ' ')
+  const createdAt =
+    item.Created <= 0 ? '' : new Date(item.Created * 1000).toISOString().replace('.000Z', 'Z')
+  const since = item.Created <= 0 ? 'N/A' : `${humanDuration(nowMs - item.Created * 1000)} ago`
   return {
     Comment: item.Comment,
-    CreatedAt:
-      item.Created <= 0 ? '' : new Date(item.Created * 1000).toISOString().replace('.000Z', 'Z'),
+    CreatedAt: createdAt,
     CreatedBy: truncate ? ellipsis(createdBy, 45) : createdBy,
-    CreatedSince: item.Created <= 0 ? 'N/A' : `${humanDuration(nowMs - item.Created * 1000)} ago`,
+    CreatedSince: isHuman ? since : createdAt,
     ID: truncate ? shortId(item.Id) : item.Id,
     Size: isHuman ? formatSize(item.Size) : String(item.Size),
   }

@@ -39,7 +39,7 @@ export function printList(
 ): void {
   const { quiet = false } = options
   const format = options.format === 'raw' ? (list.raw ?? 'raw') : options.format
-  const isTable = format === '' || format === 'table' || format.startsWith('table ')
+  const isTable = format === '' || format.startsWith('table')
   if (quiet && (isTable || format === 'json')) return printRows(rows, list.quiet, list)
   if (format === 'json') return printJson(rows)
   if (!isTable) return printRows(rows, format, list)
