@@ -2,7 +2,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { EngineError } from '@ctr/errdefs'
-import { cgroupDirectory, findHierarchy } from '@ctr/linux'
+import { cgroupDirectory, findHierarchy, processStatus } from '@ctr/linux'
 import { shimBinaryPath } from '@ctr/shim'
 import {
   type Criu,
@@ -27,7 +27,7 @@ import type { Engine } from '../engine.ts'
 import { SECRETS_DIRECTORY } from '../secret/mount.ts'
 import { claimCheckpoint } from './directory.ts'
 import { findEngineCriu } from './find-criu.ts'
-import { writeMetadata } from './metadata.ts'
+import { isDumped, writeMetadata } from './metadata.ts'
 
 export interface CheckpointRequest {
   readonly name: string
@@ -124,7 +124,10 @@ async function writeCheckpoint(
   } catch (error) {
     restorePolicy()
     if (request.tcpEstablished) await engine.networks.setPlugged(container.id, true)
-    await rm(directory, { recursive: true, force: true })
+    // The processes may have ended with images that are complete: then these are all that is left of them.
+    if (isThere(pid) || !isDumped(directory)) {
+      await rm(directory, { recursive: true, force: true })
+    }
     if (!(error instanceof EngineError)) throw error
     throw new EngineError(
       error.code,
@@ -132,6 +135,11 @@ async function writeCheckpoint(
       { cause: error },
     )
   }
+}
+
+function isThere(pid: number): boolean {
+  const state = processStatus(pid)?.state
+  return state !== undefined && state !== 'Z' && state !== 'X'
 }
 
 /** Before its end is recorded, which waits for its turn in the queue. */
@@ -178,20 +186,7 @@ async function dumpInto(
   const mounts = readExternalMounts(pid, spec, [SECRETS_DIRECTORY])
   const networkInode = ownNetworkOf(pid)
   const { tcpEstablished, fileLocks, extUnixSockets = false } = request
-  await dump(criu, {
-    pid,
-    imagesDir: directory,
-    leaveRunning: !request.exit,
-    tcpEstablished,
-    fileLocks,
-    extUnixSockets,
-    pageServer: pageServerOf(request),
-    mounts,
-    terminalShim: hasTerminal ? shimBinaryPath : undefined,
-    descriptors,
-    networkInode,
-    freezeCgroup: container.state.status === 'paused' ? freezerOf(engine, container) : undefined,
-  })
+  // Before the dump, which ends the processes: after it nothing has to be written, and a kill or a full disk loses nothing.
   saveDescriptors(directory, descriptors)
   saveMounts(directory, mounts)
   writeMetadata(directory, {
@@ -208,6 +203,20 @@ async function dumpInto(
       ipv4: endpoint.ipv4?.address ?? '',
       ipv6: endpoint.ipv6?.address ?? '',
     })),
+  })
+  await dump(criu, {
+    pid,
+    imagesDir: directory,
+    leaveRunning: !request.exit,
+    tcpEstablished,
+    fileLocks,
+    extUnixSockets,
+    pageServer: pageServerOf(request),
+    mounts,
+    terminalShim: hasTerminal ? shimBinaryPath : undefined,
+    descriptors,
+    networkInode,
+    freezeCgroup: container.state.status === 'paused' ? freezerOf(engine, container) : undefined,
   })
 }
 

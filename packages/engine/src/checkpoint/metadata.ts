@@ -1,8 +1,8 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { EngineError, isErrno } from '@ctr/errdefs'
 
-/** What a restore must know beside criu's images; written last, so that a checkpoint without it is not complete. */
+/** What a restore must know beside criu's images; written before them. */
 export interface CheckpointMetadata {
   readonly version: 1
   readonly containerId: string
@@ -32,12 +32,20 @@ export function writeMetadata(directory: string, metadata: CheckpointMetadata): 
   writeFileSync(join(directory, FILE), JSON.stringify(metadata), { mode: 0o600 })
 }
 
-/** INVALID_ARGUMENT for what is no checkpoint of ours: it may come from anywhere. */
+/** criu writes it when all other images are there, and ends the processes after that. criu/cr-dump.c, cr_dump_tasks */
+const LAST_IMAGE = 'inventory.img'
+
+/** The images are complete. */
+export function isDumped(directory: string): boolean {
+  return existsSync(join(directory, LAST_IMAGE))
+}
+
+/** INVALID_ARGUMENT for what is no complete checkpoint of ours: it may come from anywhere. */
 export function readMetadata(directory: string): CheckpointMetadata {
   try {
     const text = readFileSync(join(directory, FILE), 'utf8')
     const value: unknown = text.length > SIZE_MAX ? undefined : JSON.parse(text)
-    if (isMetadata(value)) return value
+    if (isMetadata(value) && isDumped(directory)) return value
   } catch (error) {
     if (!isErrno(error, 'ENOENT') && !(error instanceof SyntaxError)) throw error
   }
