@@ -97,7 +97,7 @@ export class TestBundle implements Disposable {
       ...base,
       root: { path: 'rootfs', readonly: false },
       ...changes,
-      process: { ...base.process, terminal: false, args: ['sleep', '100'], ...process },
+      process: { ...base.process, terminal: false, args: ['sleep', '1000'], ...process },
     }
     writeFileSync(join(this.dir, 'config.json'), JSON.stringify(spec))
   }

@@ -24,6 +24,22 @@ describe('edges', { timeout: SUITE_MS }, () => {
       { args: ['sh', '-c', script] },
     )
 
+  it('a filter that does not know faccessat2 keeps no program from being found', async () => {
+    const names = ['faccessat2']
+    const seccomp = {
+      defaultAction: 'SCMP_ACT_ALLOW' as const,
+      syscalls: [{ names, action: 'SCMP_ACT_ERRNO' as const }],
+    }
+    for (const program of ['/bin/echo', 'echo']) {
+      bundle.configure(
+        { linux: { ...linux, seccomp } },
+        { args: [program, 'found'], noNewPrivileges: false },
+      )
+      const { stdout, stderr } = await bundle.run('run', bundle.id('filter'))
+      assert.equal(stdout, 'found\n', stderr)
+    }
+  })
+
   it('a SIGKILL ends all processes of a container in the PID namespace of the host', async () => {
     const id = bundle.id('all')
     hostPids('sleep 100 & sleep 100 & wait')

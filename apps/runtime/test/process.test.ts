@@ -79,7 +79,7 @@ describe('processes', { timeout: SUITE_MS }, () => {
   })
 
   it('gives its pidfd to who asks for it, of the init process and of an exec', async () => {
-    shell('sleep 60')
+    shell('sleep 600')
     const id = bundle.id('pidfd')
     const socket = join(bundle.dir, 'pidfd.sock')
     const receive = async (...args: string[]): Promise<[name: string, pid: number]> => {
@@ -98,7 +98,7 @@ describe('processes', { timeout: SUITE_MS }, () => {
     assert.deepEqual(init, ['standard', (await bundle.state(id)).pid])
     const file = join(bundle.dir, 'exec.pid')
     const flags = ['-d', '--pidfd-socket', socket, '--pid-file', file]
-    const exec = await receive('exec', ...flags, id, 'sleep', '60')
+    const exec = await receive('exec', ...flags, id, 'sleep', '600')
     assert.deepEqual(exec, ['setns', Number(readFileSync(file, 'utf8'))])
     await bundle.run('delete', '--force', id)
     const nobody = await bundle.run('run', '--pidfd-socket', '/nosuch', bundle.id('nobody'))
@@ -204,7 +204,7 @@ describe('processes', { timeout: SUITE_MS }, () => {
       assert.equal(readFileSync(`/proc/${pid}/cmdline`, 'utf8'), 'sleep\x0077\0')
       const pids = JSON.parse((await bundle.run('ps', '-f', 'json', id())).stdout) as number[]
       assert.ok(pids.includes(pid))
-      assert.match((await bundle.run('ps', id())).stdout, /^UID .*\n.* sleep 100\n.* sleep 77\n$/)
+      assert.match((await bundle.run('ps', id())).stdout, /^UID .*\n.* sleep 1000\n.* sleep 77\n$/)
       process.kill(pid, 'SIGKILL')
     })
 

@@ -23,7 +23,9 @@ test('process and mounts have the labels of the config', {
     '-c',
     'cat /proc/self/attr/current; echo; grep -E " /dev(/shm|/pts)? " /proc/mounts',
   ]
-  bundle.configure({ linux: { ...linux, mountLabel: label } }, { args, selinuxLabel: label })
+  // With no_new_privs the kernel enters bounded domains only (EPERM): selinux_bprm_creds_for_exec, check_nnp_nosuid.
+  const process = { args, selinuxLabel: label, noNewPrivileges: false }
+  bundle.configure({ linux: { ...linux, mountLabel: label } }, process)
   const { code, stdout, stderr } = await bundle.run('run', bundle.id('a'))
   assert.equal(code, 0, stderr)
   const [own = '', ...mounts] = stdout.replaceAll('\0', '').trim().split('\n')

@@ -95,7 +95,9 @@ static int find_executable(const char *path) {
     return EISDIR;
   if (!(st.st_mode & 0111))
     return EACCES;
-  return faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) < 0 && errno != ENOSYS ? errno : 0;
+  bool failed = faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) < 0;
+  /* EPERM: a filter that does not know faccessat2(2); execve will tell. */
+  return failed && errno != ENOSYS && errno != EPERM ? errno : 0;
 }
 
 /* A name without a slash is searched in PATH of the new environment; what is there but unusable counts as not found. */
