@@ -64,6 +64,8 @@ describe('containers in user namespaces', { skip }, () => {
     }
   }
 
+  const userNamespaceOf = (pid: number): string => readlinkSync(`/proc/${pid}/ns/user`)
+
   async function running(hostConfig: object): Promise<{ id: string; pid: number }> {
     const id = await t.create(['sleep', '300'], { hostConfig })
     await startContainer(t.engine, id)
@@ -156,14 +158,20 @@ describe('containers in user namespaces', { skip }, () => {
     }
   })
 
-  test('a container that takes the place of a shared one is not joined with old ids', async () => {
+  test('a container that takes the name of a shared one does not take its place', async () => {
     const first = await running({ UsernsMode: 'auto' })
     await renameContainer(t.engine, first.id, 'owner')
-    const guest = await t.create(['true'], { hostConfig: { NetworkMode: 'container:owner' } })
+    const guest = await t.create(['sleep', '1000'], {
+      hostConfig: { NetworkMode: 'container:owner' },
+    })
     await renameContainer(t.engine, first.id, 'former')
     const second = await running({ UsernsMode: 'auto' })
     await renameContainer(t.engine, second.id, 'owner')
-    await assert.rejects(startContainer(t.engine, guest), /has another user namespace than/)
+    await startContainer(t.engine, guest)
+    const { state } = getContainer(t.engine, guest)
+    const joined = userNamespaceOf('pid' in state ? state.pid : 0)
+    assert.equal(joined, userNamespaceOf(first.pid))
+    assert.notEqual(joined, userNamespaceOf(second.pid))
   })
 
   test('volumes have the ids of the inside, for all containers', async () => {
