@@ -69,3 +69,61 @@ test('testcontainers joins containers by a network and its aliases', { skip }, a
     await network.stop()
   }
 })
+
+test('testcontainers copies files in and out, limits, follows the log and restarts', {
+  skip,
+}, async () => {
+  const lines: string[] = []
+  const container = await new GenericContainer('busybox:latest')
+    .withCommand(['sh', '-c', `cat /etc/greeting; echo $COLOUR; ${serve}`])
+    .withEnvironment({ COLOUR: 'red' })
+    .withCopyContentToContainer([{ content: 'hello\n', target: '/etc/greeting' }])
+    .withTmpFs({ '/scratch': 'size=1m' })
+    .withResourcesQuota({ memory: 0.05, cpu: 0.5 })
+    .withLabels({ 'com.example': 'x' })
+    .withExposedPorts(80)
+    .withLogConsumer((stream) => {
+      stream.on('data', (line: Buffer | string) => lines.push(String(line).trim()))
+    })
+    .withWaitStrategy(Wait.forHttp('/', 80).forStatusCode(200))
+    .start()
+  try {
+    const { output } = await container.exec(['sh', '-c', 'cat /proc/mounts; cat /etc/greeting'], {
+      user: '1000',
+    })
+    assert.match(output, /^tmpfs \/scratch tmpfs .*size=1024k/m)
+    assert.match(output, /^hello$/m)
+    const archive = await container.copyArchiveFromContainer('/etc/greeting')
+    const chunks: Buffer[] = []
+    for await (const chunk of archive) chunks.push(Buffer.from(chunk as Uint8Array))
+    assert.match(Buffer.concat(chunks).toString('latin1'), /^greeting\0[^]*hello\n/)
+    assert.deepEqual(lines.slice(0, 3), ['hello', 'red', 'serving'])
+    assert.equal(container.getLabels()['com.example'], 'x')
+    await container.restart()
+    assert.equal(await page(container), 'page\n')
+  } finally {
+    await container.stop({ timeout: 0 })
+  }
+})
+
+test('testcontainers finds a container that is to be used again', { skip }, async () => {
+  const start = async (): Promise<StartedTestContainer> =>
+    await new GenericContainer('busybox:latest').withCommand(['sleep', '1000']).withReuse().start()
+  const [first, second] = [await start(), await start()]
+  try {
+    assert.equal(second.getId(), first.getId())
+  } finally {
+    await first.stop({ timeout: 0 })
+  }
+})
+
+test('testcontainers says why a container that ends at once cannot be waited for', {
+  skip,
+}, async () => {
+  const starting = new GenericContainer('busybox:latest')
+    .withCommand(['sh', '-c', 'echo no >&2; exit 4'])
+    .withWaitStrategy(Wait.forLogMessage('never'))
+    .withStartupTimeout(20_000)
+    .start()
+  await assert.rejects(starting, /not received|exited|never/i)
+})
