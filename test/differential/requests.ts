@@ -191,6 +191,8 @@ export const CALLS: readonly ApiCall[] = [
   post('/containers/made/wait'),
   post('/containers/made/wait?condition=nope'),
   post('/containers/ref1/start', undefined, 'text'),
+  post('/containers/ref1/start', { Binds: ['/a:/b'] }),
+  post('/containers/ref1/start', {}, 'text'),
   post('/containers/ref1/pause', undefined, 'text'),
   post('/containers/ref1/pause'),
   get('/containers/ref1/json'),

@@ -43,6 +43,11 @@ describe('zero values', () => {
     )
   })
 
+  it('the data of the driver of layers is a map', () => {
+    const document = { RootFS: {}, GraphDriver: { Name: 'overlay2', Data: { UpperDir: '/x' } } }
+    assert.equal(shown('{{.GraphDriver.Data}}', document), 'map[UpperDir:/x]')
+  })
+
   it('are not seen by json', () => {
     assert.equal(shown('{{json .}}', CONTAINER), JSON.stringify(CONTAINER))
   })

@@ -88,6 +88,7 @@ const ENDPOINT: Zeros = {
 /** Changes the document; what it adds is not seen by `json`. */
 export function addZeroValues(document: unknown): void {
   if (!isObject(document)) return
+  add(document['GraphDriver'], { maps: ['Data'] })
   if (isObject(document['HostConfig'])) addToContainer(document)
   else if (isObject(document['RootFS'])) {
     add(document, IMAGE)
