@@ -5,6 +5,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmdirSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -62,6 +63,19 @@ describe('leftovers and large files', { skip, timeout: 300_000 }, () => {
     await daemon().ok(['start', 'it'])
     await daemon().restart()
     assert.equal(await daemon().ok(['exec', 'it', 'echo', 'goes on']), 'goes on')
+  })
+
+  test('a parent cgroup that somebody has removed is made again', async () => {
+    await daemon().ok(['run', '--rm', 'busybox', 'true'])
+    const parents = readFileSync('/proc/self/mountinfo', 'utf8')
+      .split('\n')
+      .filter((line) => / - cgroup2? /.test(line))
+      .map((line) => join(line.split(' ')[4] ?? '', daemon().cgroup))
+      .filter((path) => existsSync(path))
+    assert.notEqual(parents.length, 0)
+    for (const path of parents) rmdirSync(path)
+    const limits = ['--memory', '100m', '--cpuset-cpus', '0']
+    assert.equal(await daemon().ok(['run', '--rm', ...limits, 'busybox', 'echo', 'hi']), 'hi')
   })
 
   test('account files that are too large are no matter where nobody is named', async () => {

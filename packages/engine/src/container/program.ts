@@ -1,7 +1,13 @@
-import { statSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { EngineError } from '@ctr/errdefs'
-import { compileSeccomp, readMountInfo } from '@ctr/linux'
+import {
+  type CpusetFacts,
+  cgroupDirectory,
+  compileSeccomp,
+  findHierarchy,
+  readMountInfo,
+} from '@ctr/linux'
 import type { NamespaceType, RuntimeSpec } from '@ctr/oci'
 import { compileStart, type IdMaps, initBinaryPath, type Program, type StartInput } from '@ctr/shim'
 import { containerProfile, withAppArmor } from '../apparmor/default-profile.ts'
@@ -76,9 +82,16 @@ export function startInput(
     afterMounts: secretOps(engine, hostConfig, spec.linux?.mountLabel ?? ''),
     network: networkPlan(options.endpoints),
     cgroupParent: engine.config.cgroupParent,
-    cpuset: (hostConfig.CgroupParent ?? '') === '' ? engine.cpuset : undefined,
+    cpuset: (hostConfig.CgroupParent ?? '') === '' ? parentCpuset(engine) : undefined,
     ...((hostConfig.Init ?? engine.config.initByDefault) ? { initBinary: initBinaryPath } : {}),
   }
+}
+
+/** Undefined when somebody has removed the parent cgroup, which was empty: it is made again, as any other parent. */
+function parentCpuset({ config, cpuset, host }: Engine): CpusetFacts | undefined {
+  const hierarchy = cpuset && findHierarchy(host.cgroups, 'cpuset')
+  if (hierarchy === undefined) return undefined
+  return existsSync(cgroupDirectory(hierarchy, config.cgroupParent)) ? cpuset : undefined
 }
 
 function rootFilesystem(engine: Engine, container: ContainerRecord): StartInput['rootfs'] {
