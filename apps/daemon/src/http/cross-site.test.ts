@@ -25,6 +25,7 @@ test('a name that somebody may have pointed at us is refused on plain TCP', () =
     'evil.example:2375',
     'localhost.evil.example',
     '127.0.0.1.nip.io',
+    'evil.example#.localhost',
   ]) {
     assert.match(crossSiteRefusal({ host }, plain) ?? '', /is not a name of this machine$/)
     assert.equal(crossSiteRefusal({ host }, tls), undefined)

@@ -28,5 +28,7 @@ function nameOf(host: string): string {
 /** Addresses are not names: no DNS server decides about them. */
 function isOwnName(name: string): boolean {
   if (isIP(name.replace(/^\[(.*)\]$/, '$1')) !== 0) return true
-  return name === 'localhost' || name.endsWith('.localhost') || name === hostname().toLowerCase()
+  // RFC 6761 §6.3. What is no name at all is not one of ours.
+  const isLocal = name === 'localhost' || /^[a-z0-9.-]+\.localhost$/.test(name)
+  return isLocal || name === hostname().toLowerCase()
 }
