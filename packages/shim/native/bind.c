@@ -111,13 +111,19 @@ int op_bind(struct shim *s, const struct op *o) {
   int error = set_attributes(s, tree, flags, attributes_of(o));
   if (error)
     return error;
+  if (S_ISDIR(st.st_mode) && !(flags & BIND_NO_CREATE)) {
+    bool made;
+    error = ensure_target(s, op_str(o, 1), 0, &target, &made);
+    return error ? error : put_tree(s, tree, &st, target);
+  }
+  leave_place(s);
   s->step = "make target";
   if (flags & BIND_NO_CREATE) {
     target = open_in_root(s, op_str(o, 1), O_PATH, 0);
     error = target < 0 ? errno : 0;
   } else {
     struct making m = {.mode = 0755};
-    error = ensure(s, op_str(o, 1), S_ISDIR(st.st_mode), &m, &target);
+    error = ensure(s, op_str(o, 1), false, &m, &target);
   }
   return error ? error : put_tree(s, tree, &st, target);
 }

@@ -99,10 +99,8 @@ static void close_foreign(struct shim *s) {
 }
 
 static void reset_signals(void) {
-  struct sigaction standard = {.sa_handler = SIG_DFL};
   sigset_t none;
-  for (int i = 1; i < NSIG; i++)
-    sigaction(i, &standard, NULL); /* EINVAL for SIGKILL, SIGSTOP and libc's own */
+  default_signals();
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);
 }

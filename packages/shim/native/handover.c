@@ -24,6 +24,7 @@ int run_for_caller(struct shim *s) {
     return complain("seal the binary", error);
   prctl(PR_SET_NAME, "ctr-shim"); /* after fexecve it would be a number */
   fcntl(CALLER_FD, F_SETFD, FD_CLOEXEC);
+  take_signals();
   ignore_signals();
   serve(s, CALLER_FD);
 }

@@ -92,11 +92,13 @@ static int op_setsid(struct shim *s) {
 static int op_bounding(struct shim *s, const struct op *o) {
   s->step = "PR_CAPBSET_DROP";
   for (unsigned long cap = 0; cap < 64; cap++) {
+    if (op_u64(o, 0) >> cap & 1 || prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0)
+      continue;
     int held = prctl(PR_CAPBSET_READ, cap, 0, 0, 0);
     if (held < 0)
       return 0; /* beyond the kernel's last capability */
-    if (held && !(op_u64(o, 0) >> cap & 1) && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
-      return errno;
+    if (held)
+      return EPERM;
   }
   return 0;
 }

@@ -87,19 +87,74 @@ int ensure(struct shim *s, const char *path, bool directory, struct making *m, i
   return 0;
 }
 
-static int ensure_dir(struct shim *s, const char *path, int *out) {
-  struct making m = {.mode = 0755};
-  s->step = "make target";
-  return ensure(s, path, true, &m, out);
+/*
+ * The directory that one operation has worked in stays open for the next: a program has dozens of nodes, links and
+ * mounts in /dev and /sys/fs/cgroup. Whatever may change where the path leads lets go of it.
+ */
+void leave_place(struct shim *s) {
+  close_fd(&s->place);
 }
 
-/* The parent of a path, made if missing, and the last component's name. */
+static bool is_at_place(const struct shim *s, const char *dir) {
+  return s->place >= 0 && strcmp(dir, s->place_path) == 0;
+}
+
+/* Makes `dir` if it is missing. `fd` is the place's: not the caller's to close. */
+static int enter_place(struct shim *s, const char *dir, int *fd) {
+  struct making m = {.mode = 0755};
+  if (!is_at_place(s, dir)) {
+    leave_place(s);
+    s->step = "make target";
+    int error = ensure(s, dir, true, &m, &s->place);
+    if (error)
+      return error;
+    strcpy(s->place_path, dir); /* `split` lets no longer one pass */
+  }
+  *fd = s->place;
+  return 0;
+}
+
+/* The parent of a path, made if missing, and the last component's name. `parent` is the place's. */
 static int ensure_parent(struct shim *s, const char *path, char last[NAME_MAX + 1], int *parent) {
   char dir[PATH_MAX];
   s->step = "parent";
   if (strlen(path) >= PATH_MAX || !split(path, dir, last))
     return ENAMETOOLONG;
-  return ensure_dir(s, dir, parent);
+  return enter_place(s, dir, parent);
+}
+
+/* Makes the directory in the place and opens it. EEXIST: something is there, whatever it is. */
+static int make_in_place(struct shim *s, const char *last, int *out) {
+  if (mkdirat(s->place, last, 0755) < 0)
+    return errno;
+  *out = openat(s->place, last, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  return *out < 0 ? errno : 0;
+}
+
+/* A directory to mount on, opened (O_PATH) and made if missing. `made`: it was. */
+int ensure_target(struct shim *s, const char *path, uint64_t resolve, int *out, bool *made) {
+  char dir[PATH_MAX], last[NAME_MAX + 1];
+  struct making m = {.mode = 0755};
+  int parent, error = EEXIST;
+  bool has_parent = strlen(path) < PATH_MAX && split(path, dir, last);
+  s->step = "open target";
+  *made = false;
+  if (!has_parent || !is_at_place(s, dir))
+    leave_place(s);
+  else if (!resolve) /* most often it is missing, in a tmpfs of ours */
+    error = make_in_place(s, last, out);
+  if (error == EEXIST) {
+    *out = open_in_root(s, path, O_PATH | O_DIRECTORY, resolve);
+    if (*out >= 0 || errno != ENOENT)
+      return *out >= 0 ? 0 : errno;
+    error = has_parent ? enter_place(s, dir, &parent) : ENAMETOOLONG;
+    if (!error)
+      error = make_in_place(s, last, out);
+    if (error == EEXIST) /* a symlink to something missing */
+      error = ensure(s, path, true, &m, out);
+  }
+  *made = !error;
+  return error;
 }
 
 static int op_mkdir(struct shim *s, const struct op *o) {
@@ -128,17 +183,12 @@ static int mount_in_root(struct shim *s, const char *type, const char *source, c
                          const char *data, int *place) {
   /* A procfs behind a symlink would be writable by the image's choice of place; runc refuses as well. */
   bool is_kernel = strcmp(type, "proc") == 0 || strcmp(type, "sysfs") == 0;
-  int error = 0;
-  s->step = "open target";
-  *place = open_in_root(s, target, O_PATH | O_DIRECTORY, is_kernel ? RESOLVE_NO_SYMLINKS : 0);
-  if (*place < 0 && errno == ENOENT)
-    error = ensure_dir(s, target, place);
-  else if (*place < 0)
-    error = errno;
-  else if (strcmp(type, "tmpfs") == 0)
-    data = with_mode(s, *place, data);
+  bool made;
+  int error = ensure_target(s, target, is_kernel ? RESOLVE_NO_SYMLINKS : 0, place, &made);
   if (error)
     return error;
+  if (!made && strcmp(type, "tmpfs") == 0)
+    data = with_mode(s, *place, data);
   s->step = "mount";
   if (fchdir(*place) < 0)
     return errno;
@@ -173,7 +223,7 @@ static int op_copy_up(struct shim *s, const struct op *o) {
 
 static int op_symlink(struct shim *s, const struct op *o) {
   char last[NAME_MAX + 1];
-  scoped_fd parent = -1;
+  int parent;
   int error = ensure_parent(s, op_str(o, 1), last, &parent);
   if (error)
     return error;
@@ -183,7 +233,7 @@ static int op_symlink(struct shim *s, const struct op *o) {
 
 static int op_mknod(struct shim *s, const struct op *o) {
   char last[NAME_MAX + 1];
-  scoped_fd parent = -1;
+  int parent;
   int error = ensure_parent(s, op_str(o, 0), last, &parent);
   if (error)
     return error;
@@ -200,7 +250,7 @@ static int op_mknod(struct shim *s, const struct op *o) {
 /* A new file: what is there already is not written to. */
 static int op_file(struct shim *s, const struct op *o) {
   char last[NAME_MAX + 1];
-  scoped_fd parent = -1;
+  int parent;
   int error = ensure_parent(s, op_str(o, 0), last, &parent);
   if (error)
     return error;
@@ -257,7 +307,14 @@ static int op_file_label(struct shim *s, const struct op *o) {
   return failed && errno != EOPNOTSUPP ? errno : 0;
 }
 
+/* Operations in a directory of the root, which themselves see to it that it is the same. */
+static bool works_in_place(const struct op *o) {
+  return o->code == OP_SYMLINK || o->code == OP_MKNOD || o->code == OP_FILE || o->code == OP_MOUNT || o->code == OP_BIND;
+}
+
 int rootfs_op(struct shim *s, const struct op *o) {
+  if (!works_in_place(o))
+    leave_place(s);
   switch (o->code) {
   case OP_OVERLAY:
     return op_overlay(s, o);

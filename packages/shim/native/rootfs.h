@@ -16,6 +16,8 @@ struct making {
  */
 int open_in_root(const struct shim *s, const char *path, uint64_t flags, uint64_t resolve);
 int ensure(struct shim *s, const char *path, bool directory, struct making *m, int *out);
+int ensure_target(struct shim *s, const char *path, uint64_t resolve, int *out, bool *made);
+void leave_place(struct shim *s);
 
 /* bind.c */
 int op_bind(struct shim *s, const struct op *o);

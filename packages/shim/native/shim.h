@@ -10,6 +10,7 @@
 #include "protocol.h"
 #include "util.h"
 
+#include <limits.h>
 #include <sys/epoll.h>
 #include <termios.h>
 
@@ -162,6 +163,8 @@ struct shim {
   int child_sync; /* sync.h */
   int root;       /* root of the `in root` paths */
   int empty;      /* the tmpfs over masked directories, -1: none yet */
+  int place;      /* directory of the last operation in the root, -1: none (rootfs.c) */
+  char place_path[PATH_MAX];
   bool entered;
   const char *program_path; /* what exec runs; NULL: its first argument */
   char **args, **env; /* for execve; set once everything before it is done */
@@ -179,7 +182,9 @@ int watch_ruleset(void);
 bool ruleset_lost(int fd);
 int spawner(const char *socket_path, struct shim *s);
 int seal_binary(char **argv);
+void take_signals(void);
 void ignore_signals(void);
+void default_signals(void);
 int complain(const char *what, int error);
 
 /* remove.c */

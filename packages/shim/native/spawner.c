@@ -84,11 +84,24 @@ static int listen_at(const char *path) {
   return fd;
 }
 
+/* What the caller has ignored, a process would ignore too: execve(2) resets handlers only. */
+void take_signals(void) {
+  for (int i = 1; i < NSIG; i++)
+    signal(i, SIG_DFL); /* EINVAL for SIGKILL, SIGSTOP and libc's own */
+}
+
 /* Whoever stops the daemon's whole service with SIGTERM does not mean the containers. SIGKILL does. */
+static const int ignored[] = {SIGPIPE, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
+
+/* All others have been at their defaults since `take_signals`. */
 void ignore_signals(void) {
-  static const int ignored[] = {SIGPIPE, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
   for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
     signal(ignored[i], SIG_IGN);
+}
+
+void default_signals(void) {
+  for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
+    signal(ignored[i], SIG_DFL);
 }
 
 /* The process that a connection becomes: own session, no descriptor or directory of the daemon's. */
@@ -116,6 +129,7 @@ int spawner(const char *socket_path, struct shim *s) {
   if (error)
     return complain("seal the binary", error);
   prctl(PR_SET_NAME, "ctr-spawner");
+  take_signals();
   setsid(); /* a Ctrl-C in the daemon's terminal is not for us */
   int listener = listen_at(socket_path);
   if (listener < 0)

@@ -189,6 +189,44 @@ describe('the root filesystem', { timeout: 300_000 }, () => {
     assert.match(out, / \/data ro,noatime /)
   })
 
+  it('what follows a mount over a directory is made in the mount, not below it', async () => {
+    const root = await image(async (dir) => {
+      await mkdir(join(dir, 'place/there'), { recursive: true })
+      await symlink('/place/elsewhere', join(dir, 'place/link'))
+    })
+    const tmpfs = (target: string): Op => ({
+      op: 'mount',
+      type: 'tmpfs',
+      source: 'tmpfs',
+      target,
+      flags: 0n,
+      data: 'mode=755',
+    })
+    const link = (path: string): Op => ({ op: 'symlink', target: '/x', path })
+    const out = await run(
+      root,
+      [
+        link('/place/before'),
+        tmpfs('/place/made'),
+        tmpfs('/place/there'),
+        link('/place/there/inside'),
+        link('/place/between'),
+        bind(outside, '/place/link'),
+        bind(outside, '/place/bound'),
+        tmpfs('/place'),
+        link('/place/after'),
+        tmpfs('/place/again'),
+        link('/place/again/inside'),
+      ],
+      'ls /place /place/again; umount /place/again /place; ls /place /place/there; grep -c " /place/" /proc/self/mountinfo',
+    )
+    assert.equal(
+      out,
+      '/place:\nafter\nagain\n\n/place/again:\ninside\n' +
+        '/place:\nbefore\nbetween\nbound\nelsewhere\nlink\nmade\nthere\n\n/place/there:\ninside\n4\n',
+    )
+  })
+
   it('masks directories with one empty tmpfs that nobody can write to', async () => {
     const root = await image(async (dir) => {
       for (const name of ['a', 'b', 'c/d']) {
