@@ -41,7 +41,7 @@ export async function removeTree(path: string): Promise<void> {
 const TMPFS_MAGIC = 0x01021994
 
 /** ENOENT. */
-function isTmpfs(path: string): boolean {
+export function isTmpfs(path: string): boolean {
   return statfsSync(path).type === TMPFS_MAGIC
 }
 

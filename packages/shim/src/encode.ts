@@ -39,9 +39,8 @@ function writeRecord(writer: Writer, op: Op): void {
   writer.u8(op.optional === true ? OPTIONAL : 0)
   writer.u32(0)
   const values = op as unknown as Readonly<Record<string, unknown>>
-  for (const [name, kind] of fieldsOf(op.op)) {
-    writer.field(kind, values[name], `${op.op}.${name}`)
-  }
+  writer.op = op.op
+  for (const [name, kind] of fieldsOf(op.op)) writer.field(kind, values[name], name)
   writer.patchU32(start + 4, writer.length - start - RECORD_HEADER_BYTES)
 }
 
@@ -60,6 +59,8 @@ function fieldsOf(name: Op['op']): readonly (readonly [name: string, kind: strin
 class Writer {
   #buffer = Buffer.allocUnsafe(16 * 1024)
   length = 0
+  /** Whose fields are being written, for errors. */
+  op = ''
 
   field(kind: string, value: unknown, name: string): void {
     if (kind === 'u32' && typeof value === 'number') this.#checkedU32(value, name)
@@ -69,7 +70,7 @@ class Writer {
     else if (kind === 'strs' && Array.isArray(value)) {
       this.u32(value.length)
       for (const each of value) this.field('str', each, name)
-    } else throw new RangeError(`${name}: not a ${kind}`)
+    } else throw new RangeError(`${this.op}.${name}: not a ${kind}`)
   }
 
   u8(value: number): void {
@@ -97,20 +98,21 @@ class Writer {
 
   #checkedU32(value: number, name: string): void {
     if (!Number.isInteger(value) || value < 0 || value > 0xffffffff) {
-      throw new RangeError(`${name}: ${value} is no u32`)
+      throw new RangeError(`${this.op}.${name}: ${value} is no u32`)
     }
     this.u32(value)
   }
 
   #u64(value: bigint, name: string): void {
     if (value < 0n || value > 0xffffffffffffffffn)
-      throw new RangeError(`${name}: ${value} is no u64`)
+      throw new RangeError(`${this.op}.${name}: ${value} is no u64`)
     this.#reserve(8)
     this.length = this.#buffer.writeBigUInt64LE(value, this.length)
   }
 
   #str(value: string, name: string): void {
-    if (value.includes('\0')) throw new RangeError(`${name}: a string with a NUL character`)
+    if (value.includes('\0'))
+      throw new RangeError(`${this.op}.${name}: a string with a NUL character`)
     if (!value.isWellFormed()) {
       this.#bytes(bytesOfText(value))
       this.#reserve(1)

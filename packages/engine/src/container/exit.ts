@@ -1,13 +1,12 @@
 import type { ExitRecord, ShimConnection } from '@ctr/shim'
 import type { Engine } from '../engine.ts'
-import { removeTree } from '../remove-tree.ts'
 import { closeScope } from './close-scope.ts'
 import type { ContainerRecord } from './container.ts'
 import { containerEvent, mountEvents, networkEvent } from './container-event.ts'
 import { containerCgroup, killLeftovers } from './leftovers.ts'
 import { removeContainerRecord } from './remove.ts'
 import { nextRestart, parseRestartPolicy } from './restart-policy.ts'
-import { containerRuntimeDir } from './runtime-dir.ts'
+import { containerRuntimeDir, vacateRuntimeDir } from './runtime-dir.ts'
 import { isAlive, lastRun } from './state.ts'
 import { untilRecorded } from './until-recorded.ts'
 
@@ -124,7 +123,7 @@ export async function recordExit(
   const isRemoved =
     delayMs === undefined && container.hostConfig.AutoRemove === true && !engine.restarting.has(id)
   // A next run would need the place; without one nobody has to wait for the disk.
-  const vacating = removeTree(containerRuntimeDir(engine.config, id))
+  const vacating = vacateRuntimeDir(containerRuntimeDir(engine.config, id))
   if (isRemoved) await Promise.all([removeContainerRecord(engine, id, { volumes: true }), vacating])
   else await vacating
   if (delayMs !== undefined) scheduleRestart(engine, id, delayMs)

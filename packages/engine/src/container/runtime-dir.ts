@@ -1,9 +1,10 @@
-import { lstatSync, mkdirSync } from 'node:fs'
+import { lstatSync, mkdirSync, rmdirSync, unlinkSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { EngineError, isErrno } from '@ctr/errdefs'
 import { findShim } from '@ctr/shim'
 import type { EngineConfig } from '../config.ts'
+import { isTmpfs, removeTree } from '../remove-tree.ts'
 
 /** Half an id: sun_path of a socket below it takes 108 bytes only. unix(7) */
 const NAME_LENGTH = 24
@@ -66,4 +67,18 @@ export async function makeRuntimeDir(config: EngineConfig, path: string): Promis
 /** True if `name` is what the directory of this id is called. */
 export function isRuntimeDirOf(name: string, id: string): boolean {
   return id.startsWith(name) && name.length === NAME_LENGTH
+}
+
+/** After the end. All that a shim leaves there is its record of the exit. */
+export async function vacateRuntimeDir(path: string): Promise<void> {
+  try {
+    unlinkSync(join(path, 'exit'))
+    if (isTmpfs(path)) {
+      rmdirSync(path)
+      return
+    }
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT', 'ENOTEMPTY', 'ENOTDIR', 'EISDIR')) throw error
+  }
+  await removeTree(path)
 }

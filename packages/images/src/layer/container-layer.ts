@@ -16,7 +16,8 @@ export function createContainerLayer(
   const directory = join(paths.containers, containerId)
   const upper = join(directory, 'upper')
   const work = join(directory, 'work')
-  mkdirSync(upper, { recursive: true, mode: 0o700 })
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  mkdirSync(upper, { mode: 0o700 })
   mkdirSync(work, { mode: 0o700 })
   // Overlay shows the upper directory's own attributes as those of the root.
   const root = topLayer === null ? undefined : statSync(snapshotPath(paths, topLayer))
