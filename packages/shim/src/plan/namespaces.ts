@@ -25,6 +25,8 @@ export interface NamespacePlan {
   readonly enter: readonly Op[]
   /** A new one or one that exists: the container's root is not the host's. */
   readonly hasUser: boolean
+  /** A new one or one that exists, in which then the root is changed for all. */
+  readonly hasMount: boolean
   readonly isNew: (type: NamespaceType) => boolean
 }
 
@@ -37,9 +39,6 @@ export function planNamespaces(spec: RuntimeSpec): NamespacePlan {
   if (repeated !== undefined) throw invalid(`namespace ${repeated} is listed twice`)
   const isNew = (type: NamespaceType): boolean =>
     namespaces.some((one) => one.type === type && isEmpty(one.path))
-  if (types.includes('mount') && !isNew('mount')) {
-    throw invalid('a mount namespace that exists cannot be that of a container')
-  }
   const joined = namespaces.filter((one) => !isEmpty(one.path))
   const hasUser = types.includes('user')
   // New namespaces belong to the user namespace of who makes them, so one that exists is entered before they are made.
@@ -68,6 +67,7 @@ export function planNamespaces(spec: RuntimeSpec): NamespacePlan {
       ...(isNew('cgroup') ? [{ op: 'unshare', flags: CLONE.CLONE_NEWCGROUP } as const] : []),
     ],
     isNew,
+    hasMount: types.includes('mount'),
     hasUser,
   }
 }

@@ -24,11 +24,6 @@ const REFUSED: readonly [what: string, change: (own: RuntimeSpec) => void, messa
     (own) => own.mounts?.push({ destination: '/proc', type: 'tmpfs' }),
     /inside \/proc/,
   ],
-  [
-    'a mount namespace that exists',
-    (own) => own.linux && (own.linux.namespaces = [{ type: 'mount', path: '/proc/1/ns/mnt' }]),
-    /a mount namespace that exists cannot be/,
-  ],
   ['one namespace twice', (own) => own.linux?.namespaces?.push({ type: 'pid' }), /listed twice/],
   [
     'an unknown namespace',

@@ -122,3 +122,12 @@ test('a user namespace is refused', () => {
   const own = { ...input, spec: { ...spec, linux: { ...spec.linux, namespaces } } }
   assert.throws(() => compileRestore(own, restore, host), /user namespace of its own/)
 })
+
+test('without a mount namespace of its own it is refused: criu would mount on the host', () => {
+  for (const namespaces of [[], [{ type: 'mount' as const, path: '/proc/1/ns/mnt' }]]) {
+    const own = { ...spec, linux: { ...spec.linux, namespaces } }
+    assert.throws(() => compileRestore({ ...input, spec: own }, restore, host), {
+      message: 'a restore needs a mount namespace of its own',
+    })
+  }
+})

@@ -26,6 +26,9 @@ export function compileRestore(input: StartInput, restore: RestoreInput, host: H
       'a container with a user namespace of its own cannot be restored from a checkpoint',
     )
   }
+  if (!namespaces.isNew('mount')) {
+    throw new EngineError('INVALID_ARGUMENT', 'a restore needs a mount namespace of its own')
+  }
   const resources = spec.linux?.resources ?? {}
   const cgroup = planCgroup(
     { path: cgroupPath, resources, cpuset: input.cpuset, hasUserNamespace: false },

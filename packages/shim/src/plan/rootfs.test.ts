@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Op } from '../ops.ts'
+import { CLONE } from './constants.ts'
 import { explainProgram } from './explain.ts'
 import { changed, input, names, spec, v2 } from './plan-fixture.ts'
 import { compileStart } from './start.ts'
@@ -32,6 +33,24 @@ test('without a mount namespace the mounts stay as they are on the host, and the
   const list = names(program)
   assert.ok(list.includes('chroot') && !list.includes('pivot_root'))
   assert.ok(!list.includes('propagation'))
+})
+
+test('a mount namespace that exists is entered before anything is mounted', () => {
+  const program = compileStart(
+    changed((own) => {
+      for (const one of own.linux?.namespaces ?? []) {
+        if (one.type === 'mount') one.path = '/run/ns/mnt'
+      }
+    }),
+    v2,
+  )
+  const list = names(program)
+  const open = program.find((op) => op.op === 'open' && op.path === '/run/ns/mnt')
+  const enter = program.findIndex((op) => op.op === 'setns' && op.type === CLONE.CLONE_NEWNS)
+  const clone = program.find((op) => op.op === 'clone')
+  assert.ok(open !== undefined && enter > 0 && clone?.op === 'clone')
+  assert.equal(clone.flags & CLONE.CLONE_NEWNS, 0n)
+  assert.ok(enter < list.indexOf('propagation') && list.includes('pivot_root'))
 })
 
 test('a mapped bind of what an earlier mount has put into the root is copied from the child', () => {

@@ -38,7 +38,7 @@ export function compileStart(input: StartInput, host: HostFacts): Program {
       cgroupPath,
       hasTerminal: stdio.tty,
       hasCgroupNamespace: namespaces.isNew('cgroup'),
-      hasMountNamespace: namespaces.isNew('mount'),
+      hasMountNamespace: namespaces.hasMount,
       hasUserNamespace,
       initBinary: input.initBinary,
       trees,
