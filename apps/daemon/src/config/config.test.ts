@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { type DaemonConfig, loadConfig, reloadedConfig } from './config.ts'
 import { doubledKeys, parseConfigFile } from './file.ts'
 import { parseFlags } from './flags.ts'
+import { OPTIONS } from './options.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'ctr-daemon-config-'))
 after(() => rmSync(directory, { recursive: true }))
@@ -350,4 +351,13 @@ test('proxies and metrics', () => {
   assert.deepEqual(config.proxies, { HTTP_PROXY: 'http://p:1' })
   assert.deepEqual(load(['--no-proxy', 'a,b']).proxies, { NO_PROXY: 'a,b' })
   assert.throws(() => load(['--metrics-addr', 'x']), { code: 'INVALID_ARGUMENT' })
+})
+
+test('the document names the keys that have no effect', () => {
+  const document = readFileSync(new URL('../../../../docs/api-compat.md', import.meta.url), 'utf8')
+  const section = document.slice(document.indexOf('## Daemon configuration'))
+  const list = section.slice(section.indexOf('at the start:'), section.indexOf('.\n\n'))
+  const named = [...list.matchAll(/`([a-z0-9-]+)`/g)].map(([, key]) => key)
+  const silent = OPTIONS.filter(({ help }) => help === undefined).map(({ key }) => key)
+  assert.deepEqual(new Set(named), new Set(silent.filter((key) => key !== 'authorization-plugins')))
 })
