@@ -3,7 +3,7 @@ import { isStorageError } from '@ctr/store'
 import type { Engine } from '../engine.ts'
 
 const FIRST_DELAY_MS = 250
-const MAX_DELAY_MS = 10_000
+const MAX_DELAY_MS = 2000
 
 /**
  * For what has happened and cannot be refused, such as the end of a process: `record` is tried until the database takes it,
