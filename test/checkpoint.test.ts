@@ -244,7 +244,7 @@ describe('checkpoint', { skip }, () => {
   test('a restore that fails leaves nothing', async () => {
     await startCounter('cc')
     await daemon.ok(['checkpoint', 'create', '--checkpoint-dir', directory, 'cc', 'xx'])
-    rmSync(join(directory, 'xx', 'inventory.img'))
+    rmSync(join(directory, 'xx', 'pstree.img'))
     const result = await daemon.ctr([
       'start',
       '--checkpoint',
@@ -253,9 +253,9 @@ describe('checkpoint', { skip }, () => {
       directory,
       'cc',
     ])
-    checkResult({ code: 1, stderr: /criu failed: type RESTORE: .*Unexpected EOF/ }, result)
+    checkResult({ code: 1, stderr: /criu failed: type RESTORE: .*No pstree\.img image/ }, result)
     assert.equal(await field(daemon, 'cc', '{{.State.Status}}'), 'exited')
-    rmSync(join(directory, 'xx', 'checkpoint.json'))
+    rmSync(join(directory, 'xx', 'inventory.img'))
     const torn = await daemon.ctr([
       'start',
       '--checkpoint',
