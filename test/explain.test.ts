@@ -98,7 +98,9 @@ function callsOf({ name, args, texts }: Operation, before: Operation | undefined
       const source = first === '' ? '[^,]*' : quoted(first)
       const type = third === '' ? '[^,]*' : quoted(third)
       const set = flags === '0' ? '0' : flagSet(flags)
-      return [`openat2\\(\\d+, ${quoted(second)}`, `mount\\(${source}, "[^"]*", ${type}, ${set}`]
+      // In a directory that is open still the target is made by its name.
+      const target = `openat2\\(\\d+, ${quoted(second)}|mkdirat\\(\\d+, ${quoted(afterSlash(second))}`
+      return [target, `mount\\(${source}, "[^"]*", ${type}, ${set}`]
     }
     case 'bind':
       return [`open_tree\\(AT_FDCWD, ${quoted(first)}, OPEN_TREE_CLONE`, 'move_mount\\(']
@@ -173,9 +175,16 @@ function parseTrace(text: string): { host: string[]; child: string[] } {
 /** Traces the spawner, and with it every shim that it starts, while `work` runs. */
 async function traced(work: () => Promise<unknown>): Promise<string> {
   const file = `${ctrd().root}/trace`
-  const { stdout } = await run(['pgrep', '-f', `ctr-shim spawner ${ctrd().execRoot}/`])
-  await using strace = new Session(['strace', '-f', '-s', '4096', '-o', file, '-p', stdout.trim()])
-  await strace.waitFor(/Process \d+ attached/)
+  let pids: string[] = []
+  // And the shim of the next start, which is there already; those of containers before end first.
+  await waitFor('the spawner and its next shim', async () => {
+    const { stdout } = await run(['pgrep', '-f', `ctr-shim spawner ${ctrd().execRoot}/`])
+    pids = stdout.trim().split('\n')
+    return pids.length <= 2
+  })
+  const command = ['strace', '-f', '-s', '4096', '-o', file, ...pids.flatMap((pid) => ['-p', pid])]
+  await using strace = new Session(command)
+  for (const pid of pids) await strace.waitFor(new RegExp(`Process ${pid} attached`))
   await work()
   await waitFor('the end of the container', () =>
     /\+\+\+ exited with 0/.test(readFileSync(file, 'utf8')),
