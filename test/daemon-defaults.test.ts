@@ -65,9 +65,18 @@ test('IPC mode, cgroup namespace, host-gateway and ulimits of containers that na
   await using daemon = await startDaemon({
     bridge: false,
     args: [
-      ...['--default-ipc-mode', 'shareable', '--default-cgroupns-mode', 'private'],
-      ...['--host-gateway-ip', '192.0.2.7', '--host-gateway-ip', '2001:db8::7'],
-      ...['--default-ulimit', 'nofile=65:66', '--default-ulimit', 'nproc=4000'],
+      '--default-ipc-mode',
+      'shareable',
+      '--default-cgroupns-mode',
+      'private',
+      '--host-gateway-ip',
+      '192.0.2.7',
+      '--host-gateway-ip',
+      '2001:db8::7',
+      '--default-ulimit',
+      'nofile=65:66',
+      '--default-ulimit',
+      'nproc=4000',
     ],
   })
   await daemon.ok(['create', '--name', 'one', 'busybox'])
