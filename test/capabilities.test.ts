@@ -321,6 +321,6 @@ test('inspect has every field that a flag has set', { skip }, async () => {
 {{.HostConfig.CapAdd}} {{.HostConfig.ReadonlyRootfs}} {{.HostConfig.PidsLimit}} {{.Config.Labels.l}} {{.Config.StopSignal}}`
   assert.equal(
     await field(ctrd(), 'cc', template),
-    'hh A=1 7:8 /tmp 67108864 500000000\n[SYS_TIME] true 9 1 INT',
+    'hh A=1 7:8 /tmp 67108864 500000000\n[CAP_SYS_TIME] true 9 1 INT',
   )
 })

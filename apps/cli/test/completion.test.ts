@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, symlinkSync } from 'node:fs'
+import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { after, before, describe, it } from 'node:test'
 import { requires, run, Session, startDaemon, type TestDaemon } from '@ctr/testkit'
 
@@ -81,7 +81,9 @@ describe('completion', () => {
         .split(':')
         .some((path) => existsSync(`${path}/${shell}`))
       if (!installed) continue
-      const { code, stderr } = await run([shell, '-n'], { input })
+      const script = `${ctrd.root}/completion.${shell}`
+      writeFileSync(script, input)
+      const { code, stderr } = await run([shell, '-n', script])
       assert.equal(code, 0, `${shell}: ${stderr}`)
     }
     const { code, stderr } = await ctrd.ctr(['completion', 'tcsh'])
