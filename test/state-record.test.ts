@@ -60,6 +60,15 @@ test('of a container that does not run there are none', { skip }, async () => {
   assert.deepEqual([StartTicks, NamespacePaths, CgroupPaths], [undefined, undefined, undefined])
 })
 
+test('another program can read the database while the engine runs', { skip }, async () => {
+  const id = await ctrd().ok(['create', '--name', 'seen', 'busybox'])
+  const database = new DatabaseSync(join(ctrd().dataRoot, 'ctr.db'), { readOnly: true })
+  const row = database.prepare('SELECT id FROM containers WHERE id = ?').get(id)
+  database.close()
+  assert.equal(row?.['id'], id)
+  await ctrd().ok(['rm', 'seen'])
+})
+
 test('a pid that has passed to another process is not taken for the container', {
   skip,
 }, async () => {

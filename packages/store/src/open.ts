@@ -27,8 +27,6 @@ export interface Store {
 export function openStore(path: string, onEmpty: () => void = () => undefined): Store {
   if (path !== ':memory:') closeToOthers(path)
   const db = new Database(path)
-  // One process has it for as long as it lives: no lock to take and no shared memory to look at for every statement.
-  db.pragma('locking_mode = EXCLUSIVE')
   db.pragma('journal_mode = WAL')
   db.pragma('foreign_keys = ON')
   db.pragma('busy_timeout = 5000')
