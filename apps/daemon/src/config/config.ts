@@ -8,7 +8,8 @@ import { readConfigFile } from './file.ts'
 import type { Flags } from './flags.ts'
 import { DEFAULT_SOCKET, type Host, parseHost, type TlsFiles } from './hosts.ts'
 import { bridgeOptions, hostGateways, networkDefaults } from './network.ts'
-import { OPTIONS, type OptionValues } from './options.ts'
+import type { OptionValues } from './option.ts'
+import { OPTIONS } from './options.ts'
 import { defaultStorageSize } from './storage.ts'
 import {
   dnsServer,

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { EngineError, isErrno } from '@ctr/errdefs'
-import { OPTIONS, type Option, type OptionValue, type OptionValues } from './options.ts'
+import type { Option, OptionValue, OptionValues } from './option.ts'
+import { OPTIONS } from './options.ts'
 
 /** Reads the configuration file; a missing one is empty unless it was asked for by name. */
 export function readConfigFile(path: string, isRequired: boolean): OptionValues {

@@ -1,6 +1,7 @@
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util'
 import { EngineError } from '@ctr/errdefs'
-import { OPTIONS, type Option, type OptionValue, type OptionValues } from './options.ts'
+import type { Option, OptionValue, OptionValues } from './option.ts'
+import { OPTIONS } from './options.ts'
 
 export interface Flags {
   readonly values: OptionValues

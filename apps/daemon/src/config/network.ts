@@ -6,7 +6,7 @@ import {
   parseSubnet,
   type WantedBridge,
 } from '@ctr/network'
-import type { OptionValues } from './options.ts'
+import type { OptionValues } from './option.ts'
 import { bip as bridgeAddress, invalid } from './values.ts'
 
 /** The default bridge. INVALID_ARGUMENT. */

@@ -1,28 +1,5 @@
-/** How an option is written as a flag and in the file. */
-type OptionKind =
-  | 'string'
-  | 'boolean'
-  | 'integer'
-  | 'list'
-  | 'map'
-  /** `base=10.0.0.0/8,size=24`, repeated; `[{"base":…,"size":…}]`. */
-  | 'pools'
-  /** `driver=option=value`, repeated; `{"driver":{"option":"value"}}`. */
-  | 'nested'
-  | 'any'
-
-export interface Option {
-  /** Key in the configuration file (daemon.json's name). */
-  readonly key: string
-  readonly kind: OptionKind
-  /** Flag without dashes; absent: only in the file. */
-  readonly flag?: string
-  readonly short?: string
-  /** For `--help`; absent: accepted for compatibility and without effect here (a warning says so). */
-  readonly help?: string
-  /** SIGHUP is enough to change it; also for what has no effect. */
-  readonly isReloadable?: true
-}
+import { DOCKER_OPTIONS } from './docker-options.ts'
+import type { Option } from './option.ts'
 
 /** All of dockerd 28's keys, so that a daemon.json is accepted unchanged. Those with a help text do something. */
 export const OPTIONS: readonly Option[] = [
@@ -376,47 +353,6 @@ export const OPTIONS: readonly Option[] = [
     help: 'overlay2.size=BYTES: most that a container writes into its root filesystem (repeatable)',
   },
   { key: 'graph', kind: 'string', help: 'The same as data-root' },
-  // What follows is Docker's, and has no effect (yet): some of it is always so here (live-restore), some has no meaning (containerd).
-  { key: 'live-restore', flag: 'live-restore', kind: 'boolean', isReloadable: true },
-  { key: 'storage-driver', flag: 'storage-driver', short: 's', kind: 'string' },
-  { key: 'log-format', flag: 'log-format', kind: 'string' },
-  { key: 'raw-logs', flag: 'raw-logs', kind: 'boolean' },
-  { key: 'shutdown-timeout', flag: 'shutdown-timeout', kind: 'integer', isReloadable: true },
-  { key: 'experimental', flag: 'experimental', kind: 'boolean' },
-  { key: 'features', flag: 'feature', kind: 'map', isReloadable: true },
-  { key: 'ip6tables', flag: 'ip6tables', kind: 'boolean' },
-  { key: 'ip-forward-no-drop', flag: 'ip-forward-no-drop', kind: 'boolean' },
-  { key: 'firewall-backend', flag: 'firewall-backend', kind: 'string' },
-  { key: 'userland-proxy', flag: 'userland-proxy', kind: 'boolean' },
-  { key: 'userland-proxy-path', flag: 'userland-proxy-path', kind: 'string' },
-  { key: 'allow-direct-routing', flag: 'allow-direct-routing', kind: 'boolean' },
-  { key: 'init-path', flag: 'init-path', kind: 'string' },
-  { key: 'default-runtime', flag: 'default-runtime', kind: 'string', isReloadable: true },
-  { key: 'runtimes', kind: 'any', isReloadable: true },
-  { key: 'add-runtime', flag: 'add-runtime', kind: 'list' },
-  { key: 'cpu-rt-period', flag: 'cpu-rt-period', kind: 'integer' },
-  { key: 'cpu-rt-runtime', flag: 'cpu-rt-runtime', kind: 'integer' },
-  { key: 'oom-score-adjust', flag: 'oom-score-adjust', kind: 'integer' },
-  { key: 'containerd', flag: 'containerd', kind: 'string' },
-  { key: 'containerd-namespace', flag: 'containerd-namespace', kind: 'string' },
-  { key: 'containerd-plugin-namespace', flag: 'containerd-plugins-namespace', kind: 'string' },
-  { key: 'cri-containerd', flag: 'cri-containerd', kind: 'boolean' },
-  {
-    key: 'allow-nondistributable-artifacts',
-    flag: 'allow-nondistributable-artifacts',
-    kind: 'list',
-    isReloadable: true,
-  },
-  {
-    key: 'max-concurrent-uploads',
-    flag: 'max-concurrent-uploads',
-    kind: 'integer',
-    isReloadable: true,
-  },
-  { key: 'authorization-plugins', flag: 'authorization-plugin', kind: 'list', isReloadable: true },
-  { key: 'network-control-plane-mtu', flag: 'network-control-plane-mtu', kind: 'integer' },
-  { key: 'node-generic-resources', flag: 'node-generic-resource', kind: 'list' },
-  { key: 'swarm-default-advertise-addr', flag: 'swarm-default-advertise-addr', kind: 'string' },
   {
     key: 'validate',
     flag: 'validate',
@@ -441,33 +377,5 @@ export const OPTIONS: readonly Option[] = [
     kind: 'string',
     help: 'Hosts without a proxy for pulls and pushes',
   },
-  { key: 'builder', kind: 'any' },
-  // dockerd 20.10 has them, 28 not.
-  { key: 'api-cors-header', flag: 'api-cors-header', kind: 'string' },
-  { key: 'cluster-advertise', flag: 'cluster-advertise', kind: 'string' },
-  { key: 'cluster-store', flag: 'cluster-store', kind: 'string' },
-  { key: 'cluster-store-opts', flag: 'cluster-store-opt', kind: 'map' },
-  { key: 'deprecated-key-path', kind: 'string' },
-  {
-    key: 'network-diagnostic-port',
-    flag: 'network-diagnostic-port',
-    kind: 'integer',
-    isReloadable: true,
-  },
-  { key: 'resolv-conf', kind: 'string' },
-  { key: 'rootless', flag: 'rootless', kind: 'boolean' },
-  { key: 'swarm-raft-election-tick', kind: 'integer' },
-  { key: 'swarm-raft-heartbeat-tick', kind: 'integer' },
-  { key: 'debug-addr', kind: 'string' },
+  ...DOCKER_OPTIONS,
 ]
-
-export type OptionValue =
-  | string
-  | number
-  | boolean
-  | readonly string[]
-  | readonly Readonly<Record<string, unknown>>[]
-  | Readonly<Record<string, unknown>>
-
-/** Values by key, of one source. */
-export type OptionValues = ReadonlyMap<string, OptionValue>

@@ -1,5 +1,5 @@
 import { storageSize } from '@ctr/engine'
-import type { OptionValues } from './options.ts'
+import type { OptionValues } from './option.ts'
 import { invalid } from './values.ts'
 
 /**

@@ -1,0 +1,66 @@
+import type { Option } from './option.ts'
+
+/**
+ * Keys of dockerd that are accepted and have no effect: some of it is always so here (live-restore), some has no meaning
+ * (containerd). `authorization-plugins` is refused.
+ */
+export const DOCKER_OPTIONS: readonly Option[] = [
+  { key: 'live-restore', flag: 'live-restore', kind: 'boolean', isReloadable: true },
+  { key: 'storage-driver', flag: 'storage-driver', short: 's', kind: 'string' },
+  { key: 'log-format', flag: 'log-format', kind: 'string' },
+  { key: 'raw-logs', flag: 'raw-logs', kind: 'boolean' },
+  { key: 'shutdown-timeout', flag: 'shutdown-timeout', kind: 'integer', isReloadable: true },
+  { key: 'experimental', flag: 'experimental', kind: 'boolean' },
+  { key: 'features', flag: 'feature', kind: 'map', isReloadable: true },
+  { key: 'ip6tables', flag: 'ip6tables', kind: 'boolean' },
+  { key: 'ip-forward-no-drop', flag: 'ip-forward-no-drop', kind: 'boolean' },
+  { key: 'firewall-backend', flag: 'firewall-backend', kind: 'string' },
+  { key: 'userland-proxy', flag: 'userland-proxy', kind: 'boolean' },
+  { key: 'userland-proxy-path', flag: 'userland-proxy-path', kind: 'string' },
+  { key: 'allow-direct-routing', flag: 'allow-direct-routing', kind: 'boolean' },
+  { key: 'init-path', flag: 'init-path', kind: 'string' },
+  { key: 'default-runtime', flag: 'default-runtime', kind: 'string', isReloadable: true },
+  { key: 'runtimes', kind: 'any', isReloadable: true },
+  { key: 'add-runtime', flag: 'add-runtime', kind: 'list' },
+  { key: 'cpu-rt-period', flag: 'cpu-rt-period', kind: 'integer' },
+  { key: 'cpu-rt-runtime', flag: 'cpu-rt-runtime', kind: 'integer' },
+  { key: 'oom-score-adjust', flag: 'oom-score-adjust', kind: 'integer' },
+  { key: 'containerd', flag: 'containerd', kind: 'string' },
+  { key: 'containerd-namespace', flag: 'containerd-namespace', kind: 'string' },
+  { key: 'containerd-plugin-namespace', flag: 'containerd-plugins-namespace', kind: 'string' },
+  { key: 'cri-containerd', flag: 'cri-containerd', kind: 'boolean' },
+  {
+    key: 'allow-nondistributable-artifacts',
+    flag: 'allow-nondistributable-artifacts',
+    kind: 'list',
+    isReloadable: true,
+  },
+  {
+    key: 'max-concurrent-uploads',
+    flag: 'max-concurrent-uploads',
+    kind: 'integer',
+    isReloadable: true,
+  },
+  { key: 'authorization-plugins', flag: 'authorization-plugin', kind: 'list', isReloadable: true },
+  { key: 'network-control-plane-mtu', flag: 'network-control-plane-mtu', kind: 'integer' },
+  { key: 'node-generic-resources', flag: 'node-generic-resource', kind: 'list' },
+  { key: 'swarm-default-advertise-addr', flag: 'swarm-default-advertise-addr', kind: 'string' },
+  { key: 'builder', kind: 'any' },
+  // dockerd 20.10 has them, 28 not.
+  { key: 'api-cors-header', flag: 'api-cors-header', kind: 'string' },
+  { key: 'cluster-advertise', flag: 'cluster-advertise', kind: 'string' },
+  { key: 'cluster-store', flag: 'cluster-store', kind: 'string' },
+  { key: 'cluster-store-opts', flag: 'cluster-store-opt', kind: 'map' },
+  { key: 'deprecated-key-path', kind: 'string' },
+  {
+    key: 'network-diagnostic-port',
+    flag: 'network-diagnostic-port',
+    kind: 'integer',
+    isReloadable: true,
+  },
+  { key: 'resolv-conf', kind: 'string' },
+  { key: 'rootless', flag: 'rootless', kind: 'boolean' },
+  { key: 'swarm-raft-election-tick', kind: 'integer' },
+  { key: 'swarm-raft-heartbeat-tick', kind: 'integer' },
+  { key: 'debug-addr', kind: 'string' },
+]
