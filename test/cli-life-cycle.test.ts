@@ -2,18 +2,11 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { requires, waitFor } from '@ctr/testkit'
-import { checkResult, field, pidOf, useDaemon } from './daemon-fixture.ts'
+import { checkResult, field, pidOf, sleeper, status, useDaemon } from './daemon-fixture.ts'
 
 const skip = requires({ root: true })
 const ctrd = useDaemon({ bridge: false })
 
-async function sleeper(name: string, ...flags: string[]): Promise<string> {
-  return await ctrd().ok(['run', '-d', '--name', name, ...flags, 'busybox', 'sleep', '300'])
-}
-
-async function status(name: string): Promise<string> {
-  return await field(ctrd(), name, '{{.State.Status}} {{.State.ExitCode}}')
-}
 test('create makes, start -a runs, and start again runs again', { skip }, async () => {
   await ctrd().ok(['create', '--name', 'cr', 'busybox', 'echo', 'hi'])
   assert.equal(await field(ctrd(), 'cr', '{{.State.Status}} {{.State.Pid}}'), 'created 0')
@@ -25,7 +18,7 @@ test('create makes, start -a runs, and start again runs again', { skip }, async 
 test('-d prints the whole id at once and the container goes on', { skip }, async () => {
   const id = await ctrd().ok(['run', '-d', 'busybox', 'sleep', '300'])
   assert.match(id, /^[0-9a-f]{64}$/)
-  assert.equal(await status(id), 'running 0')
+  assert.equal(await status(ctrd(), id), 'running 0')
   assert.match(
     await ctrd().ok(['ps']),
     new RegExp(`^${id.slice(0, 12)} +busybox +"sleep 300" +.*Up `, 'm'),
@@ -48,7 +41,7 @@ test('stop sends SIGKILL after the timeout', { skip }, async () => {
   const elapsedMs = Date.now() - startedMs
   // Less than the ten seconds of who names no time.
   assert.ok(elapsedMs >= 1000 && elapsedMs < 9000, `${elapsedMs} ms`)
-  assert.equal(await status('deaf'), 'exited 137')
+  assert.equal(await status(ctrd(), 'deaf'), 'exited 137')
 })
 
 test('stop lets a program end by itself', { skip }, async () => {
@@ -57,7 +50,7 @@ test('stop lets a program end by itself', { skip }, async () => {
   await waitFor('the trap', async () => (await ctrd().ok(['logs', 'polite'])) === 'ready')
   await ctrd().ok(['stop', 'polite'])
   assert.equal(await ctrd().ok(['logs', 'polite']), 'ready\nbye')
-  assert.equal(await status('polite'), 'exited 3')
+  assert.equal(await status(ctrd(), 'polite'), 'exited 3')
   await ctrd().ok(['stop', 'polite'])
 })
 
@@ -67,7 +60,7 @@ test('kill of a stopped container is an error', { skip }, async () => {
 })
 
 test('rm refuses a running container, rm -f does not', { skip }, async () => {
-  await sleeper('rr')
+  await sleeper(ctrd(), 'rr')
   checkResult(
     {
       code: 1,
@@ -76,13 +69,13 @@ test('rm refuses a running container, rm -f does not', { skip }, async () => {
     },
     await ctrd().ctr(['rm', 'rr']),
   )
-  assert.equal(await status('rr'), 'running 0')
+  assert.equal(await status(ctrd(), 'rr'), 'running 0')
   assert.equal(await ctrd().ok(['rm', '-f', 'rr']), 'rr')
   checkResult({ code: 1, stderr: /No such container: rr/ }, await ctrd().ctr(['rm', 'rr']))
 })
 
 test('a name can be used again only after rm', { skip }, async () => {
-  const id = await sleeper('twice')
+  const id = await sleeper(ctrd(), 'twice')
   const result = await ctrd().ctr(['run', '--name', 'twice', 'busybox', 'true'])
   checkResult(
     {
@@ -115,13 +108,13 @@ test('names obey Docker’s rule', { skip }, async () => {
 })
 
 test('an id is known by any unique prefix', { skip }, async () => {
-  const id = await sleeper('prefix')
+  const id = await sleeper(ctrd(), 'prefix')
   assert.equal(await field(ctrd(), id.slice(0, 6), '{{.Name}}'), '/prefix')
 })
 
 test('ten containers start, stop and go at the same time', { skip }, async () => {
   const names = Array.from({ length: 10 }, (_, index) => `par${index}`)
-  await Promise.all(names.map(async (name) => await sleeper(name)))
+  await Promise.all(names.map(async (name) => await sleeper(ctrd(), name)))
   assert.equal((await ctrd().ok(['ps', '-q'])).split('\n').length, 10)
   await Promise.all(names.map((name) => ctrd().ok(['stop', '-t', '0', name])))
   await Promise.all(names.map((name) => ctrd().ok(['rm', name])))
@@ -131,7 +124,7 @@ test('ten containers start, stop and go at the same time', { skip }, async () =>
 test('of several that remove one container one wins and the others get a clean error', {
   skip,
 }, async () => {
-  await sleeper('once')
+  await sleeper(ctrd(), 'once')
   const results = await Promise.all(
     Array.from({ length: 6 }, () => ctrd().ctr(['rm', '-f', 'once'])),
   )
@@ -167,7 +160,10 @@ test('a failing program is restarted as often as --restart says', { skip }, asyn
     '-c',
     'echo x; exit 5',
   ])
-  await waitFor('the end of the restarts', async () => (await status('again')) === 'exited 5')
+  await waitFor(
+    'the end of the restarts',
+    async () => (await status(ctrd(), 'again')) === 'exited 5',
+  )
   assert.equal(await field(ctrd(), 'again', '{{.RestartCount}}'), '2')
   assert.equal(await ctrd().ok(['logs', 'again']), 'x\nx\nx')
 })
@@ -184,12 +180,15 @@ test('--restart with --rm is refused', { skip }, async () => {
 })
 
 test('a killed shim takes its container down and inspect says so', { skip }, async () => {
-  await sleeper('orphan')
+  await sleeper(ctrd(), 'orphan')
   const pid = await pidOf(ctrd(), 'orphan')
   const shim = Number(/^PPid:\t(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1])
   assert.match(readFileSync(`/proc/${shim}/cmdline`, 'utf8'), /ctr-shim/)
   process.kill(shim, 'SIGKILL')
-  await waitFor('the end of the container', async () => (await status('orphan')) === 'exited 137')
+  await waitFor(
+    'the end of the container',
+    async () => (await status(ctrd(), 'orphan')) === 'exited 137',
+  )
   await waitFor('the end of the process', () => !existsSync(`/proc/${pid}`))
   assert.notEqual(await field(ctrd(), 'orphan', '{{.State.Error}}'), '')
 })

@@ -3,20 +3,13 @@ import { readFileSync, readlinkSync } from 'node:fs'
 import { test } from 'node:test'
 import { requires, run, waitFor } from '@ctr/testkit'
 import type { CommandCase } from './daemon-fixture.ts'
-import { checkResult, field, inBusybox, pidOf, useDaemon } from './daemon-fixture.ts'
+import { checkResult, inBusybox, pidOf, sleeper, status, useDaemon } from './daemon-fixture.ts'
 
 const skip = requires({ root: true })
 const ctrd = useDaemon({ bridge: false })
 
-async function sleeper(name: string, ...flags: string[]): Promise<string> {
-  return await ctrd().ok(['run', '-d', '--name', name, ...flags, 'busybox', 'sleep', '300'])
-}
-
-async function status(name: string): Promise<string> {
-  return await field(ctrd(), name, '{{.State.Status}} {{.State.ExitCode}}')
-}
 test('pid 1 is the program of the user', { skip }, async () => {
-  await sleeper('p1')
+  await sleeper(ctrd(), 'p1')
   const pid = await pidOf(ctrd(), 'p1')
   assert.equal(readFileSync(`/proc/${pid}/comm`, 'utf8'), 'sleep\n')
   assert.equal(readlinkSync(`/proc/${pid}/exe`), '/bin/busybox')
@@ -86,7 +79,7 @@ test('a container whose program could not start stays as created, with its code'
   skip,
 }, async () => {
   await ctrd().ctr(['run', '--name', 'bad', 'busybox', 'nosuchcmd'])
-  assert.equal(await status('bad'), 'created 127')
+  assert.equal(await status(ctrd(), 'bad'), 'created 127')
 })
 
 test('-e sets and copies variables, and nothing else comes from outside', { skip }, async () => {
@@ -167,18 +160,18 @@ test('the exit code of the program is the exit code of run', { skip }, async () 
 })
 
 test('a program killed by a signal ends run with 128 and its number', { skip }, async () => {
-  await sleeper('kk')
+  await sleeper(ctrd(), 'kk')
   await ctrd().ok(['kill', '-s', 'KILL', 'kk'])
   assert.equal(await ctrd().ok(['wait', 'kk']), '137')
-  assert.equal(await status('kk'), 'exited 137')
+  assert.equal(await status(ctrd(), 'kk'), 'exited 137')
 })
 test('a program cannot kill its own pid 1', { skip }, async () => {
   await ctrd().ok(['run', '-d', '--name', 'init', 'busybox', 'sh', '-c', 'kill -9 $$; sleep 300'])
   await ctrd().ok(['exec', 'init', 'sh', '-c', 'kill -9 1; true'])
-  assert.equal(await status('init'), 'running 0')
+  assert.equal(await status(ctrd(), 'init'), 'running 0')
 })
 test('exec sees the environment and the cgroup, and passes its exit code', { skip }, async () => {
-  await sleeper('ee', '-e', 'A=from run')
+  await sleeper(ctrd(), 'ee', '-e', 'A=from run')
   const out = await ctrd().ctr(['exec', '-e', 'B=2', 'ee', 'sh', '-c', 'echo $A $B; exit 9'])
   checkResult({ code: 9, stdout: 'from run 2\n' }, out)
   const inside = await ctrd().ok(['exec', 'ee', 'cat', '/proc/self/cgroup'])
@@ -188,7 +181,7 @@ test('exec sees the environment and the cgroup, and passes its exit code', { ski
 test('exec of a missing program and of a file that is none have codes 127 and 126', {
   skip,
 }, async () => {
-  await sleeper('ee')
+  await sleeper(ctrd(), 'ee')
   checkResult({ code: 127 }, await ctrd().ctr(['exec', 'ee', 'nosuch']))
   checkResult({ code: 126 }, await ctrd().ctr(['exec', 'ee', '/etc/passwd']))
 })
@@ -202,7 +195,7 @@ test('exec in a stopped container is an error', { skip }, async () => {
 })
 
 test('an exec dies with its container and does not come back', { skip }, async () => {
-  await sleeper('ex')
+  await sleeper(ctrd(), 'ex')
   await ctrd().ok(['exec', '-d', 'ex', 'sleep', '77777'])
   await ctrd().ok(['restart', '-t', '0', 'ex'])
   assert.equal(await ctrd().ok(['exec', 'ex', 'sh', '-c', 'ps | grep -c 7777[7]; true']), '0')
@@ -211,7 +204,7 @@ test('an exec dies with its container and does not come back', { skip }, async (
 })
 test('-itd starts a shell with a terminal in the background', { skip }, async () => {
   await ctrd().ok(['run', '-itd', '--name', 'ii', 'busybox', 'sh'])
-  assert.equal(await status('ii'), 'running 0')
+  assert.equal(await status(ctrd(), 'ii'), 'running 0')
 })
 
 test('a signal to an attached client reaches the program', { skip }, async () => {
@@ -252,7 +245,7 @@ test('--init reaps orphans and forwards signals', { skip }, async () => {
     return count === '0'
   })
   await ctrd().ok(['stop', 'in'])
-  assert.equal(await status('in'), 'exited 6')
+  assert.equal(await status(ctrd(), 'in'), 'exited 6')
 })
 test('--entrypoint replaces the entry point and --env-file adds variables', { skip }, async () => {
   const out = await ctrd().ok([

@@ -77,6 +77,20 @@ export async function field(daemon: TestDaemon, ref: string, template: string): 
   return await daemon.ok(['inspect', '--format', template, ref])
 }
 
+/** Starts a container that sleeps; its id. */
+export async function sleeper(
+  daemon: TestDaemon,
+  name: string,
+  ...flags: string[]
+): Promise<string> {
+  return await daemon.ok(['run', '-d', '--name', name, ...flags, 'busybox', 'sleep', '300'])
+}
+
+/** Status and exit code. */
+export async function status(daemon: TestDaemon, name: string): Promise<string> {
+  return await field(daemon, name, '{{.State.Status}} {{.State.ExitCode}}')
+}
+
 export async function pidOf(daemon: TestDaemon, ref: string): Promise<number> {
   const pid = Number(await field(daemon, ref, '{{.State.Pid}}'))
   assert.ok(pid > 0, `${ref} has no pid`)
