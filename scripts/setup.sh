@@ -46,7 +46,7 @@ $TEST_PACKAGES"; else install_packages "$ENGINE_PACKAGES"; fi
   install_pnpm
   install_modules
   build_shim
-  build_program cli ctr 'the command line; one executable, by bun' packages/client packages/api packages/errdefs packages/template
+  build_program cli ctr 'the command line; one executable, by bun' packages/client packages/options packages/api packages/errdefs packages/template
   build_program runtime ctr-runtime 'an OCI runtime; one executable, by bun' packages/api/src packages/errdefs packages/linux packages/oci packages/shim/src
   build_program daemon ctrd 'the daemon; some files for Node, by bun' packages/*/src
   [ "$mode" != test ] || fetch_criu

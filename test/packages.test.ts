@@ -13,6 +13,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   api: ['errdefs'],
   oci: ['errdefs'],
   client: ['api', 'errdefs'],
+  options: ['api', 'errdefs'],
   linux: ['oci', 'api', 'errdefs'],
   store: ['oci', 'api', 'errdefs'],
   shim: ['linux', 'oci', 'api', 'errdefs'],
@@ -20,7 +21,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   network: ['shim', 'linux', 'store', 'oci', 'api', 'errdefs'],
   engine: ['images', 'network', 'shim', 'linux', 'store', 'oci', 'api', 'errdefs', 'template'],
   daemon: ['engine', 'images', 'network', 'shim', 'linux', 'oci', 'api', 'errdefs', 'template'],
-  cli: ['client', 'api', 'errdefs', 'template'],
+  cli: ['client', 'options', 'api', 'errdefs', 'template'],
   runtime: ['shim', 'linux', 'oci', 'errdefs'],
   testkit: [],
 }

@@ -1,7 +1,6 @@
 import type { Client } from '@ctr/client'
+import type { Flag, FlagValues, Parsed } from '@ctr/options'
 import type { ConfigFile } from './config/config-file.ts'
-import type { Flag, FlagValues } from './flags/flag.ts'
-import type { Parsed } from './flags/parse.ts'
 
 /** One command of `ctr`: options, one or a few client calls, print. Its file is loaded only when it runs. */
 export interface Command {

@@ -1,4 +1,4 @@
-import type { Flag } from './flags/flag.ts'
+import type { Flag } from '@ctr/options'
 
 /** What docker takes for --log-level (logrus). */
 export const LOG_LEVELS = /^(panic|fatal|error|warn|warning|info|debug|trace)$/i

@@ -1,8 +1,8 @@
 import { pullImage } from '@ctr/client'
+import { parseReference } from '@ctr/options'
 import type { Context } from './command.ts'
 import { registryAuth } from './config/credentials.ts'
 import { isTerminal } from './node-modules.ts'
-import { parseReference } from './options/reference.ts'
 import { showProgress } from './output/progress.ts'
 import { terminalColumns } from './terminal/size.ts'
 

@@ -1,5 +1,5 @@
 import { closeSync, createReadStream, fstatSync, openSync, readSync } from 'node:fs'
-import { fileError } from './options/open-file.ts'
+import { fileError } from '@ctr/options'
 import { readStdin } from './terminal/stdin.ts'
 
 const CHUNK_BYTES = 256 * 1024

@@ -1,7 +1,7 @@
 import type { DryRun } from '@ctr/client'
-import type { Flag, FlagValues } from './flags/flag.ts'
+import type { Flag, FlagValues } from '@ctr/options'
+import { checkFilter, parseFilters } from '@ctr/options'
 import { formatSize } from './format/size.ts'
-import { checkFilter, parseFilters } from './options/filter.ts'
 import { confirm } from './output/confirm.ts'
 import { writeOut } from './output/write.ts'
 

@@ -1,9 +1,8 @@
 import { ConnectError, ResponseError } from '@ctr/client'
-import { EngineError } from '@ctr/errdefs'
+import { EngineError, messageOf } from '@ctr/errdefs'
+import { FlagError } from '@ctr/options'
 import { type Command, ExitError, UsageError } from './command.ts'
-import { messageOf } from './error-message.ts'
 import { usageLines } from './flags/help.ts'
-import { FlagError } from './flags/parse.ts'
 import { printError } from './output/write.ts'
 
 /** Exit statuses: 125 is ours, 126 and 127 are the command's (see `ctr run --help`), 1 for everything else. */

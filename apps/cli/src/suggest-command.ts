@@ -1,5 +1,5 @@
+import { nearest } from '@ctr/options'
 import { COMMANDS, type Group } from './commands/index.ts'
-import { nearest } from './suggest.ts'
 
 /** A paragraph with the command that was probably meant, or nothing. */
 export function suggestCommand(group: Group | undefined, path: string, name: string): string {

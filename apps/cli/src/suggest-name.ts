@@ -1,5 +1,5 @@
 import { type Client, listContainers, listImages, listNetworks, listVolumes } from '@ctr/client'
-import { nearest } from './suggest.ts'
+import { nearest } from '@ctr/options'
 
 const UNKNOWN: readonly {
   readonly pattern: RegExp

@@ -1,6 +1,6 @@
 import { commitContainer } from '@ctr/client'
+import { parseReference } from '@ctr/options'
 import type { Command } from '../command.ts'
-import { parseReference } from '../options/reference.ts'
 import { Transfer } from '../output/transfer.ts'
 import { printLine } from '../output/write.ts'
 

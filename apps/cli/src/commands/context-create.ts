@@ -1,9 +1,9 @@
+import type { Flag } from '@ctr/options'
 import { type Command, ExitError } from '../command.ts'
 import { defaultAddress } from '../config/daemon-host.ts'
 import { DEFAULT_CONTEXT } from '../context/current.ts'
 import { parseEndpoint } from '../context/endpoint.ts'
 import { ContextStore, checkNewName } from '../context/store.ts'
-import type { Flag } from '../flags/flag.ts'
 import { printError, printLine } from '../output/write.ts'
 
 export const DOCKER_FLAG: Flag = {

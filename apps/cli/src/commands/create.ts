@@ -1,6 +1,6 @@
+import { CONTAINER_FLAGS } from '@ctr/options'
 import type { Command } from '../command.ts'
 import { createFromFlags } from '../container/create-from-flags.ts'
-import { CONTAINER_FLAGS } from '../options/container-flags.ts'
 import { printLine } from '../output/write.ts'
 
 export const command: Command = {

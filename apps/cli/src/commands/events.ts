@@ -1,12 +1,11 @@
 import type { EventMessage } from '@ctr/api'
 import { events } from '@ctr/client'
+import { messageOf } from '@ctr/errdefs'
+import { FILTER_FLAG, parseFilters, parseTime } from '@ctr/options'
 import { Template } from '@ctr/template'
 import { type Command, ExitError } from '../command.ts'
-import { messageOf } from '../error-message.ts'
 import { INSPECT_FORMAT_FLAG } from '../format/inspect.ts'
 import { localRfc3339Nano } from '../format/nano-time.ts'
-import { FILTER_FLAG, parseFilters } from '../options/filter.ts'
-import { parseTime } from '../options/time.ts'
 import { printLine } from '../output/write.ts'
 
 export const command: Command = {

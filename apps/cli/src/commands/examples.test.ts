@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { parseFlags } from '../flags/parse.ts'
+import { parseFlags } from '@ctr/options'
 import { GLOBAL_FLAGS } from '../global-flags.ts'
 import { COMMANDS, type Entry } from './index.ts'
 import { resolveCommand } from './resolve.ts'

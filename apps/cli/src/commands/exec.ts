@@ -13,16 +13,17 @@ import {
   startExec,
   startExecDetached,
 } from '@ctr/client'
+import type { Parsed } from '@ctr/options'
+import { checkEnvironment, readEnvironment } from '@ctr/options'
 import { type Command, type Context, ExitError } from '../command.ts'
 import { checkDetachKeys, detachKeys, NO_KEYS } from '../container/detach-keys.ts'
-import type { Parsed } from '../flags/parse.ts'
-import { checkEnvironment, readEnvironment } from '../options/environment.ts'
 import { printError } from '../output/write.ts'
 import { errorText, startErrorStatus } from '../report-error.ts'
 import { reportedSession } from '../stream/reported-session.ts'
 import { openSession } from '../stream/session.ts'
 import { stdinIsTerminal } from '../terminal/raw-mode.ts'
 import { terminalSize } from '../terminal/size.ts'
+import { thisMachine } from '../this-machine.ts'
 
 export const command: Command = {
   usage: '[OPTIONS] CONTAINER COMMAND [ARG...]',
@@ -149,7 +150,11 @@ function execConfig(context: Context, { flags, args }: Parsed): ExecConfig {
     AttachStdout: !isDetached,
     AttachStderr: !isDetached,
     Detach: isDetached,
-    Env: readEnvironment(flags.list('env-file'), flags.list('env'), context.environment),
+    Env: readEnvironment(
+      flags.list('env-file'),
+      flags.list('env'),
+      thisMachine(context.environment),
+    ),
     WorkingDir: flags.string('workdir'),
     Cmd: args.slice(1),
     ...(size === undefined ? {} : { ConsoleSize: [size.rows, size.columns] }),

@@ -1,10 +1,10 @@
 import { type Client, type FilterMap, listImages } from '@ctr/client'
+import type { FlagValues } from '@ctr/options'
+import { FILTER_FLAG, parseFilters } from '@ctr/options'
 import { type Command, ExitError } from '../command.ts'
-import type { FlagValues } from '../flags/flag.ts'
 import { imageList, imageRows } from '../format/image-row.ts'
 import { imageTree } from '../format/image-tree.ts'
 import { FORMAT_FLAG, printList } from '../format/list.ts'
-import { FILTER_FLAG, parseFilters } from '../options/filter.ts'
 import { printLine } from '../output/write.ts'
 
 export const command: Command = {

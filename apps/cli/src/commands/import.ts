@@ -1,7 +1,7 @@
 import { importImage } from '@ctr/client'
+import { parseReference } from '@ctr/options'
 import type { Command } from '../command.ts'
 import { readUpload } from '../input-file.ts'
-import { parseReference } from '../options/reference.ts'
 import { showProgress } from '../output/progress.ts'
 import { Transfer } from '../output/transfer.ts'
 import { writeOut } from '../output/write.ts'

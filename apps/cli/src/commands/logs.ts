@@ -1,7 +1,7 @@
 import { containerLogs, inspectContainer } from '@ctr/client'
+import { messageOf } from '@ctr/errdefs'
+import { parseTime } from '@ctr/options'
 import type { Command } from '../command.ts'
-import { messageOf } from '../error-message.ts'
-import { parseTime } from '../options/time.ts'
 import { writeOut } from '../output/write.ts'
 import { demultiplexedWriter } from '../stream/session.ts'
 

@@ -1,6 +1,6 @@
 import { connectNetwork } from '@ctr/client'
+import { keyValueMap } from '@ctr/options'
 import type { Command } from '../command.ts'
-import { keyValueMap } from '../options/environment.ts'
 
 export const command: Command = {
   usage: '[OPTIONS] NETWORK CONTAINER',

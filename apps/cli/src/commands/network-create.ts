@@ -1,9 +1,8 @@
 import type { IPAMPool } from '@ctr/api'
 import { createNetwork } from '@ctr/client'
+import type { FlagValues } from '@ctr/options'
+import { checkLabel, ipamPools, keyValueMap } from '@ctr/options'
 import type { Command } from '../command.ts'
-import type { FlagValues } from '../flags/flag.ts'
-import { checkLabel, keyValueMap } from '../options/environment.ts'
-import { ipamPools } from '../options/ipam.ts'
 import { printError, printLine } from '../output/write.ts'
 
 export const command: Command = {

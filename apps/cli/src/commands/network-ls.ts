@@ -1,9 +1,9 @@
 import type { Network } from '@ctr/api'
 import { listNetworks } from '@ctr/client'
+import { FILTER_FLAG, parseFilters } from '@ctr/options'
 import type { Command } from '../command.ts'
 import { FORMAT_FLAG, type ListFormat, printList, type Row } from '../format/list.ts'
 import { labelsText, shortId } from '../format/text.ts'
-import { FILTER_FLAG, parseFilters } from '../options/filter.ts'
 
 export const command: Command = {
   usage: '[OPTIONS]',

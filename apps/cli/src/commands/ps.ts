@@ -1,8 +1,8 @@
 import { listContainers } from '@ctr/client'
+import { FILTER_FLAG, parseFilters } from '@ctr/options'
 import type { Command } from '../command.ts'
 import { containerList, containerRow } from '../format/container-row.ts'
 import { FORMAT_FLAG, printList } from '../format/list.ts'
-import { FILTER_FLAG, parseFilters } from '../options/filter.ts'
 import { printError } from '../output/write.ts'
 
 export const command: Command = {

@@ -1,6 +1,6 @@
+import { familiarReference, parseReference } from '@ctr/options'
 import type { Command } from '../command.ts'
 import { pullWithProgress } from '../image-pull.ts'
-import { familiarReference, parseReference } from '../options/reference.ts'
 import { printLine, writeOut } from '../output/write.ts'
 
 export const command: Command = {

@@ -9,6 +9,8 @@ import {
   type Waiting,
   waitContainer,
 } from '@ctr/client'
+import type { Parsed } from '@ctr/options'
+import { RUN_FLAGS } from '@ctr/options'
 import { type Command, type Context, ExitError } from '../command.ts'
 import { type CreatedContainer, createFromFlags } from '../container/create-from-flags.ts'
 import { checkDetachKeys, detachKeys, NO_KEYS } from '../container/detach-keys.ts'
@@ -16,8 +18,6 @@ import { proxySignals } from '../container/proxy-signals.ts'
 import { resizeSession } from '../container/resize-session.ts'
 import { canRunAtOnce, joinRun } from '../container/run-at-once.ts'
 import { waitStatus } from '../container/wait-status.ts'
-import type { Parsed } from '../flags/parse.ts'
-import { RUN_FLAGS } from '../options/container-flags.ts'
 import { printError, printLine, writeErr } from '../output/write.ts'
 import { errorText } from '../report-error.ts'
 import { openSession } from '../stream/session.ts'

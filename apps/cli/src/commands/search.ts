@@ -1,10 +1,10 @@
 import type { ImageSearchResult } from '@ctr/api'
 import { searchImages } from '@ctr/client'
+import { FILTER_FLAG, parseFilters } from '@ctr/options'
 import type { Command } from '../command.ts'
 import { registryAuth } from '../config/credentials.ts'
 import { FORMAT_FLAG, type ListFormat, printList, type Row } from '../format/list.ts'
 import { ellipsis } from '../format/text.ts'
-import { FILTER_FLAG, parseFilters } from '../options/filter.ts'
 import { printError } from '../output/write.ts'
 
 export const command: Command = {

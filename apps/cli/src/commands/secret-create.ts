@@ -1,7 +1,7 @@
 import { createSecret } from '@ctr/client'
+import { checkLabel, keyValueMap } from '@ctr/options'
 import type { Command } from '../command.ts'
 import { readInput } from '../input-file.ts'
-import { checkLabel, keyValueMap } from '../options/environment.ts'
 import { printLine } from '../output/write.ts'
 
 /** A secret is smaller; what is larger need not be read to the end. */

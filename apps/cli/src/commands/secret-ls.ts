@@ -1,10 +1,10 @@
 import type { Secret } from '@ctr/api'
 import { listSecrets } from '@ctr/client'
+import { FILTER_FLAG, parseFilters } from '@ctr/options'
 import type { Command } from '../command.ts'
 import { humanDuration } from '../format/duration.ts'
 import { FORMAT_FLAG, type ListFormat, printList, type Row } from '../format/list.ts'
 import { labelsText } from '../format/text.ts'
-import { FILTER_FLAG, parseFilters } from '../options/filter.ts'
 
 export const command: Command = {
   usage: '[OPTIONS]',

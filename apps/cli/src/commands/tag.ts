@@ -1,7 +1,7 @@
 import { tagImage } from '@ctr/client'
+import { messageOf } from '@ctr/errdefs'
+import { parseReference } from '@ctr/options'
 import type { Command } from '../command.ts'
-import { messageOf } from '../error-message.ts'
-import { parseReference } from '../options/reference.ts'
 
 export const command: Command = {
   usage: 'SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]',

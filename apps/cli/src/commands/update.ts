@@ -1,10 +1,8 @@
 import type { ContainerUpdate } from '@ctr/api'
 import { updateContainer } from '@ctr/client'
+import type { Flag, FlagValues } from '@ctr/options'
+import { parseBytes, parseCpus, parseRestartPolicy, parseSwap } from '@ctr/options'
 import { type Command, ExitError } from '../command.ts'
-import type { Flag, FlagValues } from '../flags/flag.ts'
-import { parseBytes, parseSwap } from '../options/bytes.ts'
-import { parseCpus } from '../options/cpus.ts'
-import { parseRestartPolicy } from '../options/restart.ts'
 import { printLine } from '../output/write.ts'
 import { eachTarget } from '../targets.ts'
 

@@ -1,6 +1,6 @@
 import { createVolume } from '@ctr/client'
+import { checkLabel, keyValueMap } from '@ctr/options'
 import type { Command } from '../command.ts'
-import { checkLabel, keyValueMap } from '../options/environment.ts'
 import { printLine } from '../output/write.ts'
 
 export const command: Command = {

@@ -1,10 +1,10 @@
 import type { Volume } from '@ctr/api'
 import { listVolumes } from '@ctr/client'
+import { FILTER_FLAG, parseFilters } from '@ctr/options'
 import type { Command } from '../command.ts'
 import { FORMAT_FLAG, type ListFormat, printList, type Row } from '../format/list.ts'
 import { formatSize } from '../format/size.ts'
 import { labelsText } from '../format/text.ts'
-import { FILTER_FLAG, parseFilters } from '../options/filter.ts'
 import { printError } from '../output/write.ts'
 
 export const command: Command = {

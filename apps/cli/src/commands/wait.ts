@@ -1,6 +1,6 @@
 import { waitContainer } from '@ctr/client'
+import { parseDuration } from '@ctr/options'
 import { type Command, ExitError } from '../command.ts'
-import { parseDuration } from '../options/duration.ts'
 import { printLine } from '../output/write.ts'
 import { errorText } from '../report-error.ts'
 

@@ -1,5 +1,5 @@
+import { messageOf } from '@ctr/errdefs'
 import { ExitError } from '../command.ts'
-import { messageOf } from '../error-message.ts'
 import { readConfigText } from './config-text.ts'
 
 /** `~/.docker/config.json`: shared with the docker CLI, so that logins and formats keep working. */

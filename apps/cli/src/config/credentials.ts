@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import type { AuthConfig } from '@ctr/api'
-import { registryOf } from '../options/reference.ts'
+import { registryOf } from '@ctr/options'
 import type { ConfigValues } from './config-file.ts'
 
 /** Credentials for the registry that an image name points to, as the `X-Registry-Auth` header wants them. */

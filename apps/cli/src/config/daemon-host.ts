@@ -1,9 +1,9 @@
 import { type Host, parseHost, type TlsFiles } from '@ctr/client'
+import { messageOf } from '@ctr/errdefs'
+import type { FlagValues } from '@ctr/options'
 import { ExitError } from '../command.ts'
 import { DEFAULT_CONTEXT, hostVariable } from '../context/current.ts'
 import { ContextStore } from '../context/store.ts'
-import { messageOf } from '../error-message.ts'
-import type { FlagValues } from '../flags/flag.ts'
 import { nodeFs, nodePath } from '../node-modules.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>

@@ -1,16 +1,21 @@
 import type { ContainerCreated } from '@ctr/api'
 import { createContainer, explainContainer, ResponseError } from '@ctr/client'
+import { messageOf } from '@ctr/errdefs'
+import type { Parsed } from '@ctr/options'
+import {
+  type ContainerRequest,
+  checkPlatform,
+  containerRequest,
+  familiarReference,
+  fileError,
+  parseReference,
+} from '@ctr/options'
 import { type Context, UsageError } from '../command.ts'
 import { readConfigText } from '../config/config-text.ts'
-import { messageOf } from '../error-message.ts'
-import type { Parsed } from '../flags/parse.ts'
 import { nodeFs } from '../node-modules.ts'
-import { type ContainerRequest, containerRequest } from '../options/container-request.ts'
-import { fileError } from '../options/open-file.ts'
-import { checkPlatform } from '../options/platform.ts'
-import { familiarReference, parseReference } from '../options/reference.ts'
 import { printError, writeErr, writeOut } from '../output/write.ts'
 import { terminalSize } from '../terminal/size.ts'
+import { thisMachine } from '../this-machine.ts'
 
 export interface CreatedContainer {
   readonly id: string
@@ -66,9 +71,18 @@ function understand(
     const pull = pullPolicy(flags.string('pull'))
     const size = flags.bool('tty') ? consoleSize() : undefined
     const { environment } = context
+    const machine = thisMachine(environment)
+    const defaultPlatform = environment['DOCKER_DEFAULT_PLATFORM']
     return {
       pull,
-      request: containerRequest({ flags, args, environment, consoleSize: size, isDetached }),
+      request: containerRequest({
+        flags,
+        args,
+        machine,
+        defaultPlatform,
+        consoleSize: size,
+        isDetached,
+      }),
     }
   } catch (error) {
     throw new UsageError(messageOf(error), { cause: error })

@@ -1,5 +1,5 @@
+import { messageOf } from '@ctr/errdefs'
 import { type Context, UsageError } from '../command.ts'
-import { messageOf } from '../error-message.ts'
 import { printError } from '../output/write.ts'
 import { DEFAULT_DETACH_KEYS, parseDetachKeys } from '../terminal/detach-keys.ts'
 

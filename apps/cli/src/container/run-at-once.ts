@@ -1,7 +1,6 @@
 import { type ContainerRun, readRunReport } from '@ctr/client'
+import type { ContainerRequest, Parsed } from '@ctr/options'
 import type { Context } from '../command.ts'
-import type { Parsed } from '../flags/parse.ts'
-import type { ContainerRequest } from '../options/container-request.ts'
 import { printError } from '../output/write.ts'
 import { reportedSession } from '../stream/reported-session.ts'
 import type { Timeline } from '../timeline.ts'

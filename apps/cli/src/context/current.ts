@@ -1,5 +1,5 @@
+import type { FlagValues } from '@ctr/options'
 import { readConfigText } from '../config/config-text.ts'
-import type { FlagValues } from '../flags/flag.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 

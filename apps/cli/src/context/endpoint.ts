@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { parseHost } from '@ctr/client'
+import { messageOf } from '@ctr/errdefs'
+import { parseCsv } from '@ctr/options'
 import { ExitError } from '../command.ts'
-import { messageOf } from '../error-message.ts'
-import { parseCsv } from '../options/csv.ts'
 import type { ContextStore, StoredContext, TlsFile } from './store.ts'
 
 export interface Endpoint {

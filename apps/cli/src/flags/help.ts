@@ -1,5 +1,5 @@
+import type { Flag } from '@ctr/options'
 import type { Command } from '../command.ts'
-import type { Flag } from './flag.ts'
 
 /** `Usage:  ctr run [OPTIONS] IMAGE [COMMAND] [ARG...]`; further forms on lines of their own. */
 export function usageLines(commandPath: string, usage: string): string {

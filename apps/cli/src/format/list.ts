@@ -1,7 +1,7 @@
+import { messageOf } from '@ctr/errdefs'
+import type { Flag } from '@ctr/options'
 import { goString, Template, TemplateSyntaxError } from '@ctr/template'
 import { ExitError } from '../command.ts'
-import { messageOf } from '../error-message.ts'
-import type { Flag } from '../flags/flag.ts'
 import { printLine, writeOut } from '../output/write.ts'
 import { alignColumns } from './tabwriter.ts'
 

@@ -1,6 +1,6 @@
+import { messageOf } from '@ctr/errdefs'
 import { Template } from '@ctr/template'
 import { ExitError } from '../command.ts'
-import { messageOf } from '../error-message.ts'
 import { printLine } from '../output/write.ts'
 
 /** `--format` of commands that show one thing: `json` or a template. */

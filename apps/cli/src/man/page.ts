@@ -1,6 +1,6 @@
+import type { Flag } from '@ctr/options'
 import type { Command } from '../command.ts'
 import type { Group } from '../commands/index.ts'
-import type { Flag } from '../flags/flag.ts'
 import { flagValueWord } from '../flags/help.ts'
 
 /** Manual pages in man(7)'s macros, from the tables that also make the help. */

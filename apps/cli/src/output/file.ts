@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { fileError } from '@ctr/options'
 import { ExitError } from '../command.ts'
-import { fileError } from '../options/open-file.ts'
 import { writeOut } from './write.ts'
 
 /** Writes a stream to stdout, or to a file that appears only when it is complete. */

@@ -1,4 +1,4 @@
-import type { Flag } from '../flags/flag.ts'
+import type { Flag } from './flag.ts'
 
 /** `--filter name=value`, repeatable. */
 export function checkFilter(text: string): void {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { machineWith } from './client-machine-fixture.ts'
 import { parseCsv } from './csv.ts'
 import { parseKeyValueFile, readEnvironment } from './environment.ts'
 import { familiarReference, parseReference, registryOf } from './reference.ts'
@@ -79,21 +80,30 @@ describe('environment files', () => {
     assert.throws(() => parse(Buffer.from([0x41, 0x3d, 0xff])), /invalid utf8/)
   })
   it('takes a bare name from the client', () => {
-    assert.deepEqual(readEnvironment([], ['A=1', 'B', 'C'], { B: '2' }), ['A=1', 'B=2', 'C'])
+    assert.deepEqual(readEnvironment([], ['A=1', 'B', 'C'], machineWith({ B: '2' })), [
+      'A=1',
+      'B=2',
+      'C',
+    ])
   })
 })
 
 describe('security options', () => {
   it('passes names on, unmasks paths, refuses the rest', () => {
     assert.deepEqual(
-      parseSecurityOptions(['no-new-privileges', 'seccomp=unconfined', 'systempaths=unconfined']),
+      parseSecurityOptions(
+        ['no-new-privileges', 'seccomp=unconfined', 'systempaths=unconfined'],
+        machineWith(),
+      ),
       {
         options: ['no-new-privileges', 'seccomp=unconfined'],
         systemPaths: [],
       },
     )
-    assert.throws(() => parseSecurityOptions(['foo']), { message: 'Invalid --security-opt: "foo"' })
-    assert.throws(() => parseSecurityOptions(['seccomp=/nope']), {
+    assert.throws(() => parseSecurityOptions(['foo'], machineWith()), {
+      message: 'Invalid --security-opt: "foo"',
+    })
+    assert.throws(() => parseSecurityOptions(['seccomp=/nope'], machineWith()), {
       message: 'opening seccomp profile (/nope) failed: open /nope: no such file or directory',
     })
   })

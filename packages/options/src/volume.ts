@@ -1,4 +1,4 @@
-import { nodePath } from '../node-modules.ts'
+import type { ClientMachine } from './client-machine.ts'
 
 /** `-v` (docker/cli compose/loader ParseVolume). The daemon checks what the client cannot know. */
 export type VolumeSpec =
@@ -6,7 +6,10 @@ export type VolumeSpec =
   | { readonly kind: 'bind'; readonly bind: string }
 
 /** `/x`, `name:/x[:options]`, `/host:/x[:options]`, `./host:/x`. Throws an Error with Docker's text. */
-export function parseVolume(spec: string, directory = process.cwd()): VolumeSpec {
+export function parseVolume(
+  spec: string,
+  machine: Pick<ClientMachine, 'absolutePath'>,
+): VolumeSpec {
   if (spec === '') throw new Error('invalid empty volume spec')
   const parts = spec.split(':')
   if (parts.includes('')) throw new Error(`invalid spec: ${spec}: empty section between colons`)
@@ -15,6 +18,6 @@ export function parseVolume(spec: string, directory = process.cwd()): VolumeSpec
   const isRelative = source.startsWith('.')
   return {
     kind: 'bind',
-    bind: [isRelative ? nodePath().resolve(directory, source) : source, ...rest].join(':'),
+    bind: [isRelative ? machine.absolutePath(source) : source, ...rest].join(':'),
   }
 }

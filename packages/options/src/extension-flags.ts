@@ -1,8 +1,8 @@
 import type { HostConfig } from '@ctr/api'
-import type { Flag, FlagValues } from '../flags/flag.ts'
-import { nodePath } from '../node-modules.ts'
+import type { ClientMachine } from './client-machine.ts'
 import { parseDuration } from './duration.ts'
 import { keyValueMap } from './environment.ts'
+import type { Flag, FlagValues } from './flag.ts'
 import { parseSecret } from './secret.ts'
 
 type RestartPolicy = NonNullable<HostConfig['RestartPolicy']>
@@ -54,7 +54,7 @@ export const EXTENSION_FLAGS: readonly Flag[] = [
   { name: 'timeout', kind: 'int', help: 'Kill the container after so many seconds' },
 ]
 
-export function hostExtensionsOf(flags: FlagValues): HostConfig {
+export function hostExtensionsOf(flags: FlagValues, machine: ClientMachine): HostConfig {
   const timeout = flags.int('timeout') ?? 0
   if (timeout < 0) throw new Error('--timeout cannot be negative')
   if (flags.bool('replace') && flags.string('name') === '') {
@@ -66,7 +66,7 @@ export function hostExtensionsOf(flags: FlagValues): HostConfig {
       ? { HealthOnFailure: flags.string('health-on-failure') }
       : {}),
     ...(flags.isSet('requires') ? { Requires: [...flags.list('requires')] } : {}),
-    ...(flags.isSet('rootfs') ? { Rootfs: absolute(flags.string('rootfs')) } : {}),
+    ...(flags.isSet('rootfs') ? { Rootfs: absolute(flags.string('rootfs'), machine) } : {}),
     ...(flags.isSet('secret') ? { Secrets: flags.list('secret').map(parseSecret) } : {}),
     ...(flags.isSet('uidmap') ? { UidMap: [...flags.list('uidmap')] } : {}),
     ...(flags.isSet('gidmap') ? { GidMap: [...flags.list('gidmap')] } : {}),
@@ -104,7 +104,7 @@ function checkKeyValue(text: string): void {
   if (!/^[^=]+=/.test(text)) throw new Error(`invalid value ${text}: must be file=value`)
 }
 
-function absolute(path: string): string {
+function absolute(path: string, machine: ClientMachine): string {
   const isLayer = path.endsWith(':O')
-  return `${nodePath().resolve(isLayer ? path.slice(0, -2) : path)}${isLayer ? ':O' : ''}`
+  return `${machine.absolutePath(isLayer ? path.slice(0, -2) : path)}${isLayer ? ':O' : ''}`
 }

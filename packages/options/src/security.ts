@@ -1,5 +1,5 @@
-import { messageOf } from '../error-message.ts'
-import { readUserFile } from './open-file.ts'
+import { messageOf } from '@ctr/errdefs'
+import type { ClientMachine } from './client-machine.ts'
 
 /** `--security-opt`: what the client resolves. Throws an Error with Docker's text. */
 export interface SecurityOptions {
@@ -8,13 +8,18 @@ export interface SecurityOptions {
   readonly systemPaths: string[] | undefined
 }
 
-export function parseSecurityOptions(values: readonly string[]): SecurityOptions {
+export function parseSecurityOptions(
+  values: readonly string[],
+  machine: ClientMachine,
+): SecurityOptions {
   const isUnconfined = values.includes('systempaths=unconfined')
-  const options = values.filter((value) => value !== 'systempaths=unconfined').map(resolveOption)
+  const options = values
+    .filter((value) => value !== 'systempaths=unconfined')
+    .map((option) => resolveOption(option, machine))
   return { options, systemPaths: isUnconfined ? [] : undefined }
 }
 
-function resolveOption(option: string): string {
+function resolveOption(option: string, machine: ClientMachine): string {
   if (option === 'no-new-privileges') return option
   const equals = option.indexOf('=')
   const at = equals < 0 ? option.indexOf(':') : equals
@@ -25,14 +30,14 @@ function resolveOption(option: string): string {
   const key = option.slice(0, at)
   const value = option.slice(at + 1)
   if (key !== 'seccomp' || value === 'unconfined' || value === 'builtin') return option
-  return `seccomp=${readProfile(value)}`
+  return `seccomp=${readProfile(value, machine)}`
 }
 
 /** The daemon may run elsewhere: it gets the profile, not its path. */
-function readProfile(path: string): string {
+function readProfile(path: string, machine: ClientMachine): string {
   let text: string
   try {
-    text = readUserFile(path).toString()
+    text = Buffer.from(machine.readFile(path)).toString()
   } catch (error) {
     throw new Error(`opening seccomp profile (${path}) failed: ${messageOf(error)}`)
   }

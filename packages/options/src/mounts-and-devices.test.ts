@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { machineWith } from './client-machine-fixture.ts'
 import {
   isCdiDevice,
   parseDevice,
@@ -12,7 +13,7 @@ import { parseMount } from './mount.ts'
 import { no, table } from './table-fixture.ts'
 import { parseVolume } from './volume.ts'
 
-table<object>('parseVolume', (text) => parseVolume(text, '/home/me'), [
+table<object>('parseVolume', (text) => parseVolume(text, machineWith()), [
   ['/data', { kind: 'anonymous', target: '/data' }],
   ['vol:/data', { kind: 'bind', bind: 'vol:/data' }],
   ['/a:/b:ro,z', { kind: 'bind', bind: '/a:/b:ro,z' }],
@@ -25,7 +26,7 @@ table<object>('parseVolume', (text) => parseVolume(text, '/home/me'), [
   ['/a:/b:ro:x', { kind: 'bind', bind: '/a:/b:ro:x' }],
 ])
 
-table<object>('parseMount', (text) => parseMount(text, '/home/me'), [
+table<object>('parseMount', (text) => parseMount(text, machineWith()), [
   ['dst=/x', { Type: 'volume', Target: '/x' }],
   [
     'type=bind,src=.,target=/x,ro',

@@ -1,5 +1,5 @@
 import { textOfBytes } from '@ctr/api/raw-bytes'
-import { nodeFs } from '../node-modules.ts'
+import { nodeFs } from './node-modules.ts'
 
 /** What the runtime puts for a byte that is not UTF-8; it may also be what was really there. */
 const LOST = '\ufffd'

@@ -1,9 +1,9 @@
-import { messageOf } from '../error-message.ts'
-import { parseBytes } from '../options/bytes.ts'
-import { parseCpus } from '../options/cpus.ts'
-import { parseDuration } from '../options/duration.ts'
-import { nearest } from '../suggest.ts'
+import { messageOf } from '@ctr/errdefs'
+import { parseBytes } from './bytes.ts'
+import { parseCpus } from './cpus.ts'
+import { parseDuration } from './duration.ts'
 import { checkBool, checkInteger, type Flag, FlagValues } from './flag.ts'
+import { nearest } from './suggest.ts'
 
 export interface Parsed {
   readonly flags: FlagValues

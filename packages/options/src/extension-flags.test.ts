@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { FlagValues } from '../flags/flag.ts'
+import { machineWith } from './client-machine-fixture.ts'
 import { CONTAINER_FLAGS } from './container-flags.ts'
 import { containerRequest } from './container-request.ts'
 import { parseRestartDelay } from './extension-flags.ts'
+import { FlagValues } from './flag.ts'
 import { parseSecret } from './secret.ts'
 
 function request(
@@ -20,7 +21,8 @@ function request(
   return containerRequest({
     flags,
     args,
-    environment: {},
+    machine: machineWith(),
+    defaultPlatform: undefined,
     consoleSize: undefined,
     isDetached: true,
   })

@@ -1,9 +1,6 @@
-import { readUserFile } from './open-file.ts'
-import { rawVariable } from './raw-process.ts'
+import type { ClientMachine } from './client-machine.ts'
 
 /** `-e`, `--env-file`, `-l`, `--label-file` (docker/cli opts/file.go, pkg/kvfile). */
-type Environment = Readonly<Record<string, string | undefined>>
-
 export function checkEnvironment(value: string): void {
   if (value === '' || value.startsWith('='))
     throw new Error(`invalid environment variable: ${value}`)
@@ -19,10 +16,10 @@ export function checkLabel(value: string): void {
 export function readEnvironment(
   files: readonly string[],
   values: readonly string[],
-  environment: Environment,
+  machine: ClientMachine,
 ): string[] {
-  const lookup = (key: string): string | undefined => rawVariable(key, environment[key])
-  const fromFiles = files.flatMap((file) => readKeyValueFile(file, lookup))
+  const lookup = (key: string): string | undefined => machine.variable(key)
+  const fromFiles = files.flatMap((file) => readKeyValueFile(file, machine, lookup))
   const fromOptions = values.map((value) => {
     if (value.includes('=')) return value
     const own = lookup(value)
@@ -34,9 +31,10 @@ export function readEnvironment(
 export function readLabels(
   files: readonly string[],
   values: readonly string[],
+  machine: ClientMachine,
 ): Record<string, string> {
   return keyValueMap([
-    ...files.flatMap((file) => readKeyValueFile(file, () => undefined)),
+    ...files.flatMap((file) => readKeyValueFile(file, machine, () => undefined)),
     ...values,
   ])
 }
@@ -50,9 +48,13 @@ export function keyValueMap(pairs: readonly string[]): Record<string, string> {
   )
 }
 
-function readKeyValueFile(file: string, lookup: (key: string) => string | undefined): string[] {
+function readKeyValueFile(
+  file: string,
+  machine: ClientMachine,
+  lookup: (key: string) => string | undefined,
+): string[] {
   try {
-    return parseKeyValueFile(readUserFile(file), file, lookup)
+    return parseKeyValueFile(machine.readFile(file), file, lookup)
   } catch (error) {
     if (error instanceof Error && error.cause instanceof Error && isDirectory(error.cause)) {
       throw new Error(`invalid env file (${file}): read ${file}: is a directory`, { cause: error })

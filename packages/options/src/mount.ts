@@ -1,13 +1,15 @@
 import type { Mount } from '@ctr/api'
-import { parseBool } from '../flags/flag.ts'
-import { nodePath } from '../node-modules.ts'
 import { parseBytes } from './bytes.ts'
+import type { ClientMachine } from './client-machine.ts'
 import { parseCsv } from './csv.ts'
+import { parseBool } from './flag.ts'
+
+type Paths = Pick<ClientMachine, 'absolutePath'>
 
 /** `--mount type=bind,src=/a,dst=/b,readonly` (docker/cli opts/mount.go). Throws an Error with Docker's text. */
-export function parseMount(text: string, directory = process.cwd()): Mount {
+export function parseMount(text: string, paths: Paths): Mount {
   const mount: MutableMount = { Type: 'volume' }
-  for (const field of parseCsv(text)) setField(mount, field, directory)
+  for (const field of parseCsv(text)) setField(mount, field, paths)
   const type = mount.Type ?? ''
   if (type === '') throw new Error('type is required')
   if (mount.VolumeOptions !== undefined && type !== 'volume') throw mixed('volume', type)
@@ -19,13 +21,18 @@ export function parseMount(text: string, directory = process.cwd()): Mount {
   return mount
 }
 
+/** For a table of flags: whether it can be read, whatever the current directory is. */
+export function checkMount(text: string): void {
+  parseMount(text, { absolutePath: (path) => path })
+}
+
 type MutableMount = { -readonly [K in keyof Mount]: Mount[K] }
 
 function mixed(kind: string, type: string): Error {
   return new Error(`cannot mix '${kind}-*' options with mount type '${type}'`)
 }
 
-function setField(mount: MutableMount, field: string, directory: string): void {
+function setField(mount: MutableMount, field: string, paths: Paths): void {
   const equals = field.indexOf('=')
   const key = (equals < 0 ? field : field.slice(0, equals)).toLowerCase()
   const value = equals < 0 ? undefined : field.slice(equals + 1)
@@ -41,7 +48,7 @@ function setField(mount: MutableMount, field: string, directory: string): void {
     case 'src':
       mount.Source =
         text === '.' || text.startsWith('./') || text.startsWith('../')
-          ? nodePath().resolve(directory, text)
+          ? paths.absolutePath(text)
           : text
       return
     case 'target':

@@ -1,4 +1,3 @@
-import type { Flag } from '../flags/flag.ts'
 import { parseSwap } from './bytes.ts'
 import {
   checkDeviceCgroupRule,
@@ -9,8 +8,9 @@ import {
 } from './device.ts'
 import { checkEnvironment, checkLabel } from './environment.ts'
 import { EXTENSION_FLAGS } from './extension-flags.ts'
+import type { Flag } from './flag.ts'
 import { checkDnsSearch, checkIpAddress, checkLink, checkSysctl, parseExtraHost } from './hosts.ts'
-import { parseMount } from './mount.ts'
+import { checkMount } from './mount.ts'
 import { parseNetwork } from './network.ts'
 import { parseUlimit } from './ulimit.ts'
 
@@ -202,7 +202,7 @@ export const CONTAINER_FLAGS: readonly Flag[] = [
     kind: 'list',
     value: 'mount',
     help: 'Attach a filesystem mount to the container',
-    check: parseMount,
+    check: checkMount,
   },
   { name: 'name', kind: 'string', help: 'Assign a name to the container' },
   {

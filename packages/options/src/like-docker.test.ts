@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
 import { capabilityChanges } from './capabilities.ts'
+import { machineWith } from './client-machine-fixture.ts'
 import { checkLabel, readEnvironment, readLabels } from './environment.ts'
 import { checkFilter, parseFilters } from './filter.ts'
 import { checkPlatform } from './platform.ts'
@@ -60,7 +61,7 @@ describe('files of variables and labels', () => {
         writeFileSync(`${directory}/file`, content)
         return `${directory}/file`
       }
-      const read = (path: string): string[] => readEnvironment([path], [], {})
+      const read = (path: string): string[] => readEnvironment([path], [], machineWith())
       assert.throws(() => read(directory), {
         message: `invalid env file (${directory}): read ${directory}: is a directory`,
       })
@@ -71,7 +72,7 @@ describe('files of variables and labels', () => {
         message: `invalid env file (${directory}/file): bufio.Scanner: token too long`,
       })
       assert.deepEqual(read(file('A=1\r\nB=2')), ['A=1', 'B=2'])
-      assert.deepEqual(readLabels([file('a=1\nbare\n')], ['b']), { a: '1', b: '' })
+      assert.deepEqual(readLabels([file('a=1\nbare\n')], ['b'], machineWith()), { a: '1', b: '' })
     } finally {
       rmSync(directory, { recursive: true })
     }
@@ -92,10 +93,12 @@ describe('words', () => {
   })
 
   it('a security option needs a value', () => {
-    assert.throws(() => parseSecurityOptions(['seccomp=']), {
+    assert.throws(() => parseSecurityOptions(['seccomp='], machineWith()), {
       message: 'Invalid --security-opt: "seccomp="',
     })
-    assert.deepEqual(parseSecurityOptions(['no-new-privileges']).options, ['no-new-privileges'])
+    assert.deepEqual(parseSecurityOptions(['no-new-privileges'], machineWith()).options, [
+      'no-new-privileges',
+    ])
   })
 
   it('--expose leaves the protocol to the daemon, and needs a port', () => {

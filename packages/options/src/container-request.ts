@@ -1,7 +1,7 @@
 import type { ContainerConfig, ContainerCreate, HealthConfig, HostConfig } from '@ctr/api'
-import type { FlagValues } from '../flags/flag.ts'
 import { parseBytes, parseSwap } from './bytes.ts'
 import { capabilityChanges } from './capabilities.ts'
+import type { ClientMachine } from './client-machine.ts'
 import { parseCpus } from './cpus.ts'
 import {
   isCdiDevice,
@@ -14,6 +14,7 @@ import {
 import { parseDuration } from './duration.ts'
 import { keyValueMap, readEnvironment, readLabels } from './environment.ts'
 import { hostExtensionsOf, restartDelayOf } from './extension-flags.ts'
+import type { FlagValues } from './flag.ts'
 import { checkMacAddress, parseExtraHost } from './hosts.ts'
 import { parseMount } from './mount.ts'
 import { isUserDefined, networkEndpoints } from './network.ts'
@@ -36,7 +37,9 @@ export interface RequestInput {
   readonly flags: FlagValues
   /** Image, command, arguments. */
   readonly args: readonly string[]
-  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly machine: ClientMachine
+  /** Of the client (`DOCKER_DEFAULT_PLATFORM`), when no option names one. */
+  readonly defaultPlatform: string | undefined
   /** `[rows, columns]` of the client's terminal. */
   readonly consoleSize: readonly [number, number] | undefined
   /** `run -d` attaches nothing. */
@@ -44,14 +47,14 @@ export interface RequestInput {
 }
 
 /**
- * Options to a create request (docker/cli container/opts.go, parse). Reads the files that options name, else pure.
+ * Options to a create request (docker/cli container/opts.go, parse). Pure, but for what it asks of `machine`.
  * Throws an Error with Docker's text.
  */
 export function containerRequest(input: RequestInput): ContainerRequest {
-  const { flags, environment } = input
+  const { flags, machine } = input
   const macAddress = flags.string('mac-address')
   if (macAddress !== '') checkMacAddress(macAddress)
-  const volumes = parseVolumes(flags.list('volume'))
+  const volumes = parseVolumes(flags.list('volume'), machine)
   const config = containerConfig(input, volumes.anonymous)
   const hostConfig = hostConfigOf(input, volumes.binds)
   const { mode, endpoints } = networkEndpoints(flags.list('network'), {
@@ -68,7 +71,7 @@ export function containerRequest(input: RequestInput): ContainerRequest {
   const links = isUserDefined(mode) ? [] : [...flags.list('link')]
   return {
     name: flags.string('name') || undefined,
-    platform: flags.string('platform') || environment['DOCKER_DEFAULT_PLATFORM'] || undefined,
+    platform: flags.string('platform') || input.defaultPlatform || undefined,
     replace: flags.bool('replace'),
     body: {
       ...config,
@@ -83,7 +86,7 @@ export function containerRequest(input: RequestInput): ContainerRequest {
 }
 
 function containerConfig(
-  { flags, args, environment, isDetached }: RequestInput,
+  { flags, args, machine, isDetached }: RequestInput,
   anonymousVolumes: Record<string, Record<string, never>>,
 ): ContainerConfig {
   const attach = new Set(flags.list('attach').map((stream) => stream.toLowerCase()))
@@ -107,13 +110,13 @@ function containerConfig(
     Tty: flags.bool('tty'),
     OpenStdin: isInteractive,
     StdinOnce: isInteractive && attachStdin,
-    Env: readEnvironment(flags.list('env-file'), flags.list('env'), environment),
+    Env: readEnvironment(flags.list('env-file'), flags.list('env'), machine),
     ...(command.length === 0 ? {} : { Cmd: command }),
     ...(entrypoint === undefined ? {} : { Entrypoint: [entrypoint] }),
     Image: image,
     Volumes: anonymousVolumes,
     WorkingDir: flags.string('workdir'),
-    Labels: readLabels(flags.list('label-file'), flags.list('label')),
+    Labels: readLabels(flags.list('label-file'), flags.list('label'), machine),
     ...(flags.isSet('stop-signal') ? { StopSignal: flags.string('stop-signal') } : {}),
     ...(flags.isSet('stop-timeout') ? { StopTimeout: flags.int('stop-timeout') ?? 0 } : {}),
     ...(healthcheck === undefined ? {} : { Healthcheck: healthcheck }),
@@ -121,8 +124,8 @@ function containerConfig(
 }
 
 function hostConfigOf(input: RequestInput, binds: string[]): HostConfig {
-  const { flags, consoleSize } = input
-  const security = parseSecurityOptions(flags.list('security-opt'))
+  const { flags, machine, consoleSize } = input
+  const security = parseSecurityOptions(flags.list('security-opt'), machine)
   const capabilities = capabilityChanges(flags.list('cap-add'), flags.list('cap-drop'))
   return {
     ...resources(flags),
@@ -135,7 +138,7 @@ function hostConfigOf(input: RequestInput, binds: string[]): HostConfig {
     AutoRemove: flags.bool('rm'),
     VolumeDriver: flags.string('volume-driver'),
     VolumesFrom: [...flags.list('volumes-from')],
-    Mounts: flags.list('mount').map((mount) => parseMount(mount)),
+    Mounts: flags.list('mount').map((mount) => parseMount(mount, machine)),
     ConsoleSize: [...(consoleSize ?? [0, 0])],
     ...(flags.isSet('annotation') ? { Annotations: keyValueMap(flags.list('annotation')) } : {}),
     CapAdd: capabilities.add,
@@ -165,7 +168,7 @@ function hostConfigOf(input: RequestInput, binds: string[]): HostConfig {
     Runtime: flags.string('runtime'),
     Isolation: flags.string('isolation'),
     ...(flags.isSet('init') ? { Init: flags.bool('init') } : {}),
-    ...hostExtensionsOf(flags),
+    ...hostExtensionsOf(flags, machine),
   }
 }
 
@@ -233,14 +236,17 @@ function bytes(flags: FlagValues, name: string): number {
   return flags.isSet(name) ? parseBytes(flags.string(name)) : 0
 }
 
-function parseVolumes(specs: readonly string[]): {
+function parseVolumes(
+  specs: readonly string[],
+  machine: ClientMachine,
+): {
   anonymous: Record<string, Record<string, never>>
   binds: string[]
 } {
   const anonymous: Record<string, Record<string, never>> = {}
   const binds: string[] = []
   for (const spec of new Set(specs)) {
-    const volume = parseVolume(spec)
+    const volume = parseVolume(spec, machine)
     if (volume.kind === 'bind') binds.push(volume.bind)
     else anonymous[volume.target] = {}
   }

@@ -1,10 +1,9 @@
-import { messageOf } from '../error-message.ts'
-import { nodeFs } from '../node-modules.ts'
+import { messageOf } from '@ctr/errdefs'
 
 /** Reads a file that the user named. Throws with Go's text: `open /nope: no such file or directory`. */
 export function readUserFile(path: string): Buffer {
   try {
-    return nodeFs().readFileSync(path)
+    return process.getBuiltinModule('node:fs').readFileSync(path)
   } catch (error) {
     throw fileError('open', path, error)
   }
