@@ -1,6 +1,5 @@
 import { Client } from '@ctr/client'
-import type { FlagValues } from '@ctr/options'
-import { type Parsed, parseFlags } from '@ctr/options'
+import { type FlagValues, type Parsed, parseFlags } from '@ctr/options'
 import { type Command, type Context, ExitError } from './command.ts'
 import type { Group } from './commands/index.ts'
 import { quickCommand } from './commands/quick.ts'

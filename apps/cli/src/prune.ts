@@ -1,6 +1,5 @@
 import type { DryRun } from '@ctr/client'
-import type { Flag, FlagValues } from '@ctr/options'
-import { checkFilter, parseFilters } from '@ctr/options'
+import { checkFilter, type Flag, type FlagValues, parseFilters } from '@ctr/options'
 import { formatSize } from './format/size.ts'
 import { confirm } from './output/confirm.ts'
 import { writeOut } from './output/write.ts'

@@ -1,14 +1,16 @@
 import { ConnectError, ResponseError } from '@ctr/client'
 import { EngineError, messageOf } from '@ctr/errdefs'
-import { FlagError } from '@ctr/options'
+import {
+  daemonErrorText,
+  EXIT_USAGE,
+  FlagError,
+  runErrorText,
+  startErrorStatus,
+} from '@ctr/options'
 import { type Command, ExitError, UsageError } from './command.ts'
 import { usageLines } from './flags/help.ts'
 import { printError } from './output/write.ts'
 
-/** Exit statuses: 125 is ours, 126 and 127 are the command's (see `ctr run --help`), 1 for everything else. */
-const EXIT_USAGE = 125
-const EXIT_NOT_EXECUTABLE = 126
-const EXIT_NOT_FOUND = 127
 const EXIT_CANCELLED = 130
 
 /** Prints what went wrong as Docker's CLI does, and returns the exit status. */
@@ -39,13 +41,13 @@ export function reportError(
 }
 
 function printRunError(message: string, commandPath: string, status: number): number {
-  printError(`ctr: ${message}\n\nRun '${commandPath} --help' for more information`)
+  printError(runErrorText(message, commandPath))
   return status
 }
 
 export function errorText(error: unknown): string {
   if (error instanceof ConnectError) return connectErrorText(error)
-  if (error instanceof ResponseError) return `Error response from daemon: ${error.message}`
+  if (error instanceof ResponseError) return daemonErrorText(error.message)
   return messageOf(error)
 }
 
@@ -55,18 +57,4 @@ function connectErrorText(error: ConnectError): string {
     return `permission denied while trying to connect to the ctr daemon at ${error.address}`
   }
   return `Cannot connect to the ctr daemon at ${error.address}. Is ctrd running? Start it with: ctrd &`
-}
-
-/** Docker's rule: the words of the daemon's message decide (docker/cli container/run.go, toStatusError). */
-export function startErrorStatus(message: string): number {
-  if (
-    message.includes('executable file not found') ||
-    message.includes('no such file or directory')
-  ) {
-    return EXIT_NOT_FOUND
-  }
-  if (message.includes('permission denied') || message.includes('is a directory')) {
-    return EXIT_NOT_EXECUTABLE
-  }
-  return EXIT_USAGE
 }

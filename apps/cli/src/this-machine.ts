@@ -1,5 +1,4 @@
-import type { ClientMachine } from '@ctr/options'
-import { readUserFile } from '@ctr/options'
+import { type ClientMachine, readUserFile } from '@ctr/options'
 import { nodePath } from './node-modules.ts'
 import { rawVariable } from './raw-process.ts'
 

@@ -70,6 +70,8 @@ export type {
   PressureStats,
 } from './stats.ts'
 export {
+  EXIT,
+  encodeEnd,
   encodeFrame,
   encodeReport,
   FrameDecoder,

@@ -10,6 +10,8 @@ export const STDERR = 2
 const SYSTEM_ERROR = 3
 /** Ours, the last frame of `POST /containers/run`: a RunReport. */
 export const REPORT = 4
+/** Ours, the last frame of `POST /commands`: one byte, the exit status of the client. */
+export const EXIT = 5
 
 export interface StdcopyFrame {
   stream: number
@@ -31,6 +33,12 @@ export function encodeFrame(stream: number, payload: Uint8Array): Buffer {
 /** The last frame of `POST /containers/run` and `POST /containers/{id}/exec/run`. */
 export function encodeReport(report: RunReport): Buffer {
   return encodeFrame(REPORT, Buffer.from(`${JSON.stringify(report)}\n`))
+}
+
+/** The last frames of `POST /commands`: a line for standard error, unless it is empty, and the client's exit status. */
+export function encodeEnd({ text, status }: { text: string; status: number }): Buffer {
+  const exit = encodeFrame(EXIT, Uint8Array.of(status))
+  return text === '' ? exit : Buffer.concat([encodeFrame(STDERR, Buffer.from(`${text}\n`)), exit])
 }
 
 /** Takes the stream in pieces of any size and gives whole frames back. */

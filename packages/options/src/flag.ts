@@ -15,6 +15,8 @@ export interface Flag {
   readonly hidden?: true
   /** Throws an Error with Docker's text when the value is not acceptable. */
   readonly check?: (value: string) => void
+  /** What it asks for is done by the client itself: files, terminal, words about its own course. */
+  readonly ofClient?: true
   /** Another spelling of this flag. */
   readonly aliasOf?: string
 }

@@ -31,6 +31,11 @@ export function parseReference(text: string): Reference {
   return { name, tag: match[2], digest: match[3] }
 }
 
+/** Throws as `parseReference` for what names no image. An id needs no grammar. */
+export function checkImage(image: string): void {
+  if (!/^(sha256:)?[0-9a-f]{64}$/.test(image)) parseReference(image)
+}
+
 /** Docker's familiar form with the tag that is meant: `busybox:latest`. */
 export function familiarReference(text: string): string {
   const { name, tag, digest } = parseReference(text)

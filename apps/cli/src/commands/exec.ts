@@ -13,12 +13,18 @@ import {
   startExec,
   startExecDetached,
 } from '@ctr/client'
-import type { Parsed } from '@ctr/options'
-import { checkEnvironment, readEnvironment } from '@ctr/options'
+import {
+  canExecAtOnce,
+  EXEC_FLAGS,
+  type EXEC_FORMS,
+  execRequest,
+  type Parsed,
+  startErrorStatus,
+} from '@ctr/options'
 import { type Command, type Context, ExitError } from '../command.ts'
 import { checkDetachKeys, detachKeys, NO_KEYS } from '../container/detach-keys.ts'
 import { printError } from '../output/write.ts'
-import { errorText, startErrorStatus } from '../report-error.ts'
+import { errorText } from '../report-error.ts'
 import { reportedSession } from '../stream/reported-session.ts'
 import { openSession } from '../stream/session.ts'
 import { stdinIsTerminal } from '../terminal/raw-mode.ts'
@@ -29,49 +35,14 @@ export const command: Command = {
   usage: '[OPTIONS] CONTAINER COMMAND [ARG...]',
   summary: 'Execute a command in a running container',
   aliases: ['ctr container exec', 'ctr exec'],
-  flags: [
-    {
-      name: 'detach',
-      short: 'd',
-      kind: 'bool',
-      help: 'Detached mode: run command in the background',
-    },
-    {
-      name: 'detach-keys',
-      kind: 'string',
-      help: 'Override the key sequence for detaching a container',
-    },
-    {
-      name: 'env',
-      short: 'e',
-      kind: 'list',
-      help: 'Set environment variables',
-      check: checkEnvironment,
-    },
-    { name: 'env-file', kind: 'list', help: 'Read in a file of environment variables' },
-    { name: 'interactive', short: 'i', kind: 'bool', help: 'Keep STDIN open even if not attached' },
-    {
-      name: 'keep',
-      kind: 'bool',
-      help: 'Let the command go on when this client dies (default: it is hung up)',
-    },
-    { name: 'privileged', kind: 'bool', help: 'Give extended privileges to the command' },
-    { name: 'tty', short: 't', kind: 'bool', help: 'Allocate a pseudo-TTY' },
-    {
-      name: 'user',
-      short: 'u',
-      kind: 'string',
-      help: 'Username or UID (format: "<name|uid>[:<group|gid>]")',
-    },
-    { name: 'workdir', short: 'w', kind: 'string', help: 'Working directory inside the container' },
-  ],
+  flags: EXEC_FLAGS,
   args: { min: 2 },
   interspersed: false,
   forms: {
     ls: { load: () => import('./exec-ls.ts'), isMeant: isExecForm },
     attach: { load: () => import('./exec-attach.ts'), isMeant: isExecForm },
     kill: { load: () => import('./exec-kill.ts'), isMeant: isExecForm },
-  },
+  } satisfies Record<(typeof EXEC_FORMS)[number], object>,
   examples: [
     { text: 'A shell in a running container', command: 'ctr exec -it web sh' },
     { text: 'A file out of it', command: 'ctr exec web cat /etc/hosts > hosts' },
@@ -87,7 +58,7 @@ export const command: Command = {
     }
     const name = input.args[0] as string
     const hold = !input.flags.bool('keep')
-    if (canRunAtOnce(config, hold)) {
+    if (canExecAtOnce(config, hold)) {
       const status = await runAtOnce(context, name, { config, hold })
       if (status !== undefined) return status
     }
@@ -138,32 +109,11 @@ async function isExecForm({ client }: Context, args: readonly string[]): Promise
   }
 }
 
-function execConfig(context: Context, { flags, args }: Parsed): ExecConfig {
-  const isDetached = flags.bool('detach')
+function execConfig({ environment }: Context, { flags, args }: Parsed): ExecConfig {
   checkDetachKeys(flags.optional('detach-keys'))
   const size = flags.bool('tty') ? terminalSize() : undefined
-  return {
-    User: flags.string('user'),
-    Privileged: flags.bool('privileged'),
-    Tty: flags.bool('tty'),
-    AttachStdin: flags.bool('interactive') && !isDetached,
-    AttachStdout: !isDetached,
-    AttachStderr: !isDetached,
-    Detach: isDetached,
-    Env: readEnvironment(
-      flags.list('env-file'),
-      flags.list('env'),
-      thisMachine(context.environment),
-    ),
-    WorkingDir: flags.string('workdir'),
-    Cmd: args.slice(1),
-    ...(size === undefined ? {} : { ConsoleSize: [size.rows, size.columns] }),
-  }
-}
-
-/** A terminal has a size and keys that detach; a stream whose input has ended cannot tell that we have died. */
-function canRunAtOnce({ Detach, Tty, AttachStdin }: ExecConfig, hold: boolean): boolean {
-  return Detach !== true && Tty !== true && !(hold && AttachStdin === true)
+  const consoleSize = size && ([size.rows, size.columns] as const)
+  return execRequest({ flags, args, machine: thisMachine(environment), consoleSize })
 }
 
 /** The exit status, undefined when the daemon has no such thing. */

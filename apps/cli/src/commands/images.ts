@@ -1,6 +1,5 @@
 import { type Client, type FilterMap, listImages } from '@ctr/client'
-import type { FlagValues } from '@ctr/options'
-import { FILTER_FLAG, parseFilters } from '@ctr/options'
+import { FILTER_FLAG, type FlagValues, parseFilters } from '@ctr/options'
 import { type Command, ExitError } from '../command.ts'
 import { imageList, imageRows } from '../format/image-row.ts'
 import { imageTree } from '../format/image-tree.ts'

@@ -1,7 +1,6 @@
 import type { IPAMPool } from '@ctr/api'
 import { createNetwork } from '@ctr/client'
-import type { FlagValues } from '@ctr/options'
-import { checkLabel, ipamPools, keyValueMap } from '@ctr/options'
+import { checkLabel, type FlagValues, ipamPools, keyValueMap } from '@ctr/options'
 import type { Command } from '../command.ts'
 import { printError, printLine } from '../output/write.ts'
 

@@ -9,14 +9,13 @@ import {
   type Waiting,
   waitContainer,
 } from '@ctr/client'
-import type { Parsed } from '@ctr/options'
-import { RUN_FLAGS } from '@ctr/options'
+import { canRunAtOnce, type Parsed, RUN_FLAGS } from '@ctr/options'
 import { type Command, type Context, ExitError } from '../command.ts'
 import { type CreatedContainer, createFromFlags } from '../container/create-from-flags.ts'
 import { checkDetachKeys, detachKeys, NO_KEYS } from '../container/detach-keys.ts'
 import { proxySignals } from '../container/proxy-signals.ts'
 import { resizeSession } from '../container/resize-session.ts'
-import { canRunAtOnce, joinRun } from '../container/run-at-once.ts'
+import { joinRun } from '../container/run-at-once.ts'
 import { waitStatus } from '../container/wait-status.ts'
 import { printError, printLine, writeErr } from '../output/write.ts'
 import { errorText } from '../report-error.ts'

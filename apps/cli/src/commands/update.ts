@@ -1,7 +1,13 @@
 import type { ContainerUpdate } from '@ctr/api'
 import { updateContainer } from '@ctr/client'
-import type { Flag, FlagValues } from '@ctr/options'
-import { parseBytes, parseCpus, parseRestartPolicy, parseSwap } from '@ctr/options'
+import {
+  type Flag,
+  type FlagValues,
+  parseBytes,
+  parseCpus,
+  parseRestartPolicy,
+  parseSwap,
+} from '@ctr/options'
 import { type Command, ExitError } from '../command.ts'
 import { printLine } from '../output/write.ts'
 import { eachTarget } from '../targets.ts'

@@ -1,6 +1,5 @@
 import { Client } from '@ctr/client'
-import type { Flag } from '@ctr/options'
-import { parseFlags } from '@ctr/options'
+import { type Flag, parseFlags } from '@ctr/options'
 import type { Command, Context } from '../command.ts'
 import { COMMANDS, type Entry } from '../commands/index.ts'
 import { resolveCommand } from '../commands/resolve.ts'

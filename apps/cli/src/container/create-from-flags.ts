@@ -1,14 +1,14 @@
 import type { ContainerCreated } from '@ctr/api'
 import { createContainer, explainContainer, ResponseError } from '@ctr/client'
 import { messageOf } from '@ctr/errdefs'
-import type { Parsed } from '@ctr/options'
 import {
   type ContainerRequest,
+  checkImage,
   checkPlatform,
   containerRequest,
   familiarReference,
   fileError,
-  parseReference,
+  type Parsed,
 } from '@ctr/options'
 import { type Context, UsageError } from '../command.ts'
 import { readConfigText } from '../config/config-text.ts'
@@ -130,11 +130,6 @@ function pullPolicy(text: string): PullPolicy {
   if (text === '' || text === 'missing') return 'missing'
   if (text === 'always' || text === 'never') return text
   throw new Error(`invalid pull option: '${text}': must be one of "always", "missing" or "never"`)
-}
-
-/** An id or its prefix needs no grammar; everything else must be a reference. */
-function checkImage(image: string): void {
-  if (!/^(sha256:)?[0-9a-f]{64}$/.test(image)) parseReference(image)
 }
 
 function consoleSize(): readonly [number, number] | undefined {

@@ -1,5 +1,5 @@
 import { type ContainerRun, readRunReport } from '@ctr/client'
-import type { ContainerRequest, Parsed } from '@ctr/options'
+import type { Parsed } from '@ctr/options'
 import type { Context } from '../command.ts'
 import { printError } from '../output/write.ts'
 import { reportedSession } from '../stream/reported-session.ts'
@@ -7,12 +7,6 @@ import type { Timeline } from '../timeline.ts'
 import type { CreatedContainer } from './create-from-flags.ts'
 import { proxySignals } from './proxy-signals.ts'
 import { waitStatus } from './wait-status.ts'
-
-/** A terminal has a size and keys that detach, and without output there is nothing to attach to. */
-export function canRunAtOnce(body: ContainerRequest['body'], isDetached: boolean): boolean {
-  const isAttached = body.AttachStdout === true || body.AttachStderr === true
-  return !isDetached && isAttached && body.Tty !== true
-}
 
 /** From the answer on, that the container exists and is being started, to the exit status. */
 export async function joinRun(

@@ -1,4 +1,5 @@
 import type { AnyRoute } from '../http/route.ts'
+import { commandRoutes } from './command/index.ts'
 import { containerRoutes } from './container/index.ts'
 import { execRoutes } from './exec/index.ts'
 import { imageRoutes } from './image/index.ts'
@@ -12,6 +13,7 @@ import { volumeRoutes } from './volume/index.ts'
 const apiRoutes: readonly AnyRoute[] = [
   ...containerRoutes,
   ...execRoutes,
+  ...commandRoutes,
   ...imageRoutes,
   ...networkRoutes,
   ...volumeRoutes,

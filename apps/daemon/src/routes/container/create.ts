@@ -22,7 +22,7 @@ export const createContainerRoute = route({
   },
 })
 
-type CreateRequest = Parameters<typeof createContainer>[1]
+export type CreateRequest = Parameters<typeof createContainer>[1]
 
 /** Takes the one document of the API apart; the checks of what it says are the engine's. */
 export function createRequest(

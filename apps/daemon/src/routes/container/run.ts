@@ -1,20 +1,9 @@
 import { ContainerCreate, encodeReport } from '@ctr/api'
-import {
-  attachContainer,
-  createContainer,
-  replaceContainer,
-  startContainer,
-  waitContainer,
-} from '@ctr/engine'
 import { EngineError } from '@ctr/errdefs'
 import type { Context } from '../../context.ts'
-import { errorAnswer } from '../../http/error-answer.ts'
-import { farewell } from '../../http/farewell.ts'
-import { pump } from '../../http/pump.ts'
 import { type Call, route } from '../../http/route.ts'
-import { MULTIPLEXED_STREAM } from '../../http/stdio.ts'
 import { createRequest } from './create.ts'
-import { waitResponse } from './wait.ts'
+import { Phases, runToEnd } from './run-to-end.ts'
 
 const QUERY = {
   name: 'string',
@@ -22,9 +11,6 @@ const QUERY = {
   replace: 'boolean',
   timing: 'boolean',
 } as const
-
-/** Long enough to undo a start that failed. */
-const REMOVAL_TIMEOUT_MS = 10_000
 
 /**
  * Create, attach, wait and start in one request (HTTP upgrade to tcp), for who would ask for them one after the other.
@@ -51,74 +37,29 @@ async function run(
   if (body.Tty === true) {
     throw new EngineError('INVALID_ARGUMENT', 'with a terminal: create, attach, wait and start')
   }
-  const phases = query.timing === true ? new Phases() : undefined
-  phases?.mark('request')
-  const onPhase = phases && ((name: string) => phases.mark(name))
-  const request = { ...createRequest(body, query, apiMinor), isStarted: true, onPhase }
-  const create = query.replace === true ? replaceContainer : createContainer
-  const { id, warnings } = await create(engine, request)
-  // Before the start: neither output nor exit can be missed.
-  const isRemoved = body.HostConfig?.AutoRemove === true
-  const ending = waitContainer(engine, id, isRemoved ? 'removed' : 'next-exit', call.signal)
-  ending.catch(() => undefined)
-  phases?.mark('record')
-  if (isRemoved) phases?.markEnd('exit', waitContainer(engine, id, 'next-exit', call.signal))
-  phases?.markEnd(isRemoved ? 'removal' : 'exit', ending)
-  const stdin = body.AttachStdin === true
-  const session = await attachContainer(engine, id, {
-    logs: false,
-    stream: true,
-    stdin,
-    stdout: body.AttachStdout === true,
-    stderr: body.AttachStderr === true,
-  })
-  const client = await call.takeOver(MULTIPLEXED_STREAM, {
-    'Ctr-Container-Id': id,
-    'Ctr-Warnings': JSON.stringify(warnings),
-  })
-  client.once('close', () => session.close())
-  const report = ending.then(({ exitCode, error }) =>
-    encodeReport({
-      Exit: waitResponse(exitCode, error, apiMinor),
-      ...(phases && { Phases: phases.all }),
+  await runToEnd(engine, call, {
+    request: createRequest(body, query, apiMinor),
+    isReplacing: query.replace === true,
+    attached: attachedOf(body),
+    apiMinor,
+    phases: query.timing === true ? new Phases() : undefined,
+    begin: ({ id, warnings }) => ({
+      headers: { 'Ctr-Container-Id': id, 'Ctr-Warnings': JSON.stringify(warnings) },
     }),
-  )
-  report.catch(() => undefined)
-  try {
-    await startContainer(engine, id, { onPhase })
-  } catch (error) {
-    if (isRemoved) await settled(ending)
-    const { status, message } = errorAnswer(error)
-    farewell(client, encodeReport({ Failure: { Status: status, Message: message } }))
-    return undefined
-  }
-  const process = await session.stream
-  if (process === undefined) farewell(client, await report)
-  else await pump({ client, process, stdin, epilogue: report })
+    end: encodeReport,
+  })
   return undefined
 }
 
-/** What was over when. */
-class Phases {
-  readonly all: { Name: string; AtUs: number }[] = []
-
-  mark(name: string): void {
-    const atMs = performance.timeOrigin + performance.now()
-    this.all.push({ Name: name, AtUs: Math.round(atMs * 1000) })
+/** Which of its streams the client has. */
+export function attachedOf(body: ContainerCreate): {
+  readonly stdin: boolean
+  readonly stdout: boolean
+  readonly stderr: boolean
+} {
+  return {
+    stdin: body.AttachStdin === true,
+    stdout: body.AttachStdout === true,
+    stderr: body.AttachStderr === true,
   }
-
-  markEnd(name: string, end: Promise<unknown>): void {
-    end.then(
-      () => this.mark(name),
-      () => undefined,
-    )
-  }
-}
-
-/** The removal that follows a failure is over, or takes too long to wait for. */
-async function settled(ending: Promise<unknown>): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>()
-  const timer = setTimeout(resolve, REMOVAL_TIMEOUT_MS)
-  await Promise.race([ending.catch(() => undefined), promise])
-  clearTimeout(timer)
 }

@@ -1,11 +1,8 @@
-import { ExecConfig, encodeFrame, encodeReport, STDOUT } from '@ctr/api'
-import { createExec, startExec, waitExec } from '@ctr/engine'
+import { ExecConfig, encodeReport } from '@ctr/api'
 import { EngineError } from '@ctr/errdefs'
 import type { Context } from '../../context.ts'
-import { farewell } from '../../http/farewell.ts'
-import { pump } from '../../http/pump.ts'
 import { type Call, route } from '../../http/route.ts'
-import { MULTIPLEXED_STREAM } from '../../http/stdio.ts'
+import { runExecToEnd } from './run-to-end.ts'
 
 const QUERY = { hold: 'boolean' } as const
 
@@ -26,31 +23,14 @@ export const runExecRoute = route({
 })
 
 async function run({ engine }: Context, call: Call<typeof QUERY, ExecConfig>): Promise<undefined> {
-  const { body, query } = call
-  if (body.Tty === true) {
+  const { body: config, query } = call
+  if (config.Tty === true) {
     throw new EngineError('INVALID_ARGUMENT', 'with a terminal: create, start and wait')
   }
-  if (query.hold && body.AttachStdin === true) {
+  const isHeld = query.hold === true
+  if (isHeld && config.AttachStdin === true) {
     throw new EngineError('INVALID_ARGUMENT', 'to hold an exec with stdin: create, start and wait')
   }
-  const id = await createExec(engine, call.id, body)
-  const ending = waitExec(engine, id, query.hold, call.signal)
-  const report = ending.then((StatusCode) => encodeReport({ Exit: { StatusCode } }))
-  report.catch(() => undefined)
-  const session = await startExec(engine, id, { detach: false, tty: false })
-  const client = await call.takeOver(MULTIPLEXED_STREAM, { 'Ctr-Exec-Id': id })
-  if (query.hold) client.once('end', () => client.destroy())
-  const process = await session?.stream
-  const failure = await session?.failure
-  if (process === undefined || failure !== undefined) {
-    process?.destroy()
-    // Where Docker writes the reason; the report has the code.
-    if (failure !== undefined) {
-      client.write(encodeFrame(STDOUT, Buffer.from(`${failure.message}\r\n`)))
-    }
-    farewell(client, await report)
-    return undefined
-  }
-  await pump({ client, process, stdin: body.AttachStdin === true, epilogue: report })
+  await runExecToEnd(engine, call, { container: call.id, config, isHeld, end: encodeReport })
   return undefined
 }
