@@ -36,11 +36,15 @@ void set_deadline(struct shim *s, uint64_t at_ms) {
     s->deadline_ms = at_ms;
 }
 
+static bool is_readable(int fd, int timeout_ms) {
+  struct pollfd p = {.fd = fd, .events = POLLIN};
+  return poll(&p, 1, timeout_ms) > 0;
+}
+
 /* Takes exactly `length` bytes; false if the peer ends or stalls. */
 static bool receive(int fd, uint8_t *data, size_t length) {
   while (length) {
-    struct pollfd p = {.fd = fd, .events = POLLIN};
-    if (poll(&p, 1, START_TIMEOUT_MS) <= 0)
+    if (!is_readable(fd, START_TIMEOUT_MS))
       return false;
     ssize_t n = recv(fd, data, length, MSG_DONTWAIT);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -53,13 +57,24 @@ static bool receive(int fd, uint8_t *data, size_t length) {
   return true;
 }
 
-/* Reads the start message. A message cut short does nothing at all: the process just ends. */
+static void receive_header(int fd, uint8_t header[START_HEADER]) {
+  if (!receive(fd, header, START_HEADER) || get32(header + 4) != PROTOCOL_VERSION)
+    _exit(1);
+}
+
+/* Reads the start message, and prepare messages before it. A message cut short does nothing at all: the process just ends. */
 static void receive_program(struct shim *s, int fd) {
   uint8_t header[START_HEADER];
-  if (!receive(fd, header, sizeof header) || memcmp(header, START_MAGIC, 4) != 0)
-    _exit(1);
+  receive_header(fd, header);
+  while (memcmp(header, PREPARE_MAGIC, 4) == 0) {
+    if (!is_readable(fd, PREPARE_DELAY_MS))
+      prepare_namespaces(s, get32(header + 8));
+    if (!is_readable(fd, PREPARED_MS))
+      drop_prepared(s);
+    receive_header(fd, header);
+  }
   s->program_size = get32(header + 8);
-  if (get32(header + 4) != PROTOCOL_VERSION || s->program_size == 0 || s->program_size > PROGRAM_MAX)
+  if (memcmp(header, START_MAGIC, 4) != 0 || s->program_size == 0 || s->program_size > PROGRAM_MAX)
     _exit(1);
   s->program_data = map_pages(s->program_size);
   if (!s->program_data || !receive(fd, s->program_data, s->program_size))
@@ -79,6 +94,8 @@ static void decode_or_fail(struct shim *s) {
   if (error)
     fail(s, bad, (uint32_t)error, "decode");
   s->supervised = is_supervised(&s->program);
+  if (!s->supervised)
+    drop_prepared(s); /* a task may hold what it has for long */
   s->handover = is_handover(&s->program);
   for (uint32_t i = 0; i < s->program.count; i++)
     if (s->program.ops[i].code == OP_RESTORE)
@@ -99,6 +116,8 @@ static void init_shim(struct shim *s) {
     s->child_stdio[i] = -1;
   for (int i = 0; i < (int)SLOTS; i++)
     s->slots[i] = -1;
+  for (int i = 0; i < PREPARED_KINDS; i++)
+    s->prepared[i] = (struct prepared){.fresh = -1, .home = -1};
 }
 
 /* SIGCHLD arrives by signalfd; orphans of the process (pid namespace of the host) are ours to reap. */

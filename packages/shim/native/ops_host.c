@@ -54,8 +54,18 @@ static void release_child_ends(struct shim *s) {
   close_fd(&s->join_root);
 }
 
-static pid_t make_child(struct shim *s, struct clone_args *args) {
-  return s->joining_count ? clone_joined(s, args) : sys_clone3(args);
+static pid_t make_child(struct shim *s, const struct clone_args *wanted) {
+  struct clone_args args = *wanted;
+  if (s->joining_count)
+    return clone_joined(s, &args);
+  args.flags = enter_prepared(s, args.flags);
+  pid_t pid = sys_clone3(&args);
+  if (pid) {
+    int error = errno;
+    leave_prepared(s);
+    errno = error;
+  }
+  return pid;
 }
 
 static int op_clone(struct shim *s, const struct op *o) {

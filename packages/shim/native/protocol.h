@@ -9,6 +9,7 @@
 #define PROGRAM_MAX (16u << 20)
 #define PROGRAM_OPS_MAX 16384u
 #define START_MAGIC "CTR1"
+#define PREPARE_MAGIC "CTRP"
 
 enum side { SIDE_HOST, SIDE_CHILD, SIDE_ANY };
 

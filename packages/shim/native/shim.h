@@ -85,6 +85,14 @@ struct joining {
 };
 #define NAMESPACE_TYPES 8
 
+/* A namespace made ahead and the shim's own, to come back to; -1: none (prepare.c). */
+struct prepared {
+  int fresh, home;
+};
+#define PREPARED_KINDS 2
+#define PREPARE_DELAY_MS 1 /* the container that has just been started has the processors */
+#define PREPARED_MS 1000
+
 struct shim {
   int epoll;
   enum phase phase;
@@ -119,6 +127,7 @@ struct shim {
   int written; /* file of the last `write`, if the next one is of the same */
   struct joining joining[NAMESPACE_TYPES];
   uint32_t joining_count;
+  struct prepared prepared[PREPARED_KINDS];
   pid_t join_pid;
   int join_pidfd, join_root, own_pid_ns;
 
@@ -186,6 +195,12 @@ void take_signals(void);
 void ignore_signals(void);
 void default_signals(void);
 int complain(const char *what, int error);
+
+/* prepare.c */
+void prepare_namespaces(struct shim *s, uint64_t flags);
+void drop_prepared(struct shim *s);
+uint64_t enter_prepared(struct shim *s, uint64_t flags);
+void leave_prepared(struct shim *s);
 
 /* remove.c */
 int op_remove_tree(const char *path);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { encodeProgram, encodeStart } from './encode.ts'
+import { encodePrepare, encodeProgram, encodeStart } from './encode.ts'
 import type { Op } from './ops.ts'
 
 describe('encodeProgram', () => {
@@ -62,6 +62,15 @@ describe('encodeProgram', () => {
       assert.throws(() => encodeProgram([op]), { name: 'RangeError', message })
     })
   }
+
+  it('asks for the namespaces of a program like one, unless they belong to another user namespace', () => {
+    const clone = (flags: bigint): Op => ({ op: 'clone', flags, cgroup: '' })
+    const message = encodePrepare([clone(0x6802_0000n)])
+    assert.equal(message?.toString('hex'), '43545250' + '01000000' + '00000048')
+    assert.equal(encodePrepare([clone(0x2002_0000n)]), undefined)
+    assert.equal(encodePrepare([clone(0x7802_0000n)]), undefined)
+    assert.equal(encodePrepare([{ op: 'umask', mask: 0 }]), undefined)
+  })
 
   it('refuses an empty program and one above 16 MiB', () => {
     assert.throws(() => encodeStart([]), RangeError)

@@ -1,8 +1,10 @@
 import { bytesOfText } from '@ctr/api/raw-bytes'
 import { OPS, type Op, type Program } from './ops.ts'
+import { CLONE } from './plan/constants.ts'
 
 const RECORD_HEADER_BYTES = 8
 const MAGIC = 'CTR1'
+const PREPARE_MAGIC = 'CTRP'
 const VERSION = 1
 const OPTIONAL = 1
 /** As PROGRAM_MAX in native/protocol.h. */
@@ -22,11 +24,25 @@ export function encodeStart(program: Program): Buffer {
   if (records.length > PROGRAM_MAX_BYTES) {
     throw new RangeError(`a program of ${records.length} bytes; at most ${PROGRAM_MAX_BYTES}`)
   }
+  return Buffer.concat([encodeHeader(MAGIC, records.length), records])
+}
+
+/** A prepare message: the namespaces of `program`, for one like it. Undefined if there are none that can be made ahead. */
+export function encodePrepare(program: Program): Buffer | undefined {
+  const flags = program.find((op) => op.op === 'clone')?.flags ?? 0n
+  if ((flags & PREPARED_FLAGS) === 0n || (flags & CLONE.CLONE_NEWUSER) !== 0n) return undefined
+  return encodeHeader(PREPARE_MAGIC, Number(flags & PREPARED_FLAGS))
+}
+
+/** As native/prepare.c. */
+const PREPARED_FLAGS = CLONE.CLONE_NEWNET | CLONE.CLONE_NEWIPC
+
+function encodeHeader(magic: string, value: number): Buffer {
   const header = Buffer.alloc(12)
-  header.write(MAGIC, 0, 'latin1')
+  header.write(magic, 0, 'latin1')
   header.writeUInt32LE(VERSION, 4)
-  header.writeUInt32LE(records.length, 8)
-  return Buffer.concat([header, records])
+  header.writeUInt32LE(value, 8)
+  return header
 }
 
 function writeRecord(writer: Writer, op: Op): void {

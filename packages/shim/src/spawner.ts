@@ -7,7 +7,7 @@ import { isErrno } from '@ctr/errdefs'
 import { shimBinaryPath } from './binary.ts'
 import { connectUnix } from './connect.ts'
 import { Connection, noAnswer, type ShimConnection } from './connection.ts'
-import { encodeStart } from './encode.ts'
+import { encodePrepare, encodeStart } from './encode.ts'
 import type { Program } from './ops.ts'
 import { findShim, isRunning, isStopped, killShim } from './shim-process.ts'
 import { SpareConnection, type SpawnerConnection } from './spare.ts'
@@ -134,7 +134,7 @@ export class Spawner implements AsyncDisposable {
       using _watch = this.#watch(connection, runtimeDir)
       try {
         await connection.opened
-        this.#spare.prepare(() => this.#connectOnce())
+        this.#prepareSpare(program)
         return connection
       } catch (error) {
         connection.close()
@@ -144,6 +144,16 @@ export class Spawner implements AsyncDisposable {
         if (!canRepeat || !(await hasEnded(spawner))) throw error
       }
     }
+  }
+
+  /** The shim of the next program, most often one like the last: with its namespaces made. */
+  #prepareSpare(program: Program): void {
+    this.#spare.prepare(async () => {
+      const connection = await this.#connectOnce()
+      const message = encodePrepare(program)
+      if (message !== undefined) connection.socket.write(message)
+      return connection
+    })
   }
 
   /** Of a start that is not heard of. Somebody may have stopped its shim, or the spawner: they are ended then. */

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync, rmSync, watch } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync, watch } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { Spawner } from '../src/index.ts'
 import type { Op } from '../src/ops.ts'
-import { Bench, minimalProgram } from './minimal-program.ts'
+import { Bench, minimalProgram, NAMESPACES } from './minimal-program.ts'
 import { until } from './until.ts'
+
+const CLONE_NEWNET = 0x40000000n
 
 /** Requires root: namespaces, mounts. */
 describe('a spawner', { timeout: 300_000 }, () => {
@@ -63,6 +65,44 @@ describe('a spawner', { timeout: 300_000 }, () => {
     process.kill(unused, 'SIGKILL')
     await until(() => !isAlive(unused))
     assert.notEqual(await start(), unused)
+  })
+
+  it('has the namespaces of the next start ready for a moment, and no shim lives in them', async () => {
+    const socketPath = join(bench.dir, 'prepared.sock')
+    await using spawner = await Spawner.start({ socketPath, ...binary() })
+    const pid = await spawnerOf(socketPath)
+    const start = async (namespaces: bigint): Promise<{ shim: string[]; child: string[] }> => {
+      const runtimeDir = await bench.runtimeDir()
+      const program = minimalProgram(bench, { runtimeDir, namespaces, args: ['sleep', '100'] })
+      const connection = await spawner.run(program)
+      const shim = Number(readFileSync(join(runtimeDir, 'shim.pid'), 'latin1'))
+      const seen = { shim: namespacesOf(shim), child: namespacesOf(connection.pid) }
+      assert.deepEqual(heldNamespaces(shim), [])
+      await connection.signal(9)
+      await connection.exited
+      return seen
+    }
+    const home = namespacesOf(pid)
+    await start(NAMESPACES)
+    for (let round = 0; ; round++) {
+      const spare = await onlyChild(pid)
+      await untilPrepared(spare)
+      const held = heldNamespaces(spare)
+      const { shim, child } = await start(NAMESPACES)
+      assert.deepEqual(shim, home)
+      assert.ok(child.every((each) => !home.includes(each)))
+      if (child.every((each) => held.includes(each))) break
+      // On a busy machine more than their second may have passed.
+      assert.ok(round < 20, 'they were never used')
+    }
+    await untilPrepared(await onlyChild(pid))
+    assert.deepEqual((await start(NAMESPACES & ~CLONE_NEWNET)).child[0], home[0])
+    assert.ok((await start(NAMESPACES)).child.every((each) => !home.includes(each)))
+    const late = await onlyChild(pid)
+    await untilPrepared(late)
+    await until(() => heldNamespaces(late).length === 0)
+    assert.deepEqual(namespacesOf(late), home)
+    assert.ok((await start(NAMESPACES)).child.every((each) => !home.includes(each)))
   })
 
   it('that was stopped is replaced, and the start that waited for it succeeds', async () => {
@@ -133,6 +173,31 @@ function stopShimOf(runtimeDir: string): Promise<number> {
     resolve(pid)
   })
   return promise
+}
+
+/** The network and the IPC namespace that a process is in. */
+function namespacesOf(pid: number): string[] {
+  return ['net', 'ipc'].map((kind) => readlinkSync(`/proc/${pid}/ns/${kind}`))
+}
+
+/** Those that it has a descriptor of and is not in. */
+function heldNamespaces(pid: number): string[] {
+  const own = namespacesOf(pid)
+  return readdirSync(`/proc/${pid}/fd`)
+    .map((fd) => {
+      try {
+        return readlinkSync(`/proc/${pid}/fd/${fd}`)
+      } catch {
+        return '' // closed meanwhile
+      }
+    })
+    .filter((target) => /^(net|ipc):\[/.test(target) && !own.includes(target))
+}
+
+/** Or until it has been so on a busy machine. */
+async function untilPrepared(spare: number): Promise<void> {
+  const deadline = Date.now() + 3000
+  await until(() => heldNamespaces(spare).length === 2 || Date.now() > deadline)
 }
 
 function isAlive(pid: number): boolean {
