@@ -130,7 +130,7 @@ export async function openEngine(
     networks,
     spawner,
     events,
-    containers: new ContainerRegistry(new ContainerTable(store), config.dataRoot, onRollback),
+    containers: new ContainerRegistry(new ContainerTable(store), config, onRollback),
     execs: new ExecRegistry(new ExecTable(store), onRollback),
     volumes: new VolumeRegistry(new VolumeTable(store), config.dataRoot, onRollback),
     secrets: new SecretRegistry(new SecretTable(store), config.dataRoot, onRollback),

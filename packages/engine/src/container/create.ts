@@ -35,6 +35,7 @@ import { type PlannedMount, planMounts } from './mounts.ts'
 import { assertText } from './raw-bytes.ts'
 import { containerPaths } from './registry.ts'
 import { makeRootDirectory, type RootDirectory, rootDirectoryOf } from './root-directory.ts'
+import { containerFilesDir } from './runtime-dir.ts'
 import { containerScope } from './scope.ts'
 import { parseSecurityOptions } from './security-options.ts'
 import { withSharedIds } from './shared-ids.ts'
@@ -222,7 +223,7 @@ export function planContainer(engine: Engine, request: CreateRequest): Container
     driver: 'overlay2',
     layers: root === undefined ? engine.images.snapshotLayers(image.id) : layersOf(root),
     bookkeeping: NEW_BOOKKEEPING,
-    ...containerPaths(engine.config.dataRoot, id, hostConfig),
+    ...containerPaths(engine.config, id, hostConfig),
   }
   return { container, mounts, userNamespace, warnings }
 }
@@ -349,6 +350,8 @@ export async function removeLeftovers(engine: Engine, id: string): Promise<void>
 
 /** Frees the place at once; the files go in the background, from tmp/, which the next start empties. Idempotent. */
 export function removeContainerFiles(engine: Engine, id: string): void {
+  // Nothing else will have its name.
+  engine.trash.add(containerFilesDir(engine.config.execRoot, id))
   const doomed = join(engine.config.dataRoot, 'tmp', `container-${id}`)
   try {
     renameSync(engine.containers.directory(id), doomed)

@@ -19,6 +19,7 @@ import { removeContainerRecord } from './remove.ts'
 import { parseRestartPolicy, startsWithEngine } from './restart-policy.ts'
 import {
   containerRuntimeDir,
+  containersFilesDir,
   containersRuntimeDir,
   execRuntimeDir,
   execsRuntimeDir,
@@ -291,9 +292,12 @@ function orphansOf(names: readonly string[], ids: readonly string[]): string[] {
 
 /** Layers and directories of creations that were not finished, and of removals that were. */
 async function removeOrphanedFiles(engine: Engine): Promise<void> {
-  const directory = join(engine.config.dataRoot, 'containers')
-  const names = await listRuntimeDirs(directory)
-  const orphans = new Set([...names, ...engine.images.containerLayerIds()])
+  const { dataRoot, execRoot } = engine.config
+  const orphans = new Set([
+    ...(await listRuntimeDirs(join(dataRoot, 'containers'))),
+    ...(await listRuntimeDirs(containersFilesDir(execRoot))),
+    ...engine.images.containerLayerIds(),
+  ])
   for (const id of orphans) {
     if (engine.containers.byId(id) !== undefined) continue
     engine.log.info({ containerId: id }, 'remove files of a container without a row')

@@ -1,10 +1,15 @@
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ContainerConfig, HostConfig, NetworkingConfig } from '@ctr/api'
 import { EngineError } from '@ctr/errdefs'
 import type { ContainerRow, ContainerStateRow, ContainerTable } from '@ctr/store'
+import type { EngineConfig } from '../config.ts'
 import type { ContainerRecord, MountPoint } from './container.ts'
 import { writtenDirectory } from './root-directory.ts'
+import { containerFilesDir } from './runtime-dir.ts'
 import { assertTransition, type ContainerState, isAlive } from './state.ts'
+
+type ContainerRoots = Pick<EngineConfig, 'dataRoot' | 'execRoot'>
 
 /** The part of a container that changes with its life; the rest is fixed at creation or changed by `rename`/`update`. */
 export type ContainerChange = Partial<
@@ -17,7 +22,7 @@ export type ContainerChange = Partial<
  */
 export class ContainerRegistry {
   readonly #table: ContainerTable
-  readonly #dataRoot: string
+  readonly #roots: ContainerRoots
   readonly #onRollback: (undo: () => void) => void
   readonly #byId = new Map<string, ContainerRecord>()
   readonly #idByName = new Map<string, string>()
@@ -26,16 +31,16 @@ export class ContainerRegistry {
 
   constructor(
     table: ContainerTable,
-    dataRoot: string,
+    { dataRoot, execRoot }: ContainerRoots,
     onRollback: (undo: () => void) => void = () => undefined,
   ) {
     this.#table = table
-    this.#dataRoot = dataRoot
+    this.#roots = { dataRoot, execRoot }
     this.#onRollback = onRollback
     const mounts = Map.groupBy(table.allMounts(), (mount) => mount.containerId)
     for (const row of table.all()) {
       const documents = mounts.get(row.id)?.map((mount) => mount.document) ?? []
-      this.#keep(readRow(row, documents, dataRoot))
+      this.#keep(readRow(row, documents, this.#roots))
     }
   }
 
@@ -156,7 +161,7 @@ export class ContainerRegistry {
   }
 
   directory(id: string): string {
-    return join(this.#dataRoot, 'containers', id)
+    return join(this.#roots.dataRoot, 'containers', id)
   }
 
   #existing(id: string): ContainerRecord {
@@ -241,16 +246,24 @@ function stateRow(container: ContainerRecord): ContainerStateRow {
 }
 
 /** INTERNAL, naming the container, if somebody has written there what we have not. */
-function readRow(row: ContainerRow, mounts: readonly string[], dataRoot: string): ContainerRecord {
+function readRow(
+  row: ContainerRow,
+  mounts: readonly string[],
+  roots: ContainerRoots,
+): ContainerRecord {
   try {
-    return fromRow(row, mounts, dataRoot)
+    return fromRow(row, mounts, roots)
   } catch (cause) {
     const message = `the database has damaged data of container ${row.name} (${row.id}): ${(cause as Error).message}`
     throw new EngineError('INTERNAL', message, { cause })
   }
 }
 
-function fromRow(row: ContainerRow, mounts: readonly string[], dataRoot: string): ContainerRecord {
+function fromRow(
+  row: ContainerRow,
+  mounts: readonly string[],
+  roots: ContainerRoots,
+): ContainerRecord {
   const config = JSON.parse(row.config) as ContainerConfig
   const hostConfig = JSON.parse(row.hostConfig) as HostConfig
   return {
@@ -278,7 +291,8 @@ function fromRow(row: ContainerRow, mounts: readonly string[], dataRoot: string)
       killAtNs: row.killAtNs,
       restartDelayMs: row.restartDelayMs,
     },
-    ...containerPaths(dataRoot, row.id, hostConfig),
+    ...containerPaths(roots, row.id, hostConfig),
+    ...olderFiles(join(roots.dataRoot, 'containers', row.id)),
   }
 }
 
@@ -301,9 +315,9 @@ function stateFromRow(row: ContainerRow): ContainerState {
   }
 }
 
-/** Everything of a container that lies under the data root. */
+/** Everything of a container that lies under the data root, and the files that are bound into it. */
 export function containerPaths(
-  dataRoot: string,
+  { dataRoot, execRoot }: ContainerRoots,
   id: string,
   hostConfig: HostConfig,
 ): Pick<
@@ -313,13 +327,27 @@ export function containerPaths(
   const directory = join(dataRoot, 'containers', id)
   return {
     logPath: logDriver(hostConfig) === 'none' ? '' : join(directory, `${id}-json.log`),
-    hostnamePath: join(directory, 'hostname'),
-    hostsPath: join(directory, 'hosts'),
-    resolvConfPath: join(directory, 'resolv.conf'),
+    ...filesIn(containerFilesDir(execRoot, id)),
     upperDir: writtenDirectory(hostConfig) ?? join(directory, 'upper'),
     workDir: join(directory, 'work'),
     mergedDir: join(directory, 'merged'),
   }
+}
+
+type BoundFiles = Pick<ContainerRecord, 'hostnamePath' | 'hostsPath' | 'resolvConfPath'>
+
+function filesIn(directory: string): BoundFiles {
+  return {
+    hostnamePath: join(directory, 'hostname'),
+    hostsPath: join(directory, 'hosts'),
+    resolvConfPath: join(directory, 'resolv.conf'),
+  }
+}
+
+/** A container that an older engine has started has them in the data root, and may run with them. */
+function olderFiles(directory: string): BoundFiles | undefined {
+  const files = filesIn(directory)
+  return existsSync(files.hostsPath) ? files : undefined
 }
 
 function logDriver(hostConfig: HostConfig): string {

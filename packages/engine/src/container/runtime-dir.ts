@@ -17,6 +17,15 @@ export function execsRuntimeDir(config: EngineConfig): string {
   return join(config.execRoot, 'x')
 }
 
+/** `hosts` and its like, which are bound into containers: their mountinfo shows the path, where tools look for the id. */
+export function containerFilesDir(execRoot: string, id: string): string {
+  return join(containersFilesDir(execRoot), id)
+}
+
+export function containersFilesDir(execRoot: string): string {
+  return join(execRoot, 'containers')
+}
+
 /** Where every overlay is mounted, each in its own mount namespace: one empty directory for all. */
 export function rootfsMountpoint({ config }: { readonly config: EngineConfig }): string {
   return join(config.execRoot, 'rootfs')

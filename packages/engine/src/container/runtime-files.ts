@@ -1,4 +1,5 @@
-import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import {
   hostsFile,
   moveHostsEntries,
@@ -27,6 +28,7 @@ export function writeRuntimeFiles(
   const isHost = mode.kind === 'host'
   const { hostGateways } = engine.config
   const gateways = hostGateways.length > 0 ? hostGateways : engine.networks.hostGateways
+  makeDirectory(container)
   writePublic(container.hostnamePath, `${o.hostname}\n`)
   writePublic(
     container.hostsPath,
@@ -98,9 +100,15 @@ function renderResolvConf(
   })
 }
 
-/** In place. The container may have made the file as long as it likes: then it is left alone. */
+/** It stays until the container is removed, or the exec root is cleared. */
+function makeDirectory({ hostsPath }: ContainerRecord): void {
+  mkdirSync(dirname(hostsPath), { recursive: true, mode: 0o700 })
+}
+
+/** In place. The container may have made the file as long as it likes, or somebody has removed it: then it is left alone. */
 function rewrite(path: string, edit: (text: string) => string): void {
-  if (statSync(path).size > MAX_FILE_BYTES) return
+  const size = statSync(path, { throwIfNoEntry: false })?.size ?? Number.POSITIVE_INFINITY
+  if (size > MAX_FILE_BYTES) return
   const text = readFileSync(path, 'utf8')
   const edited = edit(text)
   if (edited !== text) writeFileSync(path, edited)
