@@ -7,6 +7,7 @@ import type { Clock } from './clock.ts'
 import type { EngineConfig } from './config.ts'
 import type { PendingAttachments } from './container/pending-attachments.ts'
 import type { ContainerRegistry } from './container/registry.ts'
+import type { SpareDirectories } from './container/spare-directories.ts'
 import type { Waiters } from './container/waiters.ts'
 import type { DefaultSeccomp } from './default-seccomp.ts'
 import type { EventLog } from './events.ts'
@@ -68,6 +69,7 @@ export interface Engine extends AsyncDisposable {
   /** Work that goes on after a reply (teardown, removal); disposal waits for it. */
   readonly background: BackgroundWork
   readonly trash: Trash
+  readonly spareDirectories: SpareDirectories
   /** One job per running process, until it ends; disposal does not wait for these. */
   readonly supervision: BackgroundWork
   /** Disposal has begun: connections close because of us. */

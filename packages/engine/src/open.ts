@@ -26,6 +26,7 @@ import { recover } from './container/recover.ts'
 import { ContainerRegistry } from './container/registry.ts'
 import { RunTimeouts } from './container/run-timeouts.ts'
 import { makeRuntimeRoots } from './container/runtime-dir.ts'
+import { SpareDirectories } from './container/spare-directories.ts'
 import { startByPolicy } from './container/start-by-policy.ts'
 import { checkDefaultStorageSize } from './container/storage-size.ts'
 import { Waiters } from './container/waiters.ts'
@@ -148,6 +149,7 @@ export async function openEngine(
     startingExecs: new Set(),
     background,
     trash: new Trash({ spawner, background, log }),
+    spareDirectories: new SpareDirectories({ spawner, background, log, dataRoot: config.dataRoot }),
     supervision,
     startByPolicy: (id) => startByPolicy(engine, id),
     isClosing: () => isClosing,

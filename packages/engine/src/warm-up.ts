@@ -22,6 +22,7 @@ export function warmUp(engine: Engine): Disposable {
     }
     const [image] = engine.images.list()
     if (image === undefined) return
+    engine.spareDirectories.make()
     explainContainer(engine, { config: { Image: image.id, Cmd: ['true'] }, hostConfig: {} }).catch(
       (err: unknown) => engine.log.debug({ err }, 'warm-up'),
     )

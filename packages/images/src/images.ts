@@ -74,8 +74,12 @@ export interface Images {
   readonly mountPointLayer: string
   /** Directories of an image's layers, top first, relative to the data root. */
   snapshotLayers(imageId: string): string[]
-  /** Directories for what the container writes. NOT_FOUND. */
-  createContainerLayer(containerId: string, imageId: string): { upper: string; work: string }
+  /** Directories for what the container writes. `spare` becomes them if it can: see `spareLayer`. NOT_FOUND. */
+  createContainerLayer(
+    containerId: string,
+    imageId: string,
+    spare?: string,
+  ): { upper: string; work: string }
   /** Within a transaction: the image's layers stay until `releaseLayers`, also if the image is removed by force. NOT_FOUND. */
   holdLayers(containerId: string, imageId: string): void
   /** Within a transaction; call what is returned after it. Idempotent. */
@@ -147,8 +151,8 @@ export function openImages({ dataRoot, store, log, registries }: ImagesOptions):
           .layerStack(getImageRow(table, imageId).topLayer)
           .map((layer) => join('snapshots', String(layer.id))),
       ),
-    createContainerLayer: (containerId, imageId) =>
-      createContainerLayer(deps, containerId, imageId),
+    createContainerLayer: (containerId, imageId, spare) =>
+      createContainerLayer(deps, containerId, imageId, spare),
     holdLayers: (containerId, imageId) => holdLayers(deps, containerId, imageId),
     releaseLayers: (containerId) => releaseLayers(deps, containerId),
     packContainerLayer: (upperDir, output) => packContainerLayer(deps, upperDir, output),

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 static int op_join(struct shim *s, const struct op *o) {
@@ -250,6 +251,13 @@ int shared_op(struct shim *s, const struct op *o) {
   }
 }
 
+static int op_directory(const char *path, mode_t mode) {
+  if (mkdir(path, mode) < 0)
+    return errno;
+  /* The umask may have taken something of what is not the owner's. */
+  return (mode & 077) && chmod(path, mode) < 0 ? errno : 0;
+}
+
 int host_op(struct shim *s, const struct op *o) {
   switch (o->code) {
   case OP_RUNTIME_DIR:
@@ -272,6 +280,8 @@ int host_op(struct shim *s, const struct op *o) {
     return op_pidfd_socket(s, o);
   case OP_REMOVE_TREE:
     return op_remove_tree(op_str(o, 0));
+  case OP_DIRECTORY:
+    return op_directory(op_str(o, 0), (mode_t)op_u32(o, 1));
   case OP_NET_DEVICE:
     return op_net_device(s, o);
   case OP_EXEC_FIFO:

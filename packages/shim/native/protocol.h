@@ -36,6 +36,7 @@ enum side { SIDE_HOST, SIDE_CHILD, SIDE_ANY };
   X(EXEC_FIFO, 19, HOST, "exec_fifo", "S", "path")                                                                     \
   X(PIDFD_SOCKET, 92, HOST, "pidfd_socket", "SS", "path name")                                                         \
   X(REMOVE_TREE, 93, HOST, "remove_tree", "S", "path")                                                                 \
+  X(DIRECTORY, 96, HOST, "directory", "SI", "path mode")                                                               \
   X(NET_DEVICE, 94, HOST, "net_device", "SS", "name new_name")                                                         \
   X(CHILD_TREE, 95, HOST, "child_tree", "ISII", "slot path flags users")                                               \
   X(WRITE, 20, ANY, "write", "SB", "path data")                                                                        \

@@ -82,6 +82,8 @@ const ops = {
   pidfd_socket: { code: 92, side: 'host', fields: { path: 'str', name: 'str' } },
   /** Remove `path` and all below it, if it is there. Follows nothing, and enters nothing that is mounted: EBUSY. */
   remove_tree: { code: 93, side: 'host', fields: { path: 'str' } },
+  /** mkdir(2) with exactly this `mode`, whatever the umask. */
+  directory: { code: 96, side: 'host', fields: { path: 'str', mode: 'u32' } },
   /** After clone: the network device `name` of ours goes to the child's network namespace, as `new_name` (empty: the same), with its permanent addresses of global scope, and is set up. */
   net_device: { code: 94, side: 'host', fields: { name: 'str', new_name: 'str' } },
   /** As `tree`, after clone, of what is mounted at `path` in the child's mount namespace by now; the child gets it before its next turn. */

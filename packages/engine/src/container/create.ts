@@ -84,7 +84,7 @@ export async function createContainer(
   undo.defer(() => removeLeftovers(engine, id))
   const root = rootDirectoryOf(plan.container.hostConfig)
   if (root === undefined) {
-    engine.images.createContainerLayer(id, plan.container.imageId)
+    engine.images.createContainerLayer(id, plan.container.imageId, engine.spareDirectories.take())
     undo.defer(() => releaseLayer(plan.container, engine.config.defaultStorageBytes))
     limitLayer(plan.container, engine.config.defaultStorageBytes)
   } else await makeRootDirectory(engine.containers.directory(id), root)

@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, mkdirSync, statSync } from 'node:fs'
+import { chmodSync, chownSync, mkdirSync, renameSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { EngineError } from '@ctr/errdefs'
 import type { ImageRow } from '@ctr/store'
@@ -6,24 +6,55 @@ import { removeFiles } from '../collect.ts'
 import type { ImageDeps } from '../deps.ts'
 import { snapshotPath } from '../paths.ts'
 
-/** A container's writable layer: `containers/<id>/{upper,work}` above the layers of its image. NOT_FOUND. */
+/** Of most root filesystems: what a spare directory has already. */
+const USUAL_ROOT = { uid: 0, gid: 0, mode: 0o755 }
+
+/** What is made ahead for `createContainerLayer`, in this order, at a place of the data root's filesystem. */
+export function spareLayer(path: string): { path: string; mode: number }[] {
+  return [
+    { path, mode: 0o700 },
+    { path: join(path, 'upper'), mode: USUAL_ROOT.mode },
+    { path: join(path, 'work'), mode: 0o700 },
+  ]
+}
+
+/**
+ * A container's writable layer: `containers/<id>/{upper,work}` above the layers of its image. `spare` is renamed, if it is still
+ * there. NOT_FOUND.
+ */
 export function createContainerLayer(
   { table, paths }: ImageDeps,
   containerId: string,
   imageId: string,
+  spare?: string,
 ): { upper: string; work: string } {
   const { topLayer } = needImage(table, imageId)
   const directory = join(paths.containers, containerId)
   const upper = join(directory, 'upper')
   const work = join(directory, 'work')
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
-  mkdirSync(upper, { mode: 0o700 })
-  mkdirSync(work, { mode: 0o700 })
+  const isReady = spare !== undefined && isRenamed(spare, directory)
+  if (!isReady) {
+    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    mkdirSync(upper, { mode: 0o700 })
+    mkdirSync(work, { mode: 0o700 })
+  }
   // Overlay shows the upper directory's own attributes as those of the root.
-  const root = topLayer === null ? undefined : statSync(snapshotPath(paths, topLayer))
-  chownSync(upper, root?.uid ?? 0, root?.gid ?? 0)
-  chmodSync(upper, (root?.mode ?? 0o755) & 0o7777)
+  const { uid, gid, mode } =
+    topLayer === null ? USUAL_ROOT : statSync(snapshotPath(paths, topLayer))
+  const isUsual = uid === 0 && gid === 0 && (mode & 0o7777) === USUAL_ROOT.mode
+  if (isReady && isUsual) return { upper, work }
+  chownSync(upper, uid, gid)
+  chmodSync(upper, mode & 0o7777)
   return { upper, work }
+}
+
+function isRenamed(from: string, to: string): boolean {
+  try {
+    renameSync(from, to)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** Within a transaction: the image's layers stay until `releaseLayers`, also if the image is removed by force. NOT_FOUND. */

@@ -1,0 +1,66 @@
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import { spareLayer } from '@ctr/images'
+import type { Program, Spawner } from '@ctr/shim'
+import type { BackgroundWork } from '../engine.ts'
+import type { Logger } from '../logger.ts'
+
+/** A busy engine takes some ten in the time that a batch needs. */
+const MAX = 32
+
+/**
+ * Directories of containers to come, made by a native process, many at a time: a creation renames one, where making them took
+ * the engine a tenth of a container's life. They lie in tmp/, which the next start of the engine empties.
+ */
+export class SpareDirectories {
+  readonly #spawner: Pick<Spawner, 'task'>
+  readonly #background: Pick<BackgroundWork, 'run'>
+  readonly #log: Pick<Logger, 'debug'>
+  readonly #place: string
+  #ready: string[] = []
+  #isMaking = false
+
+  constructor(deps: {
+    readonly spawner: Pick<Spawner, 'task'>
+    readonly background: Pick<BackgroundWork, 'run'>
+    readonly log: Pick<Logger, 'debug'>
+    readonly dataRoot: string
+  }) {
+    this.#spawner = deps.spawner
+    this.#background = deps.background
+    this.#log = deps.log
+    this.#place = join(deps.dataRoot, 'tmp')
+  }
+
+  /** The caller's from now on; undefined: there is none just now. It may be gone, if somebody has emptied tmp/. */
+  take(): string | undefined {
+    const path = this.#ready.pop()
+    if (this.#ready.length <= MAX / 2) this.make()
+    return path
+  }
+
+  /** In the background. */
+  make(): void {
+    if (this.#isMaking) return
+    this.#isMaking = true
+    this.#background.run('make spare directories', this.#place, () => this.#fill())
+  }
+
+  async #fill(): Promise<void> {
+    const paths = Array.from({ length: MAX - this.#ready.length }, () =>
+      join(this.#place, `spare-${randomBytes(8).toString('hex')}`),
+    )
+    const program: Program = paths
+      .flatMap(spareLayer)
+      .map(({ path, mode }) => ({ op: 'directory', path, mode }))
+    try {
+      await using _task = await this.#spawner.task(program)
+      this.#ready.push(...paths)
+    } catch (err) {
+      // A full disk, or the spawner has just been killed. Creations make their own and say what is wrong.
+      this.#log.debug({ err }, 'make spare directories')
+    } finally {
+      this.#isMaking = false
+    }
+  }
+}

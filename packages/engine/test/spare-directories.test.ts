@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict'
+import { mkdirSync, readdirSync, statSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { Spawner } from '@ctr/shim'
+import { SpareDirectories } from '../src/container/spare-directories.ts'
+import { BackgroundWork } from '../src/engine.ts'
+import type { Logger } from '../src/logger.ts'
+
+const QUIET: Logger = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: (fields) => assert.fail(JSON.stringify(fields)),
+  child: () => QUIET,
+}
+
+describe('spare directories', { timeout: 60_000 }, () => {
+  let dir: string
+  let spawner: Spawner
+  before(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'ctr-engine-spare-'))
+    spawner = await Spawner.start({ socketPath: join(dir, 's') })
+  })
+  after(async () => {
+    await spawner[Symbol.asyncDispose]()
+    await rm(dir, { recursive: true, force: true })
+  })
+
+  function open(dataRoot: string): { spares: SpareDirectories; background: BackgroundWork } {
+    const background = new BackgroundWork(QUIET)
+    return {
+      spares: new SpareDirectories({ spawner, background, log: QUIET, dataRoot }),
+      background,
+    }
+  }
+
+  it('are each given once, with the modes of a container layer, and made again', async () => {
+    const dataRoot = join(dir, 'root')
+    mkdirSync(join(dataRoot, 'tmp'), { recursive: true })
+    const { spares, background } = open(dataRoot)
+    assert.equal(spares.take(), undefined)
+    const taken = new Set<string>()
+    for (let i = 0; i < 100; i++) {
+      await background.idle()
+      const path = spares.take()
+      assert.ok(path !== undefined && !taken.has(path))
+      taken.add(path)
+      const modes = [path, join(path, 'upper'), join(path, 'work')].map((at) => statSync(at).mode)
+      assert.deepEqual(modes, [0o40700, 0o40755, 0o40700])
+      assert.deepEqual(readdirSync(join(path, 'upper')), [])
+    }
+    await background.idle()
+    // What is not given is bounded.
+    assert.ok(readdirSync(join(dataRoot, 'tmp')).length <= taken.size + 32)
+  })
+
+  it('are none where they cannot be made', async () => {
+    const { spares, background } = open(join(dir, 'absent'))
+    spares.make()
+    await background.idle()
+    assert.equal(spares.take(), undefined)
+    await background.idle()
+  })
+})
