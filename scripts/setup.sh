@@ -46,7 +46,9 @@ $TEST_PACKAGES"; else install_packages "$ENGINE_PACKAGES"; fi
   install_pnpm
   install_modules
   build_shim
-  build_program cli ctr 'the command line; one executable, by bun' packages/client packages/options packages/api packages/errdefs packages/template
+  # Without it bin/ctr can do little.
+  [ -x apps/cli/dist/ctr ] || rm -f .build/stamps/cli
+  build_program cli ctr 'the command line; a small program in C, and one executable by bun' packages/client packages/options packages/api packages/errdefs packages/template
   build_program runtime ctr-runtime 'an OCI runtime; one executable, by bun' packages/api/src packages/errdefs packages/linux packages/oci packages/shim/src
   build_program daemon ctrd 'the daemon; some files for Node, by bun' packages/*/src
   [ "$mode" != test ] || fetch_criu
@@ -164,7 +166,7 @@ hash() { cat -- "$@" | sha256sum | cut -d' ' -f1; }
 
 # Content of what a step reads; products and modules are left out.
 hash_tree() {
-  find "$@" -name node_modules -prune -o -path '*/native/build' -prune -o -path '*/daemon/dist' -prune -o -type f -print | LC_ALL=C sort | xargs -d '\n' sha256sum | sha256sum | cut -d' ' -f1
+  find "$@" -name node_modules -prune -o -path '*/native/build' -prune -o -path 'apps/*/dist' -prune -o -type f -print | LC_ALL=C sort | xargs -d '\n' sha256sum | sha256sum | cut -d' ' -f1
 }
 
 # Run a step's command with its output in the log; show the end of the log if it fails.
