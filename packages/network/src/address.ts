@@ -63,6 +63,14 @@ export function addressBytes(address: Address): Buffer {
   return Buffer.from(address.value.toString(16).padStart(width(address.family) / 4, '0'), 'hex')
 }
 
+/** 16 bytes: IPv6, or IPv4 as ::ffff:a.b.c.d. RFC 4291 §2.5.5.2 */
+export function mappedAddress(text: string): Buffer {
+  const address = parseAddress(text)
+  if (address === undefined) throw new TypeError(`not an address: ${text}`)
+  const mapped = address.family === 4 ? (0xffffn << 32n) | address.value : address.value
+  return addressBytes({ family: 6, value: mapped })
+}
+
 export function lastAddress(subnet: Subnet): bigint {
   return subnet.address + (1n << hostBits(subnet.family, subnet.prefix)) - 1n
 }

@@ -1,9 +1,9 @@
-export { parseSubnet, type Subnet } from './address.ts'
+export { mappedAddress, parseSubnet, type Subnet } from './address.ts'
 export type { WantedBridge } from './bridge/default.ts'
 export type { ConnectOptions } from './endpoint/allocate.ts'
 export type { Endpoint, EndpointAddress } from './endpoint/endpoint.ts'
 export { loopbackOps } from './endpoint/ops.ts'
-export type { EndpointPlan, Target } from './endpoint/plan.ts'
+export type { EndpointPlan, ForwardChanges, RefusedPort, Target } from './endpoint/plan.ts'
 export { forwardError, type PortBinding, type PublishedPort } from './endpoint/ports.ts'
 export type { Publication } from './firewall/render.ts'
 export {

@@ -1,42 +1,34 @@
-import { randomInt } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { EngineError } from '@ctr/errdefs'
-import { interfaceIndex, isPortFree } from '@ctr/linux'
-import type { Op } from '@ctr/shim'
-import { type EndpointRow, EndpointTable, NameTable, volatileTransaction } from '@ctr/store'
+import { isPortFree } from '@ctr/linux'
+import { EndpointTable, NameTable } from '@ctr/store'
 import { Bridges } from './bridge/bridges.ts'
 import { isUsableBridge } from './bridge/default.ts'
-import { deleteLinks, hostSubnets, isLinkDown, portsOfBridge } from './bridge/link.ts'
+import { deleteLinks, hostSubnets } from './bridge/link.ts'
 import { Resolver } from './dns/resolver.ts'
-import { allocateEndpoint, type ConnectOptions } from './endpoint/allocate.ts'
+import type { ConnectOptions } from './endpoint/allocate.ts'
+import { connectEndpoint } from './endpoint/connect.ts'
 import { type Endpoint, publicationsOf, toEndpoint } from './endpoint/endpoint.ts'
-import { assertReachable, parseLinkOptions } from './endpoint/link-options.ts'
-import { nextGateway } from './endpoint/next-gateway.ts'
+import { bestGateway } from './endpoint/gateway.ts'
+import type { EndpointParts } from './endpoint/parts.ts'
+import { type EndpointPlan, plugOps, RESOLVER_ADDRESS, type Target } from './endpoint/plan.ts'
+import { firstEphemeral } from './endpoint/ports.ts'
+import { reconcileEndpoints } from './endpoint/reconcile.ts'
+import { forgetEndpoints, releaseEndpoints } from './endpoint/release.ts'
 import {
-  type EndpointPlan,
-  enterNetwork,
-  gatewayOps,
-  planEndpoint,
-  plugOps,
-  RESOLVER_ADDRESS,
-  type ResolverAt,
-  resolverOps,
-  type Target,
-} from './endpoint/plan.ts'
-import { firstEphemeral, type PortFacts } from './endpoint/ports.ts'
+  connectRunning,
+  disconnectRunning,
+  finishChanges,
+  type Record,
+} from './endpoint/running.ts'
 import { Firewall } from './firewall/firewall.ts'
 import { Healing } from './firewall/healing.ts'
 import { switchOn, warnOfDroppingChains } from './firewall/host.ts'
 import { type CreateNetworkOptions, planNetwork } from './network/create.ts'
 import { LowestFree } from './network/ipam.ts'
-import { isBridged, isPredefined, type Network, poolsOf, rulesOf } from './network/network.ts'
+import { isBridged, isPredefined, type Network, rulesOf } from './network/network.ts'
 import { NetworkRegistry } from './network/registry.ts'
 import type { NetworksOptions } from './options.ts'
-
-/** Far from those that the kernel counts up; a second one of two daemons is not a thing that happens. */
-function freeIndex(): number {
-  return randomInt(2 ** 30, 2 ** 31 - 1)
-}
 
 /** Opens the networks of a daemon: when it returns, bridges and firewall are as the database says. Running containers stay connected. */
 export async function openNetworks(options: NetworksOptions): Promise<Networks> {
@@ -56,14 +48,13 @@ export class Networks {
   readonly #registry: NetworkRegistry
   readonly #bridges: Bridges
   readonly #endpoints: EndpointTable
-  readonly #names: NameTable
-  readonly #ports: PortFacts
-  readonly #lowestFree = new LowestFree()
   /** False with `--bridge none`: no bridge networks, no firewall. */
   readonly #hasBridges: boolean
   readonly #firewall: Firewall | undefined
   readonly #resolver: Resolver
   readonly #healing: Healing | undefined
+  /** For what is done with the endpoints of containers: `endpoint/`. */
+  readonly #parts: EndpointParts
 
   constructor(options: NetworksOptions) {
     if (!/^[A-Za-z0-9-]{1,32}$/.test(options.instance)) {
@@ -75,26 +66,35 @@ export class Networks {
     this.#registry = new NetworkRegistry(options.store, { hasBridges, createdAtNs: nowNs() })
     this.#bridges = new Bridges(options, this.#registry)
     this.#endpoints = new EndpointTable(options.store)
-    this.#names = new NameTable(options.store)
-    this.#ports = {
-      isTaken: (protocol, hostIp, port) => this.#endpoints.isPortTaken(protocol, hostIp, port),
-      isFree: isPortFree,
-      hasIpv6: existsSync('/proc/net/if_inet6'),
-      nextEphemeral: firstEphemeral(options.instance),
-    }
     this.#resolver = new Resolver({
-      names: this.#names,
+      names: new NameTable(options.store),
       networkById: (id) => this.#registry.byId(id),
       hostFile: '/etc/resolv.conf',
       log: options.log,
     })
-    if (!hasBridges || !options.defaults.hasFirewall) return
-    this.#firewall = new Firewall(`ctr-${options.instance}`, () => ({
-      bridges: this.#bridges.all().map(rulesOf),
-      publications: this.#endpoints.all().flatMap(publicationsOf),
-      detours: this.#resolver.detours(),
-    }))
-    this.#healing = new Healing(this.#firewall, options.log)
+    if (hasBridges && options.defaults.hasFirewall) {
+      this.#firewall = new Firewall(`ctr-${options.instance}`, () => ({
+        bridges: this.#bridges.all().map(rulesOf),
+        publications: this.#endpoints.all().flatMap(publicationsOf),
+        detours: this.#resolver.detours(),
+      }))
+      this.#healing = new Healing(this.#firewall, options.log)
+    }
+    this.#parts = {
+      options,
+      registry: this.#registry,
+      bridges: this.#bridges,
+      endpoints: this.#endpoints,
+      ports: {
+        isTaken: (protocol, hostIp, port) => this.#endpoints.isPortTaken(protocol, hostIp, port),
+        isFree: isPortFree,
+        hasIpv6: existsSync('/proc/net/if_inet6'),
+        nextEphemeral: firstEphemeral(options.instance),
+      },
+      lowestFree: new LowestFree(),
+      firewall: this.#firewall,
+      resolver: this.#resolver,
+    }
   }
 
   /** What the network mode `default` means. */
@@ -193,12 +193,15 @@ export class Networks {
     return gateway === undefined || gateway.includes(':') ? gateway : RESOLVER_ADDRESS
   }
 
-  /** The resolver of a container, if it is the gateway of this endpoint's network. */
-  #resolverOn(row: EndpointRow, isMoved: boolean): ResolverAt | undefined {
-    const gateway = this.#resolver.addressFor(row.containerId)
-    const { pools } = this.get(row.networkId)
-    if (gateway === undefined || gateway.includes(':')) return undefined
-    return pools.some((pool) => pool.gateway === gateway) ? { gateway, isMoved } : undefined
+  /** Which of these networks will have the default route of a container, and publish its ports; undefined: none leads out. */
+  wayOut(
+    candidates: readonly { readonly network: string; readonly priority: number }[],
+  ): string | undefined {
+    const known = candidates.flatMap(({ network: reference, priority }) => {
+      const network = this.find(reference)
+      return network === undefined ? [] : [{ reference, network, priority }]
+    })
+    return bestGateway(known)?.reference
   }
 
   renameContainer(containerId: string, name: string): void {
@@ -208,84 +211,36 @@ export class Networks {
 
   /** Allocates everything for a container that is about to start. Undone by `disconnect`. */
   async connect(o: ConnectOptions): Promise<EndpointPlan> {
-    return await this.#connect(o, false)
+    return await connectEndpoint(this.#parts, o)
   }
 
-  async #connect(o: ConnectOptions, isRunning: boolean): Promise<EndpointPlan> {
-    const network = this.get(o.network)
-    const deps = {
-      endpoints: this.#endpoints,
-      ports: this.#ports,
-      lowestFree: this.#lowestFree,
-      nameOf: (id: string) => this.get(id).name,
-    }
-    const options = parseLinkOptions({ ...network.options, ...o.driverOptions })
-    const pools = poolsOf(network)
-    assertReachable(
-      options,
-      pools.map(({ subnet }) => subnet),
-    )
-    if (options.hostName !== undefined && interfaceIndex(options.hostName) !== undefined) {
-      throw new EngineError('CONFLICT', `link ${options.hostName} exists`)
-    }
-    const asked = { ...o, linkName: options.hostName }
-    const row = this.#allocate(() => allocateEndpoint(deps, network, asked))
-    try {
-      const bridgeIndex = await this.#bridges.indexOf(network)
-      const plan = planEndpoint(row, network, bridgeIndex, {
-        resolver: this.#resolverOn(row, isRunning),
-        linkIndex: isRunning ? freeIndex() : undefined,
-        options,
-      })
-      await this.#firewall?.publish(plan.publications)
-      return plan
-    } catch (error) {
-      await this.#release([row])
-      throw error
-    }
+  /** As `connect`, for a container that runs: its network namespace has changed, and its ports have moved, when this returns. */
+  async connectRunning(o: ConnectOptions, target: Target, record?: Record): Promise<Endpoint> {
+    return await connectRunning(this.#parts, o, target, record)
   }
 
-  /** As `connect`, for a container that runs: its network namespace has changed when this returns. */
-  async connectRunning(o: ConnectOptions, target: Target): Promise<Endpoint> {
-    const plan = await this.#connect(o, true)
-    if (plan.link === undefined) return plan
-    try {
-      await this.#options.exec([...enterNetwork(target), ...plan.hostOps, ...plan.childOps])
-      return plan
-    } catch (error) {
-      const rows = this.#endpoints.ofContainer(o.containerId)
-      await this.#release(rows.filter((row) => row.id === plan.id))
-      throw error
-    }
+  /** Takes one network away from a running container; another of its networks becomes the way out and publishes its ports. */
+  async disconnectRunning(
+    containerId: string,
+    networkRef: string,
+    target: Target,
+    record?: Record,
+  ): Promise<void> {
+    await disconnectRunning(this.#parts, containerId, networkRef, target, record)
   }
 
-  /** Takes one network away from a running container; another of its networks becomes the way out. */
-  async disconnectRunning(containerId: string, networkRef: string, target: Target): Promise<void> {
-    const network = this.get(networkRef)
-    const rows = this.#endpoints.ofContainer(containerId)
-    const row = rows.find((candidate) => candidate.networkId === network.id)
-    if (row === undefined) {
-      throw new EngineError(
-        'FORBIDDEN',
-        `container ${containerId} is not connected to network ${network.name}`,
-      )
-    }
-    if (row.link !== undefined) await deleteLinks(this.#options.exec, [row.link])
-    const wasResolver = this.#resolverOn(row, true) !== undefined
-    await this.#release([row])
-    const others = rows.filter((other) => other !== row)
-    const ops = wasResolver ? this.#resolverOps(others) : []
-    const next = row.isGateway ? nextGateway(others, (id) => this.get(id)) : undefined
-    if (next !== undefined) ops.push(...gatewayOps(toEndpoint(next, this.get(next.networkId))))
-    if (ops.length > 0) await this.#options.exec([...enterNetwork(target), ...ops])
-    if (next === undefined) return
-    this.#endpoints.setGateway(next.id, true)
-    this.#resolver.forget()
+  /** A daemon was killed while it changed a running container's networks: `finishChanges` is to be called. */
+  hasUnfinishedChanges(containerId: string): boolean {
+    return this.#parts.endpoints.ofContainer(containerId).some(({ isChanging }) => isChanging)
+  }
+
+  async finishChanges(containerId: string, target: Target): Promise<void> {
+    await finishChanges(this.#parts, containerId, target)
   }
 
   /** Gives back all that a container holds; its links go with its network namespace. Doing it again changes nothing. */
   async disconnect(containerId: string): Promise<void> {
-    await this.#release(this.#endpoints.ofContainer(containerId))
+    await releaseEndpoints(this.#parts, this.#endpoints.ofContainer(containerId))
   }
 
   /**
@@ -295,8 +250,8 @@ export class Networks {
   disconnectUnpublished(containerId: string): () => void {
     const rows = this.#endpoints.ofContainer(containerId)
     const isPublished = this.#firewall !== undefined && rows.some((row) => row.ports.length > 0)
-    if (!isPublished) this.#forget(rows)
-    return () => this.#lowestFree.forget()
+    if (!isPublished) forgetEndpoints(this.#parts, rows)
+    return () => this.#parts.lowestFree.forget()
   }
 
   /** Cuts a running container off from its networks, or connects it again: nobody answers for it meanwhile, not even with a reset. */
@@ -306,23 +261,9 @@ export class Networks {
       await this.#options.exec(links.flatMap((link) => plugOps(link, isPlugged)))
   }
 
-  /** Removes what belongs to no live container: rows, firewall elements, links on our bridges. Plugs in the containers whose checkpoint was interrupted. */
+  /** Removes what belongs to no live container. */
   async reconcile(liveContainerIds: ReadonlySet<string>): Promise<void> {
-    const dead = this.#endpoints.all().filter((row) => !liveContainerIds.has(row.containerId))
-    await this.#release(dead)
-    await this.#firewall?.apply()
-    const owned = new Set(this.#endpoints.all().map((row) => row.link))
-    const orphans = this.#bridges
-      .all()
-      .filter((network) => !network.isForeign)
-      .flatMap((network) => portsOfBridge(network.bridge))
-      .filter((link) => !owned.has(link))
-    await deleteLinks(this.#options.exec, orphans)
-    const down = [...owned].flatMap((link) => (link !== undefined && isLinkDown(link) ? link : []))
-    if (down.length > 0) await this.#options.exec(down.flatMap((link) => plugOps(link, true)))
-    if (dead.length === 0 && orphans.length === 0) return
-    const containers = dead.map((row) => row.containerId)
-    this.#options.log.info({ containers, links: orphans }, 'network leftovers removed')
+    await reconcileEndpoints(this.#parts, liveContainerIds)
   }
 
   /** Puts bridges, resolvers and firewall back as they should be, e.g. after `nft flush ruleset`. */
@@ -375,43 +316,6 @@ export class Networks {
       const links = isBridged(network) && !network.isForeign ? [network.bridge] : []
       await deleteLinks(this.#options.exec, links)
       await this.#firewall?.apply()
-    })
-  }
-
-  /** What a rolled-back transaction had taken is free again. */
-  #allocate(body: () => EndpointRow): EndpointRow {
-    try {
-      const row = volatileTransaction(this.#options.store, body)
-      this.#resolver.forget()
-      return row
-    } catch (error) {
-      this.#lowestFree.forget()
-      throw error
-    }
-  }
-
-  async #release(rows: readonly EndpointRow[]): Promise<void> {
-    if (rows.length === 0) return
-    const forget = (): void => volatileTransaction(this.#options.store, () => this.#forget(rows))
-    if (this.#firewall === undefined) return forget()
-    await this.#firewall.unpublish(rows.flatMap(publicationsOf), forget)
-  }
-
-  #forget(rows: readonly EndpointRow[]): void {
-    for (const row of rows) {
-      this.#endpoints.delete(row)
-      this.#lowestFree.returned(row.networkId, 4, row.ipv4)
-      this.#lowestFree.returned(row.networkId, 6, row.ipv6)
-    }
-    this.#resolver.forget()
-  }
-
-  /** For a container that runs, after one of its networks has gone. */
-  #resolverOps(rows: readonly EndpointRow[]): Op[] {
-    return rows.flatMap((row) => {
-      const resolver = this.#resolverOn(row, true)
-      if (resolver === undefined) return []
-      return resolverOps(toEndpoint(row, this.get(row.networkId)), resolver)
     })
   }
 }

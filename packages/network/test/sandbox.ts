@@ -3,14 +3,18 @@ import { randomUUID } from 'node:crypto'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Program, Spawner } from '@ctr/shim'
+import { type Program, type ShimConnection, Spawner } from '@ctr/shim'
 import { openStore, type Store } from '@ctr/store'
 import {
   type EndpointPlan,
+  type ForwardChanges,
+  mappedAddress,
   NETWORK_DEFAULTS,
   type NetworkDefaults,
   type Networks,
   openNetworks,
+  type PublishedPort,
+  type RefusedPort,
   type Target,
   type WantedBridge,
 } from '../src/index.ts'
@@ -107,7 +111,11 @@ export class Sandbox {
     ]
     const connection = await this.spawner.run(program)
     const container: Container = {
-      target: { pid: connection.pid, startTime: connection.startTime },
+      target: {
+        pid: connection.pid,
+        startTime: connection.startTime,
+        setForwards: (changes) => setForwards(connection, changes),
+      },
       run: (script) => inNetns(connection.pid, script),
       stop: async () => {
         await connection.signal(9)
@@ -141,6 +149,25 @@ export class Sandbox {
     this.store.close()
     rmSync(this.directory, { recursive: true, force: true })
   }
+}
+
+/** As the engine does it. */
+async function setForwards(
+  connection: ShimConnection,
+  { opened, closed }: ForwardChanges,
+): Promise<RefusedPort | undefined> {
+  const at = ({ protocol, hostIp, hostPort }: PublishedPort) =>
+    ({ protocol, address: mappedAddress(hostIp), port: hostPort }) as const
+  for (const port of closed) await connection.unforward(at(port))
+  for (const port of opened) {
+    const target = { address: mappedAddress(port.targetAddress), port: port.containerPort }
+    try {
+      await connection.forward(at(port), target)
+    } catch (error) {
+      return { port, errno: (error as NodeJS.ErrnoException).code ?? '' }
+    }
+  }
+  return undefined
 }
 
 export interface Container {

@@ -1,5 +1,5 @@
 /* shim.sock and its connections: frames in, frames out (PROTOCOL.md, "Frames"). Sending never blocks. */
-#include "shim.h"
+#include "forward.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -10,7 +10,7 @@
 #include <sys/un.h>
 
 #define FRAME_HEADER 8u
-#define PAYLOAD_MAX 8u /* longest request payload: RESIZE */
+#define PAYLOAD_MAX 44u /* longest request payload: FORWARD */
 #define DETAIL_MAX 256u
 #define CONNS_MAX 512u
 
@@ -177,6 +177,36 @@ static void start(struct shim *s, struct conn *c) {
   resume_start(s);
 }
 
+/* 16 bytes: IPv6, or IPv4 as ::ffff:a.b.c.d. */
+static union address address_at(const uint8_t *p, uint32_t port) {
+  static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+  union address a = {0};
+  if (memcmp(p, mapped, sizeof mapped) == 0) {
+    a.v4 = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    memcpy(&a.v4.sin_addr, p + sizeof mapped, sizeof a.v4.sin_addr);
+    return a;
+  }
+  a.v6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
+  memcpy(&a.v6.sin6_addr, p, sizeof a.v6.sin6_addr);
+  return a;
+}
+
+static int forward(struct shim *s, const uint8_t *p, bool closes) {
+  uint32_t protocol = get32(p), port = get32(p + 4);
+  if ((protocol != IPPROTO_TCP && protocol != IPPROTO_UDP) || port == 0 || port > UINT16_MAX)
+    return EINVAL;
+  union address address = address_at(p + 8, port);
+  if (closes) {
+    forward_close(s, protocol == IPPROTO_UDP, &address);
+    return 0;
+  }
+  uint32_t target_port = get32(p + 24);
+  if (target_port == 0 || target_port > UINT16_MAX)
+    return EINVAL;
+  union address target = address_at(p + 28, target_port);
+  return forward_set(s, protocol == IPPROTO_UDP, &address, &target);
+}
+
 static void on_request(struct shim *s, struct conn *c, uint32_t type, const uint8_t *p, uint32_t length) {
   if (type == FRAME_SIGNAL && length == 4)
     result(s, c, signal_child(s, get32(p)));
@@ -192,6 +222,8 @@ static void on_request(struct shim *s, struct conn *c, uint32_t type, const uint
     result(s, c, 0);
   } else if (type == FRAME_LOG_REOPEN && length == 0)
     result(s, c, log_reopen(s));
+  else if ((type == FRAME_FORWARD && length == 44) || (type == FRAME_UNFORWARD && length == 24))
+    result(s, c, forward(s, p, type == FRAME_UNFORWARD));
   else
     close_conn(s, c);
 }

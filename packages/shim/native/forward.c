@@ -20,6 +20,7 @@ struct end {
 
 struct pair {
   struct end ends[2]; /* 0: the client, 1: the container */
+  const struct forward *forward;
   struct pair *next, **link;
 };
 
@@ -39,33 +40,28 @@ static bool parse(const char *text, uint32_t port, union address *a) {
 
 static void on_accept(struct shim *s, struct source *src, uint32_t events);
 
-static int tcp_open(struct forward *f, const union address *address) {
+static int tcp_open(struct forward *f) {
   int one = 1;
   f->src.ready = on_accept;
-  f->src.fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  f->src.fd = socket(f->address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (f->src.fd < 0)
     return errno;
   setsockopt(f->src.fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-  if (address->any.sa_family == AF_INET6)
+  if (f->address.any.sa_family == AF_INET6)
     setsockopt(f->src.fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
-  if (bind(f->src.fd, &address->any, address_length(address)) < 0)
+  if (bind(f->src.fd, &f->address.any, address_length(&f->address)) < 0)
     return errno;
   /* Listening at once is what reserves the port: two sockets that do not listen may share it. */
   return listen(f->src.fd, SOMAXCONN) < 0 ? errno : 0;
 }
 
-int forward_open(struct shim *s, const struct op *o) {
-  union address address, target;
-  s->step = "address";
-  if (!parse(op_str(o, 1), op_u32(o, 2), &address) || !parse(op_str(o, 3), op_u32(o, 4), &target))
-    return EINVAL;
+static int open_forward(struct shim *s, bool is_udp, const union address *address, const union address *target) {
   struct forward *f = calloc(1, sizeof *f);
   if (!f)
     return ENOMEM;
-  f->is_udp = op_u32(o, 0) == IPPROTO_UDP;
-  f->target = target;
+  *f = (struct forward){.src = {.fd = -1}, .is_udp = is_udp, .address = *address, .target = *target};
   s->step = "bind";
-  int error = f->is_udp ? udp_open(f, &address) : tcp_open(f, &address);
+  int error = is_udp ? udp_open(f) : tcp_open(f);
   if (error) {
     close_fd(&f->src.fd);
     free(f);
@@ -74,6 +70,14 @@ int forward_open(struct shim *s, const struct op *o) {
   f->next = s->forwards;
   s->forwards = f;
   return 0;
+}
+
+int forward_open(struct shim *s, const struct op *o) {
+  union address address, target;
+  s->step = "address";
+  if (!parse(op_str(o, 1), op_u32(o, 2), &address) || !parse(op_str(o, 3), op_u32(o, 4), &target))
+    return EINVAL;
+  return open_forward(s, op_u32(o, 0) == IPPROTO_UDP, &address, &target);
 }
 
 /* From now on connections are served; those made before have waited in the backlog. */
@@ -212,6 +216,7 @@ static void on_accept(struct shim *s, struct source *src, uint32_t events) {
     p->ends[i] = (struct end){.src = {.ready = on_end, .fd = fds[i]}, .pair = p, .connecting = i == 1};
     setsockopt(fds[i], IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   }
+  p->forward = f;
   p->next = s->pairs;
   p->link = &s->pairs;
   if (p->next)
@@ -219,6 +224,53 @@ static void on_accept(struct shim *s, struct source *src, uint32_t events) {
   s->pairs = p;
   arm(s, &p->ends[0]);
   arm(s, &p->ends[1]);
+}
+
+/* What goes through it by way of us; nobody answers at the old target any more. */
+static void cut(struct shim *s, struct forward *f) {
+  if (f->is_udp)
+    udp_sweep(s, f, UINT64_MAX);
+  for (struct pair *p = s->pairs, *next; p; p = next) {
+    next = p->next;
+    if (p->forward == f)
+      close_pair(s, p);
+  }
+}
+
+static struct forward **find(struct shim *s, bool is_udp, const union address *address) {
+  struct forward **link = &s->forwards;
+  while (*link && ((*link)->is_udp != is_udp || !same_address(&(*link)->address, address)))
+    link = &(*link)->next;
+  return link;
+}
+
+/* FORWARD: the port leads there from now on, whether it was published before or not. */
+int forward_set(struct shim *s, bool is_udp, const union address *address, const union address *target) {
+  if (s->phase == PHASE_EXITED)
+    return ESRCH;
+  struct forward *f = *find(s, is_udp, address);
+  if (f && same_address(&f->target, target))
+    return 0;
+  if (f) {
+    cut(s, f);
+    f->target = *target;
+    return 0;
+  }
+  int error = open_forward(s, is_udp, address, target);
+  if (!error && s->phase == PHASE_RUNNING)
+    watch(s, &s->forwards->src, EPOLLIN);
+  return error;
+}
+
+/* UNFORWARD: the port is free when this returns, if it was ours. */
+void forward_close(struct shim *s, bool is_udp, const union address *address) {
+  struct forward **link = find(s, is_udp, address), *f = *link;
+  if (!f)
+    return;
+  cut(s, f);
+  *link = f->next;
+  unwatch_close(s, &f->src);
+  free(f);
 }
 
 /* The end of the process: ports are free again; what it has sent last still reaches the clients. */

@@ -119,7 +119,9 @@ enum op_code { OPS(X) };
   X(START, 34)                                                                                                         \
   X(ATTACH, 35)                                                                                                        \
   X(CLOSE_STDIN, 36)                                                                                                   \
-  X(LOG_REOPEN, 37)
+  X(LOG_REOPEN, 37)                                                                                                    \
+  X(FORWARD, 38)                                                                                                       \
+  X(UNFORWARD, 39)
 
 #define X(id, type) FRAME_##id = type,
 enum frame_type { FRAMES(X) };

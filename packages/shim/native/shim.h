@@ -42,7 +42,7 @@ struct conn {
   bool is_attached, gone; /* gone: the peer reads no more */
   bool input_ended;       /* the peer writes no more */
   uint32_t attach;        /* ATTACH_* */
-  uint8_t in[32];         /* the frame being read */
+  uint8_t in[56];         /* the frame being read */
   uint32_t in_length;
   uint8_t *ring; /* output that the peer has not taken, RING_SIZE bytes when mapped */
   uint32_t ring_head, ring_used;

@@ -22,11 +22,11 @@ struct udp_session {
 
 static void on_udp_listener(struct shim *s, struct source *src, uint32_t events);
 
-int udp_open(struct forward *f, const union address *address) {
+int udp_open(struct forward *f) {
   int one = 1;
-  bool v6 = address->any.sa_family == AF_INET6;
+  bool v6 = f->address.any.sa_family == AF_INET6;
   f->src.ready = on_udp_listener;
-  f->src.fd = socket(address->any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  f->src.fd = socket(f->address.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (f->src.fd < 0)
     return errno;
   if (v6) {
@@ -34,7 +34,7 @@ int udp_open(struct forward *f, const union address *address) {
     setsockopt(f->src.fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &one, sizeof one);
   } else
     setsockopt(f->src.fd, IPPROTO_IP, IP_PKTINFO, &one, sizeof one);
-  return bind(f->src.fd, &address->any, address_length(address)) < 0 ? errno : 0;
+  return bind(f->src.fd, &f->address.any, address_length(&f->address)) < 0 ? errno : 0;
 }
 
 /* The packet's own destination becomes the source of replies (ip(7), ipv6(7)). */
@@ -87,13 +87,6 @@ static void on_reply(struct shim *s, struct source *src, uint32_t events) {
   touch(s, u);
 }
 
-static bool same(const union address *a, const union address *b) {
-  if (a->any.sa_family == AF_INET)
-    return a->v4.sin_port == b->v4.sin_port && a->v4.sin_addr.s_addr == b->v4.sin_addr.s_addr;
-  return a->v6.sin6_port == b->v6.sin6_port && a->v6.sin6_scope_id == b->v6.sin6_scope_id &&
-         memcmp(&a->v6.sin6_addr, &b->v6.sin6_addr, sizeof a->v6.sin6_addr) == 0;
-}
-
 static struct udp_session *open_session(struct shim *s, struct forward *f, const union address *client) {
   int fd = socket(f->target.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   struct udp_session *u = fd < 0 ? NULL : calloc(1, sizeof *u);
@@ -115,7 +108,7 @@ static struct udp_session *open_session(struct shim *s, struct forward *f, const
 /* The session of a client, moved to the front: the list is in order of use. */
 static struct udp_session *session_of(struct shim *s, struct forward *f, const union address *client) {
   for (struct udp_session **link = &f->sessions, *u; (u = *link); link = &u->next) {
-    if (!same(&u->client, client))
+    if (!same_address(&u->client, client))
       continue;
     *link = u->next;
     u->next = f->sessions;

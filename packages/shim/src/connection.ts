@@ -40,7 +40,19 @@ export interface ShimConnection {
   /** Ends the process's stdin after what attached clients have sent. */
   closeStdin(): Promise<void>
   reopenLog(): Promise<void>
+  /** The port leads to the target from now on, whether it was published before or not. EADDRINUSE, EADDRNOTAVAIL, … */
+  forward(port: HostPort, target: Omit<HostPort, 'protocol'>): Promise<void>
+  /** The port is free, if it was this shim's, and connections through it have ended. */
+  unforward(port: HostPort): Promise<void>
   close(): void
+}
+
+/** A port of the host that a shim listens on. */
+export interface HostPort {
+  readonly protocol: 'tcp' | 'udp'
+  /** 16 bytes: IPv6, or IPv4 as ::ffff:a.b.c.d. */
+  readonly address: Uint8Array
+  readonly port: number
 }
 
 interface Pending {
@@ -124,6 +136,15 @@ export class Connection implements ShimConnection {
 
   reopenLog(): Promise<void> {
     return this.#request('LOG_REOPEN')
+  }
+
+  forward(port: HostPort, target: Omit<HostPort, 'protocol'>): Promise<void> {
+    const payload = [encodeHostPort(port), u32s(target.port), target.address]
+    return this.#request('FORWARD', Buffer.concat(payload))
+  }
+
+  unforward(port: HostPort): Promise<void> {
+    return this.#request('UNFORWARD', encodeHostPort(port))
   }
 
   close(): void {
@@ -271,6 +292,10 @@ export class Connection implements ShimConnection {
     if (record !== undefined && this.pid !== 0) this.#exit.resolve(record)
     else this.#exit.reject(new Error('shim died'))
   }
+}
+
+function encodeHostPort({ protocol, address, port }: HostPort): Buffer {
+  return Buffer.concat([u32s(protocol === 'tcp' ? 6 : 17, port), address]) // IPPROTO_TCP, IPPROTO_UDP
 }
 
 function gone(): Error {

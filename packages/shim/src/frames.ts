@@ -19,6 +19,8 @@ export const FRAMES = {
   ATTACH: 35,
   CLOSE_STDIN: 36,
   LOG_REOPEN: 37,
+  FORWARD: 38,
+  UNFORWARD: 39,
 } as const
 
 export type FrameName = keyof typeof FRAMES

@@ -1,5 +1,11 @@
 export { initBinaryPath, shimBinaryPath } from './binary.ts'
-export { ANSWER_TIMEOUT_MS, attachShim, connectShim, type ShimConnection } from './connection.ts'
+export {
+  ANSWER_TIMEOUT_MS,
+  attachShim,
+  connectShim,
+  type HostPort,
+  type ShimConnection,
+} from './connection.ts'
 export { describeOp } from './describe.ts'
 export { encodeStart } from './encode.ts'
 export { type ExitRecord, readExitRecord } from './exit-record.ts'

@@ -98,6 +98,50 @@ describe('a forwarded port', { timeout: 300_000 }, () => {
     await assert.rejects(start(forward(1, '127.0.0.1', 1, 1)), { code: 'EINVAL' })
   })
 
+  it('leads elsewhere while the process runs, and what went through it ends', async () => {
+    const [first, second] = [
+      await listen((socket) => socket.write('first')),
+      await listen((socket) => socket.end('second')),
+    ]
+    const port = await freePort()
+    const connection = await start(forward(TCP, '127.0.0.1', port, portOf(first)))
+    const [open, ended] = await firstBytes(port)
+    assert.equal(open, 'first')
+    const here = { protocol: 'tcp', address: mapped(127, 0, 0, 1), port } as const
+    const target = (server: Server) => ({ address: mapped(127, 0, 0, 1), port: portOf(server) })
+    await connection.forward(here, target(first)) // no change: the connection stays
+    await connection.forward(here, target(second))
+    await ended
+    assert.equal((await exchange(port, Buffer.alloc(0))).toString(), 'second')
+    await stop(connection)
+    for (const server of [first, second]) server.close()
+  })
+
+  it('is published and given back while the process runs', async () => {
+    const target = await listen((socket) => socket.pipe(socket))
+    const [port, taken] = [await freePort(), await freePort()]
+    const connection = await start(forward(TCP, '127.0.0.1', taken, 9))
+    const other = await start()
+    const at = (number: number, protocol: 'tcp' | 'udp' = 'tcp') =>
+      ({ protocol, address: mapped(127, 0, 0, 1), port: number }) as const
+    const to = { address: mapped(127, 0, 0, 1), port: portOf(target) }
+    await connection.forward(at(port), to)
+    await connection.forward(at(port, 'udp'), to)
+    assert.equal((await exchange(port, Buffer.from('hello'))).toString(), 'hello')
+    await assert.rejects(other.forward(at(port), to), { code: 'EADDRINUSE' })
+    await assert.rejects(other.forward(at(port, 'udp'), to), { code: 'EADDRINUSE' })
+    await assert.rejects(other.forward(at(0), to), { code: 'EINVAL' })
+    await assert.rejects(other.forward(at(port), { ...to, port: 65536 }), { code: 'EINVAL' })
+    await connection.unforward(at(port))
+    await connection.unforward(at(port)) // again: nothing
+    await other.forward(at(port), to)
+    await assert.rejects(other.forward(at(taken), to), { code: 'EADDRINUSE' })
+    await stop(connection)
+    await other.forward(at(taken), to)
+    await stop(other)
+    target.close()
+  })
+
   it('passes datagrams both ways, for several clients, from the address they asked', async () => {
     const target = createSocket('udp4')
     target.on('message', (message, from) =>
@@ -138,6 +182,18 @@ function forward(protocol: number, address: string, port: number, targetPort: nu
     target_address: '127.0.0.1',
     target_port: targetPort,
   }
+}
+
+function mapped(...ipv4: number[]): Uint8Array {
+  return Buffer.from([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, ...ipv4])
+}
+
+/** What comes first on a connection that stays open, and its end. */
+async function firstBytes(port: number): Promise<[string, Promise<unknown>]> {
+  const socket = connect({ port, host: '127.0.0.1' })
+  const ended = new Promise((resolve) => socket.on('close', resolve))
+  const chunk: Buffer = await new Promise((resolve) => socket.once('data', resolve))
+  return [chunk.toString(), ended]
 }
 
 function listen(onConnection: (socket: Socket) => void): Promise<Server> {

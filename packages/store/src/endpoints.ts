@@ -12,6 +12,10 @@ export interface EndpointRow {
   readonly macAddress: string
   readonly aliases: readonly string[]
   readonly isGateway: boolean
+  /** Of two networks that lead out, the one with more is the gateway. */
+  readonly gatewayPriority: number
+  /** A running container is being connected to this network or taken off it; after a crash it is taken off. */
+  readonly isChanging: boolean
   /** Value of the address, by family. */
   readonly ipv4: bigint | undefined
   readonly ipv6: bigint | undefined
@@ -50,9 +54,13 @@ export class EndpointTable {
   readonly #keep: Statement
   readonly #unkeep: Statement
   readonly #keepGateway: Statement
+  readonly #keepChanging: Statement
+  readonly #keepPorts: Statement
   readonly #keepName: Statement
   readonly #delete: Statement
   readonly #setGateway: Statement
+  readonly #setChanging: Statement
+  readonly #movePorts: Statement
   readonly #rename: Statement
   readonly #select: Record<'all' | 'byContainer' | 'byNetwork', Statement>
   readonly #addressesOf: Statement
@@ -66,9 +74,9 @@ export class EndpointTable {
     this.#store = store
     const { db } = store
     const columns =
-      'SELECT id, network_id AS networkId, container_id AS containerId, container_name AS containerName, interface, link, mac_address AS macAddress, aliases, is_gateway AS isGateway FROM endpoints'
+      'SELECT id, network_id AS networkId, container_id AS containerId, container_name AS containerName, interface, link, mac_address AS macAddress, aliases, is_gateway AS isGateway, gateway_priority AS gatewayPriority, is_changing AS isChanging FROM endpoints'
     this.#insert = db.prepare(
-      'INSERT INTO endpoints (id, network_id, container_id, container_name, interface, link, mac_address, aliases, is_gateway, nameservers, links) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      'INSERT INTO endpoints (id, network_id, container_id, container_name, interface, link, mac_address, aliases, is_gateway, gateway_priority, is_changing, nameservers, links) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
     )
     this.#insertAddress = db.prepare(
       'INSERT INTO addresses (network_id, family, address, endpoint_id) VALUES (?, ?, ?, ?)',
@@ -84,11 +92,19 @@ export class EndpointTable {
     this.#keepGateway = db.prepare(
       "UPDATE kept_endpoints SET document = json_set(document, '$.isGateway', ?) WHERE id = ?",
     )
+    this.#keepChanging = db.prepare(
+      "UPDATE kept_endpoints SET document = json_set(document, '$.isChanging', ?) WHERE id = ?",
+    )
+    this.#keepPorts = db.prepare(
+      "UPDATE kept_endpoints SET document = json_set(document, '$.ports', json(?)) WHERE id = ?",
+    )
     this.#keepName = db.prepare(
       "UPDATE kept_endpoints SET document = json_set(document, '$.containerName', ?) WHERE id IN (SELECT id FROM endpoints WHERE container_id = ?)",
     )
     this.#delete = db.prepare('DELETE FROM endpoints WHERE id = ?')
     this.#setGateway = db.prepare('UPDATE endpoints SET is_gateway = ? WHERE id = ?')
+    this.#setChanging = db.prepare('UPDATE endpoints SET is_changing = ? WHERE id = ?')
+    this.#movePorts = db.prepare('UPDATE published_ports SET endpoint_id = ? WHERE endpoint_id = ?')
     this.#rename = db.prepare('UPDATE endpoints SET container_name = ? WHERE container_id = ?')
     this.#select = {
       all: db.prepare(`${columns} ORDER BY container_id, interface`),
@@ -134,6 +150,21 @@ export class EndpointTable {
     this.#known.clear()
     this.#setGateway.run(Number(isGateway), id)
     this.#keepGateway.run(Number(isGateway), id)
+  }
+
+  setChanging(id: string, isChanging: boolean): void {
+    this.#known.clear()
+    this.#setChanging.run(Number(isChanging), id)
+    this.#keepChanging.run(Number(isChanging), id)
+  }
+
+  /** Inside a transaction: what one endpoint publishes is published by another one. */
+  movePorts(from: string, to: string): void {
+    this.#known.clear()
+    this.#movePorts.run(to, from)
+    for (const id of [from, to]) {
+      this.#keepPorts.run(JSON.stringify(this.#portsOfEndpoint(id)), id)
+    }
   }
 
   renameContainer(containerId: string, name: string): void {
@@ -206,6 +237,8 @@ export class EndpointTable {
       row.macAddress,
       JSON.stringify(row.aliases),
       Number(row.isGateway),
+      row.gatewayPriority,
+      Number(row.isChanging),
       JSON.stringify(nameservers),
       JSON.stringify(links),
     )
@@ -231,6 +264,7 @@ export class EndpointTable {
         link: row.link ?? undefined,
         aliases: JSON.parse(row.aliases) as string[],
         isGateway: row.isGateway !== 0,
+        isChanging: row.isChanging !== 0,
         ipv4: addressOf(4),
         ipv6: addressOf(6),
         ports: hasLink ? this.#portsOfEndpoint(row.id) : [],
@@ -265,11 +299,12 @@ interface RawAddress {
 
 type RawEndpoint = Omit<
   EndpointRow,
-  'link' | 'aliases' | 'isGateway' | 'ipv4' | 'ipv6' | 'ports'
+  'link' | 'aliases' | 'isGateway' | 'isChanging' | 'ipv4' | 'ipv6' | 'ports'
 > & {
   link: string | null
   aliases: string
   isGateway: number
+  isChanging: number
 }
 
 function toBlob(value: bigint, family: 4 | 6): Buffer {
@@ -285,12 +320,17 @@ interface KeptRow {
   readonly document: string
 }
 
-/** As migration 011 writes it: addresses in hex digits, no booleans. */
+/** As migration 011 writes it: addresses in hex digits, no booleans. What came later may be absent. */
 interface EndpointDocument
-  extends Omit<EndpointRow, 'id' | 'link' | 'isGateway' | 'ipv4' | 'ipv6'>,
+  extends Omit<
+      EndpointRow,
+      'id' | 'link' | 'isGateway' | 'gatewayPriority' | 'isChanging' | 'ipv4' | 'ipv6'
+    >,
     EndpointNames {
   readonly link: string | null
   readonly isGateway: number
+  readonly gatewayPriority?: number
+  readonly isChanging?: number
   readonly ipv4: string | null
   readonly ipv6: string | null
 }
@@ -300,6 +340,7 @@ function toDocument(row: EndpointRow, names: EndpointNames): EndpointDocument {
     ...row,
     link: row.link ?? null,
     isGateway: Number(row.isGateway),
+    isChanging: Number(row.isChanging),
     ipv4: row.ipv4 === undefined ? null : row.ipv4.toString(16),
     ipv6: row.ipv6 === undefined ? null : row.ipv6.toString(16),
     ...names,
@@ -318,6 +359,8 @@ function fromDocument(
       id,
       link: row.link ?? undefined,
       isGateway: row.isGateway !== 0,
+      gatewayPriority: row.gatewayPriority ?? 0,
+      isChanging: (row.isChanging ?? 0) !== 0,
       ipv4: ip(row.ipv4),
       ipv6: ip(row.ipv6),
     },

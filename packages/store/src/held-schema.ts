@@ -17,6 +17,9 @@ CREATE TABLE held.endpoints (
   -- JSON.
   aliases        TEXT NOT NULL,
   is_gateway     INTEGER NOT NULL,
+  gateway_priority INTEGER NOT NULL,
+  -- Between the beginning and the end of a change of a running container.
+  is_changing    INTEGER NOT NULL,
   -- JSON: resolvers asked by --dns; {alias: container} of links on this network.
   nameservers    TEXT NOT NULL,
   links          TEXT NOT NULL,

@@ -47,6 +47,7 @@ export async function connectNetworks(
         preferredIpv6: previous.get(network)?.ipv6,
         macAddress: config.MacAddress ?? container.config.MacAddress,
         driverOptions: config.DriverOpts,
+        gatewayPriority: config.GwPriority,
         ports: network === publisher ? portBindings(container) : [],
         index: plans.length,
       }),
@@ -55,12 +56,16 @@ export async function connectNetworks(
   return plans
 }
 
-/** Ports are published once: on the primary network, or on the next one if that has no way out. */
+/** Ports are published once: where the default route is. */
 function publishingNetwork(
   engine: Deps,
   configs: ReadonlyMap<string, EndpointConfig>,
 ): string | undefined {
-  return [...configs.keys()].find((network) => engine.networks.find(network)?.isInternal === false)
+  const candidates = [...configs].map(([network, { GwPriority: priority = 0 }]) => ({
+    network,
+    priority,
+  }))
+  return engine.networks.wayOut(candidates)
 }
 
 /**
@@ -112,7 +117,7 @@ function configsByNetwork(
 }
 
 /** `-p` and, with `-P`, one free port for each exposed port. */
-function portBindings(container: ContainerRecord): PortBinding[] {
+export function portBindings(container: ContainerRecord): PortBinding[] {
   const { config, hostConfig } = container
   const published = Object.entries(hostConfig.PortBindings ?? {}).flatMap(([port, bindings]) =>
     bindings.map((binding) => ({

@@ -12,6 +12,7 @@ import type { ContainerRecord } from './container.ts'
 import { containerEvent } from './container-event.ts'
 import { removeLeftovers } from './create.ts'
 import { recordExit, scheduleRestart, superviseContainer } from './exit.ts'
+import { networkTarget } from './forwards.ts'
 import { killAndWait } from './kill.ts'
 import { containerCgroup, killLeftovers } from './leftovers.ts'
 import { type Probe, probeRuntimeDir } from './probe.ts'
@@ -25,6 +26,7 @@ import {
   execsRuntimeDir,
   isRuntimeDirOf,
 } from './runtime-dir.ts'
+import { withRuntimeFiles } from './runtime-files.ts'
 import { startContainer } from './start.ts'
 import { isAlive, lastRun } from './state.ts'
 import { untilRecorded } from './until-recorded.ts'
@@ -53,7 +55,21 @@ export async function recover(engine: Engine): Promise<void> {
   await recoverVolumes(engine)
   const live = engine.containers.all().filter((container) => isAlive(container.state))
   await engine.networks.reconcile(new Set(live.map((container) => container.id)))
+  for (const { id } of live) finishNetworkChanges(engine, id)
   for (const container of engine.containers.all()) resume(engine, container)
+}
+
+/** Of a container that was being connected or disconnected when the engine was killed. In the background: its shim may be silent. */
+function finishNetworkChanges(engine: Engine, id: string): void {
+  if (!engine.networks.hasUnfinishedChanges(id)) return
+  engine.background.run('finish a change of networks', id, () =>
+    engine.queues.run(id, async () => {
+      const container = engine.containers.byId(id)
+      if (container === undefined || !isAlive(container.state)) return
+      const target = networkTarget(engine, id, container.state)
+      await withRuntimeFiles(engine, container, () => engine.networks.finishChanges(id, target))
+    }),
+  )
 }
 
 /** A failure of one is logged and does not stop the start of the engine. */

@@ -2,9 +2,10 @@ import type { EndpointConfig } from '@ctr/api'
 import { EngineError } from '@ctr/errdefs'
 import type { CreateNetworkOptions, Network } from '@ctr/network'
 import { ShimError } from '@ctr/shim'
-import { assertUserDefined, namesOf } from '../container/connect-networks.ts'
+import { assertUserDefined, namesOf, portBindings } from '../container/connect-networks.ts'
 import type { ContainerRecord } from '../container/container.ts'
 import { networkEvent } from '../container/container-event.ts'
+import { networkTarget } from '../container/forwards.ts'
 import { withRuntimeFiles } from '../container/runtime-files.ts'
 import { isAlive } from '../container/state.ts'
 import type { Engine } from '../engine.ts'
@@ -83,8 +84,22 @@ export async function connectNetwork(
     assertOwnNetwork(container.hostConfig.NetworkMode ?? '')
     assertNotPrivate(container.hostConfig.NetworkMode ?? '', networkName)
     const known = networkingConfig.EndpointsConfig ?? {}
+    const record = (write: () => void): void =>
+      engine.events.commit('durable', () => {
+        write()
+        if (isAlive(state)) {
+          const connected = { networkId: id, networkName }
+          engine.events.add(networkEvent(engine, container, connected, 'connect'))
+        }
+        engine.containers.changeDocuments(containerId, {
+          networkingConfig: {
+            ...networkingConfig,
+            EndpointsConfig: { ...known, [networkName]: endpoint },
+          },
+        })
+      })
     if (isAlive(state)) {
-      const connected = await whileItRuns(engine, container, () =>
+      await whileItRuns(engine, container, () =>
         engine.networks.connectRunning(
           {
             containerId,
@@ -97,22 +112,17 @@ export async function connectNetwork(
             requestedIpv6: endpoint.IPAMConfig?.IPv6Address,
             macAddress: endpoint.MacAddress,
             driverOptions: endpoint.DriverOpts,
-            ports: [],
+            gatewayPriority: endpoint.GwPriority,
+            ports: portBindings(container),
             index: nextIndex(engine, containerId),
           },
-          { pid: state.pid, startTime: state.startTime },
+          networkTarget(engine, containerId, state),
+          record,
         ),
       )
-      engine.events.emit(networkEvent(engine, container, connected, 'connect'))
+      return
     }
-    engine.events.commit('durable', () => {
-      engine.containers.changeDocuments(containerId, {
-        networkingConfig: {
-          ...networkingConfig,
-          EndpointsConfig: { ...known, [networkName]: endpoint },
-        },
-      })
-    })
+    record(() => undefined)
   })
 }
 
@@ -161,32 +171,34 @@ export async function disconnectNetwork(
     const container = engine.containers.get(containerId)
     const { state, networkingConfig } = container
     assertOwnNetwork(container.hostConfig.NetworkMode ?? '')
-    const known = { ...networkingConfig.EndpointsConfig }
+    const known = networkingConfig.EndpointsConfig ?? {}
+    const others = { ...known }
+    delete others[networkName]
+    const record = (write: () => void): void =>
+      engine.events.commit('durable', () => {
+        write()
+        if (isAlive(state)) {
+          const left = { networkId: id, networkName }
+          engine.events.add(networkEvent(engine, container, left, 'disconnect'))
+        }
+        engine.containers.changeDocuments(containerId, {
+          networkingConfig: { ...networkingConfig, EndpointsConfig: others },
+        })
+      })
     if (isAlive(state)) {
-      const endpoint = engine.networks
-        .endpointsOfContainer(containerId)
-        .find((one) => one.networkId === id)
+      const target = networkTarget(engine, containerId, state)
       await whileItRuns(engine, container, () =>
-        engine.networks.disconnectRunning(containerId, id, {
-          pid: state.pid,
-          startTime: state.startTime,
-        }),
+        engine.networks.disconnectRunning(containerId, id, target, record),
       )
-      if (endpoint !== undefined) {
-        engine.events.emit(networkEvent(engine, container, endpoint, 'disconnect'))
-      }
-    } else if (known[networkName] === undefined && !options.force) {
+      return
+    }
+    if (known[networkName] === undefined && !options.force) {
       throw new EngineError(
         'FORBIDDEN',
         `container ${containerId} is not connected to network ${networkName}`,
       )
     }
-    delete known[networkName]
-    engine.events.commit('durable', () => {
-      engine.containers.changeDocuments(containerId, {
-        networkingConfig: { ...networkingConfig, EndpointsConfig: known },
-      })
-    })
+    record(() => undefined)
   })
 }
 

@@ -75,11 +75,17 @@ export class Resolver implements Directory {
       .map(({ listener, link }) => ({ link, address: listener.address, port: listener.port }))
   }
 
-  /** For the container's resolv.conf: the address at which it is answered. Undefined: it has to ask the host's resolvers. */
-  addressFor(containerId: string): string | undefined {
+  /**
+   * For the container's resolv.conf: the address at which it is answered. Undefined: it has to ask the host's resolvers.
+   * `change`: as it will be when the container has left one network, and another has its default route.
+   */
+  addressFor(containerId: string, change?: NetworkLeft): string | undefined {
     // Every start asks, and few machines have a network with names.
     if (this.#listeners.size === 0) return undefined
-    return this.#networksOf(containerId)
+    const networks = this.#networksOf(containerId)
+    const others = networks.filter(({ id }) => id !== change?.left && id !== change?.gateway)
+    const first = networks.filter(({ id }) => id === change?.gateway)
+    return [...first, ...others]
       .flatMap((network) => network.pools.map((pool) => pool.gateway))
       .find((address) => this.#listeners.has(address))
   }
@@ -205,6 +211,12 @@ export class Resolver implements Directory {
       .flatMap(({ networkId }) => this.#networkById(networkId) ?? [])
       .filter((network) => hasNames(network) && isBridged(network))
   }
+}
+
+/** Ids of networks. */
+export interface NetworkLeft {
+  readonly left: string
+  readonly gateway: string | undefined
 }
 
 const PORT = 53

@@ -9,6 +9,7 @@ import {
   requestAddress,
 } from '../network/ipam.ts'
 import { type Network, OPTION_HOST_BINDING, poolsOf } from '../network/network.ts'
+import { bestGateway, type GatewayCandidate, leadsOut } from './gateway.ts'
 import { allocatePorts, type PortBinding, type PortFacts } from './ports.ts'
 
 export interface ConnectOptions {
@@ -33,6 +34,9 @@ export interface ConnectOptions {
   readonly driverOptions?: Readonly<Record<string, string>> | null | undefined
   /** Of the host's end of the link. */
   readonly linkName?: string | undefined
+  /** Of two networks that lead out, the one with more has the default route; 0 by default. */
+  readonly gatewayPriority?: number | undefined
+  /** Published if this network has the default route; what another one has published so far moves here then. */
   readonly ports: readonly PortBinding[]
   /** n of the container's `eth<n>`. */
   readonly index: number
@@ -42,15 +46,14 @@ interface AllocateDeps {
   readonly endpoints: EndpointTable
   readonly ports: PortFacts
   readonly lowestFree: LowestFree
-  /** Name of a network by id. */
-  readonly nameOf: (networkId: string) => string
+  readonly networkOf: (id: string) => Network
 }
 
 /** Decides an endpoint and writes it down. Inside a transaction: what was free is ours when it commits. */
 export function allocateEndpoint(
   deps: AllocateDeps,
   network: Network,
-  o: ConnectOptions,
+  o: ConnectOptions & { readonly isChanging: boolean },
 ): EndpointRow {
   const others = deps.endpoints.ofContainer(o.containerId)
   if (others.some((row) => row.networkId === network.id)) {
@@ -60,11 +63,12 @@ export function allocateEndpoint(
     )
   }
   const id = randomBytes(32).toString('hex')
-  // Docker's rule: of a container's networks that lead out, the first by name has the default route.
   const gateway = others.find((other) => other.isGateway)
-  const isFirst = gateway === undefined || network.name < deps.nameOf(gateway.networkId)
-  const isGateway = network.driver === 'bridge' && !network.isInternal && isFirst
+  const gatewayPriority = o.gatewayPriority ?? 0
+  const isGateway = isBetter(deps, { network, priority: gatewayPriority }, gateway)
   if (isGateway && gateway !== undefined) deps.endpoints.setGateway(gateway.id, false)
+  const publisher = others.find(({ ports }) => ports.length > 0)
+  const bindings = isGateway && publisher === undefined ? o.ports : []
   const row: EndpointRow = {
     id,
     networkId: network.id,
@@ -72,8 +76,10 @@ export function allocateEndpoint(
     containerName: o.containerName,
     interface: o.index,
     aliases: o.aliases,
+    gatewayPriority,
+    isChanging: o.isChanging,
     ...(network.driver === 'bridge'
-      ? bridgeParts(deps, network, o, { id, isGateway })
+      ? bridgeParts(deps, network, { ...o, ports: bindings }, { id, isGateway })
       : {
           link: undefined,
           macAddress: '',
@@ -90,7 +96,19 @@ export function allocateEndpoint(
     nameservers: o.nameservers ?? [],
     links: Object.fromEntries((o.links ?? []).map(parseLink)),
   })
-  return row
+  if (!isGateway || publisher === undefined) return row
+  deps.endpoints.movePorts(publisher.id, id)
+  return { ...row, ports: publisher.ports }
+}
+
+function isBetter(
+  { networkOf }: AllocateDeps,
+  candidate: GatewayCandidate,
+  gateway: EndpointRow | undefined,
+): boolean {
+  if (gateway === undefined) return leadsOut(candidate.network)
+  const rival = { network: networkOf(gateway.networkId), priority: gateway.gatewayPriority }
+  return bestGateway([candidate, rival]) === candidate
 }
 
 /** `container` alone is its own alias. Docker allows a slash in front. */
@@ -120,7 +138,7 @@ function bridgeParts(
     isGateway: endpoint.isGateway,
     ipv4,
     ipv6,
-    ports: network.isInternal ? [] : allocatePorts(withHostIp(o.ports, network), deps.ports, name),
+    ports: allocatePorts(withHostIp(o.ports, network), deps.ports, name),
   }
 }
 

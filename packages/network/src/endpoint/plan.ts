@@ -1,6 +1,7 @@
 import type { Op } from '@ctr/shim'
 import type { EndpointRow } from '@ctr/store'
 import { parseMac } from '../address.ts'
+import type { Publication } from '../firewall/render.ts'
 import { redirectDns } from '../netfilter.ts'
 import type { Network } from '../network/network.ts'
 import { newRoute, setLinkDown, setLinkUp } from '../rtnetlink.ts'
@@ -15,6 +16,7 @@ import {
   netlink,
   storedAddress,
 } from './ops.ts'
+import type { PublishedPort } from './ports.ts'
 
 /** An endpoint with the operations that make it so, for `network` of the shim's start plan. */
 export interface EndpointPlan extends Endpoint {
@@ -32,6 +34,22 @@ export interface EndpointPlan extends Endpoint {
 export interface Target {
   readonly pid: number
   readonly startTime: bigint
+  /**
+   * Lets the container's shim listen elsewhere; doing it again changes nothing, nor does it if the shim has gone. Resolves with the
+   * first port that it cannot have.
+   */
+  setForwards(changes: ForwardChanges): Promise<RefusedPort | undefined>
+}
+
+export interface ForwardChanges {
+  readonly opened: readonly Publication[]
+  readonly closed: readonly PublishedPort[]
+}
+
+export interface RefusedPort {
+  readonly port: PublishedPort
+  /** Name of the errno. */
+  readonly errno: string
 }
 
 /** Pure. `bridgeIndex` is undefined on the networks `host` and `none`; `resolver`: the endpoint's gateway, if the container asks there; `linkIndex` for a container that runs. */
@@ -134,7 +152,7 @@ export interface ResolverAt {
 export const RESOLVER_ADDRESS = '127.0.0.11'
 
 /** A child of the program in the container's network namespace; `join` checks that the pid is still the container's. */
-export function enterNetwork(target: Target): Op[] {
+export function enterNetwork(target: Pick<Target, 'pid' | 'startTime'>): Op[] {
   return [
     { op: 'join', pid: target.pid, start_time: target.startTime },
     { op: 'clone', flags: 0n, cgroup: '' },

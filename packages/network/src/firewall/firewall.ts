@@ -45,11 +45,17 @@ export class Firewall {
     await this.#serial(() => this.#change(commands, () => undefined))
   }
 
-  /** `forget` takes the ports out of the database; until it has run, nobody else may get the ports' address. */
-  async unpublish(publications: readonly Publication[], forget: () => void): Promise<void> {
-    const commands = renderUnpublish(this.#table, publications)
-    if (commands === '') return forget()
-    await this.#serial(() => this.#change(commands, forget))
+  /**
+   * What was published `from` leads `to` elsewhere, or nowhere. `commit` says so to the database; until it has run, nobody
+   * else may get the ports' address.
+   */
+  async replace(
+    { from, to }: { readonly from: readonly Publication[]; readonly to: readonly Publication[] },
+    commit: () => void,
+  ): Promise<void> {
+    const commands = renderUnpublish(this.#table, from) + renderPublish(this.#table, to)
+    if (commands === '') return commit()
+    await this.#serial(() => this.#change(commands, commit))
   }
 
   async removeTable(): Promise<void> {

@@ -1,0 +1,75 @@
+import { randomInt } from 'node:crypto'
+import { EngineError } from '@ctr/errdefs'
+import { interfaceIndex } from '@ctr/linux'
+import { type EndpointRow, volatileTransaction } from '@ctr/store'
+import { poolsOf } from '../network/network.ts'
+import { allocateEndpoint, type ConnectOptions } from './allocate.ts'
+import { assertReachable, type LinkOptions, parseLinkOptions } from './link-options.ts'
+import type { EndpointParts } from './parts.ts'
+import { type EndpointPlan, planEndpoint } from './plan.ts'
+import { releaseEndpoints } from './release.ts'
+import { resolverOn } from './resolver-at.ts'
+
+/** Allocates everything for a container that is about to start. */
+export async function connectEndpoint(
+  parts: EndpointParts,
+  o: ConnectOptions,
+): Promise<EndpointPlan> {
+  const { row, options } = reserveEndpoint(parts, o, { isRunning: false })
+  try {
+    const plan = await planReserved(parts, row, { options, isRunning: false })
+    await parts.firewall?.publish(plan.publications)
+    return plan
+  } catch (error) {
+    await releaseEndpoints(parts, [row])
+    throw error
+  }
+}
+
+/** Writes down what the endpoint has. Of a container that runs it is `isChanging`: see running.ts. */
+export function reserveEndpoint(
+  parts: EndpointParts,
+  o: ConnectOptions,
+  { isRunning }: { readonly isRunning: boolean },
+): { row: EndpointRow; options: LinkOptions } {
+  const network = parts.registry.get(o.network)
+  const options = parseLinkOptions({ ...network.options, ...o.driverOptions })
+  assertReachable(
+    options,
+    poolsOf(network).map(({ subnet }) => subnet),
+  )
+  if (options.hostName !== undefined && interfaceIndex(options.hostName) !== undefined) {
+    throw new EngineError('CONFLICT', `link ${options.hostName} exists`)
+  }
+  const deps = { ...parts, networkOf: (id: string) => parts.registry.get(id) }
+  const asked = { ...o, linkName: options.hostName, isChanging: isRunning }
+  try {
+    const row = volatileTransaction(parts.options.store, () =>
+      allocateEndpoint(deps, network, asked),
+    )
+    parts.resolver.forget()
+    return { row, options }
+  } catch (error) {
+    // What a rolled-back transaction had taken is free again.
+    parts.lowestFree.forget()
+    throw error
+  }
+}
+
+export async function planReserved(
+  parts: EndpointParts,
+  row: EndpointRow,
+  { options, isRunning }: { readonly options: LinkOptions; readonly isRunning: boolean },
+): Promise<EndpointPlan> {
+  const network = parts.registry.get(row.networkId)
+  return planEndpoint(row, network, await parts.bridges.indexOf(network), {
+    resolver: resolverOn(parts, row, { isMoved: isRunning }),
+    linkIndex: isRunning ? freeIndex() : undefined,
+    options,
+  })
+}
+
+/** Far from those that the kernel counts up; a second one of two daemons is not a thing that happens. */
+function freeIndex(): number {
+  return randomInt(2 ** 30, 2 ** 31 - 1)
+}

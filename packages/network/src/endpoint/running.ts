@@ -1,0 +1,171 @@
+import { EngineError } from '@ctr/errdefs'
+import { type Op, ShimError } from '@ctr/shim'
+import { type EndpointRow, volatileTransaction } from '@ctr/store'
+import { deleteLinks } from '../bridge/link.ts'
+import type { ConnectOptions } from './allocate.ts'
+import { planReserved, reserveEndpoint } from './connect.ts'
+import { type Endpoint, publicationsOf, toEndpoint } from './endpoint.ts'
+import { gatewayEndpoint } from './gateway.ts'
+import type { EndpointParts } from './parts.ts'
+import { enterNetwork, type ForwardChanges, gatewayOps, resolverOps, type Target } from './plan.ts'
+import { forwardError, type PublishedPort } from './ports.ts'
+import { forgetEndpoints } from './release.ts'
+import { resolverOn } from './resolver-at.ts'
+
+/**
+ * Changes of the networks of a container that runs. A row that is being made or taken away `isChanging` from before the first
+ * step until after the last, and every step can be done twice: whatever a crash interrupts, `leaveNetwork` takes the container
+ * off that network. Ports follow the default route, as in Docker: the shim's listeners first, which hold them, then the firewall.
+ */
+
+/** Writes down the end of a change; the caller may have more to write in the same transaction. */
+export type Record = (write: () => void) => void
+
+/** The container is connected, its network namespace has changed, and its ports lead there, when this returns. */
+export async function connectRunning(
+  parts: EndpointParts,
+  o: ConnectOptions,
+  target: Target,
+  record: Record = volatileRecord(parts),
+): Promise<Endpoint> {
+  const before = parts.endpoints.ofContainer(o.containerId).flatMap(publicationsOf)
+  const { row, options } = reserveEndpoint(parts, o, { isRunning: true })
+  try {
+    const plan = await planReserved(parts, row, { options, isRunning: true })
+    if (plan.link !== undefined) {
+      await parts.options.exec([...enterNetwork(target), ...plan.hostOps, ...plan.childOps])
+    }
+    if (row.ports.length > 0) {
+      await setForwards(row, target, { opened: plan.publications, closed: [] })
+      await parts.firewall?.replace({ from: before, to: plan.publications }, () => undefined)
+    }
+    record(() => parts.endpoints.setChanging(row.id, false))
+    return plan
+  } catch (error) {
+    const { log } = parts.options
+    await leaveNetwork(parts, row, target).catch((err: unknown) => {
+      log.warn({ containerId: o.containerId, err }, 'take back a network')
+    })
+    throw error
+  }
+}
+
+/** Takes one network away from a running container; another of its networks becomes the way out and publishes its ports. */
+export async function disconnectRunning(
+  parts: EndpointParts,
+  containerId: string,
+  networkRef: string,
+  target: Target,
+  record?: Record,
+): Promise<void> {
+  const network = parts.registry.get(networkRef)
+  const row = parts.endpoints.ofContainer(containerId).find((one) => one.networkId === network.id)
+  if (row === undefined) {
+    throw new EngineError(
+      'FORBIDDEN',
+      `container ${containerId} is not connected to network ${network.name}`,
+    )
+  }
+  volatileTransaction(parts.options.store, () => parts.endpoints.setChanging(row.id, true))
+  await leaveNetwork(parts, row, target, record)
+}
+
+/** What a daemon that was killed has left half done. */
+export async function finishChanges(
+  parts: EndpointParts,
+  containerId: string,
+  target: Target,
+): Promise<void> {
+  const rows = parts.endpoints.ofContainer(containerId).filter(({ isChanging }) => isChanging)
+  for (const row of rows) {
+    await leaveNetwork(parts, row, target)
+    const { name } = parts.registry.get(row.networkId)
+    parts.options.log.info(
+      { containerId, network: name },
+      'network change of a killed daemon ended',
+    )
+  }
+}
+
+/** Every step may have been done before, and the container may have ended: then there is nothing to change in it. */
+async function leaveNetwork(
+  parts: EndpointParts,
+  row: EndpointRow,
+  target: Target,
+  record: Record = volatileRecord(parts),
+): Promise<void> {
+  const others = parts.endpoints.ofContainer(row.containerId).filter(({ id }) => id !== row.id)
+  const heir = gatewayEndpoint(others, (id) => parts.registry.get(id))
+  const inherited = heir === undefined ? [] : publicationsOf({ ...heir, ports: row.ports })
+  if (row.ports.length > 0) {
+    const closed = row.ports.filter((port) => !inherited.some((one) => isSame(one, port)))
+    await setForwards(heir ?? row, target, { opened: inherited, closed })
+  }
+  if (row.link !== undefined) await deleteLinks(parts.options.exec, [row.link])
+  const ops = opsAfter(parts, { row, others, heir })
+  if (ops.length > 0) await whileItLives(parts.options.exec([...enterNetwork(target), ...ops]))
+  const write = (): void =>
+    record(() => {
+      if (heir !== undefined) {
+        if (row.isGateway) parts.endpoints.setGateway(heir.id, true)
+        if (row.ports.length > 0) parts.endpoints.movePorts(row.id, heir.id)
+      }
+      forgetEndpoints(parts, [row])
+    })
+  if (parts.firewall === undefined) return write()
+  await parts.firewall.replace({ from: publicationsOf(row), to: inherited }, write)
+}
+
+interface Leaving {
+  readonly row: EndpointRow
+  readonly others: readonly EndpointRow[]
+  readonly heir: EndpointRow | undefined
+}
+
+/** In the network namespace of a container that leaves a network: its way out, and its resolver. */
+function opsAfter(parts: EndpointParts, { row, others, heir }: Leaving): Op[] {
+  const gateway = heir !== undefined && row.isGateway ? gatewayOps(endpointOf(parts, heir)) : []
+  if (resolverOn(parts, row, { isMoved: true }) === undefined) return gateway
+  const change = { left: row.networkId, gateway: heir?.networkId }
+  const resolver = others.flatMap((other) => {
+    const at = resolverOn(parts, other, { isMoved: true, change })
+    return at === undefined ? [] : resolverOps(endpointOf(parts, other), at)
+  })
+  return [...gateway, ...resolver]
+}
+
+async function whileItLives(change: Promise<void>): Promise<void> {
+  try {
+    await change
+  } catch (error) {
+    if (!(error instanceof ShimError) || error.op !== 'join') throw error
+  }
+}
+
+function endpointOf({ registry }: EndpointParts, row: EndpointRow): Endpoint {
+  return toEndpoint(row, registry.get(row.networkId))
+}
+
+async function setForwards(
+  row: EndpointRow,
+  target: Target,
+  changes: ForwardChanges,
+): Promise<void> {
+  const refused = await target.setForwards(changes)
+  if (refused === undefined) return
+  const { port, errno } = refused
+  const forward = {
+    protocol: port.protocol === 'tcp' ? 6 : 17, // IPPROTO_TCP, IPPROTO_UDP
+    address: port.hostIp,
+    port: port.hostPort,
+  }
+  throw forwardError({ name: row.containerName, id: row.id }, forward, errno)
+}
+
+function isSame(a: PublishedPort, b: PublishedPort): boolean {
+  return a.protocol === b.protocol && a.hostIp === b.hostIp && a.hostPort === b.hostPort
+}
+
+function volatileRecord({ options }: EndpointParts): Record {
+  return (write) => volatileTransaction(options.store, write)
+}

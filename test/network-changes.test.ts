@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { freePort, requires, waitFor } from '@ctr/testkit'
+import { field, useDaemon } from './daemon-fixture.ts'
+
+const skip = requires({ root: true, commands: ['nft', 'ip'] })
+const ctrd = useDaemon()
+
+for (const change of ['connect', 'disconnect'] as const) {
+  test(`a daemon that is killed within network ${change} leaves ports that lead to it`, {
+    skip,
+  }, async () => {
+    const [port, name] = [await freePort(), `web-${change}`]
+    const [before, after] = [`n2-${change}`, `n1-${change}`]
+    for (const network of [before, after]) await ctrd().ok(['network', 'create', network])
+    const serve = 'mkdir /www; echo page >/www/index.html; exec httpd -f -p 80 -h /www'
+    const options = ['--name', name, '--network', before, '-p', `${port}:80`]
+    await ctrd().ok(['run', '-d', ...options, 'busybox', 'sh', '-c', serve])
+    if (change === 'disconnect') await ctrd().ok(['network', 'connect', after, name])
+    const id = await field(ctrd(), name, '{{.Id}}')
+    const pidFile = join(ctrd().execRoot, 'c', id.slice(0, 24), 'shim.pid')
+    const shim = Number(readFileSync(pidFile, 'utf8'))
+    process.kill(shim, 'SIGSTOP')
+    try {
+      // Half done, it waits for the shim.
+      const { code, stderr } = await ctrd().ctr(['network', change, after, name])
+      assert.match(stderr, /has not answered for 8 s/)
+      assert.equal(code, 1)
+      await ctrd().kill9()
+    } finally {
+      process.kill(shim, 'SIGCONT')
+    }
+    await ctrd().restart()
+    const networks = '{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}'
+    await waitFor('one network', async () => (await field(ctrd(), name, networks)) === `${before} `)
+    const page = await fetch(`http://127.0.0.1:${port}/`)
+    assert.equal(await page.text(), 'page\n')
+  })
+}
