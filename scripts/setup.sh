@@ -1,7 +1,7 @@
 #!/bin/sh
 # Set-up for a fresh clone, then what was asked for: `setup.sh [setup|quickstart|test] [arguments]`.
 # Run by `npm run quickstart` and `npm test`. Needs root, apt, Node 18 and npm; brings everything else itself: Debian packages,
-# pnpm (into .build/), Node 24 (from npm, into node_modules/), the shim, bin/ctr and bin/ctrd. Every step is skipped when a
+# pnpm (into .build/), Node 24 (from npm, into node_modules/), ctr-shim, ctr-files, bin/ctr and bin/ctrd. Every step is skipped when a
 # stamp of its inputs says that it is done, so a second run takes about a second.
 set -eu
 
@@ -12,8 +12,8 @@ NO_NETWORK='Temporary failure resolving|Could not (resolve|connect)|Unable to co
 
 # Debian and Ubuntu packages, each with what it is for.
 ENGINE_PACKAGES='gcc|compiles ctr-shim, the small native process beside each container
-libc6-dev|headers and the static C library for ctr-shim
-make|builds ctr-shim
+libc6-dev|headers and the static C library for ctr-shim and ctr-files
+make|builds them
 libseccomp2|compiles the system-call policy of containers
 libnftables1|firewall rules: NAT and published ports
 busybox-static|the content of the default image "busybox"
@@ -45,7 +45,8 @@ main() {
 $TEST_PACKAGES"; else install_packages "$ENGINE_PACKAGES"; fi
   install_pnpm
   install_modules
-  build_shim
+  build_native shim ctr-shim
+  build_native images ctr-files
   # Without it bin/ctr can do little.
   [ -x apps/cli/dist/ctr ] || rm -f .build/stamps/cli
   build_program cli ctr 'the command line; a small program in C, and one executable by bun' packages/client packages/options packages/api packages/errdefs packages/template
@@ -131,12 +132,12 @@ install_modules() {
   echo "$stamp" >.build/stamps/modules
 }
 
-build_shim() {
-  stamp=$(hash_tree packages/shim/native)
-  done_before shim "$stamp" packages/shim/native/build/ctr-shim && return 0
-  say 'ctr-shim (make)'
-  logged make make -C packages/shim/native
-  echo "$stamp" >.build/stamps/shim
+build_native() { # name of the package, name of the program
+  stamp=$(hash_tree "packages/$1/native")
+  done_before "native-$1" "$stamp" "packages/$1/native/build/$2" && return 0
+  say "$2 (make)"
+  logged make make -C "packages/$1/native"
+  echo "$stamp" >".build/stamps/native-$1"
 }
 
 build_program() { # name of the app, name of the executable, what it is, the rest: directories it is made of

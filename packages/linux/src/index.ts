@@ -36,10 +36,12 @@ export {
 } from './cgroup/stats.ts'
 export { type HostFacts, readHostFacts } from './host-facts.ts'
 export { futimes, lutimes, mknod, syncfs } from './inode.ts'
+export { errnoName } from './libc.ts'
 export { type MountFact, parseMountInfo, readMountInfo } from './mountinfo.ts'
 export { interfaceIndex, isPortFree } from './network-interface.ts'
 export { Nftables, NftablesError } from './nftables.ts'
 export { type OomKill, OomLog } from './oom-log.ts'
+export { type PipeEnd, pipe } from './pipe.ts'
 export {
   isProcess,
   type ProcessStatus,

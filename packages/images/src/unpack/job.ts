@@ -7,6 +7,7 @@ import {
 } from '../content/compression.ts'
 import { fromText } from '../tar/format.ts'
 import { TarParser } from '../tar/parser.ts'
+import { FileProgram } from './file-program.ts'
 import { type Progress, readGrowing } from './growing-file.ts'
 import { Unpacker, type UnpackOptions } from './unpacker.ts'
 
@@ -32,21 +33,27 @@ export async function runUnpackJob(job: UnpackJob): Promise<UnpackedTar> {
   const compression = await sniff(job)
   const isPlain = compression === 'none'
   const hash = isPlain ? undefined : createHash('sha256')
-  const unpacker = job.target === undefined ? undefined : new Unpacker(fromText(job.target), job)
-  const parser = unpacker === undefined ? undefined : new TarParser(unpacker)
-  if (isPlain && parser === undefined) return { compression, diffId: undefined, ...NOTHING }
+  if (isPlain && job.target === undefined) return { compression, diffId: undefined, ...NOTHING }
+  const unpacker =
+    job.target === undefined
+      ? undefined
+      : new Unpacker(new FileProgram(fromText(job.target), job.path), job)
   try {
+    const parser = unpacker === undefined ? undefined : new TarParser(unpacker)
     const source = readGrowing(job.path, job.progress, { reuse: isPlain })
+    let offset = 0
     for await (const chunk of decompress(source, compression)) {
+      if (isPlain) unpacker?.at(chunk, offset)
+      offset += chunk.length
       hash?.update(chunk)
       parser?.write(chunk)
     }
     parser?.finish()
-    const result = unpacker?.finish() ?? NOTHING
+    const result = (await unpacker?.finish()) ?? NOTHING
     const diffId = hash === undefined ? undefined : `sha256:${hash.digest('hex')}`
     return { compression, diffId, size: result.size, impliedDirectories: result.impliedDirectories }
   } finally {
-    unpacker?.abort()
+    await unpacker?.abort()
   }
 }
 

@@ -1,7 +1,6 @@
-import { lstatSync, mkdirSync, rmSync, unlinkSync } from 'node:fs'
-import { isErrno } from '@ctr/errdefs'
-import { TarError, toPathBytes } from '../tar/format.ts'
+import { TarError } from '../tar/format.ts'
 import { parentOf } from './clean-path.ts'
+import type { FileProgram } from './file-program.ts'
 
 /** Attributes of a directory, set when everything in it is done. */
 export interface DirectoryState {
@@ -27,25 +26,20 @@ const IMPLIED_DIRECTORY_MODE = 0o755
  * as a chroot would. Paths are latin1 without leading slash; '' is the root.
  */
 export class UnpackTree {
-  readonly #root: string
+  readonly #program: FileProgram
   readonly #directories = new Map<string, DirectoryState>()
   readonly #symlinks = new Map<string, string>()
   readonly #whiteouts = new Set<string>()
   #lastRaw = ''
   #lastResolved: string | undefined
 
-  constructor(root: string) {
-    this.#root = root
+  constructor(program: FileProgram) {
+    this.#program = program
     this.#directories.set('', newState())
   }
 
   get directories(): ReadonlyMap<string, DirectoryState> {
     return this.#directories
-  }
-
-  /** The path on the host, as a latin1 string. */
-  hostPath(path: string): string {
-    return path === '' ? this.#root : `${this.#root}/${path}`
   }
 
   directory(path: string): DirectoryState | undefined {
@@ -61,12 +55,13 @@ export class UnpackTree {
     return resolved
   }
 
-  /** Makes `path`, or takes the directory that is there. Anything else there has been removed by `clear`. */
+  /** Makes `path`, or takes the directory that is there. Anything else there gives way, a whiteout to a directory that hides as much. */
   addDirectory(path: string): DirectoryState {
     const existing = this.#directories.get(path)
     if (existing !== undefined) return existing
-    mkdirSync(toPathBytes(this.hostPath(path)), 0o700)
     const state = newState()
+    state.isOpaque = this.clear(path)
+    this.#program.directory(path, false)
     this.#directories.set(path, state)
     return state
   }
@@ -79,29 +74,17 @@ export class UnpackTree {
     this.#whiteouts.add(path)
   }
 
-  /** Removes what an earlier member left at `path`. Returns true if that was a whiteout. */
+  /** Before another member takes the place of what an earlier one left at `path`. Returns true if that was a whiteout. */
   clear(path: string): boolean {
     if (path === '') throw new TarError('a member that is no directory names the root')
-    const hostPath = toPathBytes(this.hostPath(path))
-    this.#lastResolved = undefined
     if (this.#directories.has(path)) {
-      rmSync(hostPath, { recursive: true })
+      this.#program.remove(path)
       this.#forgetBelow(path)
+      this.#lastResolved = undefined
       return false
     }
-    try {
-      unlinkSync(hostPath)
-    } catch (error) {
-      if (!isErrno(error, 'ENOENT')) throw error
-    }
-    this.#symlinks.delete(path)
+    if (this.#symlinks.delete(path)) this.#lastResolved = undefined
     return this.#whiteouts.delete(path)
-  }
-
-  /** True if a member of this archive is at `path`. */
-  has(path: string): boolean {
-    if (this.#directories.has(path)) return true
-    return lstatSync(toPathBytes(this.hostPath(path)), { throwIfNoEntry: false }) !== undefined
   }
 
   #walk(path: string): string {
@@ -135,14 +118,10 @@ export class UnpackTree {
 
   /** A parent that has no member of its own yet. It hides what lies below if this archive whited that out. */
   #makeImplied(path: string): void {
-    const wasWhiteout = this.#whiteouts.has(path)
-    if (wasWhiteout) this.clear(path)
-    try {
-      this.addDirectory(path).isOpaque = wasWhiteout
-    } catch (error) {
-      if (isErrno(error, 'EEXIST')) throw new TarError(`not a directory: ${path}`)
-      throw error
-    }
+    const state = newState()
+    state.isOpaque = this.#whiteouts.delete(path)
+    this.#program.directory(path, !state.isOpaque)
+    this.#directories.set(path, state)
   }
 
   #forgetBelow(path: string): void {

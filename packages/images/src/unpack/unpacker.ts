@@ -1,22 +1,8 @@
-import {
-  chmodSync,
-  closeSync,
-  constants,
-  fchmodSync,
-  fchownSync,
-  ftruncateSync,
-  lchownSync,
-  linkSync,
-  openSync,
-  readFileSync,
-  symlinkSync,
-  writeSync,
-} from 'node:fs'
-import { isErrno } from '@ctr/errdefs'
-import { futimes, lsetxattr, lutimes, mknod } from '@ctr/linux'
-import { type TarEntry, TarError, toPathBytes } from '../tar/format.ts'
+import { constants } from 'node:fs'
+import { type TarEntry, TarError } from '../tar/format.ts'
 import type { TarHandler } from '../tar/parser.ts'
 import { cleanPath, parentOf } from './clean-path.ts'
+import type { FileProgram } from './file-program.ts'
 import { type DirectoryState, UnpackTree } from './tree.ts'
 
 export interface UnpackOptions {
@@ -37,27 +23,36 @@ const WHITEOUT_PREFIX = '.wh.'
 const OPAQUE_MARKER = '.wh..wh..opq'
 const META_PREFIX = '.wh..wh.'
 const OVERLAY_XATTR_PREFIX = 'trusted.overlay.'
-const O_CREATE_NEW =
-  constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
-const SPECIAL_BITS = 0o7000
+const OPAQUE_XATTR = `${OVERLAY_XATTR_PREFIX}opaque`
 
-/** Writes the members of an archive below `root`, a fresh directory nobody else knows. See UnpackTree for why that is safe. */
+/**
+ * Decides where the members of an archive go, below a fresh directory nobody else knows. See UnpackTree for why that is safe.
+ * ctr-files makes them meanwhile. Call `finish` at the end, and `abort` in any case.
+ */
 export class Unpacker implements TarHandler {
+  readonly #program: FileProgram
   readonly #tree: UnpackTree
   readonly #options: UnpackOptions
-  readonly #umask: number
-  #fd = -1
+  /** Where the next input of the parser is in the source; undefined if that is compressed. */
+  #source: { input: Buffer; offset: number } | undefined
+  #path = ''
   #file: TarEntry | undefined
-  #filePath: string | Buffer = ''
-  #fileEnd = 0
+  #isOpen = false
+  /** Of the file's data in the source, as long as all of it is in one piece. */
+  #wholeAt: number | undefined
   #size = 0
   #entries = 0
 
-  /** `root` as latin1 bytes. */
-  constructor(root: string, options: UnpackOptions) {
-    this.#tree = new UnpackTree(root)
+  /** `program` makes files below the directory, and is ended here. */
+  constructor(program: FileProgram, options: UnpackOptions) {
+    this.#program = program
+    this.#tree = new UnpackTree(program)
     this.#options = options
-    this.#umask = readUmask()
+  }
+
+  /** The next `input` of the parser is at `offset` of the source: its data need not be sent. */
+  at(input: Buffer, offset: number): void {
+    this.#source = { input, offset }
   }
 
   entry(entry: TarEntry): void {
@@ -79,38 +74,50 @@ export class Unpacker implements TarHandler {
   }
 
   data(chunk: Buffer, position: number): void {
-    if (this.#fd === -1) return
-    for (let done = 0; done < chunk.length; ) {
-      done += writeSync(this.#fd, chunk, done, chunk.length - done, position + done)
+    const entry = this.#file
+    if (entry === undefined) return
+    const source = this.#source
+    if (source === undefined) {
+      this.#open(entry)
+      this.#program.write(position, chunk)
+      return
     }
-    this.#fileEnd = position + chunk.length
+    const offset = source.offset + chunk.byteOffset - source.input.byteOffset
+    if (position === 0 && chunk.length === entry.size) {
+      this.#wholeAt = offset
+      return
+    }
+    this.#open(entry)
+    this.#program.copy(position, offset, chunk.length)
   }
 
   end(): void {
     const entry = this.#file
-    if (entry === undefined || this.#fd === -1) return
-    if (this.#fileEnd < entry.size) ftruncateSync(this.#fd, entry.size)
-    if (entry.uid !== 0 || entry.gid !== 0) fchownSync(this.#fd, entry.uid, entry.gid)
-    if ((entry.mode & (this.#umask | SPECIAL_BITS)) !== 0) fchmodSync(this.#fd, entry.mode)
-    if (entry.xattrs !== undefined) setXattrs(this.#filePath, entry.xattrs)
-    futimes(this.#fd, entry.mtimeSeconds, entry.mtimeNanoseconds)
-    this.abort()
-  }
-
-  /** Closes what is open. The directory is the caller's to remove. */
-  abort(): void {
-    if (this.#fd !== -1) closeSync(this.#fd)
-    this.#fd = -1
+    if (entry === undefined) return
     this.#file = undefined
+    if (this.#isOpen) this.#program.endFile()
+    else if (this.#wholeAt !== undefined || entry.size === 0)
+      this.#program.wholeFile(this.#path, entry, this.#wholeAt ?? 0)
+    else {
+      // Nothing but a hole.
+      this.#program.file(this.#path, entry)
+      this.#program.endFile()
+    }
   }
 
-  /** Sets the attributes of directories, last ones first. Call once, after the parser's `finish`. */
-  finish(): UnpackResult {
+  /** No effect after `finish`. The directory is the caller's to remove. */
+  async abort(): Promise<void> {
+    await this.#program.abort()
+  }
+
+  /** Sets the attributes of directories, last ones first, and waits for ctr-files. Call once, after the parser's `finish`. */
+  async finish(): Promise<UnpackResult> {
     const impliedDirectories: string[] = []
     for (const [path, state] of [...this.#tree.directories].reverse()) {
-      finishDirectory(this.#tree.hostPath(path), state)
+      this.#program.attributes(path, toAttributes(state), { keepTime: !state.isExplicit })
       if (!state.isExplicit) impliedDirectories.push(path)
     }
+    await this.#program.finish()
     return {
       size: this.#size,
       entries: this.#entries,
@@ -118,76 +125,52 @@ export class Unpacker implements TarHandler {
     }
   }
 
+  #open(entry: TarEntry): void {
+    if (this.#isOpen) return
+    this.#isOpen = true
+    this.#program.file(this.#path, entry)
+  }
+
   #make(path: string, entry: TarEntry): void {
-    const hostPath = this.#tree.hostPath(path)
+    if (entry.type === 'directory') {
+      setDirectory(this.#tree.addDirectory(path), entry)
+      return
+    }
+    withoutOverlay(entry)
+    if (entry.type === 'hardlink') {
+      this.#link(path, entry)
+      return
+    }
+    this.#tree.clear(path)
     switch (entry.type) {
-      case 'directory': {
-        const isThere = this.#tree.directory(path) !== undefined
-        const wasWhiteout = !isThere && this.#tree.has(path) && this.#tree.clear(path)
-        const state = this.#tree.addDirectory(path)
-        setDirectory(state, entry)
-        if (wasWhiteout) state.isOpaque = true
-        return
-      }
       case 'file':
-        this.#filePath = toPathBytes(hostPath)
-        this.#fd = this.#openNew(path, this.#filePath, entry.mode & 0o777)
+        this.#path = path
         this.#file = entry
-        this.#fileEnd = 0
+        this.#isOpen = false
+        this.#wholeAt = undefined
         this.#size += entry.size
         return
-      case 'hardlink': {
-        const target = cleanPath(entry.linkTarget)
-        if (target === '')
-          throw new TarError(`invalid hardlink ${entry.path} -> ${entry.linkTarget}`)
-        const directory = this.#tree.resolveDirectory(parentOf(target))
-        const name = target.slice(target.lastIndexOf('/') + 1)
-        const source = directory === '' ? name : `${directory}/${name}`
-        if (source === path) return
-        // link(2) does not follow a symlink in the last component.
-        this.#create(path, () =>
-          linkSync(toPathBytes(this.#tree.hostPath(source)), toPathBytes(hostPath)),
-        )
-        return
-      }
       case 'symlink':
-        this.#create(path, () => symlinkSync(toPathBytes(entry.linkTarget), toPathBytes(hostPath)))
+        this.#program.symlink(path, entry)
         this.#tree.addSymlink(path, entry.linkTarget)
         this.#size += entry.linkTarget.length
-        this.#finishNode(hostPath, entry)
         return
       case 'character':
       case 'block':
       case 'fifo':
-        this.#create(path, () =>
-          mknod(toPathBytes(hostPath), nodeMode(entry), entry.major, entry.minor),
-        )
-        this.#finishNode(hostPath, entry)
-        chmodSync(toPathBytes(hostPath), entry.mode)
-        return
+        this.#program.node(path, entry, nodeMode(entry))
     }
   }
 
-  #openNew(path: string, hostPath: string | Buffer, mode: number): number {
-    return this.#create(path, () => openSync(hostPath, O_CREATE_NEW, mode))
-  }
-
-  /** Runs `create`; when an earlier member is in the way, removes that and runs it again. */
-  #create<T>(path: string, create: () => T): T {
-    try {
-      return create()
-    } catch (error) {
-      if (!isErrno(error, 'EEXIST')) throw error
-      this.#tree.clear(path)
-      return create()
-    }
-  }
-
-  #finishNode(hostPath: string, entry: TarEntry): void {
-    const target = toPathBytes(hostPath)
-    if (entry.uid !== 0 || entry.gid !== 0) lchownSync(target, entry.uid, entry.gid)
-    if (entry.xattrs !== undefined) setXattrs(target, entry.xattrs)
-    lutimes(target, entry.mtimeSeconds, entry.mtimeNanoseconds)
+  #link(path: string, entry: TarEntry): void {
+    const target = cleanPath(entry.linkTarget)
+    if (target === '') throw new TarError(`invalid hardlink ${entry.path} -> ${entry.linkTarget}`)
+    const directory = this.#tree.resolveDirectory(parentOf(target))
+    const name = target.slice(target.lastIndexOf('/') + 1)
+    const source = directory === '' ? name : `${directory}/${name}`
+    if (source === path) return
+    this.#tree.clear(path)
+    this.#program.link(path, source)
   }
 
   #whiteout(parent: string, name: string): void {
@@ -205,17 +188,13 @@ export class Unpacker implements TarHandler {
     const path = parent === '' ? hidden : `${parent}/${hidden}`
     const state = this.#tree.directory(path)
     // A whiteout hides the layers below only: what this layer holds stays, and is all there is.
-    if (state !== undefined) {
-      state.isOpaque = true
-      return
-    }
-    if (this.#tree.has(path)) return
-    mknod(toPathBytes(this.#tree.hostPath(path)), constants.S_IFCHR, 0, 0)
-    this.#tree.addWhiteout(path)
+    if (state !== undefined) state.isOpaque = true
+    else if (this.#program.whiteout(path)) this.#tree.addWhiteout(path)
   }
 }
 
 function setDirectory(state: DirectoryState, entry: TarEntry): void {
+  withoutOverlay(entry)
   state.isExplicit = true
   state.mode = entry.mode
   state.uid = entry.uid
@@ -225,25 +204,15 @@ function setDirectory(state: DirectoryState, entry: TarEntry): void {
   state.xattrs = entry.xattrs
 }
 
-function finishDirectory(hostPath: string, state: DirectoryState): void {
-  const target = toPathBytes(hostPath)
-  if (state.uid !== 0 || state.gid !== 0) lchownSync(target, state.uid, state.gid)
-  chmodSync(target, state.mode)
-  if (state.xattrs !== undefined) setXattrs(target, state.xattrs)
-  if (state.isOpaque) lsetxattr(target, `${OVERLAY_XATTR_PREFIX}opaque`, Buffer.from('y'))
-  if (state.isExplicit) lutimes(target, state.mtimeSeconds, state.mtimeNanoseconds)
+function toAttributes(state: DirectoryState): DirectoryState {
+  if (!state.isOpaque) return state
+  return { ...state, xattrs: new Map([...(state.xattrs ?? []), [OPAQUE_XATTR, Buffer.from('y')]]) }
 }
 
-/** Overlay's own attributes are ours to set: one from an image could redirect a directory. Unsupported ones are left out. */
-function setXattrs(target: string | Buffer, xattrs: Map<string, Buffer>): void {
-  for (const [name, value] of xattrs) {
-    if (name.startsWith(OVERLAY_XATTR_PREFIX)) continue
-    try {
-      lsetxattr(target, name, value)
-    } catch (error) {
-      if (!isErrno(error, 'EOPNOTSUPP', 'ENOTSUP', 'EPERM')) throw error
-    }
-  }
+/** Overlay's own attributes are ours to set: one from an image could redirect a directory. */
+function withoutOverlay({ xattrs }: TarEntry): void {
+  if (xattrs === undefined) return
+  for (const name of xattrs.keys()) if (name.startsWith(OVERLAY_XATTR_PREFIX)) xattrs.delete(name)
 }
 
 function nodeMode(entry: TarEntry): number {
@@ -254,10 +223,4 @@ function nodeMode(entry: TarEntry): number {
         ? constants.S_IFBLK
         : constants.S_IFIFO
   return type | entry.mode
-}
-
-/** process.umask() would set it for a moment; /proc/PID/status has the line since Linux 4.7. */
-function readUmask(): number {
-  const match = /^Umask:\s*([0-7]+)$/m.exec(readFileSync('/proc/self/status', 'latin1'))
-  return match?.[1] === undefined ? 0o777 : Number.parseInt(match[1], 8)
 }

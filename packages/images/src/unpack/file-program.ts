@@ -1,0 +1,303 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { SyscallError } from '@ctr/errdefs'
+import { errnoName, type PipeEnd, pipe } from '@ctr/linux'
+import { type TarEntry, TarError } from '../tar/format.ts'
+
+/** Built by `make -C packages/images/native`. */
+const BINARY = fileURLToPath(new URL('../../native/build/ctr-files', import.meta.url))
+
+// packages/images/native/files.h
+export const OP = {
+  file: 1,
+  write: 2,
+  copy: 3,
+  end: 4,
+  directory: 5,
+  symlink: 6,
+  link: 7,
+  node: 8,
+  whiteout: 9,
+  remove: 10,
+  attributes: 11,
+  finish: 12,
+} as const
+const FLAG_WHOLE = 1
+const FLAG_KEEP_TIME = 2
+const FLAG_NO_REPLACE = 4
+const REPLY_ERROR = 0
+const REPLY_MADE = 1
+const HEAD_BYTES = 64
+const DIRECTORY_FLAGS = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW
+/** Large enough that the pipe is written to seldom, small enough that ctr-files has something to do early. */
+const BUFFER_BYTES = 64 << 10
+/** Of data in one operation; what ctr-files takes is larger. */
+const MAX_DATA_BYTES = 1 << 20
+/** limits.h, with the NUL. */
+const PATH_MAX = 4096
+
+/** Owner, mode, times and extended attributes. */
+export type FileAttributes = Pick<
+  TarEntry,
+  'mode' | 'uid' | 'gid' | 'mtimeSeconds' | 'mtimeNanoseconds' | 'xattrs'
+>
+
+/**
+ * A program that makes files below a directory, run by ctr-files (a native process whose root that directory is) while it is being
+ * written. Paths are latin1 without a leading slash; '' is the root; parents must be directories made before. An operation that fails
+ * ends the program: a later call, or `finish`, throws its error. Anything but a directory that is in the way gives way. End it
+ * by `finish` or `abort`.
+ */
+export class FileProgram {
+  readonly #child: ChildProcess
+  readonly #ended: Promise<string | undefined>
+  readonly #rootBytes: number
+  readonly #buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES)
+  readonly #program: PipeEnd
+  readonly #replies: PipeEnd
+  #used = 0
+
+  /** `root` as latin1 bytes. `source` is the file that `copy` and `wholeFile` take data from. */
+  constructor(root: string, source: string, binary = BINARY) {
+    this.#rootBytes = root.length
+    const program = pipe()
+    const replies = pipe()
+    this.#program = program.writer
+    this.#replies = replies.reader
+    const opened: number[] = []
+    try {
+      opened.push(openSync(Buffer.from(root, 'latin1'), DIRECTORY_FLAGS), openSync(source, 'r'))
+      const stdio = [program.reader.fd, replies.writer.fd, 'inherit' as const, ...opened]
+      this.#child = spawn(binary, [], { stdio, env: {} })
+    } catch (error) {
+      this.#close()
+      throw error
+    } finally {
+      for (const fd of opened) closeSync(fd)
+      program.reader.close()
+      replies.writer.close()
+    }
+    this.#ended = new Promise((resolve) => {
+      this.#child.once('error', (error) => resolve(`${binary} cannot be run: ${error.message}`))
+      this.#child.once('exit', (code, signal) =>
+        resolve(code === 0 ? undefined : `ctr-files ended with ${signal ?? `exit code ${code}`}`),
+      )
+    })
+    if (this.#child.pid === undefined) {
+      this.#close()
+      throw new Error(`${binary} cannot be run: set-up builds it`)
+    }
+  }
+
+  /** A regular file whose content is the `entry.size` bytes at `offset` of the source. */
+  wholeFile(path: string, entry: TarEntry, offset: number): void {
+    this.#put(OP.file, path, {
+      ...attributesOf(entry),
+      flags: FLAG_WHOLE,
+      size: entry.size,
+      offset,
+    })
+  }
+
+  /** A regular file that is being written to until `endFile`. */
+  file(path: string, entry: TarEntry): void {
+    this.#put(OP.file, path, { ...attributesOf(entry), size: entry.size })
+  }
+
+  write(position: number, data: Buffer): void {
+    for (let at = 0; at < data.length; at += MAX_DATA_BYTES) {
+      const argument = data.subarray(at, at + MAX_DATA_BYTES)
+      this.#put(OP.write, undefined, { size: position + at, argument })
+    }
+  }
+
+  /** `length` bytes at `offset` of the source. */
+  copy(position: number, offset: number, length: number): void {
+    this.#put(OP.copy, undefined, { size: position, offset, major: length })
+  }
+
+  endFile(): void {
+    this.#put(OP.end, undefined, {})
+  }
+
+  /** `isImplied`: nothing gives way; a file in its place is the archive's error. */
+  directory(path: string, isImplied: boolean): void {
+    this.#put(OP.directory, path, { flags: isImplied ? FLAG_NO_REPLACE : 0 })
+  }
+
+  symlink(path: string, entry: TarEntry): void {
+    const argument = cString(entry.linkTarget)
+    this.#put(OP.symlink, path, { ...attributesOf(entry), argument })
+  }
+
+  link(path: string, source: string): void {
+    this.#put(OP.link, path, { argument: cString(`/${source}`) })
+  }
+
+  /** `mode` holds the type. mknod(2) */
+  node(path: string, entry: TarEntry, mode: number): void {
+    const { major, minor } = entry
+    this.#put(OP.node, path, { ...attributesOf(entry), mode, major, minor })
+  }
+
+  /** An overlay whiteout, if nothing is there. Waits for the answer: true if it was made. */
+  whiteout(path: string): boolean {
+    this.#put(OP.whiteout, path, {})
+    this.#flush()
+    const reply = Buffer.alloc(1)
+    const length = readSync(this.#replies.fd, reply)
+    if (length === 0 || reply[0] === REPLY_ERROR) throw this.#failure(reply.subarray(0, length))
+    return reply[0] === REPLY_MADE
+  }
+
+  /** Removes a directory with all that is in it. */
+  remove(path: string): void {
+    this.#put(OP.remove, path, {})
+  }
+
+  /** Of a directory. Without times those of the last change in it stay. */
+  attributes(path: string, attributes: FileAttributes, o: { keepTime: boolean }): void {
+    this.#put(OP.attributes, path, {
+      ...attributesOf(attributes),
+      flags: o.keepTime ? FLAG_KEEP_TIME : 0,
+    })
+  }
+
+  /** Resolves when everything has been made. */
+  async finish(): Promise<void> {
+    this.#put(OP.finish, undefined, {})
+    this.#flush()
+    const problem = await this.#ended
+    if (problem !== undefined) throw this.#failure(Buffer.alloc(0), problem)
+    this.#close()
+  }
+
+  /** Resolves when nothing is made any more. No effect after `finish`. */
+  async abort(): Promise<void> {
+    this.#close()
+    this.#child.kill('SIGKILL')
+    await this.#ended
+  }
+
+  #close(): void {
+    this.#program.close()
+    this.#replies.close()
+  }
+
+  #put(code: number, path: string | undefined, o: Operation): void {
+    const pathBytes = path === undefined ? 0 : path.length + 2
+    if (pathBytes + this.#rootBytes > PATH_MAX)
+      throw new TarError(`path is too long: ${path?.slice(0, 100)}…`)
+    const argumentBytes = o.argument?.length ?? 0
+    const attributes = o.xattrs === undefined ? undefined : encodeAttributes(o.xattrs)
+    const inlineBytes = HEAD_BYTES + pathBytes
+    if (this.#used + inlineBytes > BUFFER_BYTES) this.#flush()
+    const out = this.#buffer
+    const at = this.#used
+    out.fill(0, at, at + HEAD_BYTES)
+    out[at] = code
+    out[at + 1] = o.flags ?? 0
+    out.writeUInt32LE(o.mode ?? 0, at + 4)
+    out.writeUInt32LE(o.uid ?? 0, at + 8)
+    out.writeUInt32LE(o.gid ?? 0, at + 12)
+    put64(out, at + 16, o.mtimeSeconds ?? 0)
+    out.writeUInt32LE(o.mtimeNanoseconds ?? 0, at + 24)
+    out.writeUInt32LE(pathBytes, at + 28)
+    out.writeUInt32LE(argumentBytes, at + 32)
+    out.writeUInt32LE(attributes?.length ?? 0, at + 36)
+    out.writeUInt32LE(o.major ?? 0, at + 40)
+    out.writeUInt32LE(o.minor ?? 0, at + 44)
+    put64(out, at + 48, o.size ?? 0)
+    put64(out, at + 56, o.offset ?? 0)
+    this.#used += HEAD_BYTES
+    if (path !== undefined) {
+      out[this.#used] = 47
+      out.write(path, this.#used + 1, 'latin1')
+      out[this.#used + pathBytes - 1] = 0
+      this.#used += pathBytes
+    }
+    if (o.argument !== undefined) this.#append(o.argument)
+    if (attributes !== undefined) this.#append(attributes)
+  }
+
+  #append(data: Buffer): void {
+    if (this.#used + data.length > BUFFER_BYTES) this.#flush()
+    if (data.length > BUFFER_BYTES) {
+      this.#send(data)
+      return
+    }
+    data.copy(this.#buffer, this.#used)
+    this.#used += data.length
+  }
+
+  #flush(): void {
+    const data = this.#buffer.subarray(0, this.#used)
+    this.#used = 0
+    this.#send(data)
+  }
+
+  #send(data: Buffer): void {
+    try {
+      for (let done = 0; done < data.length; ) {
+        done += writeSync(this.#program.fd, data, done)
+      }
+    } catch (error) {
+      throw this.#failure(Buffer.alloc(0), String(error))
+    }
+  }
+
+  /** What ctr-files said before it ended. `begin` has been read of it already. */
+  #failure(begin: Buffer, otherwise = 'ctr-files ended early'): Error {
+    const chunks = [begin]
+    for (;;) {
+      const chunk = Buffer.alloc(8192)
+      const length = readSync(this.#replies.fd, chunk)
+      if (length === 0) break
+      chunks.push(chunk.subarray(0, length))
+    }
+    const reply = Buffer.concat(chunks)
+    if (reply.length < 6 || reply[0] !== REPLY_ERROR) return new Error(otherwise)
+    const errno = reply.readUInt32LE(1)
+    const [call = '', path = ''] = reply.toString('utf8', 5).split('\0')
+    if (call === 'mkdir' && errnoName(errno) === 'EEXIST')
+      return new TarError(`not a directory: ${path}`)
+    return new SyscallError(call, errno, errnoName(errno), path)
+  }
+}
+
+interface Operation extends Partial<FileAttributes> {
+  readonly flags?: number
+  readonly size?: number
+  readonly offset?: number
+  readonly major?: number
+  readonly minor?: number
+  readonly argument?: Buffer
+}
+
+function attributesOf(of: FileAttributes): FileAttributes {
+  const { mode, uid, gid, mtimeSeconds, mtimeNanoseconds, xattrs } = of
+  return { mode, uid, gid, mtimeSeconds, mtimeNanoseconds, xattrs }
+}
+
+function cString(text: string): Buffer {
+  return Buffer.from(`${text}\0`, 'latin1')
+}
+
+/** Two's complement. */
+function put64(out: Buffer, at: number, value: number): void {
+  out.writeInt32LE(value | 0, at)
+  out.writeInt32LE(Math.floor(value / 4294967296), at + 4)
+}
+
+function encodeAttributes(xattrs: ReadonlyMap<string, Buffer>): Buffer {
+  const parts: Buffer[] = []
+  for (const [name, value] of xattrs) {
+    const key = Buffer.from(`${name}\0`)
+    const head = Buffer.alloc(8)
+    head.writeUInt32LE(key.length, 0)
+    head.writeUInt32LE(value.length, 4)
+    parts.push(head, key, value)
+  }
+  return Buffer.concat(parts)
+}
