@@ -149,4 +149,9 @@ test('what is no command is refused', { skip }, async () => {
   assert.equal((await ask(Buffer.alloc(20_000))).status, 400)
   assert.equal((await ask(Buffer.from('\0'))).status, 501)
   assert.equal((await ask(Buffer.alloc(2 * 1024 * 1024))).status, 400)
+  const { status, text } = await daemon.request('POST', '/commands')
+  assert.deepEqual(
+    [status, JSON.parse(text)],
+    [400, { message: 'a command needs an upgrade to tcp' }],
+  )
 })

@@ -53,10 +53,11 @@ function decodeFields(
   value: object,
   path: string,
 ): unknown {
-  const names = new Map(Object.keys(properties).map((name) => [name.toLowerCase(), name]))
   const result: Record<string, unknown> = {}
   for (const [key, field] of Object.entries(value)) {
-    const name = Object.hasOwn(properties, key) ? key : names.get(key.toLowerCase())
+    const name = Object.hasOwn(properties, key)
+      ? key
+      : lowerCaseNames(properties).get(key.toLowerCase())
     const fieldNode = name === undefined ? undefined : properties[name]
     if (name === undefined || fieldNode === undefined || field === null) continue
     // An exact key wins over one in another case, wherever it stands.
@@ -72,6 +73,20 @@ function decodeFields(
     }
   }
   return result
+}
+
+const lowerCase = new WeakMap<object, ReadonlyMap<string, string>>()
+
+/** Of the properties of a schema; made for the first document that needs them. */
+function lowerCaseNames(
+  properties: Readonly<Record<string, JsonSchema>>,
+): ReadonlyMap<string, string> {
+  let names = lowerCase.get(properties)
+  if (names === undefined) {
+    names = new Map(Object.keys(properties).map((name) => [name.toLowerCase(), name]))
+    lowerCase.set(properties, names)
+  }
+  return names
 }
 
 /** Names in order, as Go writes maps. fromEntries defines own properties, so that a key `__proto__` stays a key. */

@@ -36,11 +36,11 @@ type FlagKind =
 
 /** What was given on the command line. Asking for a flag that the table does not have is a bug. */
 export class FlagValues {
-  readonly #flags: ReadonlyMap<string, Flag>
+  readonly #known: ReadonlySet<string>
   readonly #values = new Map<string, string[]>()
 
   constructor(flags: readonly Flag[]) {
-    this.#flags = new Map(flags.map((flag) => [flag.name, flag]))
+    this.#known = namesOf(flags)
   }
 
   add(flag: Flag, value: string): void {
@@ -82,9 +82,21 @@ export class FlagValues {
   }
 
   #of(name: string): readonly string[] | undefined {
-    if (!this.#flags.has(name)) throw new Error(`the command has no flag --${name}`)
+    if (!this.#known.has(name)) throw new Error(`the command has no flag --${name}`)
     return this.#values.get(name)
   }
+}
+
+const names = new WeakMap<readonly Flag[], ReadonlySet<string>>()
+
+/** Made once for each table. */
+function namesOf(flags: readonly Flag[]): ReadonlySet<string> {
+  let known = names.get(flags)
+  if (known === undefined) {
+    known = new Set(flags.map((flag) => flag.name))
+    names.set(flags, known)
+  }
+  return known
 }
 
 const TRUE = new Set(['1', 't', 'T', 'TRUE', 'true', 'True'])

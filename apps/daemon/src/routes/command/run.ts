@@ -47,6 +47,10 @@ export const runCommandRoute = route({
 })
 
 async function run({ engine }: Context, call: Call): Promise<undefined> {
+  // Which a web page cannot ask for.
+  if (call.headers.upgrade?.toLowerCase() !== 'tcp') {
+    throw new EngineError('INVALID_ARGUMENT', 'a command needs an upgrade to tcp')
+  }
   const command = readCommandLine(await readWords(call.input))
   if (command === undefined) throw new EngineError('NOT_IMPLEMENTED', 'this needs the client')
   if (command.kind === 'exec') await runExecCommand(engine, call, command)
