@@ -12,7 +12,7 @@ export {
   moveHostsEntries,
   moveLinkEntries,
 } from './hosts-file.ts'
-export type { CreateNetworkOptions, IpamOptions } from './network/create.ts'
+export type { CreateNetworkOptions } from './network/create-options.ts'
 export { type AddressPool, NETWORK_DEFAULTS, type NetworkDefaults } from './network/defaults.ts'
 export type { Network } from './network/network.ts'
 export { type Networks, openNetworks } from './networks.ts'

@@ -24,7 +24,8 @@ import {
 import { Firewall } from './firewall/firewall.ts'
 import { Healing } from './firewall/healing.ts'
 import { switchOn, warnOfDroppingChains } from './firewall/host.ts'
-import { type CreateNetworkOptions, planNetwork } from './network/create.ts'
+import { planNetwork } from './network/create.ts'
+import type { CreateNetworkOptions } from './network/create-options.ts'
 import { LowestFree } from './network/ipam.ts'
 import { isBridged, isPredefined, type Network, rulesOf } from './network/network.ts'
 import { NetworkRegistry } from './network/registry.ts'
@@ -134,6 +135,10 @@ export class Networks {
       createdAtNs: nowNs(),
     }
     const planned = planNetwork(o, facts)
+    if (!isBridged(planned)) {
+      this.#registry.insert(planned)
+      return planned
+    }
     const network = { ...planned, isForeign: isUsableBridge(planned.bridge) }
     this.#registry.insert(network)
     try {
@@ -155,6 +160,13 @@ export class Networks {
         `${network.name} is a pre-defined network and cannot be removed`,
       )
     }
+    const isSource = ({ configFrom }: Network): boolean => configFrom === network.name
+    if (network.configuration !== undefined && this.list().some(isSource)) {
+      throw new EngineError(
+        'FORBIDDEN',
+        `error while removing network: configuration network ${JSON.stringify(network.name)} is in use`,
+      )
+    }
     const active = this.#endpoints.ofNetwork(network.id)
     if (active.length > 0) {
       const names = active.map((row) => `name:"${row.containerName}" id:"${row.id.slice(0, 12)}"`)
@@ -170,7 +182,9 @@ export class Networks {
   /** Removes user-defined networks that have no container and are wanted gone; returns them. */
   async prune(isWanted: (network: Network) => boolean): Promise<Network[]> {
     const isUnused = (network: Network): boolean =>
-      !isPredefined(network) && this.#endpoints.ofNetwork(network.id).length === 0
+      !isPredefined(network) &&
+      network.configuration === undefined &&
+      this.#endpoints.ofNetwork(network.id).length === 0
     const unused = this.list().filter((network) => isUnused(network) && isWanted(network))
     for (const network of unused) if (isUnused(network)) await this.#destroy(network)
     return unused

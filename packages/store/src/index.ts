@@ -23,7 +23,13 @@ export {
 } from './images.ts'
 export { getOrCreateMeta } from './meta.ts'
 export { type AttachmentRow, NameTable } from './names.ts'
-export { type NetworkDriver, type NetworkRow, NetworkTable, type PoolRow } from './networks.ts'
+export {
+  type NetworkDriver,
+  type NetworkRow,
+  NetworkTable,
+  type PoolRequest,
+  type PoolRow,
+} from './networks.ts'
 export { isStorageError, openStore, type Store, transaction, volatileTransaction } from './open.ts'
 export { type SecretRow, SecretTable } from './secrets.ts'
 export { type UserNamespaceRow, UserNamespaceTable } from './user-namespaces.ts'

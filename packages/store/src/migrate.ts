@@ -11,6 +11,7 @@ import { migration008 } from './migrations/008-checkpointed.ts'
 import { migration009 } from './migrations/009-unsynced-layers.ts'
 import { migration010 } from './migrations/010-fewer-indexes.ts'
 import { migration011 } from './migrations/011-held-in-memory.ts'
+import { migration012 } from './migrations/012-network-configurations.ts'
 
 /** In order; a migration that has landed is never edited, a change is a new file. */
 const MIGRATIONS: readonly string[] = [
@@ -25,6 +26,7 @@ const MIGRATIONS: readonly string[] = [
   migration009,
   migration010,
   migration011,
+  migration012,
 ]
 
 /** No migration has run, or what they have written is lost. */

@@ -17,6 +17,20 @@ export interface NetworkRow {
   readonly options: Readonly<Record<string, string>>
   readonly labels: Readonly<Record<string, string>>
   readonly pools: readonly PoolRow[]
+  /** Kept for who asks; undefined: none were given. */
+  readonly ipamOptions: Readonly<Record<string, string>> | undefined
+  /** Name of the network whose configuration this one has, or empty. */
+  readonly configFrom: string
+  /** Address pools of networks that are made of this one; undefined: containers can be on this network. */
+  readonly configuration: readonly PoolRequest[] | undefined
+}
+
+/** What a user asks for; see planPool of @ctr/network. */
+export interface PoolRequest {
+  readonly subnet?: string
+  readonly gateway?: string
+  readonly ipRange?: string
+  readonly auxAddresses?: Readonly<Record<string, string>>
 }
 
 export interface PoolRow {
@@ -40,7 +54,7 @@ export class NetworkTable {
   constructor(store: Store) {
     const { db } = store
     this.#insert = db.prepare(
-      'INSERT INTO networks (id, name, driver, created_at_ns, bridge, is_foreign, is_internal, is_attachable, has_ipv6, options, labels) VALUES (@id, @name, @driver, @createdAtNs, @bridge, @isForeign, @isInternal, @isAttachable, @hasIpv6, @options, @labels)',
+      'INSERT INTO networks (id, name, driver, created_at_ns, bridge, is_foreign, is_internal, is_attachable, has_ipv6, options, labels, ipam_options, config_from, configuration) VALUES (@id, @name, @driver, @createdAtNs, @bridge, @isForeign, @isInternal, @isAttachable, @hasIpv6, @options, @labels, @ipamOptions, @configFrom, @configuration)',
     )
     this.#insertPool = db.prepare(
       'INSERT INTO network_pools (network_id, subnet, gateway, ip_range, aux_addresses, is_explicit) VALUES (@networkId, @subnet, @gateway, @ipRange, @auxAddresses, @isExplicit)',
@@ -54,7 +68,7 @@ export class NetworkTable {
     )
     this.#all = db
       .prepare(
-        'SELECT id, name, driver, created_at_ns AS createdAtNs, bridge, is_foreign AS isForeign, is_internal AS isInternal, is_attachable AS isAttachable, has_ipv6 AS hasIpv6, options, labels FROM networks ORDER BY name',
+        'SELECT id, name, driver, created_at_ns AS createdAtNs, bridge, is_foreign AS isForeign, is_internal AS isInternal, is_attachable AS isAttachable, has_ipv6 AS hasIpv6, options, labels, ipam_options AS ipamOptions, config_from AS configFrom, configuration FROM networks ORDER BY name',
       )
       .safeIntegers(true)
     this.#pools = db.prepare(
@@ -76,6 +90,9 @@ export class NetworkTable {
       hasIpv6: Number(row.hasIpv6),
       options: JSON.stringify(row.options),
       labels: JSON.stringify(row.labels),
+      ipamOptions: row.ipamOptions === undefined ? null : JSON.stringify(row.ipamOptions),
+      configFrom: row.configFrom,
+      configuration: row.configuration === undefined ? null : JSON.stringify(row.configuration),
     })
     this.#insertPools(row.id, row.pools)
   }
@@ -130,6 +147,8 @@ export class NetworkTable {
       options: JSON.parse(row.options) as Record<string, string>,
       labels: JSON.parse(row.labels) as Record<string, string>,
       pools: pools.get(row.id) ?? [],
+      ipamOptions: parseOptional<Record<string, string>>(row.ipamOptions),
+      configuration: parseOptional<PoolRequest[]>(row.configuration),
     }))
   }
 
@@ -157,6 +176,8 @@ type RawNetwork = Omit<
   | 'options'
   | 'labels'
   | 'pools'
+  | 'ipamOptions'
+  | 'configuration'
 > & {
   bridge: string | null
   isForeign: bigint
@@ -165,6 +186,12 @@ type RawNetwork = Omit<
   hasIpv6: bigint
   options: string
   labels: string
+  ipamOptions: string | null
+  configuration: string | null
+}
+
+function parseOptional<T>(text: string | null): T | undefined {
+  return text === null ? undefined : (JSON.parse(text) as T)
 }
 
 interface RawPool {

@@ -45,7 +45,7 @@ const PREDEFINED: readonly string[] = ['bridge', 'host', 'none']
 function unusedNetworks(engine: Pick<Engine, 'networks'>, o: PruneOptions): Network[] {
   return engine.networks
     .list()
-    .filter(({ name }) => !PREDEFINED.includes(name))
+    .filter(({ name, configuration }) => !PREDEFINED.includes(name) && configuration === undefined)
     .filter(({ id }) =>
       engine.networks
         .endpointsOfNetwork(id)
@@ -143,7 +143,7 @@ async function whileItRuns<T>(
 function assertNotPrivate(mode: string, network: string): void {
   if (mode !== 'none' && network !== 'none') return
   throw new EngineError(
-    'FORBIDDEN',
+    'INVALID_ARGUMENT',
     'container cannot be connected to multiple networks with one of the networks in private (none) mode',
   )
 }

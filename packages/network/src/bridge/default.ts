@@ -12,7 +12,7 @@ import {
   type Subnet,
 } from '../address.ts'
 import { OPTION_MTU } from '../endpoint/link-options.ts'
-import { automatic, checkLinkName, planPool } from '../network/create.ts'
+import { checkLinkName } from '../network/create.ts'
 import type { AddressPool } from '../network/defaults.ts'
 import { chooseIpv6Subnet, chooseSubnet } from '../network/ipam.ts'
 import {
@@ -25,6 +25,7 @@ import {
   OPTION_ICC,
   OPTION_MASQUERADE,
 } from '../network/network.ts'
+import { automatic, planPool } from '../network/pool.ts'
 import { hostSubnets, ipv4AddressOf, isBridge, linkAlias, linkMtu } from './link.ts'
 
 /** What the daemon's options say of the default bridge; those that are absent are Docker's defaults. */

@@ -123,6 +123,9 @@ function network(name: string, subnet: string, part: Partial<Network> = {}): Net
     hasIpv6: false,
     options: {},
     labels: {},
+    ipamOptions: undefined,
+    configFrom: '',
+    configuration: undefined,
     pools: [
       {
         subnet,

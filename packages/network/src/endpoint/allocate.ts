@@ -55,6 +55,9 @@ export function allocateEndpoint(
   network: Network,
   o: ConnectOptions & { readonly isChanging: boolean },
 ): EndpointRow {
+  if (network.configuration !== undefined) {
+    throw new EngineError('FORBIDDEN', 'cannot create endpoint on configuration-only network')
+  }
   const others = deps.endpoints.ofContainer(o.containerId)
   if (others.some((row) => row.networkId === network.id)) {
     throw new EngineError(

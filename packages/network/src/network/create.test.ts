@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type CreateNetworkOptions, planNetwork } from './create.ts'
+import { planNetwork } from './create.ts'
+import type { CreateNetworkOptions } from './create-options.ts'
 import { NETWORK_DEFAULTS } from './defaults.ts'
 import type { Network } from './network.ts'
 
@@ -135,6 +136,36 @@ const refused: [string, CreateNetworkOptions, { code: string; message: RegExp }]
     { code: 'FORBIDDEN', message: /same bridge name/ },
   ],
   [
+    'a configuration that there is not',
+    { name: 'n', configFrom: 'old' },
+    { code: 'NOT_FOUND', message: /^configuration network "old" does not exist$/ },
+  ],
+  [
+    'a configuration of a configuration',
+    { name: 'n', isConfigOnly: true, configFrom: 'kept' },
+    { code: 'FORBIDDEN', message: /cannot depend on another configuration network/ },
+  ],
+  [
+    'a configuration that is internal',
+    { name: 'n', isConfigOnly: true, isInternal: true },
+    { code: 'FORBIDDEN', message: /can only contain network specific fields/ },
+  ],
+  [
+    'a configuration that cannot be',
+    { name: 'n', isConfigOnly: true, ipam: [{ gateway: '10.0.0.1' }] },
+    { code: 'INVALID_ARGUMENT', message: /invalid subnet/ },
+  ],
+  [
+    'a label beside a configuration',
+    { name: 'n', configFrom: 'kept', labels: { a: 'b' } },
+    { code: 'FORBIDDEN', message: /^user specified configurations are not supported/ },
+  ],
+  [
+    'an option beside a configuration',
+    { name: 'n', configFrom: 'kept', options: { a: 'b' } },
+    { code: 'FORBIDDEN', message: /^network driver options are not supported/ },
+  ],
+  [
     'an impossible MTU',
     { name: 'n', options: { 'com.docker.network.driver.mtu': '9e9' } },
     { code: 'INVALID_ARGUMENT', message: /mtu/ },
@@ -165,11 +196,36 @@ const old: Network = {
       isExplicit: true,
     },
   ],
+  ipamOptions: undefined,
+  configFrom: '',
+  configuration: undefined,
 }
+
+const kept: Network = {
+  ...old,
+  name: 'kept',
+  bridge: undefined,
+  driver: 'null',
+  pools: [],
+  options: { a: 'b' },
+  labels: { c: 'd' },
+  ipamOptions: { e: 'f' },
+  configuration: [{ subnet: '10.7.0.0/24', ipRange: '10.7.0.128/25' }],
+}
+
+test('a network has the configuration of another one', () => {
+  const made = plan({ name: 'n', configFrom: 'kept', isInternal: true })
+  assert.deepEqual(
+    [made.configFrom, made.options, made.labels, made.ipamOptions, made.isInternal],
+    ['kept', { a: 'b' }, { c: 'd' }, { e: 'f' }, true],
+  )
+  assert.equal(made.pools[0]?.subnet, '10.7.0.0/24')
+  assert.equal(made.configuration, undefined)
+})
 
 function plan(
   o: CreateNetworkOptions,
   defaults = NETWORK_DEFAULTS,
 ): ReturnType<typeof planNetwork> {
-  return planNetwork(o, { networks: [old], hostSubnets: [], defaults, createdAtNs: 1n })
+  return planNetwork(o, { networks: [old, kept], hostSubnets: [], defaults, createdAtNs: 1n })
 }

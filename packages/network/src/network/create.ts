@@ -1,18 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { EngineError } from '@ctr/errdefs'
 import type { PoolRow } from '@ctr/store'
-import {
-  contains,
-  formatAddress,
-  formatSubnet,
-  overlaps,
-  parseAddress,
-  parseSubnet,
-  type Subnet,
-} from '../address.ts'
+import { overlaps, type Subnet } from '../address.ts'
 import { parseLinkOptions } from '../endpoint/link-options.ts'
+import { planConfiguration, withConfiguration } from './configuration.ts'
+import type { CreateNetworkOptions } from './create-options.ts'
 import type { NetworkDefaults } from './defaults.ts'
-import { chooseIpv6Subnet, chooseSubnet, defaultGateway } from './ipam.ts'
+import { chooseIpv6Subnet, chooseSubnet } from './ipam.ts'
 import {
   type BridgedNetwork,
   type Network,
@@ -22,24 +16,7 @@ import {
   parsePool,
   poolsOf,
 } from './network.ts'
-
-export interface CreateNetworkOptions {
-  readonly name: string
-  readonly driver?: string
-  readonly isInternal?: boolean
-  readonly isAttachable?: boolean
-  readonly enableIpv6?: boolean
-  readonly ipam?: readonly IpamOptions[]
-  readonly options?: Readonly<Record<string, string>>
-  readonly labels?: Readonly<Record<string, string>>
-}
-
-export interface IpamOptions {
-  readonly subnet?: string
-  readonly gateway?: string
-  readonly ipRange?: string
-  readonly auxAddresses?: Readonly<Record<string, string>>
-}
+import { automatic, planPool } from './pool.ts'
 
 /** What a new network must not collide with. */
 export interface CreateFacts {
@@ -50,17 +27,23 @@ export interface CreateFacts {
 }
 
 /** Decides everything about a user-defined network; throws with Docker's texts. Nothing is made yet. */
-export function planNetwork(o: CreateNetworkOptions, facts: CreateFacts): BridgedNetwork {
-  checkName(o.name)
+export function planNetwork(asked: CreateNetworkOptions, facts: CreateFacts): Network {
+  checkName(asked.name)
+  if (facts.networks.some((network) => network.name === asked.name)) {
+    throw new EngineError('CONFLICT', `network with name ${asked.name} already exists`)
+  }
+  return asked.isConfigOnly === true
+    ? planConfiguration(asked, facts.createdAtNs)
+    : planBridged(withConfiguration(asked, facts.networks), facts)
+}
+
+function planBridged(o: CreateNetworkOptions, facts: CreateFacts): BridgedNetwork {
   const driver = o.driver === undefined || o.driver === '' ? 'bridge' : o.driver
   if (driver === 'host' || driver === 'null') {
     throw new EngineError('FORBIDDEN', `only one instance of "${driver}" network is allowed`)
   }
   if (driver !== 'bridge') {
     throw new EngineError('NOT_FOUND', `plugin "${driver}" not found`)
-  }
-  if (facts.networks.some((network) => network.name === o.name)) {
-    throw new EngineError('CONFLICT', `network with name ${o.name} already exists`)
   }
   const id = randomBytes(32).toString('hex')
   const options = { ...facts.defaults.options[driver], ...o.options }
@@ -87,6 +70,9 @@ export function planNetwork(o: CreateNetworkOptions, facts: CreateFacts): Bridge
     options,
     labels: o.labels ?? {},
     pools,
+    ipamOptions: o.ipamOptions,
+    configFrom: o.configFrom ?? '',
+    configuration: undefined,
   }
 }
 
@@ -125,70 +111,6 @@ function planPools(o: CreateNetworkOptions, facts: CreateFacts): PoolRow[] {
     pools.push(automatic(chooseIpv6Subnet(randomBytes(5), used, addressPools)))
   }
   return pools
-}
-
-/** Checks one `--subnet` with its `--gateway`, `--ip-range` and `--aux-address`es. */
-export function planPool(entry: IpamOptions): PoolRow {
-  const subnet = parseSubnet(entry.subnet ?? '')
-  if (subnet === undefined) {
-    throw new EngineError(
-      'INVALID_ARGUMENT',
-      `invalid subnet ${entry.subnet}: invalid CIDR block notation`,
-    )
-  }
-  if (subnet.prefix === 0 || (subnet.family === 4 && subnet.prefix > 31)) {
-    throw new EngineError(
-      'INVALID_ARGUMENT',
-      `invalid subnet ${entry.subnet}: no room for containers`,
-    )
-  }
-  const range = entry.ipRange ? parseSubnet(entry.ipRange) : undefined
-  if (
-    entry.ipRange &&
-    (range === undefined ||
-      !contains(subnet, { family: range.family, value: range.address }) ||
-      range.prefix < subnet.prefix)
-  ) {
-    throw new EngineError(
-      'INVALID_ARGUMENT',
-      `invalid ip-range ${entry.ipRange}: it does not belong to subnet ${formatSubnet(subnet)}`,
-    )
-  }
-  const checked = (what: string, text: string): string => {
-    const address = parseAddress(text)
-    if (address === undefined || !contains(subnet, address)) {
-      throw new EngineError(
-        'INVALID_ARGUMENT',
-        `invalid ${what} ${text}: it does not belong to subnet ${formatSubnet(subnet)}`,
-      )
-    }
-    return formatAddress(address)
-  }
-  const auxAddresses = Object.fromEntries(
-    Object.entries(entry.auxAddresses ?? {}).map(([name, text]) => [
-      name,
-      checked('auxiliary address', text),
-    ]),
-  )
-  const fallback = formatAddress({ family: subnet.family, value: defaultGateway(subnet) })
-  return {
-    subnet: formatSubnet(subnet),
-    gateway: entry.gateway ? checked('gateway', entry.gateway) : fallback,
-    ipRange: range === undefined ? undefined : formatSubnet(range),
-    auxAddresses,
-    isExplicit: true,
-  }
-}
-
-export function automatic(subnet: Subnet): PoolRow {
-  const gateway = formatAddress({ family: subnet.family, value: defaultGateway(subnet) })
-  return {
-    subnet: formatSubnet(subnet),
-    gateway,
-    ipRange: undefined,
-    auxAddresses: {},
-    isExplicit: false,
-  }
 }
 
 /** IFNAMSIZ is 16 with the final zero; dev_valid_name() refuses `/`, `:` and white space. Quotes would break nft's language. */

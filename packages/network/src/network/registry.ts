@@ -99,6 +99,9 @@ export class NetworkRegistry {
         options: {},
         labels: {},
         pools: [],
+        ipamOptions: undefined,
+        configFrom: '',
+        configuration: undefined,
       })
     }
   }

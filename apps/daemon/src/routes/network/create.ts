@@ -12,11 +12,14 @@ export const createNetworkRoute = route({
   response: NetworkCreated,
   handle: async ({ engine }, { body }) => {
     const { Name = '', IPAM } = body
-    if (body.ConfigOnly === true || body.Ingress === true || body.Scope === 'swarm') {
+    if (body.Scope === 'swarm') {
       throw new EngineError(
-        'NOT_IMPLEMENTED',
-        'config-only, ingress and swarm networks are not served',
+        'FORBIDDEN',
+        'cannot create a swarm scoped network when swarm is not active',
       )
+    }
+    if (body.Ingress === true) {
+      throw new EngineError('FORBIDDEN', 'Ingress network can only be global scope network')
     }
     if (IPAM?.Driver !== undefined && !['', 'default'].includes(IPAM.Driver)) {
       throw new EngineError('NOT_FOUND', `could not resolve IPAM driver ${IPAM.Driver}`)
@@ -29,6 +32,10 @@ export const createNetworkRoute = route({
       enableIpv6: body.EnableIPv6 ?? false,
       options: body.Options ?? {},
       labels: body.Labels ?? {},
+      scope: body.Scope ?? '',
+      isConfigOnly: body.ConfigOnly ?? false,
+      configFrom: body.ConfigFrom?.Network ?? '',
+      ipamOptions: IPAM?.Options ?? undefined,
       ipam: (IPAM?.Config ?? []).map((pool) => ({
         ...(pool.Subnet ? { subnet: pool.Subnet } : {}),
         ...(pool.Gateway ? { gateway: pool.Gateway } : {}),

@@ -15,12 +15,16 @@ export function renderNetwork(
     Driver: network.driver,
     ...(apiMinor >= 48 ? { EnableIPv4: true } : {}),
     EnableIPv6: network.hasIpv6,
-    IPAM: { Driver: 'default', Options: null, Config: network.pools.map(renderPool) },
+    IPAM: {
+      Driver: 'default',
+      Options: network.ipamOptions === undefined ? null : { ...network.ipamOptions },
+      Config: (network.configuration ?? network.pools).map(renderPool),
+    },
     Internal: network.isInternal,
     Attachable: network.isAttachable,
     Ingress: false,
-    ConfigFrom: { Network: '' },
-    ConfigOnly: false,
+    ConfigFrom: { Network: network.configFrom },
+    ConfigOnly: network.configuration !== undefined,
     Containers: Object.fromEntries(
       endpoints.map((endpoint) => [endpoint.containerId, renderContainer(endpoint)]),
     ),
@@ -29,15 +33,17 @@ export function renderNetwork(
   }
 }
 
-function renderPool(pool: EngineNetwork['pools'][number]): IPAMPool {
-  const auxiliary = Object.keys(pool.auxAddresses).length > 0
+/** Of a configuration only what was asked for. */
+function renderPool({ subnet, ipRange, gateway, auxAddresses = {} }: Pool): IPAMPool {
   return {
-    Subnet: pool.subnet,
-    ...(pool.ipRange === undefined ? {} : { IPRange: pool.ipRange }),
-    Gateway: pool.gateway,
-    ...(auxiliary ? { AuxiliaryAddresses: { ...pool.auxAddresses } } : {}),
+    ...(subnet === undefined ? {} : { Subnet: subnet }),
+    ...(ipRange === undefined ? {} : { IPRange: ipRange }),
+    ...(gateway === undefined ? {} : { Gateway: gateway }),
+    ...(Object.keys(auxAddresses).length > 0 ? { AuxiliaryAddresses: { ...auxAddresses } } : {}),
   }
 }
+
+type Pool = EngineNetwork['pools'][number] | NonNullable<EngineNetwork['configuration']>[number]
 
 function renderContainer(endpoint: Endpoint): NetworkContainer {
   const { ipv4, ipv6 } = endpoint
