@@ -1,6 +1,7 @@
 /*
  * Attached clients: after ATTACH a connection is a raw stream. Each client has a buffer of RING_SIZE; when one is full,
- * the stream that it wants is not read until it takes bytes or leaves (stdio.c asks attach_room).
+ * the stream that it wants is not read until it takes bytes or leaves (stdio.c asks attach_room). So has the starter when it
+ * gets output among its frames; frames wait behind what is in the buffer.
  */
 #include "shim.h"
 
@@ -10,9 +11,12 @@
 
 #define FRAME_HEADER 8u
 #define ROOM_MIN 4096u /* smaller reads are not worth a wake-up */
+/* A process that is quick has ended by then, and all of it is told at once: the daemon wakes up once, not three times. */
+#define GATHER_MS 5u
+#define GATHER_MAX (16u << 10)
 
 static bool wants(const struct conn *c, int stream) {
-  return c->is_attached && !c->gone && c->attach & (stream == OUT ? ATTACH_STDOUT : ATTACH_STDERR);
+  return !c->gone && c->attach & (stream == OUT ? ATTACH_STDOUT : ATTACH_STDERR);
 }
 
 /* How much of the stream may be read now, 0 if a client is behind. */
@@ -30,12 +34,16 @@ uint32_t attach_room(const struct shim *s, int stream) {
   return room;
 }
 
-static void lose(struct conn *c) {
-  c->gone = true;
+void forget_output(struct conn *c) {
   if (c->ring)
     munmap(c->ring, RING_SIZE);
   c->ring = NULL;
   c->ring_used = c->ring_head = 0;
+}
+
+static void lose(struct conn *c) {
+  c->gone = true;
+  forget_output(c);
 }
 
 static void ring_put(struct conn *c, const uint8_t *data, size_t length) {
@@ -76,8 +84,8 @@ static void ring_flush(struct conn *c) {
 /* Sends at once what the socket takes; the rest goes into the ring, where attach_room has left space. */
 static void put_output(struct shim *s, struct conn *c, const uint8_t header[FRAME_HEADER], const uint8_t *data,
                        uint32_t length) {
-  size_t head = s->stdio_flags & STDIO_TTY ? 0 : FRAME_HEADER, sent = 0;
-  if (c->ring_used == 0) {
+  size_t head = s->stdio_flags & STDIO_TTY && c->is_attached ? 0 : FRAME_HEADER, sent = 0;
+  if (c->ring_used == 0 && !(c == s->starter && s->gather_ms)) {
     struct iovec parts[2] = {{.iov_base = (void *)(uintptr_t)header, .iov_len = head},
                              {.iov_base = (void *)(uintptr_t)data, .iov_len = length}};
     struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
@@ -105,6 +113,37 @@ void attach_output(struct shim *s, int stream, const uint8_t *data, uint32_t len
     put_output(s, c, header, data, length);
     attach_update(s, c);
   }
+  if (s->gather_ms && (!s->starter || s->starter->ring_used > GATHER_MAX))
+    send_gathered(s);
+}
+
+/* A frame for the starter, behind the output that it has not taken. False if there is no room. */
+bool queue_frame(struct shim *s, struct conn *c, const uint8_t *frame, uint32_t length) {
+  if (RING_SIZE - c->ring_used < length)
+    return false;
+  ring_put(c, frame, length);
+  attach_update(s, c);
+  return true;
+}
+
+void starter_ready(struct shim *s, struct conn *c) {
+  ring_flush(c);
+  attach_update(s, c);
+  update_streams(s);
+}
+
+/* From here on frames and output for a starter that gets both wait for each other, for a moment. */
+void gather(struct shim *s) {
+  if (s->starter && s->starter->attach && !s->starter->is_attached)
+    s->gather_ms = now_ms() + GATHER_MS;
+}
+
+void send_gathered(struct shim *s) {
+  if (!s->gather_ms)
+    return;
+  s->gather_ms = 0;
+  if (s->starter)
+    starter_ready(s, s->starter);
 }
 
 static void take_input(struct shim *s, struct conn *c) {
@@ -125,6 +164,10 @@ static void take_input(struct shim *s, struct conn *c) {
 
 /* Says to epoll what this client waits for; closes it when nothing is left. May free the client. */
 void attach_update(struct shim *s, struct conn *c) {
+  if (!c->is_attached) {
+    watch(s, &c->src, EPOLLIN | (c->ring_used && !s->gather_ms ? EPOLLOUT : 0));
+    return;
+  }
   bool blocked = c->attach & ATTACH_STDIN && s->input_length > s->input_offset;
   if ((c->gone && c->input_ended) || (s->finished && !c->ring_used)) {
     close_conn(s, c);
@@ -161,7 +204,7 @@ void attach_begin(struct shim *s, struct conn *c, uint32_t flags) {
 
 bool is_serving(const struct shim *s) {
   for (const struct conn *c = s->conns; c; c = c->next)
-    if (c->is_attached)
+    if (c->is_attached || c->ring_used)
       return true;
   return false;
 }
@@ -169,7 +212,7 @@ bool is_serving(const struct shim *s) {
 /* The end has come and these clients did not read in time: they lose the rest, the log does not. */
 void drop_stuck(struct shim *s) {
   for (struct conn *c = s->conns; c; c = c->next)
-    if (c->is_attached && c->ring_used)
+    if (c->ring_used)
       lose(c);
 }
 

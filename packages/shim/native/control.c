@@ -101,14 +101,21 @@ void unlisten(struct shim *s) {
 /* A peer that lets its socket buffer fill up with control frames is cut off: nothing here waits for it. */
 void send_frame(struct shim *s, struct conn *c, uint32_t type, const uint8_t *payload, uint32_t length) {
   uint8_t frame[FRAME_HEADER + 16 + DETAIL_MAX + 32] = {(uint8_t)type};
-  (void)s;
   if (!c || c->is_attached || FRAME_HEADER + length > sizeof frame)
     return;
+  if (c->gone) {
+    shutdown(c->src.fd, SHUT_RDWR); /* what it has may end within a frame: no other can follow */
+    return;
+  }
   put32be(frame + 4, length);
   if (length)
     memcpy(frame + FRAME_HEADER, payload, length);
-  ssize_t n = send(c->src.fd, frame, FRAME_HEADER + length, MSG_DONTWAIT | MSG_NOSIGNAL);
-  if (n != (ssize_t)(FRAME_HEADER + length))
+  length += FRAME_HEADER;
+  bool waits = c->ring_used || (c == s->starter && s->gather_ms);
+  ssize_t n = waits ? 0 : send(c->src.fd, frame, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+  uint32_t sent = n > 0 ? (uint32_t)n : 0;
+  bool queued = sent < length && c->attach && queue_frame(s, c, frame + sent, length - sent);
+  if (sent < length && !queued)
     shutdown(c->src.fd, SHUT_RDWR);
 }
 
@@ -235,6 +242,10 @@ static void on_conn(struct shim *s, struct source *src, uint32_t events) {
     attach_ready(s, c, events);
     return;
   }
+  if (events & EPOLLOUT)
+    starter_ready(s, c);
+  if (!(events & ~(uint32_t)EPOLLOUT))
+    return;
   uint32_t length = 0, need = FRAME_HEADER;
   if (c->in_length >= FRAME_HEADER)
     need += (uint32_t)c->in[4] << 24 | (uint32_t)c->in[5] << 16 | (uint32_t)c->in[6] << 8 | c->in[7];
@@ -293,6 +304,7 @@ void close_conn(struct shim *s, struct conn *c) {
   bool was_starter = c == s->starter;
   watch(s, &c->src, 0);
   close_gently(c->src.fd);
+  forget_output(c);
   free(c);
   if (!was_starter)
     return;

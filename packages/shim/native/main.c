@@ -143,6 +143,8 @@ static int wait_time(const struct shim *s) {
   uint64_t at = forward_deadline(s), now = now_ms();
   if (s->deadline_ms && (!at || s->deadline_ms < at))
     at = s->deadline_ms;
+  if (s->gather_ms && (!at || s->gather_ms < at))
+    at = s->gather_ms;
   if (!at)
     return -1;
   return at <= now ? 0 : at - now > 60000 ? 60000 : (int)(at - now);

@@ -50,6 +50,7 @@ void started(struct shim *s) {
   put32(p, (uint32_t)s->child);
   put64(p + 4, s->start_time);
   put64(p + 12, s->started_ns);
+  gather(s);
   send_all(s, FRAME_STARTED, p, sizeof p);
   if (!s->starter)
     s->expect_attach = 0;
@@ -102,6 +103,7 @@ static void finish(struct shim *s) {
   put32(p + 4, s->oom_killed);
   put64(p + 8, s->finished_ns);
   send_all(s, FRAME_EXIT, p, sizeof p);
+  send_gathered(s);
   s->finished = true;
   s->deadline_ms = now_ms() + LINGER_MS;
   update_conns(s);
@@ -185,6 +187,8 @@ void end_expectation(struct shim *s) {
 void on_deadline(struct shim *s) {
   if (s->finished && !is_serving(s))
     leave(s);
+  if (s->gather_ms && now_ms() >= s->gather_ms)
+    send_gathered(s);
   if (!s->deadline_ms || now_ms() < s->deadline_ms)
     return;
   s->deadline_ms = 0;

@@ -34,14 +34,15 @@ struct stream {
   int index;
 };
 
-/* Connection of the daemon: framed (control), and after ATTACH a raw stream (control.c). */
+/* Connection of the daemon: framed (control), and after ATTACH a raw stream (control.c). The starter's may get output among its
+ * frames (STDIO_STARTER_OUT, _ERR): `attach` without `is_attached`. */
 struct conn {
   struct source src;
   struct conn *next;
   bool is_starter;
   bool is_attached, gone; /* gone: the peer reads no more */
   bool input_ended;       /* the peer writes no more */
-  uint32_t attach;        /* ATTACH_* */
+  uint32_t attach;        /* ATTACH_*: what it gets and gives */
   uint8_t in[56];         /* the frame being read */
   uint32_t in_length;
   uint8_t *ring; /* output that the peer has not taken, RING_SIZE bytes when mapped */
@@ -157,6 +158,7 @@ struct shim {
 
   struct conn *conns;
   struct conn *starter;
+  uint64_t gather_ms; /* until then what the starter gets is gathered in its ring, see gather(); 0: it is not */
   struct forward *forwards;
   struct pair *pairs;
   uint64_t udp_sweep_ms; /* when the next idle UDP session may end, 0: there is none */
@@ -298,6 +300,11 @@ void update_conns(struct shim *s);
 /* attach.c */
 uint32_t attach_room(const struct shim *s, int stream);
 void attach_output(struct shim *s, int stream, const uint8_t *data, uint32_t length);
+bool queue_frame(struct shim *s, struct conn *c, const uint8_t *frame, uint32_t length);
+void gather(struct shim *s);
+void send_gathered(struct shim *s);
+void starter_ready(struct shim *s, struct conn *c);
+void forget_output(struct conn *c);
 void attach_ready(struct shim *s, struct conn *c, uint32_t events);
 void attach_begin(struct shim *s, struct conn *c, uint32_t flags);
 void attach_update(struct shim *s, struct conn *c);

@@ -27,6 +27,9 @@ int open_stdio(struct shim *s, const struct op *o) {
   s->rows = op_u32(o, 3);
   s->columns = op_u32(o, 4);
   s->has_stdio = true;
+  if (s->starter)
+    s->starter->attach = (s->stdio_flags & STDIO_STARTER_OUT ? ATTACH_STDOUT : 0u) |
+                         (s->stdio_flags & STDIO_STARTER_ERR ? ATTACH_STDERR : 0u);
   if (s->stdio_flags & STDIO_TTY)
     return 0;
   if (s->stdio_flags & STDIO_INHERIT) {

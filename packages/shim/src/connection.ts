@@ -32,6 +32,8 @@ export interface ShimConnection {
   readonly warnings: readonly ShimError[]
   /** Rejects with 'shim died' if the connection ends and no exit was recorded. Never settles after close(). */
   readonly exited: Promise<ExitRecord>
+  /** How it ended, as soon as that has come: `exited` tells it a turn later. */
+  readonly ended: ExitRecord | undefined
   onOom(listener: () => void): void
   signal(signal: number): Promise<void>
   resize(rows: number, columns: number): Promise<void>
@@ -70,6 +72,7 @@ export class Connection implements ShimConnection {
   pid = 0
   startTime = 0n
   startedAtNs = 0n
+  ended: ExitRecord | undefined
   readonly warnings: ShimError[] = []
   readonly exited: Promise<ExitRecord>
   /** Settles with the first frame that says how it went. */
@@ -88,7 +91,6 @@ export class Connection implements ShimConnection {
   onListening: () => void = () => undefined
   #starting: Pending | undefined
   #closedByUs = false
-  #hasExited = false
   /** A request has not been answered in time, and nothing has been heard since. */
   #isSilent = false
   #hasAnswered = false
@@ -155,6 +157,20 @@ export class Connection implements ShimConnection {
   /** True if at least one byte has come back. */
   get hasAnswered(): boolean {
     return this.#hasAnswered
+  }
+
+  /** Where output of the process goes that comes among the frames. Before the first of them. */
+  set onOutput(listener: (bytes: Buffer) => void) {
+    this.#reader.onOutput = listener
+  }
+
+  /** Nothing is heard until `resume`. */
+  pause(): void {
+    this.#socket.pause()
+  }
+
+  resume(): void {
+    this.#socket.resume()
   }
 
   /** Gives up waiting for `opened`, which rejects with `error`. */
@@ -239,14 +255,12 @@ export class Connection implements ShimConnection {
         for (const listener of this.#oomListeners) listener()
         return
       case FRAMES.EXIT:
-        this.#hasExited = true
-        this.#exit.resolve(
-          exitRecord(
-            payload.readUInt32LE(0),
-            payload.readUInt32LE(4) !== 0,
-            payload.readBigUInt64LE(8),
-          ),
+        this.ended = exitRecord(
+          payload.readUInt32LE(0),
+          payload.readUInt32LE(4) !== 0,
+          payload.readBigUInt64LE(8),
         )
+        this.#exit.resolve(this.ended)
         return
       case FRAMES.RESULT:
         this.#onResult(payload.readUInt32LE(0))
@@ -277,10 +291,10 @@ export class Connection implements ShimConnection {
   #onClose(): void {
     for (const pending of this.#results.splice(0)) pending.reject(gone())
     // Of nearly every connection it is the end of a process that has been reported: an error takes a stack to make.
-    if (this.#hasExited && this.#starting === undefined) return
+    if (this.ended !== undefined && this.#starting === undefined) return
     this.#starting?.reject(new Error('shim died'))
     this.#opening.reject(new Error('shim died'))
-    if (!this.#closedByUs && !this.#hasExited) void this.#settleExit()
+    if (!this.#closedByUs && this.ended === undefined) void this.#settleExit()
   }
 
   /** The shim writes its exit record before EXIT: it may have ended between the two. */
@@ -298,7 +312,8 @@ function encodeHostPort({ protocol, address, port }: HostPort): Buffer {
   return Buffer.concat([u32s(protocol === 'tcp' ? 6 : 17, port), address]) // IPPROTO_TCP, IPPROTO_UDP
 }
 
-function gone(): Error {
+/** ESRCH: the shim is not there any more. */
+export function gone(): Error {
   return requestError(3) // ESRCH
 }
 

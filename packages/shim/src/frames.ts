@@ -49,9 +49,16 @@ export function u32s(...values: number[]): Buffer {
   return payload
 }
 
+/** Types of Docker's stream frames, which have the same header: output of the process among the frames of its shim. */
+const OUTPUT_TYPES: readonly number[] = [1, 2]
+
 /** Cuts a byte stream into frames; keeps what is incomplete. */
 export class FrameReader {
   #rest: Buffer = Buffer.alloc(0)
+  /** Bytes of a frame of output that have not come yet. */
+  #passing = 0
+  /** Takes output as it comes, headers included, in pieces that need not be whole frames. Without it, output is a fault. */
+  onOutput: ((bytes: Buffer) => void) | undefined
 
   /** Bytes received and not yet part of a frame. */
   get rest(): Buffer {
@@ -63,6 +70,7 @@ export class FrameReader {
   }
 
   next(): Frame | undefined {
+    this.#passOutput()
     if (this.#rest.length < HEADER_BYTES) return undefined
     const length = this.#rest.readUInt32BE(4)
     if (length > PAYLOAD_MAX_BYTES) throw new Error(`shim: a frame of ${length} bytes`)
@@ -71,6 +79,24 @@ export class FrameReader {
     const frame = { type: this.#rest.readUInt8(0), payload: this.#rest.subarray(HEADER_BYTES, end) }
     this.#rest = this.#rest.subarray(end)
     return frame
+  }
+
+  #passOutput(): void {
+    const { onOutput } = this
+    if (onOutput === undefined) return
+    for (;;) {
+      if (this.#passing === 0) {
+        const isOutput =
+          this.#rest.length >= HEADER_BYTES && OUTPUT_TYPES.includes(this.#rest.readUInt8(0))
+        if (!isOutput) return
+        this.#passing = HEADER_BYTES + this.#rest.readUInt32BE(4)
+      }
+      const bytes = this.#rest.subarray(0, this.#passing)
+      if (bytes.length === 0) return
+      this.#passing -= bytes.length
+      this.#rest = this.#rest.subarray(bytes.length)
+      onOutput(bytes)
+    }
   }
 }
 

@@ -334,6 +334,9 @@ export const STDIO_TTY = 2
 export const STDIO_STDIN_ONCE = 4
 /** The process has the stdio of the shim itself (`handover`); nothing is made and nothing is read. */
 export const STDIO_INHERIT = 8
+/** The starter gets this output, in Docker's frames among those of the protocol. */
+export const STDIO_STARTER_OUT = 16
+export const STDIO_STARTER_ERR = 32
 /** Descriptors of criu in `restore`: stdin, stdout and stderr of the process (or its terminal), and the network namespace. */
 export const RESTORE_STDIO_FD = 3
 export const RESTORE_NETWORK_FD = 6

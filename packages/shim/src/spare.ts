@@ -23,11 +23,15 @@ export class SpareConnection implements Disposable {
     this.#connection = undefined
   }
 
-  /** Makes one unless there is one. Without success there is none: the next start connects by itself. */
+  /**
+   * Makes one unless there is one, when what is to be done for the last start has been. Without success there is none: the
+   * next start connects by itself.
+   */
   prepare(connect: () => Promise<SpawnerConnection>): void {
     if (this.#isConnecting || this.#isClosed || this.#connection !== undefined) return
     this.#isConnecting = true
-    connect()
+    afterThisTurn()
+      .then(connect)
       .then(
         (connection) => this.#keep(connection),
         () => undefined,
@@ -64,4 +68,8 @@ export class SpareConnection implements Disposable {
     // An end is seen only by who reads.
     socket.on('error', this.#drop).on('end', this.#drop).on('close', this.#drop).resume()
   }
+}
+
+function afterThisTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
 }

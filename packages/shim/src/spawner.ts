@@ -11,6 +11,7 @@ import { encodePrepare, encodeStart } from './encode.ts'
 import type { Program } from './ops.ts'
 import { findShim, isRunning, isStopped, killShim } from './shim-process.ts'
 import { SpareConnection, type SpawnerConnection } from './spare.ts'
+import { StreamingConnection } from './streaming-connection.ts'
 
 const RECONNECT_DEADLINE_MS = 5000
 const RECONNECT_PAUSE_MS = 10
@@ -74,6 +75,26 @@ export class Spawner implements AsyncDisposable {
    * the process is killed, and the reason is thrown when it has gone.
    */
   async run(program: Program, options: RunOptions = {}): Promise<ShimConnection> {
+    return await this.#run(program, options)
+  }
+
+  /** As `run`, for a program that gives its output to the starter (`Stdio.toStarter`). */
+  async runStreaming(program: Program): Promise<StreamingConnection> {
+    let streaming: StreamingConnection | undefined
+    await this.#run(program, {}, (sent, runtimeDir) => {
+      streaming = new StreamingConnection(sent, runtimeDir ?? '')
+      // While this one works and we wait: what is quick has ended when it says that it has started.
+      this.#prepareSpare(program)
+    })
+    if (streaming === undefined) throw new Error('a program was run without being sent')
+    return streaming
+  }
+
+  async #run(
+    program: Program,
+    options: RunOptions,
+    onSent: (connection: Connection, runtimeDir: string | undefined) => void = () => undefined,
+  ): Promise<Connection> {
     options.signal?.throwIfAborted()
     const runtimeDir = program[0]?.op === 'runtime_dir' ? program[0].path : undefined
     let latest: Connection | undefined
@@ -82,6 +103,7 @@ export class Spawner implements AsyncDisposable {
     try {
       const connection = await this.#begin(program, runtimeDir, (sent) => {
         latest = sent
+        onSent(sent, runtimeDir)
         if (options.onListening !== undefined) sent.onListening = options.onListening
         if (options.signal?.aborted === true) onAbort()
       })

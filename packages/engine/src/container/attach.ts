@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import type { Readable } from 'node:stream'
+import type { Duplex, Readable } from 'node:stream'
 import { EngineError, isErrno } from '@ctr/errdefs'
 import { ANSWER_TIMEOUT_MS, attachShim } from '@ctr/shim'
 import type { Engine } from '../engine.ts'
@@ -22,7 +22,7 @@ export interface AttachSession {
   /** Output of the past, to be sent before the stream's. */
   readonly logs: Readable | undefined
   /** Resolves when the process runs; undefined if it never will. end() on it is the end of stdin. */
-  readonly stream: Promise<Socket | undefined>
+  readonly stream: Promise<Duplex | undefined>
   /** The client has gone: takes a waiting attachment back. */
   close(): void
 }
@@ -84,10 +84,10 @@ function openSession(
   logs: Readable | undefined,
   streams: AttachStreams,
 ): { readonly connecting: Promise<void>; readonly session: AttachSession } {
-  const { promise, resolve } = Promise.withResolvers<Socket | undefined>()
+  const { promise, resolve } = Promise.withResolvers<Duplex | undefined>()
   let isClosed = false
   // A start may have taken the attachment: a stream that nobody reads would stop the process.
-  const take = (stream: Socket | undefined): void => {
+  const take = (stream: Duplex | undefined): void => {
     if (isClosed) stream?.destroy()
     else resolve(stream)
   }

@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 
 /** Which streams an attached client wants. */
 export interface AttachStreams {
@@ -16,7 +16,7 @@ export function wantsStreams({ stdin, stdout, stderr }: AttachStreams): boolean 
 export interface PendingAttachment {
   readonly streams: AttachStreams
   /** Connected: it runs. Undefined: it will not. */
-  readonly resolve: (stream: Socket | undefined) => void
+  readonly resolve: (stream: Duplex | undefined) => void
 }
 
 /** Clients that wait for the next start of a container (or exec), by id. */

@@ -1,8 +1,16 @@
-import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { EngineError, isEngineError } from '@ctr/errdefs'
 import { processStatus } from '@ctr/linux'
 import type { RuntimeProcess, RuntimeSpec } from '@ctr/oci'
-import { compileExec, type ExitRecord, type ShimConnection, ShimError } from '@ctr/shim'
+import {
+  compileExec,
+  type ExecInput,
+  type ExitRecord,
+  type ShimConnection,
+  ShimError,
+  type StreamingConnection,
+} from '@ctr/shim'
+import { isStorageError } from '@ctr/store'
 import type { AttachSession } from '../container/attach.ts'
 import type { ContainerRecord } from '../container/container.ts'
 import { containerEvent } from '../container/container-event.ts'
@@ -14,7 +22,7 @@ import { linkEnvironment } from '../container/links.ts'
 import { type PendingAttachment, wantsStreams } from '../container/pending-attachments.ts'
 import { compileContainerSpec, seccompFilter, visibleHostname } from '../container/program.ts'
 import { resolveContainerUser } from '../container/resolve-user.ts'
-import { execRuntimeDir, makeRuntimeDir } from '../container/runtime-dir.ts'
+import { execRuntimeDir, makeRuntimeDir, vacateRuntimeDir } from '../container/runtime-dir.ts'
 import { processCapabilities } from '../container/spec/process.ts'
 import { describeStartFailure, UNKNOWN_FAILURE } from '../container/start-error.ts'
 import { isAlive } from '../container/state.ts'
@@ -49,17 +57,17 @@ export async function startExec(
   assertNotStarted(engine, exec)
   engine.startingExecs.add(exec.id)
   if (options.detach) {
-    await runExec(engine, exec, options, [])
+    await runExec(engine, exec, options, undefined)
     return undefined
   }
-  const { promise, resolve } = Promise.withResolvers<Socket | undefined>()
+  const { promise, resolve } = Promise.withResolvers<Duplex | undefined>()
   const streams = {
     stdin: exec.config.AttachStdin === true,
     stdout: exec.config.AttachStdout === true,
     stderr: exec.config.AttachStderr === true,
   }
-  const attachments = wantsStreams(streams) ? [{ streams, resolve }] : []
-  const failure = runExec(engine, exec, options, attachments).then(
+  const attachment = wantsStreams(streams) ? { streams, resolve } : undefined
+  const failure = runExec(engine, exec, options, attachment).then(
     () => undefined,
     (error: unknown) => {
       if (isEngineError(error)) return error
@@ -70,7 +78,7 @@ export async function startExec(
   return {
     hasTty: exec.config.Tty === true,
     logs: undefined,
-    stream: attachments.length > 0 ? promise : failure.then(() => undefined),
+    stream: attachment === undefined ? failure.then(() => undefined) : promise,
     failure,
     close: () => undefined,
   }
@@ -94,12 +102,12 @@ async function runExec(
   engine: Engine,
   exec: Exec,
   options: ExecStartOptions,
-  attachments: readonly PendingAttachment[],
+  attachment: PendingAttachment | undefined,
 ): Promise<void> {
   try {
-    await launchExec(engine, exec, options, attachments)
+    await launchExec(engine, exec, options, attachment)
   } catch (error) {
-    for (const attachment of attachments) attachment.resolve(undefined)
+    attachment?.resolve(undefined)
     throw recordFailure(engine, exec, error)
   } finally {
     engine.startingExecs.delete(exec.id)
@@ -110,7 +118,7 @@ async function launchExec(
   engine: Engine,
   exec: Exec,
   options: ExecStartOptions,
-  attachments: readonly PendingAttachment[],
+  attachment: PendingAttachment | undefined,
 ): Promise<void> {
   const container = engine.containers.get(exec.containerId)
   const { state } = container
@@ -119,6 +127,7 @@ async function launchExec(
   const size = consoleSize(exec, options)
   const spec = specOf(engine, container)
   const runtimeDir = execRuntimeDir(engine.config, exec.id)
+  const stdio = stdioOf(exec, size, attachment)
   const program = compileExec(
     {
       containerId: container.id,
@@ -127,14 +136,8 @@ async function launchExec(
       spec,
       process: compileProcess(engine, container, exec, spec, size),
       runtimeDir,
-      stdio: {
-        // A terminal has an input, also for who attaches later.
-        stdin: exec.config.AttachStdin === true || exec.config.Tty === true,
-        tty: exec.config.Tty === true,
-        stdinOnce: true,
-        ...size,
-      },
-      expectAttach: attachments.length,
+      stdio,
+      expectAttach: attachment === undefined || stdio.toStarter !== undefined ? 0 : 1,
       seccompFilter: exec.config.Privileged === true ? undefined : seccompFilter(spec),
       cgroupParent: engine.config.cgroupParent,
     },
@@ -142,18 +145,74 @@ async function launchExec(
   )
   await makeRuntimeDir(engine.config, runtimeDir)
   undo.defer(() => removeTree(runtimeDir))
-  const connection = await launch(engine, program, runtimeDir, attachments)
+  const streaming =
+    stdio.toStarter === undefined ? undefined : await engine.spawner.runStreaming(program)
+  const attachments = attachment === undefined ? [] : [attachment]
+  const connection = streaming ?? (await launch(engine, program, runtimeDir, attachments))
   undo.defer(() => endUnrecorded(connection, runtimeDir))
+  if (streaming !== undefined) attachment?.resolve(streaming.output)
+  const isOver = recordWhole(engine, container, exec, connection)
+  if (!isOver) recordStart(engine, container, exec, connection)
+  undo.move()
+  if (!isOver) {
+    superviseExec(engine, exec.id, connection, streaming)
+    return
+  }
+  streaming?.endOutput()
+  engine.supervision.run('clear up behind an exec', exec.id, () => clearUp(engine, exec.id))
+}
+
+function recordStart(
+  engine: Engine,
+  container: ContainerRecord,
+  exec: Exec,
+  { pid, startTime }: ShimConnection,
+): void {
   engine.events.commit('volatile', () => {
-    engine.execs.change(exec.id, {
-      status: 'running',
-      pid: connection.pid,
-      startTime: connection.startTime,
-    })
+    engine.execs.change(exec.id, { status: 'running', pid, startTime })
     engine.events.add(execEvent(container, exec, 'exec_start'))
   })
-  undo.move()
-  superviseExec(engine, exec.id, connection)
+}
+
+/** What is quick has ended by now: then both are one step. False: not yet, or the database does not take it now. */
+function recordWhole(
+  engine: Engine,
+  container: ContainerRecord,
+  exec: Exec,
+  { pid, ended }: ShimConnection,
+): boolean {
+  if (ended === undefined) return false
+  const { exitCode } = ended
+  try {
+    engine.events.commit('volatile', () => {
+      engine.execs.change(exec.id, { status: 'exited', pid, exitCode })
+      engine.events.add(execEvent(container, exec, 'exec_start'))
+      engine.events.add(dieEvent(container, exec, exitCode))
+    })
+    return true
+  } catch (error) {
+    // Of a start and an end on their own, each has its way.
+    if (isStorageError(error)) return false
+    throw error
+  }
+}
+
+/** Output without an input beside it comes with the shim's own words. */
+function stdioOf(
+  { config }: Exec,
+  size: { readonly rows: number; readonly columns: number },
+  attachment: PendingAttachment | undefined,
+): ExecInput['stdio'] {
+  const tty = config.Tty === true
+  // A terminal has an input, also for who attaches later.
+  const stdin = config.AttachStdin === true || tty
+  return {
+    stdin,
+    tty,
+    stdinOnce: true,
+    ...size,
+    toStarter: stdin ? undefined : attachment?.streams,
+  }
 }
 
 /** Of the run that is under way: each change of a container makes a record of its own. */
@@ -219,7 +278,12 @@ function compileProcess(
 }
 
 /** Also after an adoption: keeps the connection and records the end. */
-export function superviseExec(engine: Engine, id: string, connection: ShimConnection): void {
+export function superviseExec(
+  engine: Engine,
+  id: string,
+  connection: ShimConnection,
+  streaming?: StreamingConnection,
+): void {
   engine.shims.set(id, connection)
   engine.supervision.run('supervise an exec', id, async () => {
     const record = await connection.exited.catch((err: unknown) => {
@@ -228,9 +292,18 @@ export function superviseExec(engine: Engine, id: string, connection: ShimConnec
     })
     if (engine.isClosing()) return
     if (engine.shims.get(id) === connection) engine.shims.delete(id)
-    await untilRecorded(engine, id, () => recordExecExit(engine, id, record))
-    await removeTree(execRuntimeDir(engine.config, id))
+    const recorded = untilRecorded(engine, id, () => recordExecExit(engine, id, record))
+    // Also of an end that the database does not take: who reads the output need not wait for that.
+    streaming?.endOutput()
+    await recorded
+    await clearUp(engine, id)
   })
+}
+
+/** Of an exec whose end is recorded, when its client has been told. */
+async function clearUp({ config }: Pick<Engine, 'config'>, id: string): Promise<void> {
+  await new Promise<void>((resolve) => setImmediate(resolve))
+  await vacateRuntimeDir(execRuntimeDir(config, id))
 }
 
 /** `record` undefined: its shim died. Nothing to do when the container has been removed meanwhile. */
@@ -242,8 +315,16 @@ export function recordExecExit(engine: Engine, id: string, record: ExitRecord | 
   const exitCode = record?.exitCode ?? SHIM_DIED_EXIT_CODE
   engine.events.commit('volatile', () => {
     engine.execs.change(id, { status: 'exited', pid, exitCode })
-    engine.events.add(execEvent(container, exec, 'exec_die', { exitCode: String(exitCode) }))
+    engine.events.add(dieEvent(container, exec, exitCode))
   })
+}
+
+function dieEvent(
+  container: ContainerRecord,
+  exec: Exec,
+  exitCode: number,
+): ReturnType<typeof containerEvent> {
+  return execEvent(container, exec, 'exec_die', { exitCode: String(exitCode) })
 }
 
 function execEvent(

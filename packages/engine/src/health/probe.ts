@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { Engine } from '../engine.ts'
 import { createExec } from '../exec/create.ts'
 import { startExec } from '../exec/start.ts'
@@ -85,7 +85,7 @@ async function run(
   if (stream !== undefined) await collect(stream, output)
 }
 
-async function collect(stream: Socket, output: ProbeOutput): Promise<void> {
+async function collect(stream: Duplex, output: ProbeOutput): Promise<void> {
   stream.end()
   try {
     for await (const chunk of stream as AsyncIterable<Buffer>) output.push(chunk)

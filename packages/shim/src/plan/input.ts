@@ -45,6 +45,8 @@ export interface Stdio {
   readonly stdin: boolean
   readonly tty: boolean
   readonly stdinOnce: boolean
+  /** Output that comes to the starter among the frames of its connection; not for a terminal. */
+  readonly toStarter?: { readonly stdout: boolean; readonly stderr: boolean } | undefined
   /** 0: not known. */
   readonly rows: number
   readonly columns: number

@@ -7,7 +7,15 @@ import {
   rlimitNumber,
   rlimitValue,
 } from '@ctr/oci'
-import { type Op, STDIO_INHERIT, STDIO_STDIN, STDIO_STDIN_ONCE, STDIO_TTY } from '../ops.ts'
+import {
+  type Op,
+  STDIO_INHERIT,
+  STDIO_STARTER_ERR,
+  STDIO_STARTER_OUT,
+  STDIO_STDIN,
+  STDIO_STDIN_ONCE,
+  STDIO_TTY,
+} from '../ops.ts'
 import { PERSONALITY } from './constants.ts'
 import type { Handover, Stdio } from './input.ts'
 import { planMemoryPolicy } from './memory-policy.ts'
@@ -111,6 +119,8 @@ export function planStdio(
       (stdio.stdin ? STDIO_STDIN : 0) |
       (stdio.tty ? STDIO_TTY : 0) |
       (stdio.stdinOnce ? STDIO_STDIN_ONCE : 0) |
+      (stdio.toStarter?.stdout === true ? STDIO_STARTER_OUT : 0) |
+      (stdio.toStarter?.stderr === true ? STDIO_STARTER_ERR : 0) |
       (handover === undefined ? 0 : STDIO_INHERIT),
     uid: owner.uid,
     gid: owner.gid,
