@@ -50,5 +50,7 @@ async function state(ctrd: TestDaemon): Promise<string> {
     .map((name) => `${ctrd.dataRoot}/${name}`)
     .filter((path) => existsSync(path))
     .flatMap((path) => readdirSync(path).map((name) => `${path}/${name}`))
+    // Made ahead for containers to come.
+    .filter((path) => !path.includes('/tmp/spare-'))
   return [containers.text, ...names, ...files].sort().join('\n')
 }
