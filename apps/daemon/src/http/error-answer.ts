@@ -1,5 +1,6 @@
 import { EngineError, type ErrorCode } from '@ctr/errdefs'
 import { HTTP_STATUS } from '../http-status.ts'
+import type { Log } from '../log.ts'
 
 export interface ErrorAnswer {
   readonly status: number
@@ -26,4 +27,16 @@ function clientErrorStatus(error: unknown): number | undefined {
   return typeof statusCode === 'number' && statusCode >= 400 && statusCode < 500
     ? statusCode
     : undefined
+}
+
+/** Whatever fails because the client has gone is not our failure. */
+export function asCancelled(error: unknown, isClientGone: boolean): unknown {
+  if (!isClientGone) return error
+  return new EngineError('CANCELLED', 'the client went away', { cause: error })
+}
+
+export function logError(log: Log, status: number, fields: Record<string, unknown>): void {
+  if (status === 499) log.info(fields, 'client disconnected')
+  else if (status >= 500 && status !== 501 && status !== 503) log.error(fields, 'request failed')
+  else log.debug(fields, 'request refused')
 }

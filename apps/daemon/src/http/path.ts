@@ -41,11 +41,15 @@ export interface ApiPath {
   readonly url: string
 }
 
+export function withoutVersion(url: string): { version: string | undefined; rest: string } {
+  const prefix = VERSION_PREFIX.exec(url)
+  return { version: prefix?.[1], rest: prefix === null ? url : url.slice(prefix[0].length) }
+}
+
 /** Takes a request's path apart the way Docker's router does (`/images/{name:.*}/json`). */
 export function parsePath(url: string): ApiPath {
-  const prefix = VERSION_PREFIX.exec(url)
-  const rest = prefix === null ? url : url.slice(prefix[0].length)
-  return { version: prefix?.[1], url: escapeName(rest) }
+  const { version, rest } = withoutVersion(url)
+  return { version, url: escapeName(rest) }
 }
 
 function verbOf(verbs: readonly string[], rest: string): string | undefined {

@@ -1,0 +1,132 @@
+/**
+ * The front of an HTTP server on a Unix socket. A connection begins here: while its requests are plain ones (request.ts) of
+ * frequent routes (target.ts) they are answered with one write each, without Node's streams and without a router. At the first that is
+ * anything else, the connection with all bytes that were not answered goes to Node's server, for good.
+ */
+import type { Socket } from 'node:net'
+import { answerBrokenRequest } from '../broken-request.ts'
+import { KEEP_ALIVE_S } from './answer.ts'
+import { type PlainRequest, readPlainRequest } from './request.ts'
+import { type FrequentRoutes, findTarget, type Target } from './target.ts'
+
+export interface FrontOptions {
+  readonly routes: FrequentRoutes
+  /** Answers by `exchange`; resolves when the answer is complete. Never rejects. */
+  readonly serve: (target: Target, request: PlainRequest, exchange: Exchange) => Promise<void>
+  /** Node's server. */
+  readonly passOn: (socket: Socket) => void
+}
+
+/** A request and its answer, for the one who serves it. */
+export interface Exchange {
+  readonly body: Buffer
+  readonly socket: Socket
+  /** Called when the client has gone before the answer was complete. */
+  onGone: () => void
+}
+
+const SECOND_MS = 1000
+/** So much more may come before an answer is complete, until nothing more is read. */
+const MAX_WAITING_BYTES = 64 * 1024
+const NOTHING = Buffer.alloc(0)
+
+export function frontConnection(socket: Socket, options: FrontOptions): void {
+  new FrontConnection(socket, options).begin()
+}
+
+class FrontConnection {
+  readonly #socket: Socket
+  readonly #options: FrontOptions
+  /** Read, and not yet served. */
+  #bytes: Buffer = NOTHING
+  #exchange: Exchange | undefined
+
+  constructor(socket: Socket, options: FrontOptions) {
+    this.#socket = socket
+    this.#options = options
+  }
+
+  begin(): void {
+    const socket = this.#socket
+    socket.setTimeout(KEEP_ALIVE_S * SECOND_MS)
+    socket.on('data', this.#onData)
+    socket.on('end', this.#onEnd)
+    socket.on('close', this.#onClose)
+    socket.on('error', this.#onError)
+    socket.on('timeout', this.#onTimeout)
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    this.#bytes = this.#bytes.length === 0 ? chunk : Buffer.concat([this.#bytes, chunk])
+    if (this.#exchange === undefined) this.#next()
+    else if (this.#bytes.length > MAX_WAITING_BYTES) this.#socket.pause()
+  }
+
+  /** As Node's server does, whose sockets may be half open: the client says no more, so nothing more is said. */
+  readonly #onEnd = (): void => {
+    if (this.#exchange === undefined && this.#bytes.length > 0) {
+      answerBrokenRequest(
+        Object.assign(new Error('the request ended early'), { code: 'HPE_INVALID_EOF_STATE' }),
+        this.#socket,
+      )
+    } else this.#socket.end()
+  }
+
+  readonly #onClose = (): void => {
+    this.#exchange?.onGone()
+  }
+
+  readonly #onError = (): void => {
+    this.#socket.destroy()
+  }
+
+  readonly #onTimeout = (): void => {
+    if (this.#exchange === undefined) this.#socket.destroy()
+  }
+
+  /** Serves what has been read, one request after the other. */
+  #next(): void {
+    if (this.#bytes.length === 0) return
+    const request = readPlainRequest(this.#bytes)
+    const target = request && findTarget(this.#options.routes, request.method, request.url)
+    if (request === undefined || target === undefined) return this.#passOn()
+    const end = request.bodyAt + request.bodyLength
+    // The rest of the body is on its way.
+    if (this.#bytes.length < end) return
+    const body = this.#bytes.subarray(request.bodyAt, end)
+    this.#bytes = this.#bytes.length === end ? NOTHING : this.#bytes.subarray(end)
+    const exchange: Exchange = { body, socket: this.#socket, onGone: () => undefined }
+    this.#exchange = exchange
+    void this.#options.serve(target, request, exchange).then(() => this.#answered())
+  }
+
+  #answered(): void {
+    this.#exchange = undefined
+    const socket = this.#socket
+    if (socket.destroyed || socket.writableEnded) return
+    // A client that asks and does not read.
+    if (socket.writableNeedDrain) {
+      this.#exchange = { body: NOTHING, socket, onGone: () => undefined }
+      socket.once('drain', () => this.#answered())
+      return
+    }
+    if (socket.isPaused()) socket.resume()
+    this.#next()
+  }
+
+  #passOn(): void {
+    const socket = this.#socket
+    socket.off('data', this.#onData)
+    socket.off('end', this.#onEnd)
+    socket.off('close', this.#onClose)
+    socket.off('error', this.#onError)
+    socket.off('timeout', this.#onTimeout)
+    socket.setTimeout(0)
+    // What flows stays so, and is not given to a new listener.
+    socket.pause()
+    socket.unshift(this.#bytes)
+    this.#bytes = NOTHING
+    this.#options.passOn(socket)
+    socket.resume()
+  }
+}

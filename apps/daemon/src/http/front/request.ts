@@ -1,0 +1,65 @@
+import type { IncomingHttpHeaders } from 'node:http'
+
+/** A request that has come in one piece, or all but the end of its body. */
+export interface PlainRequest {
+  readonly method: string
+  readonly url: string
+  readonly headers: IncomingHttpHeaders
+  /** Of the body, in the bytes that were read. */
+  readonly bodyAt: number
+  readonly bodyLength: number
+}
+
+/** Larger ones are Node's. */
+const MAX_HEAD_BYTES = 4096
+const MAX_BODY_BYTES = 64 * 1024
+
+const REQUEST_LINE = /^(GET|HEAD|POST|DELETE) (\/[!-~]*) HTTP\/1\.1$/
+const FIELD = /^([A-Za-z0-9_-]+):[ \t]*([!-~](?:[ -~\t]*[!-~])?)?[ \t]*$/
+const LENGTH = /^(?:0|[1-9][0-9]{0,7})$/
+
+/** They change how the request ends, or what its answer is. */
+const OTHERS: ReadonlySet<string> = new Set([
+  'transfer-encoding',
+  'expect',
+  'upgrade',
+  'trailer',
+  'te',
+  'content-encoding',
+  'keep-alive',
+  'proxy-connection',
+])
+
+/**
+ * Reads what nearly every client of this API sends: one head, at most `Content-Length` of body, on a connection that stays.
+ * Undefined for all else, be it right or wrong: Node's parser decides about that.
+ */
+export function readPlainRequest(bytes: Buffer): PlainRequest | undefined {
+  const end = bytes.indexOf('\r\n\r\n')
+  if (end === -1 || end > MAX_HEAD_BYTES) return undefined
+  const [first = '', ...lines] = bytes.toString('latin1', 0, end).split('\r\n')
+  const request = REQUEST_LINE.exec(first)
+  if (request === null) return undefined
+  const headers = readFields(lines)
+  if (headers === undefined) return undefined
+  const { host, connection, 'content-length': length = '0' } = headers
+  if (host === undefined || !LENGTH.test(length)) return undefined
+  if (connection !== undefined && connection.toLowerCase() !== 'keep-alive') return undefined
+  const [, method = '', url = ''] = request
+  const bodyLength = Number(length)
+  if (bodyLength > MAX_BODY_BYTES) return undefined
+  return { method, url, headers, bodyAt: end + 4, bodyLength }
+}
+
+/** By name in lower case. Undefined: one comes twice, or has bytes that need care. */
+function readFields(lines: readonly string[]): IncomingHttpHeaders | undefined {
+  const headers: Record<string, string> = {}
+  for (const line of lines) {
+    const field = FIELD.exec(line)
+    if (field === null) return undefined
+    const name = (field[1] ?? '').toLowerCase()
+    if (OTHERS.has(name) || Object.hasOwn(headers, name)) return undefined
+    headers[name] = field[2] ?? ''
+  }
+  return headers
+}
