@@ -10,15 +10,28 @@ export function readInput(path: string): AsyncIterable<Uint8Array> {
   return createReadStream(path, { fd: openInput(path), highWaterMark: CHUNK_BYTES })
 }
 
-/**
- * As `readInput`, to be sent to the daemon: a chunk is good until the next is asked for. A regular file is read at once, into one
- * buffer, in less than half the processor time of a stream.
- */
-export function readUpload(path: string): AsyncIterable<Uint8Array> {
-  if (path === '-') return readStdin()
-  const fd = openInput(path)
-  if (fstatSync(fd).isFile()) return readRegular(fd)
-  return createReadStream(path, { fd, highWaterMark: CHUNK_BYTES })
+/** What is sent to the daemon: a chunk is good until the next is asked for. */
+interface Upload {
+  readonly body: AsyncIterable<Uint8Array>
+  /** The descriptor behind it, of a regular file, which a daemon on this host may read itself. */
+  readonly file: number | undefined
+}
+
+/** As `readInput`. A regular file is read at once, into one buffer, in less than half the processor time of a stream. */
+export function readUpload(path: string): Upload {
+  const fd = path === '-' ? 0 : openInput(path)
+  if (isRegular(fd)) return { body: readRegular(fd), file: fd }
+  const body =
+    path === '-' ? readStdin() : createReadStream(path, { fd, highWaterMark: CHUNK_BYTES })
+  return { body, file: undefined }
+}
+
+function isRegular(fd: number): boolean {
+  try {
+    return fstatSync(fd).isFile()
+  } catch {
+    return false // closed: readStdin says so
+  }
 }
 
 function openInput(path: string): number {

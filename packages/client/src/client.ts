@@ -1,3 +1,4 @@
+import { fstatSync } from 'node:fs'
 import { EngineError } from '@ctr/errdefs'
 import { ResponseError } from './errors.ts'
 import { type Host, parseHost } from './host.ts'
@@ -19,6 +20,8 @@ export interface RequestOptions {
   readonly json?: unknown
   /** Sent as it is, in chunks. */
   readonly body?: AsyncIterable<Uint8Array> | undefined
+  /** Descriptor of the regular file whose bytes, from its position on, `body` would send: a daemon on this host may take the file instead. */
+  readonly bodyFile?: number | undefined
   readonly contentType?: string
   readonly signal?: AbortSignal | undefined
 }
@@ -109,9 +112,11 @@ export class Client {
       headers['Content-Type'] = 'application/json'
     } else if (body !== undefined)
       headers['Content-Type'] = options.contentType ?? 'application/x-tar'
+    const { method, signal, bodyFile } = options
+    const awaitsContinue = bodyFile !== undefined && this.host.kind === 'unix'
+    if (awaitsContinue) headers['Ctr-Body-File'] = describeFile(bodyFile)
     const connection = await this.#take()
-    const { method, signal } = options
-    return connection.send({ method, target, headers, body, hijack, signal })
+    return connection.send({ method, target, headers, body, hijack, awaitsContinue, signal })
   }
 
   async #take(): Promise<HttpConnection> {
@@ -153,6 +158,12 @@ function encodeQuery(query: Query | undefined): string {
     }
   }
   return parts.length === 0 ? '' : `?${parts.join('&')}`
+}
+
+/** As apps/daemon/src/http/body-file.ts reads it. */
+function describeFile(fd: number): string {
+  const { dev, ino } = fstatSync(fd, { bigint: true })
+  return `${fd} ${dev} ${ino}`
 }
 
 async function responseError(response: HttpResponse): Promise<ResponseError> {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -9,6 +9,7 @@ import {
   attachContainer,
   Client,
   ConnectError,
+  importImage,
   inspectContainer,
   loadImages,
   ResponseError,
@@ -29,6 +30,9 @@ before(async () => {
     connections += 1
   })
   server.on('upgrade', echo)
+  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+    serve(request, response)
+  })
   await new Promise<void>((resolve) => server.listen(socketPath, resolve))
 })
 
@@ -56,6 +60,11 @@ function serve(request: IncomingMessage, response: ServerResponse): void {
       bytes += chunk.length
     })
     request.on('end', () => response.end(`{"stream":"${bytes}"}\r\n{"stream":"done"}\n`))
+  } else if (pathname === '/images/create') {
+    // With the file: an answer without the body; an old daemon never says to go on.
+    if (request.headers['ctr-body-file'] !== undefined && !request.url?.includes('old'))
+      response.end('{"stream":"by file"}\n')
+    else request.resume().on('end', () => response.end('{"stream":"sent"}\n'))
   } else if (pathname === '/plain') response.writeHead(502).end('bad gateway')
   else response.writeHead(404).end('{"message":"No such container: nope"}')
 }
@@ -110,6 +119,23 @@ describe('Client', () => {
     })()
     for await (const message of loadImages(client, { tar, quiet: true })) messages.push(message)
     assert.deepEqual(messages, [{ stream: '5000000' }, { stream: 'done' }])
+  })
+
+  it('leaves a file to a daemon that takes it, and sends it to one that does not', async () => {
+    const fd = openSync(import.meta.filename, 'r')
+    const answers: (string | undefined)[] = []
+    let reads = 0
+    async function* tar(): AsyncGenerator<Uint8Array> {
+      reads += 1
+      yield Buffer.from('tar')
+    }
+    for (const repository of ['new', 'old']) {
+      const options = { source: '-', repository, tar: tar(), file: fd }
+      for await (const { stream } of importImage(client, options)) answers.push(stream)
+    }
+    closeSync(fd)
+    assert.deepEqual(answers, ['by file', 'sent'])
+    assert.equal(reads, 1)
   })
 
   it('carries binary data both ways through an upgraded connection, end-of-file included', async () => {

@@ -5,6 +5,7 @@ export { applyChanges } from './changes.ts'
 export type { CommitOptions } from './commit.ts'
 /** Archives for those who read and write trees that are no layers: a container's filesystem. */
 export { decompressSniffed } from './content/compression.ts'
+export { FileInput } from './content/file-input.ts'
 export type { Logger } from './deps.ts'
 export type { HistoryItem } from './history.ts'
 export type { Image, ImageSummary } from './image.ts'

@@ -35,12 +35,13 @@ export {
   readCgroupStats,
 } from './cgroup/stats.ts'
 export { type HostFacts, readHostFacts } from './host-facts.ts'
-export { futimes, lutimes, mknod, syncfs } from './inode.ts'
+export { beginWriteback, futimes, lutimes, mknod, syncfs } from './inode.ts'
 export { errnoName } from './libc.ts'
 export { type MountFact, parseMountInfo, readMountInfo } from './mountinfo.ts'
 export { interfaceIndex, isPortFree } from './network-interface.ts'
 export { Nftables, NftablesError } from './nftables.ts'
 export { type OomKill, OomLog } from './oom-log.ts'
+export { takePeerFile } from './peer-file.ts'
 export { type PipeEnd, pipe } from './pipe.ts'
 export {
   isProcess,

@@ -39,7 +39,7 @@ export const command: Command = {
       const options = { name: flags.optional('name'), keep }
       const { Id: id, Warnings: warnings } = await importCheckpoint(
         client,
-        readUpload(file),
+        readUpload(file).body,
         options,
       )
       for (const warning of warnings) printError(`WARNING: ${warning}`)

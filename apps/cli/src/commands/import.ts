@@ -33,9 +33,11 @@ export const command: Command = {
     const isUrl = /^https?:\/\//.test(source)
     const target = reference === undefined ? undefined : parseReference(reference)
     using transfer = new Transfer('Importing')
+    const upload = isUrl ? undefined : readUpload(source)
     const messages = importImage(client, {
       source: isUrl ? source : '-',
-      tar: isUrl ? undefined : transfer.count(readUpload(source)),
+      tar: upload === undefined ? undefined : transfer.count(upload.body),
+      file: upload?.file,
       repository: target?.name,
       tag: target?.tag,
       message: flags.optional('message'),

@@ -34,8 +34,10 @@ export const command: Command = {
     if (input === '' && isTerminal(0))
       throw new ExitError(1, 'requested load from stdin, but stdin is empty')
     const showsProgress = isTerminal(1)
+    const { body, file } = readUpload(input || '-')
     const messages = loadImages(client, {
-      tar: readUpload(input || '-'),
+      tar: body,
+      file,
       quiet: flags.bool('quiet') || !showsProgress,
     })
     await showProgress(messages, {

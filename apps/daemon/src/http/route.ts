@@ -18,7 +18,7 @@ export interface Route<Q extends QuerySpec = QuerySpec, B = unknown> {
   /** The JSON body; it may be missing only with `isBodyOptional`. */
   readonly body?: Schema<B>
   readonly isBodyOptional?: boolean
-  /** The body is not JSON and is read as it arrives: `call.input`. */
+  /** The body is not JSON and is read as it arrives: `call.input`, or `call.openInput`. */
   readonly takesStream?: boolean
   /** It may ask for the connection itself: `call.takeOver`. */
   readonly takesConnection?: boolean
@@ -47,6 +47,8 @@ export interface Call<Q extends QuerySpec = QuerySpec, B = unknown> {
   /** Aborted when the client has gone before the answer was complete. */
   readonly signal: AbortSignal
   readonly input: Readable
+  /** As `input`; for a body that may be a large file: a client on this host can leave it to us to read it (body-file.ts). */
+  readonly openInput: () => Promise<Readable>
   /** Headers of the answer beside the usual ones. */
   readonly setHeader: (name: string, value: string) => void
   /**

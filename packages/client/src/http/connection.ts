@@ -14,6 +14,8 @@ export interface HttpRequest {
   /** Bytes are sent with content-length, a stream in chunks. */
   readonly body: Uint8Array | AsyncIterable<Uint8Array> | undefined
   readonly hijack: boolean
+  /** Of a stream: it is sent when the peer asks for it (`Expect: 100-continue`), and not if it answers without. */
+  readonly awaitsContinue: boolean
   readonly signal: AbortSignal | undefined
 }
 
@@ -41,6 +43,9 @@ interface Exchange {
   readonly isUpload: boolean
   isSent: boolean
   isDone: boolean
+  /** Called by `100 Continue`, by the head of the answer and by the end. */
+  goOn: (() => void) | undefined
+  isAnswered: boolean
 }
 
 export class HttpConnection {
@@ -76,6 +81,9 @@ export class HttpConnection {
     this.#address = address
     this.#hostHeader = hostHeader
     this.#parser = new ResponseParser({
+      interim: (status) => {
+        if (status === 100) this.#exchange?.goOn?.()
+      },
       head: (head, isUpgraded) => this.#onHead(head, isUpgraded),
       body: (chunk) => this.#exchange?.body.push(chunk),
       complete: () => this.#onComplete(),
@@ -110,6 +118,8 @@ export class HttpConnection {
         isUpload,
         isSent: !isUpload,
         isDone: false,
+        goOn: undefined,
+        isAnswered: false,
       }
       this.#exchange = exchange
       this.#isReusable = false
@@ -133,7 +143,12 @@ export class HttpConnection {
       this.#transport.write(Buffer.concat([bytes, body]))
       return
     }
+    if (request.awaitsContinue) head += 'Expect: 100-continue\r\n'
     this.#transport.write(Buffer.from(`${head}Transfer-Encoding: chunked\r\n\r\n`, 'latin1'))
+    if (request.awaitsContinue) {
+      await mayGoOn(exchange)
+      if (exchange.isAnswered) return
+    }
     await this.#writeChunks(body, exchange)
   }
 
@@ -159,6 +174,8 @@ export class HttpConnection {
     const exchange = this.#exchange
     if (exchange === undefined) return
     this.#isReusable = head.keepAlive && !isUpgraded
+    exchange.isAnswered = true
+    exchange.goOn?.()
     exchange.resolve({
       head,
       body: exchange.body,
@@ -232,6 +249,7 @@ export class HttpConnection {
     this.#exchange = undefined
     if (exchange !== undefined) {
       exchange.isDone = true
+      exchange.goOn?.()
       const failure = error instanceof Error ? error : new EngineError('INTERNAL', String(error))
       exchange.reject(failure)
       exchange.body.end(failure)
@@ -242,6 +260,19 @@ export class HttpConnection {
   toString(): string {
     return `connection to ${this.#address}`
   }
+}
+
+/** RFC 9110 §10.1.1: a peer that says nothing may not know of it. */
+const CONTINUE_MS = 1000
+
+function mayGoOn(exchange: Exchange): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, CONTINUE_MS)
+    exchange.goOn = () => {
+      clearTimeout(timer)
+      resolve()
+    }
+  })
 }
 
 const CRLF = Buffer.from('\r\n')

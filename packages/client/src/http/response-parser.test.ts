@@ -3,6 +3,7 @@ import { describe, it } from 'node:test'
 import { type Expectation, ResponseParser } from './response-parser.ts'
 
 interface Parsed {
+  interims: number[]
   heads: { status: number; isUpgraded: boolean }[]
   body: string
   completed: number
@@ -14,8 +15,9 @@ function parse(
   size: number,
   expectation: Partial<Expectation> = {},
 ): Parsed & { end: boolean } {
-  const parsed: Parsed = { heads: [], body: '', completed: 0 }
+  const parsed: Parsed = { interims: [], heads: [], body: '', completed: 0 }
   const parser = new ResponseParser({
+    interim: (status) => parsed.interims.push(status),
     head: ({ status }, isUpgraded) => parsed.heads.push({ status, isUpgraded }),
     body: (chunk) => {
       parsed.body += Buffer.from(chunk).toString()
@@ -63,6 +65,7 @@ describe('ResponseParser', () => {
 
   it('skips 100 Continue', () => {
     const parsed = parse('HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n', 5)
+    assert.deepEqual(parsed.interims, [100])
     assert.deepEqual(parsed.heads, [{ status: 204, isUpgraded: false }])
     assert.equal(parsed.completed, 1)
   })

@@ -10,6 +10,8 @@ export interface ResponseHead {
 }
 
 export interface ParserEvents {
+  /** 1xx, but 101: the response is still to come. */
+  interim(status: number): void
   /** `isUpgraded`: after 101, or 200 to a request that asked for a hijack; all later bytes are the stream's, as `body`. */
   head(head: ResponseHead, isUpgraded: boolean): void
   body(chunk: Uint8Array): void
@@ -112,7 +114,10 @@ export class ResponseParser {
 
   #startBody(head: ResponseHead, rest: Uint8Array): Uint8Array {
     const { status, headers } = head
-    if (status >= 100 && status < 200 && status !== 101) return rest
+    if (status >= 100 && status < 200 && status !== 101) {
+      this.#events.interim(status)
+      return rest
+    }
     this.#keepAlive = head.keepAlive
     const isUpgraded = status === 101 || (this.#expectation.hijack && isRawStream(head))
     if (isUpgraded) this.#state = 'raw'

@@ -13,6 +13,8 @@ export async function* importImage(
     readonly changes?: readonly string[]
     readonly platform?: string | undefined
     readonly tar?: AsyncIterable<Uint8Array> | undefined
+    /** See RequestOptions. */
+    readonly file?: number | undefined
   },
 ): AsyncGenerator<ProgressMessage, void, undefined> {
   const { source, repository, tag, message, changes, platform } = options
@@ -21,6 +23,7 @@ export async function* importImage(
     path: '/images/create',
     query: { fromSrc: source, repo: repository, tag, message, changes, platform },
     body: options.tar,
+    bodyFile: options.file,
   })
   yield* jsonLines<ProgressMessage>(response.body)
 }

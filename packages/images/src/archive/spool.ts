@@ -1,16 +1,15 @@
 import { createHash, type Hash } from 'node:crypto'
-import { close, openSync } from 'node:fs'
-import { promisify } from 'node:util'
+import { openSync } from 'node:fs'
 import { EngineError } from '@ctr/errdefs'
 import type { ImageTable } from '@ctr/store'
+import { BlobWriter } from '../content/blob-writer.ts'
 import { decompressSniffed, looksLikeLayer, SNIFF_BYTES } from '../content/compression.ts'
 import { giverOf } from '../content/give-back.ts'
-import { writeAll } from '../content/write-all.ts'
 import type { Workspace } from '../paths.ts'
 import { type TarEntry, toText } from '../tar/format.ts'
 import { type TarHandler, TarParser } from '../tar/parser.ts'
 import { cleanPath, parentOf } from '../unpack/clean-path.ts'
-import { breakOff, complete, newProgress, type Progress, report } from '../unpack/growing-file.ts'
+import { breakOff, newProgress, type Progress } from '../unpack/growing-file.ts'
 import type { UnpackedTar } from '../unpack/job.ts'
 import type { WorkerPool } from '../worker/pool.ts'
 
@@ -45,19 +44,15 @@ const MAX_LINKS = 10
 /** Bytes that are collected before they are written, and that may wait while others are being written. */
 const BATCH_BYTES = 1 << 20
 
-const closeAsync = promisify(close)
-
 interface Batch {
-  readonly file: SpooledFile
-  readonly fd: number
-  readonly start: number
+  readonly writer: BlobWriter
   readonly chunks: Buffer[]
   isLast: boolean
 }
 
 interface Current {
   readonly file: SpooledFile
-  readonly fd: number
+  readonly writer: BlobWriter
   readonly entrySize: number
   readonly hash: Hash
   head: Buffer
@@ -73,7 +68,7 @@ export class ArchiveSpool implements TarHandler {
   readonly #deps: SpoolDeps
   readonly #files = new Map<string, SpooledFile>()
   readonly #links = new Map<string, string>()
-  readonly #openFiles = new Map<number, SpooledFile>()
+  readonly #openFiles = new Map<BlobWriter, SpooledFile>()
   #batches: Batch[] = []
   /** What the batches are slices of. */
   #received: Buffer[] = []
@@ -164,11 +159,11 @@ export class ArchiveSpool implements TarHandler {
       unpacking: undefined,
     }
     this.#files.set(name, file)
-    const fd = openSync(path, 'wx', 0o600)
-    this.#openFiles.set(fd, file)
+    const writer = new BlobWriter(openSync(path, 'wx', 0o600), file.progress)
+    this.#openFiles.set(writer, file)
     this.#current = {
       file,
-      fd,
+      writer,
       entrySize: entry.size,
       hash: createHash('sha256'),
       head: Buffer.alloc(0),
@@ -179,9 +174,11 @@ export class ArchiveSpool implements TarHandler {
   data(chunk: Buffer, position: number): void {
     const current = this.#current
     if (current === undefined) return
+    if (position !== current.file.size)
+      throw new EngineError('INVALID_ARGUMENT', 'a member of the archive is a sparse file')
     current.hash.update(chunk)
-    current.file.size = position + chunk.length
-    this.#batch(current, position).chunks.push(chunk)
+    current.file.size += chunk.length
+    this.#batch(current).chunks.push(chunk)
     if (current.isDecided) return
     const rest = chunk.subarray(0, SNIFF_BYTES - current.head.length)
     current.head = Buffer.concat([current.head, rest])
@@ -193,7 +190,7 @@ export class ArchiveSpool implements TarHandler {
     if (current === undefined) return
     if (!current.isDecided) this.#decide()
     current.file.digest = `sha256:${current.hash.digest('hex')}`
-    this.#batch(current, current.file.size).isLast = true
+    this.#batch(current).isLast = true
     this.#current = undefined
   }
 
@@ -213,10 +210,10 @@ export class ArchiveSpool implements TarHandler {
   }
 
   /** The batch of the file that is being received, a new one where the last belongs to another file. */
-  #batch({ file, fd }: Current, position: number): Batch {
+  #batch({ writer }: Current): Batch {
     const last = this.#batches.at(-1)
-    if (last !== undefined && last.fd === fd) return last
-    const batch = { file, fd, start: position, chunks: [], isLast: false }
+    if (last?.writer === writer) return last
+    const batch = { writer, chunks: [], isLast: false }
     this.#batches.push(batch)
     return batch
   }
@@ -227,21 +224,19 @@ export class ArchiveSpool implements TarHandler {
     this.#batches = []
     this.#received = []
     this.#receivedBytes = 0
-    for (const { file, fd, start, chunks, isLast } of batches) {
-      const end = await writeAll(fd, chunks, start)
-      report(file.progress, end)
+    for (const { writer, chunks, isLast } of batches) {
+      await writer.write(chunks)
       if (!isLast) continue
-      this.#openFiles.delete(fd)
-      await closeAsync(fd)
-      complete(file.progress)
+      this.#openFiles.delete(writer)
+      await writer.complete()
     }
     for (const chunk of received) this.#giveBack(chunk)
   }
 
   async #breakOff(): Promise<void> {
-    for (const [fd, file] of this.#openFiles) {
+    for (const [writer, file] of this.#openFiles) {
       breakOff(file.progress)
-      await closeAsync(fd)
+      await writer.close()
     }
     this.#openFiles.clear()
     await this.settle()

@@ -1,7 +1,9 @@
 import { IncomingMessage } from 'node:http'
+import { FileInput } from './file-input.ts'
 
-/** What frees chunks of `source` once they are done with: `giveBack` for an HTTP message, whose chunks nobody else holds. */
+/** What to do with chunks of `source`, or what is made of them, that are done with: nothing, but of sources whose chunks nobody else holds. */
 export function giverOf(source: AsyncIterable<Buffer>): (chunk: Buffer) => void {
+  if (source instanceof FileInput) return (chunk) => source.giveBack(chunk)
   return source instanceof IncomingMessage ? giveBack : () => {}
 }
 

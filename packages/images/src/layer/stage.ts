@@ -1,11 +1,10 @@
 import { createHash } from 'node:crypto'
 import { closeSync, openSync } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { BlobWriter } from '../content/blob-writer.ts'
 import { giverOf } from '../content/give-back.ts'
-import { writeAll } from '../content/write-all.ts'
 import type { ImageDeps } from '../deps.ts'
 import type { Workspace } from '../paths.ts'
-import { breakOff, complete, newProgress, type Progress, report } from '../unpack/growing-file.ts'
+import { breakOff, newProgress, type Progress } from '../unpack/growing-file.ts'
 import type { StagedLayer } from './adopt.ts'
 
 /** Receives one layer's archive and unpacks it while it arrives. */
@@ -97,14 +96,12 @@ async function receive(
 ): Promise<{ digest: string; size: number }> {
   const hash = createHash('sha256')
   const giveBack = giverOf(source)
-  let size = 0
   let batch: Buffer[] = []
   let batchedBytes = 0
   let writing: Promise<void> = Promise.resolve()
-  await using file = await open(path, 'r+')
+  const writer = new BlobWriter(openSync(path, 'r+'), progress)
   const flush = async (chunks: readonly Buffer[]): Promise<void> => {
-    size = await writeAll(file.fd, chunks, size)
-    report(progress, size)
+    await writer.write(chunks)
     for (const chunk of chunks) giveBack(chunk)
   }
   try {
@@ -123,11 +120,12 @@ async function receive(
     }
     await writing
     await flush(batch)
-    complete(progress)
-    return { digest: `sha256:${hash.digest('hex')}`, size }
+    await writer.complete()
+    return { digest: `sha256:${hash.digest('hex')}`, size: writer.size }
   } catch (error) {
     await writing.catch(() => {})
     breakOff(progress)
+    await writer.close()
     throw error
   }
 }

@@ -92,58 +92,53 @@ export class FileProgram {
 
   /** A regular file whose content is the `entry.size` bytes at `offset` of the source. */
   wholeFile(path: string, entry: TarEntry, offset: number): void {
-    this.#put(OP.file, path, {
-      ...attributesOf(entry),
-      flags: FLAG_WHOLE,
-      size: entry.size,
-      offset,
-    })
+    this.#put(OP.file, FLAG_WHOLE, path, entry, { ...NONE, size: entry.size, offset })
   }
 
   /** A regular file that is being written to until `endFile`. */
   file(path: string, entry: TarEntry): void {
-    this.#put(OP.file, path, { ...attributesOf(entry), size: entry.size })
+    this.#put(OP.file, 0, path, entry, { ...NONE, size: entry.size })
   }
 
   write(position: number, data: Buffer): void {
     for (let at = 0; at < data.length; at += MAX_DATA_BYTES) {
       const argument = data.subarray(at, at + MAX_DATA_BYTES)
-      this.#put(OP.write, undefined, { size: position + at, argument })
+      this.#put(OP.write, 0, undefined, undefined, { ...NONE, size: position + at, argument })
     }
   }
 
   /** `length` bytes at `offset` of the source. */
   copy(position: number, offset: number, length: number): void {
-    this.#put(OP.copy, undefined, { size: position, offset, major: length })
+    const numbers = { ...NONE, size: position, offset, major: length }
+    this.#put(OP.copy, 0, undefined, undefined, numbers)
   }
 
   endFile(): void {
-    this.#put(OP.end, undefined, {})
+    this.#put(OP.end, 0, undefined, undefined, NONE)
   }
 
   /** `isImplied`: nothing gives way; a file in its place is the archive's error. */
   directory(path: string, isImplied: boolean): void {
-    this.#put(OP.directory, path, { flags: isImplied ? FLAG_NO_REPLACE : 0 })
+    this.#put(OP.directory, isImplied ? FLAG_NO_REPLACE : 0, path, undefined, NONE)
   }
 
   symlink(path: string, entry: TarEntry): void {
-    const argument = cString(entry.linkTarget)
-    this.#put(OP.symlink, path, { ...attributesOf(entry), argument })
+    this.#put(OP.symlink, 0, path, entry, { ...NONE, argument: cString(entry.linkTarget) })
   }
 
   link(path: string, source: string): void {
-    this.#put(OP.link, path, { argument: cString(`/${source}`) })
+    this.#put(OP.link, 0, path, undefined, { ...NONE, argument: cString(`/${source}`) })
   }
 
-  /** `mode` holds the type. mknod(2) */
-  node(path: string, entry: TarEntry, mode: number): void {
+  /** `entry.mode` holds the type. mknod(2) */
+  node(path: string, entry: TarEntry): void {
     const { major, minor } = entry
-    this.#put(OP.node, path, { ...attributesOf(entry), mode, major, minor })
+    this.#put(OP.node, 0, path, entry, { ...NONE, major, minor })
   }
 
   /** An overlay whiteout, if nothing is there. Waits for the answer: true if it was made. */
   whiteout(path: string): boolean {
-    this.#put(OP.whiteout, path, {})
+    this.#put(OP.whiteout, 0, path, undefined, NONE)
     this.#flush()
     const reply = Buffer.alloc(1)
     const length = readSync(this.#replies.fd, reply)
@@ -153,20 +148,17 @@ export class FileProgram {
 
   /** Removes a directory with all that is in it. */
   remove(path: string): void {
-    this.#put(OP.remove, path, {})
+    this.#put(OP.remove, 0, path, undefined, NONE)
   }
 
   /** Of a directory. Without times those of the last change in it stay. */
   attributes(path: string, attributes: FileAttributes, o: { keepTime: boolean }): void {
-    this.#put(OP.attributes, path, {
-      ...attributesOf(attributes),
-      flags: o.keepTime ? FLAG_KEEP_TIME : 0,
-    })
+    this.#put(OP.attributes, o.keepTime ? FLAG_KEEP_TIME : 0, path, attributes, NONE)
   }
 
   /** Resolves when everything has been made. */
   async finish(): Promise<void> {
-    this.#put(OP.finish, undefined, {})
+    this.#put(OP.finish, 0, undefined, undefined, NONE)
     this.#flush()
     const problem = await this.#ended
     if (problem !== undefined) throw this.#failure(Buffer.alloc(0), problem)
@@ -185,31 +177,39 @@ export class FileProgram {
     this.#replies.close()
   }
 
-  #put(code: number, path: string | undefined, o: Operation): void {
+  /** 20,000 times for a layer of as many files. */
+  #put(
+    code: number,
+    flags: number,
+    path: string | undefined,
+    attributes: FileAttributes | undefined,
+    numbers: Numbers,
+  ): void {
     const pathBytes = path === undefined ? 0 : path.length + 2
     if (pathBytes + this.#rootBytes > PATH_MAX)
       throw new TarError(`path is too long: ${path?.slice(0, 100)}…`)
-    const argumentBytes = o.argument?.length ?? 0
-    const attributes = o.xattrs === undefined ? undefined : encodeAttributes(o.xattrs)
-    const inlineBytes = HEAD_BYTES + pathBytes
-    if (this.#used + inlineBytes > BUFFER_BYTES) this.#flush()
+    const { argument } = numbers
+    const xattrs = attributes?.xattrs === undefined ? undefined : encodeXattrs(attributes.xattrs)
+    if (this.#used + HEAD_BYTES + pathBytes > BUFFER_BYTES) this.#flush()
     const out = this.#buffer
     const at = this.#used
     out.fill(0, at, at + HEAD_BYTES)
     out[at] = code
-    out[at + 1] = o.flags ?? 0
-    out.writeUInt32LE(o.mode ?? 0, at + 4)
-    out.writeUInt32LE(o.uid ?? 0, at + 8)
-    out.writeUInt32LE(o.gid ?? 0, at + 12)
-    put64(out, at + 16, o.mtimeSeconds ?? 0)
-    out.writeUInt32LE(o.mtimeNanoseconds ?? 0, at + 24)
+    out[at + 1] = flags
+    if (attributes !== undefined) {
+      out.writeUInt32LE(attributes.mode, at + 4)
+      out.writeUInt32LE(attributes.uid, at + 8)
+      out.writeUInt32LE(attributes.gid, at + 12)
+      put64(out, at + 16, attributes.mtimeSeconds)
+      out.writeUInt32LE(attributes.mtimeNanoseconds, at + 24)
+    }
     out.writeUInt32LE(pathBytes, at + 28)
-    out.writeUInt32LE(argumentBytes, at + 32)
-    out.writeUInt32LE(attributes?.length ?? 0, at + 36)
-    out.writeUInt32LE(o.major ?? 0, at + 40)
-    out.writeUInt32LE(o.minor ?? 0, at + 44)
-    put64(out, at + 48, o.size ?? 0)
-    put64(out, at + 56, o.offset ?? 0)
+    out.writeUInt32LE(argument?.length ?? 0, at + 32)
+    out.writeUInt32LE(xattrs?.length ?? 0, at + 36)
+    out.writeUInt32LE(numbers.major, at + 40)
+    out.writeUInt32LE(numbers.minor, at + 44)
+    put64(out, at + 48, numbers.size)
+    put64(out, at + 56, numbers.offset)
     this.#used += HEAD_BYTES
     if (path !== undefined) {
       out[this.#used] = 47
@@ -217,8 +217,8 @@ export class FileProgram {
       out[this.#used + pathBytes - 1] = 0
       this.#used += pathBytes
     }
-    if (o.argument !== undefined) this.#append(o.argument)
-    if (attributes !== undefined) this.#append(attributes)
+    if (argument !== undefined) this.#append(argument)
+    if (xattrs !== undefined) this.#append(xattrs)
   }
 
   #append(data: Buffer): void {
@@ -266,19 +266,16 @@ export class FileProgram {
   }
 }
 
-interface Operation extends Partial<FileAttributes> {
-  readonly flags?: number
-  readonly size?: number
-  readonly offset?: number
-  readonly major?: number
-  readonly minor?: number
-  readonly argument?: Buffer
+/** What operations have beside attributes; each means another thing to each. Always of one shape, which V8 likes. */
+interface Numbers {
+  readonly size: number
+  readonly offset: number
+  readonly major: number
+  readonly minor: number
+  readonly argument: Buffer | undefined
 }
 
-function attributesOf(of: FileAttributes): FileAttributes {
-  const { mode, uid, gid, mtimeSeconds, mtimeNanoseconds, xattrs } = of
-  return { mode, uid, gid, mtimeSeconds, mtimeNanoseconds, xattrs }
-}
+const NONE: Numbers = { size: 0, offset: 0, major: 0, minor: 0, argument: undefined }
 
 function cString(text: string): Buffer {
   return Buffer.from(`${text}\0`, 'latin1')
@@ -290,7 +287,7 @@ function put64(out: Buffer, at: number, value: number): void {
   out.writeInt32LE(Math.floor(value / 4294967296), at + 4)
 }
 
-function encodeAttributes(xattrs: ReadonlyMap<string, Buffer>): Buffer {
+function encodeXattrs(xattrs: ReadonlyMap<string, Buffer>): Buffer {
   const parts: Buffer[] = []
   for (const [name, value] of xattrs) {
     const key = Buffer.from(`${name}\0`)

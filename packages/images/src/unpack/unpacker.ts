@@ -158,7 +158,7 @@ export class Unpacker implements TarHandler {
       case 'character':
       case 'block':
       case 'fifo':
-        this.#program.node(path, entry, nodeMode(entry))
+        this.#program.node(path, { ...entry, mode: nodeMode(entry) })
     }
   }
 

@@ -3,7 +3,7 @@ import { importImage, pullImage } from '@ctr/engine'
 import { EngineError } from '@ctr/errdefs'
 import { connectionError } from '@ctr/images'
 import { serveProgress } from '../../http/progress.ts'
-import { route } from '../../http/route.ts'
+import { type Call, route } from '../../http/route.ts'
 import { parseRegistryAuth } from './registry-auth.ts'
 
 export const createImageRoute = route({
@@ -38,7 +38,7 @@ export const createImageRoute = route({
       return undefined
     }
     await serveProgress(call, async (send) => {
-      const id = await importImage(engine, await source(fromSrc, call.input), {
+      const id = await importImage(engine, await source(fromSrc, call), {
         ...(repo === undefined ? {} : { reference: withTag(repo, tag) }),
         ...(message === undefined ? {} : { message }),
         ...(platform === undefined ? {} : { platform }),
@@ -57,8 +57,11 @@ function withTag(name: string, tag: string | undefined): string {
 }
 
 /** `-` is the request's body; a URL is fetched by the daemon. */
-async function source(fromSrc: string | undefined, input: Readable): Promise<Readable> {
-  if (fromSrc === '-') return input
+async function source(
+  fromSrc: string | undefined,
+  call: Pick<Call, 'openInput'>,
+): Promise<Readable> {
+  if (fromSrc === '-') return await call.openInput()
   if (fromSrc === undefined) {
     throw new EngineError('INVALID_ARGUMENT', 'fromImage or fromSrc must be given')
   }

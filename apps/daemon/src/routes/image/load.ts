@@ -11,7 +11,10 @@ export const loadImagesRoute = route({
   status: 200,
   handle: async ({ engine }, call) => {
     await serveProgress(call, async (send) => {
-      await loadImages(engine, call.input, { quiet: call.query.quiet, onProgress: send })
+      await loadImages(engine, await call.openInput(), {
+        quiet: call.query.quiet,
+        onProgress: send,
+      })
     })
     return undefined
   },

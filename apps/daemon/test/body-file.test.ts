@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import {
+  closeSync,
+  mkdtempSync,
+  openSync,
+  readSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { type ClientRequest, type IncomingMessage, request } from 'node:http'
+import { join } from 'node:path'
+import { after, before, beforeEach, describe, it } from 'node:test'
+import { imageArchive, requires, startDaemon, type TestDaemon } from '@ctr/testkit'
+
+const skip = requires({ root: true })
+const directory = mkdtempSync('/tmp/ctr-body-file-')
+const path = join(directory, 'image.tar')
+const archive = imageArchive({
+  reference: 'from-file:1',
+  layers: [[{ path: 'big', content: Buffer.alloc(3_000_000, 'big ') }]],
+})
+let daemon: TestDaemon
+before(async () => {
+  if (skip === false) daemon = await startDaemon({ bridge: false })
+  writeFileSync(path, archive)
+})
+after(async () => {
+  await daemon?.[Symbol.asyncDispose]()
+  rmSync(directory, { recursive: true })
+})
+
+/** Asks to load `offer`, and sends `body` only if the daemon asks for it. */
+async function load(
+  offer: string,
+  body: Buffer,
+): Promise<{ status: number | undefined; text: string; isAsked: boolean }> {
+  const call = request({
+    socketPath: daemon.socketPath,
+    method: 'POST',
+    path: '/images/load',
+    headers: { Expect: '100-continue', 'Ctr-Body-File': offer, 'Transfer-Encoding': 'chunked' },
+  })
+  let isAsked = false
+  call.once('continue', () => {
+    isAsked = true
+    call.end(body)
+  })
+  call.flushHeaders()
+  const [response] = (await once(call, 'response')) as [IncomingMessage]
+  const text = Buffer.concat((await response.toArray()) as Buffer[]).toString()
+  call.destroy()
+  return { status: response.statusCode, text, isAsked }
+}
+
+function offerOf(fd: number, file = path): string {
+  const { dev, ino } = statSync(file, { bigint: true })
+  return `${fd} ${dev} ${ino}`
+}
+
+describe('a body that is a file of the client', { skip }, () => {
+  beforeEach(async () => {
+    await daemon.ctr(['rmi', '-f', 'from-file:1'])
+  })
+
+  it('is read by the daemon, from the position of the descriptor, and not sent', async () => {
+    const padded = join(directory, 'padded.tar')
+    writeFileSync(padded, Buffer.concat([Buffer.alloc(777, 'no tar'), archive]))
+    const fd = openSync(padded, 'r')
+    readSync(fd, Buffer.alloc(777))
+    const { status, text, isAsked } = await load(offerOf(fd, padded), Buffer.alloc(0))
+    closeSync(fd)
+    assert.equal(status, 200)
+    assert.match(text, /Loaded image: from-file:1/)
+    assert.equal(isAsked, false)
+  })
+
+  const wrong: Record<string, (fd: number) => string> = {
+    'of another file, as behind a proxy': (fd) => offerOf(fd, '/proc/self/exe'),
+    'that is not open': () => offerOf(9999),
+    'that is no number': () => '/etc/shadow 1 2',
+  }
+  for (const [name, offer] of Object.entries(wrong)) {
+    it(`a descriptor ${name}: the daemon asks for the body`, async () => {
+      const fd = openSync(path, 'r')
+      const { status, text, isAsked } = await load(offer(fd), archive)
+      closeSync(fd)
+      assert.equal(status, 200)
+      assert.match(text, /Loaded image: from-file:1/)
+      assert.equal(isAsked, true)
+    })
+  }
+
+  it('no file but a FIFO, a device or a directory: the daemon asks for the body', async () => {
+    const fd = openSync('/dev/zero', 'r')
+    const { status, isAsked } = await load(offerOf(fd, '/dev/zero'), archive)
+    closeSync(fd)
+    assert.deepEqual({ status, isAsked }, { status: 200, isAsked: true })
+  })
+
+  it('a broken archive is refused as one that is sent', async () => {
+    const broken = join(directory, 'broken.tar')
+    writeFileSync(broken, archive.subarray(0, 2_000_000))
+    const fd = openSync(broken, 'r')
+    const answers = [await load(offerOf(fd, broken), Buffer.alloc(0))]
+    closeSync(fd)
+    answers.push(await load('none', archive.subarray(0, 2_000_000)))
+    for (const { status, text } of answers) {
+      assert.equal(status, 400)
+      assert.match(text, /unexpected EOF/)
+    }
+  })
+
+  it('another client that expects 100 Continue gets it', async () => {
+    const call: ClientRequest = request({
+      socketPath: daemon.socketPath,
+      method: 'POST',
+      path: '/images/load',
+      headers: { Expect: '100-continue', 'Transfer-Encoding': 'chunked' },
+    })
+    call.once('continue', () => call.end(archive))
+    call.flushHeaders()
+    const [response] = (await once(call, 'response')) as [IncomingMessage]
+    response.resume()
+    assert.equal(response.statusCode, 200)
+  })
+
+  it('ctr load and ctr import of a file, by name and as standard input', async () => {
+    assert.match(await daemon.ok(['load', '-i', path]), /Loaded image: from-file:1/)
+    assert.match(await daemon.ok(['import', path, 'a:1']), /^sha256:/)
+    const commands = [`load < ${path}`, `import - a:2 < ${path}`, `import - a:3 < /dev/null`]
+    const codes = []
+    for (const command of commands) {
+      const { status } = spawnSync('sh', ['-c', `${daemon.cli.join(' ')} ${command}`], {
+        env: { ...process.env, ...daemon.clientEnvironment },
+        stdio: 'ignore',
+      })
+      codes.push(status)
+    }
+    assert.deepEqual(codes, [0, 0, 0])
+  })
+})
