@@ -67,6 +67,10 @@ export class FrontCall implements Call {
     return Readable.from([])
   }
 
+  get openInput(): () => Promise<Readable> {
+    return () => Promise.resolve(this.input)
+  }
+
   get setHeader(): Call['setHeader'] {
     return (name, value) => {
       validateHeaderName(name)
