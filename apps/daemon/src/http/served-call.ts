@@ -1,14 +1,11 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { type Duplex, Readable, type Writable } from 'node:stream'
-import { EngineError } from '@ctr/errdefs'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { offersBodyFile, openBodyFile } from './body-file.ts'
+import { CLIENT_GONE } from './client-gone.ts'
 import type { Call } from './route.ts'
 import { type AnswerHeaders, openOutput, takeOver } from './stream.ts'
 import type { WebSocketOpening } from './websocket.ts'
-
-/** Made once: an error notes where it was made, which takes longer than the rest of a small answer's end. */
-const CLIENT_GONE = new EngineError('CANCELLED', 'the client went away')
 
 interface Parts {
   readonly query: Call['query']

@@ -1,6 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
-import type { Socket } from 'node:net'
 import { Readable, type Writable } from 'node:stream'
 import type { TlsOptions } from 'node:tls'
 import { EngineError } from '@ctr/errdefs'
@@ -15,9 +14,14 @@ import type { Log } from '../log.ts'
 import { SERVER_HEADER } from '../version.ts'
 import { API_VERSION, MAX_API_MINOR, parseApiVersion } from './api-version.ts'
 import { offersBodyFile } from './body-file.ts'
+import { answerBrokenRequest, MAX_HEADER_BYTES } from './broken-request.ts'
 import { crossSiteRefusal } from './cross-site.ts'
-import { errorAnswer } from './error-answer.ts'
+import { asCancelled, errorAnswer, logError } from './error-answer.ts'
 import { farewell } from './farewell.ts'
+import { KEEP_ALIVE_S } from './front/answer.ts'
+import { frontConnection } from './front/connection.ts'
+import { serveFrequent } from './front/serve.ts'
+import { frequentRoutes } from './front/target.ts'
 import { MAX_JSON_BYTES, parseJsonBody } from './json-body.ts'
 import { parsePath } from './path.ts'
 import { PlainText } from './plain-text.ts'
@@ -27,8 +31,7 @@ import { ServedCall } from './served-call.ts'
 import { declineUpgrade, handleUpgrade, isWebSocket, shouldUpgrade, upgradeOf } from './upgrade.ts'
 import { useWebSockets, type WebSocketOpening, webSocketRoute } from './websocket.ts'
 
-/** As Go's http.DefaultMaxHeaderBytes; more is answered with 431. */
-const MAX_HEADER_BYTES = 1024 * 1024
+const SECOND_MS = 1000
 /** A client that does not finish its headers is cut off. Bodies have no limit of time: `load` of a slow pipe. */
 const HEADERS_TIMEOUT_MS = 30_000
 /** Ids and references are short; the router's own limit is 100 characters. */
@@ -159,6 +162,18 @@ export async function buildApiServer(o: {
     })
   }
   await app.ready()
+  const frequent = frequentRoutes(o.routes)
+  const putFront = (server: Server): void => {
+    const [serveByNode] = server.listeners('connection')
+    server.removeAllListeners('connection')
+    server.on('connection', (socket) =>
+      frontConnection(socket, {
+        routes: frequent,
+        serve: (target, request, exchange) => serveFrequent(o, target, request, exchange),
+        passOn: () => void serveByNode?.call(server, socket),
+      }),
+    )
+  }
   const routing: typeof app.routing = (request, response) => app.routing(request, response)
 
   return {
@@ -177,7 +192,7 @@ export async function buildApiServer(o: {
         maxHeaderSize: MAX_HEADER_BYTES,
         headersTimeout: HEADERS_TIMEOUT_MS,
         requestTimeout: 0,
-        keepAliveTimeout: 60_000,
+        keepAliveTimeout: KEEP_ALIVE_S * SECOND_MS,
         shouldUpgradeCallback: shouldUpgrade,
       }
       const server: Server =
@@ -196,6 +211,7 @@ export async function buildApiServer(o: {
         else handleUpgrade(routing, request, socket, head)
       })
       server.on('clientError', answerBrokenRequest)
+      if (tls === undefined && !isPlainTcp) putFront(server)
       return server
     },
   }
@@ -269,43 +285,6 @@ function endBrokenStream(
   else if (!stream.writableEnded) stream.destroy(error as Error)
 }
 
-/** Whatever fails because the client has gone is not our failure. */
-function asCancelled(error: unknown, isClientGone: boolean): unknown {
-  if (!isClientGone) return error
-  return new EngineError('CANCELLED', 'the client went away', { cause: error })
-}
-
-function logError(log: Log, status: number, fields: Record<string, unknown>): void {
-  if (status === 499) log.info(fields, 'client disconnected')
-  else if (status >= 500 && status !== 501 && status !== 503) log.error(fields, 'request failed')
-  else log.debug(fields, 'request refused')
-}
-
 function routeName(request: FastifyRequest): string {
   return `${request.method} ${request.routeOptions.url ?? request.url}`
-}
-
-/** What never became a request: broken HTTP, headers that are too long or too slow. */
-function answerBrokenRequest(error: Error & { code?: string }, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
-    socket.destroy()
-    return
-  }
-  const [status, message] = brokenRequest(error.code)
-  const body = JSON.stringify({ message })
-  socket.end(
-    `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-    () => socket.destroy(),
-  )
-}
-
-function brokenRequest(code: string | undefined): readonly [status: string, message: string] {
-  if (code === 'HPE_HEADER_OVERFLOW') {
-    const message = `the headers are larger than ${MAX_HEADER_BYTES} bytes`
-    return ['431 Request Header Fields Too Large', message]
-  }
-  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
-    return ['408 Request Timeout', 'the request did not arrive in time']
-  }
-  return ['400 Bad Request', `malformed HTTP request${code === undefined ? '' : ` (${code})`}`]
 }
