@@ -11,6 +11,7 @@ import {
   isAlive,
   listExecs,
   pauseContainer,
+  removeContainer,
   resizeExec,
   restartContainer,
   signalExec,
@@ -213,6 +214,17 @@ describe('execs', () => {
     )
     await startContainer(t.engine, container)
     await assert.rejects(late(), forgotten)
+  })
+
+  test('its row goes with its container, and with no other', async () => {
+    const rows = t.engine.store.db.prepare('SELECT count(*) FROM execs WHERE container_id = ?')
+    const other = await t.create(['sleep', '600'])
+    await startContainer(t.engine, other)
+    await createExec(t.engine, container, { Cmd: ['true'] })
+    await createExec(t.engine, other, { Cmd: ['true'] })
+    await removeContainer(t.engine, other, { force: true, volumes: true })
+    assert.equal(rows.pluck().get(other), 0)
+    assert.ok(Number(rows.pluck().get(container)) > 0)
   })
 })
 

@@ -6,6 +6,7 @@ import { test } from 'node:test'
 import Database from 'better-sqlite3'
 import { EndpointTable } from './endpoints.ts'
 import { EventTable } from './events.ts'
+import { ExecTable } from './execs.ts'
 import { migrate } from './migrate.ts'
 import { NameTable } from './names.ts'
 import { NetworkTable } from './networks.ts'
@@ -135,6 +136,44 @@ test('a rolled back endpoint leaves nothing, on the disk and in memory', () => {
   assert.equal(endpoints.isAddressTaken('net', 4, 0x0a000002n), false)
   assert.equal(store.db.prepare('SELECT count(*) FROM kept_endpoints').pluck().get(), 0)
   store.close()
+})
+
+test('execs come through the change of their table, in their order', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'ctr-store-'))
+  const path = join(directory, 'ctr.db')
+  const [first, second] = ['f'.repeat(64), 'a'.repeat(64)]
+  try {
+    const db = new Database(path)
+    migrate(db, 12)
+    db.pragma('foreign_keys = OFF')
+    db.exec(`
+      INSERT INTO execs (id, container_id, created_at_ns, config, status, pid, start_time) VALUES
+        ('${second}', '${CONTAINER}', 1700000000000000002, '{}', 'running', 7, 9007199254740993),
+        ('${first}', '${CONTAINER}', 1700000000000000001, '{}', 'created', 0, 0);
+    `)
+    db.close()
+    const store = openStore(path)
+    const execs = new ExecTable(store)
+    const [one, two] = execs.all()
+    assert.deepEqual([one?.id, two?.id, two?.startTime], [first, second, 9007199254740993n])
+    assert.ok(one && two)
+    transaction(store, () => {
+      execs.update({ ...two, status: 'exited', exitCode: 3 })
+      execs.delete(one.number)
+      const { number: _, ...row } = one
+      assert.equal(execs.insert(row), two.number + 1)
+    })
+    assert.deepEqual(
+      execs.all().map(({ id, exitCode }) => [id, exitCode]),
+      [
+        [second, 3],
+        [first, null],
+      ],
+    )
+    store.close()
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
 })
 
 test('numbers of events go on behind what was there, also when all are old', () => {

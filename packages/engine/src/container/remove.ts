@@ -75,7 +75,7 @@ export async function removeContainerRecord(
   const removeLayers = engine.events.commit('volatile', () => {
     engine.containers.delete(id)
     engine.userNamespaces.forget(id)
-    engine.execs.forgetContainer(id)
+    engine.execs.deleteOfContainer(id)
     engine.events.add(containerEvent(container, 'destroy'))
     for (const name of doomed) {
       engine.events.add(volumeEvent(engine.volumes.get(name), 'destroy'))

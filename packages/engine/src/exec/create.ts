@@ -77,6 +77,7 @@ export function assertCanExec(container: ContainerRecord, reference = container.
 }
 
 function forgetOldest(engine: Engine, containerId: string): void {
+  if (engine.execs.countOfContainer(containerId) < KEPT_PER_CONTAINER + FORGOTTEN_AT_ONCE) return
   const ended = engine.execs
     .ofContainer(containerId)
     .filter((exec) => exec.state.status === 'exited')

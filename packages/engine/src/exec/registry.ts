@@ -10,6 +10,8 @@ export type ExecState =
 /** An additional process in a container. */
 export interface Exec {
   readonly id: string
+  /** Of its row. */
+  readonly number: number
   readonly containerId: string
   readonly createdAtNs: bigint
   readonly config: ExecConfig
@@ -59,6 +61,10 @@ export class ExecRegistry {
     return [...ids].flatMap((id) => this.#byId.get(id) ?? [])
   }
 
+  countOfContainer(containerId: string): number {
+    return this.#idsByContainer.get(containerId)?.size ?? 0
+  }
+
   /** Told each change of its state; undefined: it has gone. */
   watch(id: string, listener: (exec: Exec | undefined) => void): Disposable {
     const listeners = this.#watchers.get(id) ?? new Set()
@@ -80,16 +86,16 @@ export class ExecRegistry {
     return this.#kept.has(id)
   }
 
-  insert(exec: Exec): void {
-    this.#table.insert(toRow(exec))
-    this.#keep(exec)
+  insert(exec: Omit<Exec, 'number'>): void {
+    const number = this.#table.insert(toRow(exec))
+    this.#keep({ ...exec, number })
     this.#onRollback(() => this.forget(exec.id))
   }
 
   change(id: string, state: ExecState): Exec {
     const before = this.get(id)
     const after = { ...before, state }
-    this.#table.update(toRow(after))
+    this.#table.update({ number: before.number, ...toRow(after) })
     this.#keep(after)
     this.#onRollback(() => this.#keep(before))
     this.#tell(id, after)
@@ -98,17 +104,13 @@ export class ExecRegistry {
 
   delete(id: string): void {
     const exec = this.get(id)
-    this.#table.delete(id)
+    this.#table.delete(exec.number)
     this.forget(id)
     this.#onRollback(() => this.#keep(exec))
   }
 
-  /** Only in memory: the rows go with their container. */
-  forgetContainer(containerId: string): void {
-    for (const exec of this.ofContainer(containerId)) {
-      this.forget(exec.id)
-      this.#onRollback(() => this.#keep(exec))
-    }
+  deleteOfContainer(containerId: string): void {
+    for (const exec of this.ofContainer(containerId)) this.delete(exec.id)
   }
 
   forget(id: string): void {
@@ -134,7 +136,7 @@ export class ExecRegistry {
   }
 }
 
-function toRow(exec: Exec): ExecRow {
+function toRow(exec: Omit<Exec, 'number'>): Omit<ExecRow, 'number'> {
   const { state } = exec
   return {
     id: exec.id,
@@ -151,6 +153,7 @@ function toRow(exec: Exec): ExecRow {
 function fromRow(row: ExecRow): Exec {
   return {
     id: row.id,
+    number: row.number,
     containerId: row.containerId,
     createdAtNs: row.createdAtNs,
     config: JSON.parse(row.config) as ExecConfig,
