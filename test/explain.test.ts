@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { test } from 'node:test'
 import { requires, run, Session, waitFor } from '@ctr/testkit'
 import { useDaemon } from './daemon-fixture.ts'
@@ -14,14 +14,14 @@ interface Operation {
   /** As printed; strings are JSON. */
   readonly args: string
   readonly texts: readonly string[]
-  /** The failure of an operation marked with `?` is a warning. */
+  /** The failure of an operation marked with `?` is a warning; one marked with `&` runs beside the child's before it. */
   readonly line: string
 }
 
 function parsePlan(text: string): Operation[] {
   const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
   return lines.map((line) => {
-    const match = /^ *\d+ (host|child) +(\w+)\??\((.*)\)$/.exec(line)
+    const match = /^ *\d+ (host|child) +(\w+)\??&?\((.*)\)$/.exec(line)
     assert.ok(match, `not a line of a plan: ${line}`)
     const [, side = '', name = '', args = ''] = match
     const texts = [...args.matchAll(/"(?:[^"\\]|\\.)*"/g)].map(
@@ -172,6 +172,15 @@ function parseTrace(text: string): { host: string[]; child: string[] } {
   return { host: of(host), child: of(child) }
 }
 
+function holdsNamespaces(pid: string): boolean {
+  try {
+    const fds = readdirSync(`/proc/${pid}/fd`)
+    return fds.some((fd) => /^(net|ipc):/.test(readlinkSync(`/proc/${pid}/fd/${fd}`)))
+  } catch {
+    return true // something has just been closed
+  }
+}
+
 /** Traces the spawner, and with it every shim that it starts, while `work` runs. */
 async function traced(work: () => Promise<unknown>): Promise<string> {
   const file = `${ctrd().root}/trace`
@@ -180,7 +189,8 @@ async function traced(work: () => Promise<unknown>): Promise<string> {
   await waitFor('the spawner and its next shim', async () => {
     const { stdout } = await run(['pgrep', '-f', `ctr-shim spawner ${ctrd().execRoot}/`])
     pids = stdout.trim().split('\n')
-    return pids.length <= 2
+    // Namespaces made ahead are given up after a second; then clone(2) makes them.
+    return pids.length <= 2 && !pids.some(holdsNamespaces)
   })
   const command = ['strace', '-f', '-s', '4096', '-o', file, ...pids.flatMap((pid) => ['-p', pid])]
   await using strace = new Session(command)

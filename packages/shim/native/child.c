@@ -20,8 +20,8 @@ static void tell(struct shim *s, uint32_t type, uint32_t index, uint32_t error, 
     _exit(1); /* the shim is gone */
 }
 
-/* Takes what the shim has opened meanwhile. */
-static void await_turn(struct shim *s) {
+/* Takes what the shim has opened meanwhile. True if the shim wants to hear when the turn is over. */
+static bool await_turn(struct shim *s) {
   struct sync_message m;
   for (;;) {
     int fd = -1;
@@ -31,7 +31,7 @@ static void await_turn(struct shim *s) {
     if (n <= 0)
       _exit(1);
     if (m.type != SYNC_SLOT)
-      return;
+      return !m.index;
     close_fd(&s->slots[m.index]);
     s->slots[m.index] = fd;
   }
@@ -184,13 +184,14 @@ _Noreturn void child_main(struct shim *s, int sync, uint32_t next) {
       i++;
     if (i == s->program.count)
       break;
-    await_turn(s);
+    bool is_awaited = await_turn(s);
     if (own_user_ns)
       become_mapped_root(s);
     own_user_ns = false;
     for (; i < s->program.count && s->program.ops[i].side == SIDE_CHILD; i++)
       run_op(s, i);
-    tell(s, SYNC_TURN, i, 0, "");
+    if (is_awaited)
+      tell(s, SYNC_TURN, i, 0, "");
   }
   _exit(0);
 }

@@ -152,6 +152,18 @@ static bool is_last_of_child(const struct program *p, uint32_t i) {
   return true;
 }
 
+/* Host operations that need nothing from the child, behind a run of its operations, and before another. */
+static bool check_beside(const struct program *p, uint32_t i) {
+  const struct op *o = &p->ops[i], *before = &p->ops[i - 1];
+  bool is_possible = o->side == SIDE_HOST && o->code != OP_PAUSE && o->code != OP_HOLD && o->code != OP_CHILD_TREE;
+  return is_possible && (before->side == SIDE_CHILD || before->is_beside) && !is_last_of_child(p, i);
+}
+
+/* Where the child waits for more than its turn. */
+static bool waits(const struct op *o) {
+  return o->code == OP_WAIT_START || o->code == OP_GATE || o->code == OP_HOLD;
+}
+
 /* Where a record may stand: one clone, child records after it, exec last and supervised only, hold last and task only.
  */
 static bool check_place(const struct program *p, uint32_t i, bool cloned) {
@@ -218,8 +230,12 @@ int decode_program(const uint8_t *data, size_t size, struct program *program, ui
     *bad = i;
     if (!spec)
       return EOPNOTSUPP;
-    *o = (struct op){.code = spec->code, .side = data[2], .optional = data[3] & OP_FLAG_OPTIONAL};
-    if (o->side > SIDE_CHILD || (spec->side != SIDE_ANY && spec->side != o->side) || data[3] > OP_FLAG_OPTIONAL)
+    *o = (struct op){.code = spec->code,
+                     .side = data[2],
+                     .optional = data[3] & OP_FLAG_OPTIONAL,
+                     .is_beside = data[3] & OP_FLAG_BESIDE};
+    if (o->side > SIDE_CHILD || (spec->side != SIDE_ANY && spec->side != o->side) ||
+        data[3] > (OP_FLAG_OPTIONAL | OP_FLAG_BESIDE))
       return EBADMSG;
     for (int k = 0; spec->kinds[k]; k++)
       if (!take_field(&c, spec->kinds[k], &o->f[k]))
@@ -230,12 +246,15 @@ int decode_program(const uint8_t *data, size_t size, struct program *program, ui
       return EINVAL;
     data = c.at;
   }
-  bool cloned = false;
+  bool cloned = false, has_waited = false;
   for (uint32_t i = 0; i < program->count; i++) {
     *bad = i;
     if (!check_place(program, i, cloned))
       return EINVAL;
+    if (program->ops[i].is_beside && (!cloned || has_waited || !check_beside(program, i)))
+      return EINVAL;
     cloned = cloned || program->ops[i].code == OP_CLONE;
+    has_waited = has_waited || waits(&program->ops[i]);
   }
   uint32_t last = program->count - 1;
   while (last && program->ops[last].side == SIDE_HOST)

@@ -18,7 +18,7 @@ struct field {
 struct op {
   uint16_t code;
   uint8_t side; /* SIDE_HOST or SIDE_CHILD */
-  bool optional;
+  bool optional, is_beside; /* is_beside: of the host, while the child does what stands before it */
   struct field f[FIELDS_MAX];
 };
 

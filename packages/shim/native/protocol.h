@@ -102,6 +102,7 @@ enum op_code { OPS(X) };
 #undef X
 
 #define OP_FLAG_OPTIONAL 1u
+#define OP_FLAG_BESIDE 2u
 
 #define FRAMES(X)                                                                                                      \
   X(STARTED, 16)                                                                                                       \

@@ -10,17 +10,63 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-static uint32_t run_end(const struct shim *s) {
-  uint32_t end = s->next;
-  while (end < s->program.count && s->program.ops[end].side == SIDE_CHILD)
-    end++;
-  return end;
+/* Behind the child's run that begins at `from`. */
+static uint32_t run_end(const struct shim *s, uint32_t from) {
+  while (from < s->program.count && s->program.ops[from].side == SIDE_CHILD)
+    from++;
+  return from;
 }
 
-static void give_turn(struct shim *s) {
-  struct sync_message m = {.type = SYNC_TURN};
+static uint32_t beside_end(const struct shim *s, uint32_t from) {
+  while (from < s->program.count && s->program.ops[from].is_beside)
+    from++;
+  return from;
+}
+
+static void give_turn(struct shim *s, bool is_silent) {
+  struct sync_message m = {.type = SYNC_TURN, .index = is_silent};
   /* If the child is gone, end-of-file follows and is handled there. */
   send(s->sync.fd, &m, sizeof m, MSG_NOSIGNAL);
+}
+
+/* A host operation that ran beside the child has failed: because the child has, if it has. */
+static void blame_child(struct shim *s) {
+  struct sync_message m;
+  while (recv(s->sync.fd, &m, sizeof m, MSG_DONTWAIT) == (ssize_t)sizeof m)
+    if (m.type == SYNC_FAILED) {
+      m.step[sizeof m.step - 1] = 0;
+      fail(s, m.index, m.error, m.step);
+    }
+}
+
+static void run_host_op(struct shim *s, uint32_t i) {
+  const struct op *o = &s->program.ops[i];
+  s->step = "";
+  int error = host_op(s, o);
+  if (error && o->is_beside)
+    blame_child(s);
+  if (error && !o->optional)
+    fail(s, i, (uint32_t)error, s->step);
+  if (error)
+    send_problem(s, s->starter, FRAME_WARNING, i, (uint32_t)error, s->step);
+}
+
+/*
+ * Hands the run at `next` to the child. Behind it there may be operations that run meanwhile, here; then the child gets its
+ * next run at once and need not say that it is through with the first.
+ */
+static void give_runs(struct shim *s) {
+  for (;;) {
+    uint32_t end = run_end(s, s->next), beside = beside_end(s, end);
+    bool goes_on = beside > end && run_end(s, beside) > beside;
+    give_turn(s, goes_on);
+    for (uint32_t i = end; i < beside; i++)
+      run_host_op(s, i);
+    s->given = beside;
+    if (!goes_on)
+      return;
+    s->next = beside;
+  }
 }
 
 static void report_ready(struct shim *s) {
@@ -43,7 +89,7 @@ void advance(struct shim *s) {
   while (s->next < s->program.count) {
     const struct op *o = &s->program.ops[s->next];
     if (o->side == SIDE_CHILD) {
-      give_turn(s);
+      give_runs(s);
       return;
     }
     if (o->code == OP_HOLD) {
@@ -54,12 +100,7 @@ void advance(struct shim *s) {
       report_ready(s);
       return;
     }
-    s->step = "";
-    int error = host_op(s, o);
-    if (error && !o->optional)
-      fail(s, s->next, (uint32_t)error, s->step);
-    if (error)
-      send_problem(s, s->starter, FRAME_WARNING, s->next, (uint32_t)error, s->step);
+    run_host_op(s, s->next);
     s->next++;
   }
   if (s->supervised) { /* behind `restore` */
@@ -76,7 +117,7 @@ void resume_start(struct shim *s) {
   if (s->gated)
     return;
   if (s->program.ops[s->next].code != OP_PAUSE) {
-    give_turn(s);
+    give_turn(s, false);
     return;
   }
   s->next++;
@@ -133,7 +174,7 @@ static void on_message(struct shim *s, struct sync_message *m, struct msghdr *he
   m->step[sizeof m->step - 1] = 0;
   switch (m->type) {
   case SYNC_TURN:
-    s->next = run_end(s);
+    s->next = s->given;
     advance(s);
     return;
   case SYNC_WARNING:

@@ -105,6 +105,7 @@ struct shim {
   uint8_t *program_data;
   size_t program_size;
   uint32_t next;              /* record that runs next, or first of the child's run under way */
+  uint32_t given;             /* behind the last record that the child has been given, or that ran beside it */
   const struct op *restore;   /* until the process of criu has taken the child's place */
   struct source criu;         /* our end of criu's socket, if there is one */
   int criu_end;

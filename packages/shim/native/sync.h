@@ -10,7 +10,7 @@
 #include <sys/types.h>
 
 enum sync_type {
-  SYNC_TURN,    /* both ways: your operations now (and, after wait_start, START) */
+  SYNC_TURN,    /* both ways: your operations now (and, after wait_start, START). Shim: with index 1 no answer, another follows */
   SYNC_WARNING, /* child: an optional operation failed */
   SYNC_FAILED,  /* child: an operation failed, the child has ended */
   SYNC_CONSOLE, /* child: carries the pty's master and slave (SCM_RIGHTS) */

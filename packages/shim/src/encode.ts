@@ -7,6 +7,7 @@ const MAGIC = 'CTR1'
 const PREPARE_MAGIC = 'CTRP'
 const VERSION = 1
 const OPTIONAL = 1
+const BESIDE = 2
 /** As PROGRAM_MAX in native/protocol.h. */
 const PROGRAM_MAX_BYTES = 16 * 1024 * 1024
 
@@ -52,7 +53,7 @@ function writeRecord(writer: Writer, op: Op): void {
   const start = writer.length
   writer.u16(shape.code)
   writer.u8(side === 'host' ? 0 : 1)
-  writer.u8(op.optional === true ? OPTIONAL : 0)
+  writer.u8((op.optional === true ? OPTIONAL : 0) | (op.beside === true ? BESIDE : 0))
   writer.u32(0)
   const values = op as unknown as Readonly<Record<string, unknown>>
   writer.op = op.op

@@ -1,7 +1,8 @@
 /**
  * The operations of a launch program: the only language that `ctr-shim` understands. A program is a flat list, run in
  * order by two processes: the shim on the host (`side: 'host'`) and, after `clone`, the child that becomes the
- * container's process (`side: 'child'`). When the side changes from one operation to the next, the one waits for the other.
+ * container's process (`side: 'child'`). When the side changes from one operation to the next, the one waits for the other,
+ * unless the operation is `beside`.
  *
  * This table is the single source: the codec and `--explain` are driven by it, and a test compares it with
  * `ctr-shim --print-protocol`. Codes are never reused. PROTOCOL.md says what each operation does and which errors it gives.
@@ -314,12 +315,16 @@ type OpFields<N extends OpName> = {
   readonly [F in keyof (typeof ops)[N]['fields']]: FieldValue[(typeof ops)[N]['fields'][F] &
     FieldKind]
 }
-/** One operation. `side` is needed for `any` operations; `optional` failures are warnings. */
+/**
+ * One operation. `side` is needed for `any` operations; `optional` failures are warnings. One of the host that is `beside`
+ * runs while the child does what stands before it.
+ */
 export type Op = {
   [N in OpName]: {
     readonly op: N
     readonly side?: 'host' | 'child'
     readonly optional?: boolean
+    readonly beside?: boolean
   } & OpFields<N>
 }[OpName]
 export type Program = readonly Op[]

@@ -16,8 +16,10 @@ import type { Op } from '../ops.ts'
 
 /** One cgroup of a container, in all hierarchies of the host. */
 export interface CgroupPlan extends Membership {
-  /** Host side, before clone: directories, limits, device policy, OOM watch. */
+  /** Host side: directories, limits, device policy, OOM watch. Before clone, what that needs or what it puts into force. */
   readonly make: readonly Op[]
+  /** The rest, before the child joins. */
+  readonly makeMore: readonly Op[]
 }
 
 export interface Membership {
@@ -37,16 +39,21 @@ export interface CgroupInput {
 }
 
 export function planCgroup(input: CgroupInput, host: HostFacts): CgroupPlan {
+  const directories = (version: 1 | 2): Op[] =>
+    host.cgroups.hierarchies
+      .filter((hierarchy) => hierarchy.version === version)
+      .map((hierarchy) => ({ op: 'cgroup', path: cgroupDirectory(hierarchy, input.path) }))
+  const more = [
+    ...directories(1),
+    ...planCpuset(input, host),
+    ...planLimits(input, host),
+    ...planDevicePolicy(input, host),
+    ...planOomWatch(input.path, host),
+  ]
+  const isV2 = host.cgroups.mode === 'v2'
   return {
-    make: [
-      ...host.cgroups.hierarchies.map(
-        (hierarchy): Op => ({ op: 'cgroup', path: cgroupDirectory(hierarchy, input.path) }),
-      ),
-      ...planCpuset(input, host),
-      ...planLimits(input, host),
-      ...planDevicePolicy(input, host),
-      ...planOomWatch(input.path, host),
-    ],
+    make: [...directories(2), ...(isV2 ? more : [])],
+    makeMore: isV2 ? [] : more,
     ...planMembership(input.path, input.hasUserNamespace, host),
   }
 }

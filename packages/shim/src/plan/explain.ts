@@ -17,14 +17,14 @@ import { CLONE, MOUNT_ATTR, MS, S_IF } from './constants.ts'
 /**
  * A launch program as text, one operation per line, in the manner of strace:
  * `14 child mount("proc", "/proc", "proc", MS_NOSUID|MS_NODEV|MS_NOEXEC, "")`. A `?` after the name marks an operation
- * whose failure is only a warning.
+ * whose failure is only a warning, a `&` one of the host that runs while the child does what stands before it.
  */
 export function explainProgram(program: Program): string {
   const width = String(program.length).length
   return program
     .map((op, index) => {
       const number = String(index + 1).padStart(width)
-      const mark = op.optional === true ? '?' : ''
+      const mark = (op.optional === true ? '?' : '') + (op.beside === true ? '&' : '')
       return `${number} ${sideOf(op).padEnd(5)} ${op.op}${mark}(${argumentsOf(op).join(', ')})\n`
     })
     .join('')

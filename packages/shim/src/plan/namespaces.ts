@@ -23,6 +23,8 @@ export interface NamespacePlan {
   readonly open: readonly Op[]
   /** Child side, first of all. */
   readonly enter: readonly Op[]
+  /** When the child is in its cgroups, in which a new cgroup namespace has its root. */
+  readonly enterCgroup: readonly Op[]
   /** A new one or one that exists: the container's root is not the host's. */
   readonly hasUser: boolean
   /** A new one or one that exists, in which then the root is changed for all. */
@@ -47,8 +49,11 @@ export function planNamespaces(spec: RuntimeSpec): NamespacePlan {
     isUserJoined ? one.type !== 'cgroup' : one.type === 'pid' && pidOf(one.path) === undefined
   const viaPid = joined.filter((one) => one.type === 'pid' && !isEarly(one))
   const viaFile = joined.filter((one) => !viaPid.includes(one))
+  const setns = viaFile.flatMap((one, slot) =>
+    isEarly(one) ? [] : [{ op: 'setns' as const, slot, type: FLAGS[one.type] }],
+  )
   return {
-    // The cgroup namespace's root is where the process is when it is made: after it was moved, see `enter`.
+    // The cgroup namespace's root is where the process is when it is made: after it was moved, see `enterCgroup`.
     cloneFlags: types
       .filter((type) => isNew(type) && type !== 'cgroup' && type !== 'time')
       .reduce((flags, type) => flags | FLAGS[type], 0n),
@@ -60,10 +65,9 @@ export function planNamespaces(spec: RuntimeSpec): NamespacePlan {
       ),
       ...viaPid.map((one): Op => ({ op: 'join', pid: pidOf(one.path) ?? 0, start_time: 0n })),
     ],
-    enter: [
-      ...viaFile.flatMap((one, slot): Op[] =>
-        isEarly(one) ? [] : [{ op: 'setns', slot, type: FLAGS[one.type] }],
-      ),
+    enter: setns.filter(({ type }) => type !== CLONE.CLONE_NEWCGROUP),
+    enterCgroup: [
+      ...setns.filter(({ type }) => type === CLONE.CLONE_NEWCGROUP),
       ...(isNew('cgroup') ? [{ op: 'unshare', flags: CLONE.CLONE_NEWCGROUP } as const] : []),
     ],
     isNew,

@@ -55,6 +55,7 @@ export function compileRestore(input: StartInput, restore: RestoreInput, host: H
   return [
     ...planSurroundings(input, process),
     ...cgroup.make,
+    ...cgroup.makeMore,
     ...namespaces.open,
     ...trees.ops,
     {
@@ -66,6 +67,7 @@ export function compileRestore(input: StartInput, restore: RestoreInput, host: H
     ...cgroup.join,
 
     ...namespaces.enter,
+    ...namespaces.enterCgroup,
     ...network.childOps,
     ...networkSysctls(spec),
     ...rootfs,

@@ -1,7 +1,7 @@
 import { posix } from 'node:path'
 import { invalid } from '@ctr/errdefs'
 import type { HostFacts } from '@ctr/linux'
-import type { RuntimeSpec } from '@ctr/oci'
+import type { RuntimeMount, RuntimeSpec } from '@ctr/oci'
 import type { Op } from '../ops.ts'
 import { MS } from './constants.ts'
 import { planDevices } from './devices.ts'
@@ -11,8 +11,15 @@ import { type MountOptions, parseMountOptions, parsePropagation } from './mount-
 import { planRoot } from './root.ts'
 import type { RootfsInput } from './rootfs-input.ts'
 
+/** The operations in order, in two parts. */
+export interface RootfsPlan {
+  /** What can be done outside the container's cgroups: the root and the mounts before the first that needs them. */
+  readonly outside: readonly Op[]
+  readonly inside: readonly Op[]
+}
+
 /** Mounts in the order of the spec: who makes the spec puts parents before children. */
-export function planRootfs(input: RootfsInput, host: HostFacts): Op[] {
+export function planRootfs(input: RootfsInput, host: HostFacts): RootfsPlan {
   const { spec, rootfs } = input
   const mounts = (spec.mounts ?? []).map((mount) => ({
     mount,
@@ -26,10 +33,16 @@ export function planRootfs(input: RootfsInput, host: HostFacts): Op[] {
         mounts.map(({ options }) => options),
       )
     : 0n
-  return [
+  const cut = mounts.findIndex(({ mount, options }) => needsCgroups(mount, options))
+  const plan = (some: typeof mounts): Op[] =>
+    some.flatMap(({ mount, options }) => planMount(mount, options, propagation, input, host))
+  const outside = [
     ...(hasMountNamespace ? planPropagation(propagation) : []),
     ...planRoot(rootfs, propagation === MS.MS_SHARED ? PRIVATE_PLACE : rootfs.mountpoint, input),
-    ...mounts.flatMap(({ mount, options }) => planMount(mount, options, propagation, input, host)),
+    ...plan(cut < 0 ? mounts : mounts.slice(0, cut)),
+  ]
+  const inside = [
+    ...plan(cut < 0 ? [] : mounts.slice(cut)),
     ...planInit(input),
     ...planDevices(input, host),
     ...(input.hasTerminal ? [{ op: 'console' } as const] : []),
@@ -40,6 +53,12 @@ export function planRootfs(input: RootfsInput, host: HostFacts): Op[] {
     changeOfRoot(input, host),
     ...(hasMountNamespace ? planOwnPropagation(spec.linux?.rootfsPropagation) : []),
   ]
+  return { outside, inside }
+}
+
+/** It shows them, or what is copied into it counts as the container's memory. */
+function needsCgroups(mount: RuntimeMount, options: MountOptions): boolean {
+  return mount.type === 'cgroup' || mount.type === 'cgroup2' || options.isCopy
 }
 
 function changeOfRoot({ hasMountNamespace }: RootfsInput, host: HostFacts): Op {

@@ -18,15 +18,15 @@ test('the default program on cgroup v2', () => {
  7 host  device_bpf("/sys/fs/cgroup/ctr/abc", 8 instructions)
  8 host  oom_watch?("/sys/fs/cgroup/ctr/abc", 2)
  9 host  clone(CLONE_NEWNS|CLONE_NEWUTS|CLONE_NEWIPC|CLONE_NEWPID|CLONE_NEWNET, "/sys/fs/cgroup/ctr/abc")
-10 child unshare(CLONE_NEWCGROUP)
-11 child keyring?("_ses.abc")
-12 child propagation("/", MS_REC|MS_PRIVATE)
-13 child overlay("overlay", "/run/ctr/rootfs", "lowerdir=snapshots/2:snapshots/1,upperdir=containers/abc/upper,workdir=containers/abc/work,index=off,redirect_dir=nofollow,metacopy=off", in "/var/lib/ctr")
-14 child root("/run/ctr/rootfs")
-15 child mount("proc", "/proc", "proc", MS_NOSUID|MS_NODEV|MS_NOEXEC, "")
-16 child mount("tmpfs", "/dev", "tmpfs", MS_NOSUID|MS_STRICTATIME, "mode=755,size=65536k")
-17 child mount("devpts", "/dev/pts", "devpts", MS_NOSUID|MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620,gid=5")
-18 child mount("sysfs", "/sys", "sysfs", MS_RDONLY|MS_NOSUID|MS_NODEV|MS_NOEXEC, "")
+10 child keyring?("_ses.abc")
+11 child propagation("/", MS_REC|MS_PRIVATE)
+12 child overlay("overlay", "/run/ctr/rootfs", "lowerdir=snapshots/2:snapshots/1,upperdir=containers/abc/upper,workdir=containers/abc/work,index=off,redirect_dir=nofollow,metacopy=off", in "/var/lib/ctr")
+13 child root("/run/ctr/rootfs")
+14 child mount("proc", "/proc", "proc", MS_NOSUID|MS_NODEV|MS_NOEXEC, "")
+15 child mount("tmpfs", "/dev", "tmpfs", MS_NOSUID|MS_STRICTATIME, "mode=755,size=65536k")
+16 child mount("devpts", "/dev/pts", "devpts", MS_NOSUID|MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620,gid=5")
+17 child mount("sysfs", "/sys", "sysfs", MS_RDONLY|MS_NOSUID|MS_NODEV|MS_NOEXEC, "")
+18 child unshare(CLONE_NEWCGROUP)
 19 child mount("cgroup", "/sys/fs/cgroup", "cgroup2", MS_RDONLY|MS_NOSUID|MS_NODEV|MS_NOEXEC, "")
 20 child mount("mqueue", "/dev/mqueue", "mqueue", MS_NOSUID|MS_NODEV|MS_NOEXEC, "")
 21 child mount("shm", "/dev/shm", "tmpfs", MS_NOSUID|MS_NODEV|MS_NOEXEC, "mode=1777,size=67108864")
@@ -74,9 +74,9 @@ test('on cgroup v1 the container enters each hierarchy and sees its own part of 
       (name) => `/sys/fs/cgroup/${name}/ctr/abc`,
     ),
   )
-  assert.match(text, /write\("\/sys\/fs\/cgroup\/cpuset\/ctr\/cpuset.cpus", "0-3"\)/)
-  assert.match(text, /write\("\/sys\/fs\/cgroup\/cpuset\/ctr\/abc\/cpuset.mems", "0"\)/)
-  assert.match(text, /write\("\/sys\/fs\/cgroup\/devices\/ctr\/abc\/devices.deny", "a"\)/)
+  assert.match(text, /write&\("\/sys\/fs\/cgroup\/cpuset\/ctr\/cpuset.cpus", "0-3"\)/)
+  assert.match(text, /write&\("\/sys\/fs\/cgroup\/cpuset\/ctr\/abc\/cpuset.mems", "0"\)/)
+  assert.match(text, /write&\("\/sys\/fs\/cgroup\/devices\/ctr\/abc\/devices.deny", "a"\)/)
   assert.match(
     text,
     /bind\("\/sys\/fs\/cgroup\/cpu,cpuacct\/ctr\/abc", "\/sys\/fs\/cgroup\/cpu,cpuacct"/,
@@ -84,6 +84,55 @@ test('on cgroup v1 the container enters each hierarchy and sees its own part of 
   assert.match(text, /symlink\("cpu,cpuacct", "\/sys\/fs\/cgroup\/cpu"\)/)
   assert.match(text, /symlink\("cpu,cpuacct", "\/sys\/fs\/cgroup\/cpuacct"\)/)
   assert.equal(only(program, 'clone')[0]?.cgroup, '')
+})
+
+test('the host makes cgroups and network devices while the child mounts what needs neither', () => {
+  const message = new Uint8Array(16)
+  const network = {
+    forwards: [],
+    hostOps: [{ op: 'netlink', side: 'host', message, pid_offset: 8, ignore: 0 } as const],
+    childOps: [{ op: 'netlink', side: 'child', message, pid_offset: 0, ignore: 0 } as const],
+  }
+  const program = compileStart(input({ network }), v1)
+  const steps = program.map((op) => (op.beside === true ? `${op.op}&` : op.op))
+  const besides = steps.filter((step) => step.endsWith('&'))
+  assert.deepEqual(new Set(besides), new Set(['cgroup&', 'write&', 'oom_watch&', 'netlink&']))
+  const first = steps.indexOf('cgroup&')
+  assert.deepEqual(steps.slice(first, first + besides.length), besides)
+  assert.ok(steps.indexOf('clone') < steps.indexOf('overlay') && steps.indexOf('overlay') < first)
+  // In its cgroups before it mounts them, and before memory counts.
+  const joined = steps.indexOf('write')
+  assert.equal(joined, first + besides.length)
+  assert.ok(joined < program.findIndex((op) => 'target' in op && op.target === '/sys/fs/cgroup'))
+  assert.ok(joined < steps.indexOf('netlink'))
+})
+
+test('what is copied into a tmpfs counts as memory of the container', () => {
+  const program = compileStart(
+    changed((own) => {
+      own.mounts?.splice(1, 0, { destination: '/run', type: 'tmpfs', options: ['tmpcopyup'] })
+    }),
+    v1,
+  )
+  const list = names(program)
+  assert.ok(list.lastIndexOf('cgroup') < list.indexOf('copy_up'))
+})
+
+test('a child that waits for its ids, or has left the host, finds everything made', () => {
+  const waits = changed((own) => {
+    const map = [{ containerID: 0, hostID: 100_000, size: 65_536 }]
+    own.linux?.namespaces?.push({ type: 'user' })
+    own.linux = { ...own.linux, uidMappings: map, gidMappings: map }
+  })
+  const joins = changed((own) => {
+    own.linux = { ...own.linux, namespaces: [{ type: 'mount', path: '/proc/7/ns/mnt' }] }
+  })
+  for (const one of [waits, joins]) {
+    const program = compileStart(one, v1)
+    assert.ok(program.every((op) => op.beside !== true))
+    const list = names(program)
+    assert.ok(list.lastIndexOf('cgroup') < list.indexOf('clone'))
+  }
 })
 
 test('the parent is left alone when its cpuset is given', () => {

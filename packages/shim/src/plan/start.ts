@@ -3,12 +3,12 @@ import { EngineError } from '@ctr/errdefs'
 import type { HostFacts } from '@ctr/linux'
 import type { RuntimeProcess, RuntimeSpec } from '@ctr/oci'
 import { HANDOVER_FOREGROUND, LOG_COMPRESS, type Op, type Program } from '../ops.ts'
-import { planCgroup } from './cgroup.ts'
+import { type CgroupPlan, planCgroup } from './cgroup.ts'
 import { INIT_PATH } from './init.ts'
 import type { Handover, LogTarget, StartInput } from './input.ts'
-import { planIdMap, planNamespaces } from './namespaces.ts'
+import { type NamespacePlan, planIdMap, planNamespaces } from './namespaces.ts'
 import { hostUser, planOomScore, planProcess, planStdio } from './process.ts'
-import { planRootfs } from './rootfs.ts'
+import { planRootfs, type RootfsPlan } from './rootfs.ts'
 import { Trees } from './trees.ts'
 
 /**
@@ -49,31 +49,30 @@ export function compileStart(input: StartInput, host: HostFacts): Program {
     },
     host,
   )
+  const parts: Parts = {
+    cgroup,
+    namespaces,
+    rootfs,
+    clone: [
+      ...namespaces.open,
+      ...trees.ops,
+      { op: 'clone', flags: namespaces.cloneFlags, cgroup: cgroup.cloneInto },
+    ],
+    forChild: [
+      ...network.hostOps,
+      ...planResctrl(input.resctrlTasks),
+      ...planPidfd(input.handover, 'standard'),
+    ],
+    network: [...planNetDevices(spec), ...network.childOps],
+    keyring: planKeyring({ ...input, label: process.selinuxLabel }),
+    oomScore: planOomScore(process, hasUserNamespace),
+    idMap: namespaces.isNew('user') ? planIdMap(spec) : [],
+  }
+  const isPlain = !hasUserNamespace && namespaces.isNew('mount')
   return [
     ...planSurroundings(input, process),
-    ...cgroup.make,
-    ...namespaces.open,
-    ...trees.ops,
-    { op: 'clone', flags: namespaces.cloneFlags, cgroup: cgroup.cloneInto },
-    ...(hasUserNamespace
-      ? [
-          ...cgroup.join,
-          ...(namespaces.isNew('user') ? planIdMap(spec) : []),
-          ...planOomScore(process, true),
-        ]
-      : []),
-    ...network.hostOps,
-    ...(hasUserNamespace ? [] : cgroup.join),
-    ...planResctrl(input.resctrlTasks),
-    ...planPidfd(input.handover, 'standard'),
-
-    ...namespaces.enter,
-    ...planNetDevices(spec),
-    ...network.childOps,
-    ...planKeyring({ ...input, label: process.selinuxLabel }),
-    // Still the host's /proc: a bundle need not have one.
-    ...(hasUserNamespace ? [] : planOomScore(process)),
-    ...rootfs,
+    ...(isPlain ? sideBySide(parts) : oneByOne(parts)),
+    ...rootfs.inside,
     { op: 'setsid' },
     ...planHostname(spec),
     ...Object.entries(spec.linux?.sysctl ?? {}).map(
@@ -94,6 +93,58 @@ export function compileStart(input: StartInput, host: HostFacts): Program {
       },
       host,
     ),
+  ]
+}
+
+/** What comes before the last mounts. */
+interface Parts {
+  readonly cgroup: CgroupPlan
+  readonly namespaces: NamespacePlan
+  readonly rootfs: RootfsPlan
+  readonly clone: readonly Op[]
+  /** Of the host, when there is a child. */
+  readonly forChild: readonly Op[]
+  /** When the child is in its network namespace. */
+  readonly network: readonly Op[]
+  readonly keyring: readonly Op[]
+  /** While the child has the host's /proc: a bundle need not have one. */
+  readonly oomScore: readonly Op[]
+  readonly idMap: readonly Op[]
+}
+
+/** The host makes cgroups and network devices while the child mounts, outside of them. On one processor it is the same work. */
+function sideBySide(parts: Parts): Op[] {
+  const { cgroup, namespaces, rootfs } = parts
+  return [
+    ...cgroup.make,
+    ...parts.clone,
+    ...namespaces.enter,
+    ...parts.keyring,
+    ...parts.oomScore,
+    ...rootfs.outside,
+    ...[...cgroup.makeMore, ...parts.forChild].map((op) => ({ ...op, beside: true })),
+    ...cgroup.join,
+    ...namespaces.enterCgroup,
+    ...parts.network,
+  ]
+}
+
+/** A child in a user namespace waits for its ids and its cgroups; one in a mount namespace that exists may not see the host's files. */
+function oneByOne(parts: Parts): Op[] {
+  const { cgroup, namespaces, rootfs } = parts
+  return [
+    ...cgroup.make,
+    ...cgroup.makeMore,
+    ...parts.clone,
+    ...(namespaces.hasUser
+      ? [...cgroup.join, ...parts.idMap, ...parts.oomScore, ...parts.forChild]
+      : [...parts.forChild, ...cgroup.join]),
+    ...namespaces.enter,
+    ...namespaces.enterCgroup,
+    ...parts.network,
+    ...parts.keyring,
+    ...(namespaces.hasUser ? [] : parts.oomScore),
+    ...rootfs.outside,
   ]
 }
 
