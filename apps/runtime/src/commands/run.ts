@@ -26,6 +26,8 @@ export const command: Command = {
 async function runContainer(context: Context, input: Input): Promise<number> {
   const isDetached = input.flags.bool('detach')
   const created = await createContainer(context, input.args[0] ?? '', input, !isDetached)
+  // Before the process can ask for one.
+  if (!isDetached) forwardSignals(created.launch)
   try {
     await startContainer(context, created.record)
   } catch (error) {
@@ -34,7 +36,6 @@ async function runContainer(context: Context, input: Input): Promise<number> {
     throw error
   }
   if (isDetached) return 0
-  forwardSignals(created.launch)
   await created.launch.next('started')
   return await follow(context, created, input.flags.bool('keep'))
 }
