@@ -295,6 +295,38 @@ export const CALLS: readonly ApiCall[] = [
   post('/networks/host/connect', { Container: 'ref1' }, 'status'),
   post('/networks/net1/disconnect', { Container: 'nope' }),
   remove('/networks/net1'),
+  ...['bind', 'volume', 'tmpfs'].flatMap((Type) =>
+    ['VolumeOptions', 'BindOptions', 'TmpfsOptions']
+      .map((name) =>
+        post('/containers/create?name=mounted', {
+          Image: 'busybox',
+          HostConfig: {
+            NetworkMode: 'none',
+            Mounts: [
+              {
+                Type,
+                Target: '/x',
+                [name]: {},
+                ...(Type === 'tmpfs' ? {} : { Source: Type === 'bind' ? '/tmp' : 'vol1' }),
+              },
+            ],
+          },
+        }),
+      )
+      .flatMap((create) => [create, remove('/containers/mounted')]),
+  ),
+  post('/containers/create', {
+    Image: 'busybox',
+    HostConfig: { NetworkMode: 'bridge' },
+    NetworkingConfig: { EndpointsConfig: { bridge: null } },
+  }),
+  ...['POST /containers/nope/attach?stream=1', 'POST /containers/ref1/attach?detachKeys=zz-'].map(
+    (line) => post(line.slice(5)),
+  ),
+  ...['until=x', 'nope=x'].map((text) => {
+    const [name = '', value = ''] = text.split('=')
+    return post(`/build/prune?${filters({ [name]: [value] })}`, undefined, 'status')
+  }),
   remove('/networks/net1'),
   remove('/networks/bridge'),
   ...[

@@ -81,6 +81,10 @@ test('broken and wrong JSON is a 400 that names the fault', async () => {
     ['{"Name":', 'invalid JSON: '],
     ['{"Name":1}', 'invalid JSON: Name must be a string, not a number'],
     ['{"Size":"1"}', 'invalid JSON: Size must be an integer, not a string'],
+    [
+      '{"Size":9223372036854775808}',
+      'invalid JSON: cannot unmarshal number 9223372036854775808 into field Size of type int64',
+    ],
     ['[]', 'invalid JSON: the document must be an object, not a list'],
     ['', 'invalid JSON: got EOF while reading request body'],
   ]
@@ -88,6 +92,12 @@ test('broken and wrong JSON is a 400 that names the fault', async () => {
     const answer = await ask('POST', '/echo', body)
     assert.equal(answer.status, 400, body)
     assert.ok(answer.message.startsWith(message), answer.message)
+  }
+})
+
+test('an integer of 63 bits is taken, and a long one in a text is none', async () => {
+  for (const body of ['{"Size":9223372036854775807}', '{"Name":"9223372036854775808"}']) {
+    assert.equal((await ask('POST', '/echo', body)).status, 200, body)
   }
 })
 

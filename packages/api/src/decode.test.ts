@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ContainerCreate } from './container.ts'
-import { decode } from './decode.ts'
+import { decode, LargeInteger } from './decode.ts'
 import { type Static, Type } from './schema.ts'
 
 test('null is absent, keys match without case, unknown keys are dropped', () => {
@@ -53,6 +53,15 @@ test('a wrong type is named with its place', () => {
     [{ HostConfig: { Memory: '1g' } }, 'HostConfig.Memory must be an integer, not a string'],
     [{ HostConfig: { Memory: 1.5 } }, 'HostConfig.Memory: 1.5 is not an integer'],
     [{ HostConfig: { Memory: 1e300 } }, 'HostConfig.Memory: 1e+300 is not an integer'],
+    [
+      { HostConfig: { Memory: new LargeInteger('9223372036854775808') } },
+      'cannot unmarshal number 9223372036854775808 into field HostConfig.Memory of type int64',
+    ],
+    [{ Image: new LargeInteger('9223372036854775808') }, 'Image must be a string, not a number'],
+    [
+      { HostConfig: { BlkioDeviceReadBps: [{ Path: '/x', Rate: -1 }] } },
+      'cannot unmarshal number -1 into field HostConfig.BlkioDeviceReadBps[0].Rate of type uint64',
+    ],
     [{ Env: 'A=1' }, 'Env must be a list, not a string'],
     [{ Env: ['A=1', 2] }, 'Env[1] must be a string, not a number'],
     [{ Labels: { 'a.b': 1 } }, 'Labels["a.b"] must be a string, not a number'],

@@ -32,18 +32,38 @@ function decodeNode(node: JsonSchema, value: unknown, path: string): unknown {
       if (typeof value !== 'boolean') throw wrongType(path, 'a boolean', value)
       return value
     case 'integer':
-      if (typeof value !== 'number') throw wrongType(path, 'an integer', value)
-      // JSON.parse has rounded what is above 2^53; above 2^63 Go refuses too.
-      if (!Number.isInteger(value) || Math.abs(value) > 2 ** 63) {
-        throw new EngineError(
-          'INVALID_ARGUMENT',
-          `invalid JSON: ${path}: ${value} is not an integer`,
-        )
-      }
-      return value
+      return decodeInteger(node, value, path)
     case undefined:
     default:
       return value
+  }
+}
+
+/** JSON.parse has rounded what is above 2^53; a caller that minds gives LargeInteger for what has no room in 64 bits. */
+function decodeInteger(node: JsonSchema, value: unknown, path: string): number {
+  if (value instanceof LargeInteger) {
+    throw new EngineError(
+      'INVALID_ARGUMENT',
+      `invalid JSON: cannot unmarshal number ${value.source} into field ${path} of type int64`,
+    )
+  }
+  if (typeof value !== 'number') throw wrongType(path, 'an integer', value)
+  if (!Number.isInteger(value) || Math.abs(value) > 2 ** 63) {
+    throw new EngineError('INVALID_ARGUMENT', `invalid JSON: ${path}: ${value} is not an integer`)
+  }
+  if (node.minimum === undefined || value >= node.minimum) return value
+  throw new EngineError(
+    'INVALID_ARGUMENT',
+    `invalid JSON: cannot unmarshal number ${value} into field ${path} of type uint64`,
+  )
+}
+
+/** An integer of a document that Go's int64 has no room for, as it is written there. */
+export class LargeInteger {
+  readonly source: string
+
+  constructor(source: string) {
+    this.source = source
   }
 }
 
@@ -97,7 +117,9 @@ function decodeMap(node: JsonSchema, value: object, path: string): unknown {
       .toSorted(([a], [b]) => (a < b ? -1 : 1))
       .map(([key, item]: [string, unknown]) => [
         key,
-        decodeNode(valueNode, item ?? zeroValue(valueNode), `${path}[${JSON.stringify(key)}]`),
+        item === null && node.keepsNull === true
+          ? null
+          : decodeNode(valueNode, item ?? zeroValue(valueNode), `${path}[${JSON.stringify(key)}]`),
       ]),
   )
 }
@@ -132,5 +154,6 @@ function wrongType(path: string, expected: string, value: unknown): EngineError 
 function describe(value: unknown): string {
   if (value === null) return 'null'
   if (Array.isArray(value)) return 'a list'
+  if (value instanceof LargeInteger) return 'a number'
   return typeof value === 'object' ? 'an object' : `a ${typeof value}`
 }

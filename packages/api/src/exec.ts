@@ -6,7 +6,7 @@ export const ExecConfig = Type.Partial({
   Privileged: Type.Boolean(),
   Tty: Type.Boolean(),
   /** `[height, width]`, since v1.42. */
-  ConsoleSize: Type.Array(Type.Integer()),
+  ConsoleSize: Type.Array(Type.Unsigned()),
   AttachStdin: Type.Boolean(),
   AttachStderr: Type.Boolean(),
   AttachStdout: Type.Boolean(),
@@ -22,7 +22,7 @@ export type ExecConfig = Static<typeof ExecConfig>
 export const ExecStart = Type.Partial({
   Detach: Type.Boolean(),
   Tty: Type.Boolean(),
-  ConsoleSize: Type.Array(Type.Integer()),
+  ConsoleSize: Type.Array(Type.Unsigned()),
 })
 export type ExecStart = Static<typeof ExecStart>
 

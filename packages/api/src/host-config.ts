@@ -46,10 +46,10 @@ export const DeviceRequest = Type.Partial({
 })
 export type DeviceRequest = Static<typeof DeviceRequest>
 
-export const WeightDevice = Type.Partial({ Path: Type.String(), Weight: Type.Integer() })
+export const WeightDevice = Type.Partial({ Path: Type.String(), Weight: Type.Unsigned() })
 export type WeightDevice = Static<typeof WeightDevice>
 
-export const ThrottleDevice = Type.Partial({ Path: Type.String(), Rate: Type.Integer() })
+export const ThrottleDevice = Type.Partial({ Path: Type.String(), Rate: Type.Unsigned() })
 export type ThrottleDevice = Static<typeof ThrottleDevice>
 
 /** `HostConfig.Mounts`: the structured form of `-v`. */
@@ -143,7 +143,7 @@ export const HostConfig = Type.Partial({
   VolumesFrom: Strings(),
   Mounts: Type.Array(Mount),
   /** `[height, width]` of the first terminal. */
-  ConsoleSize: Type.Array(Type.Integer()),
+  ConsoleSize: Type.Array(Type.Unsigned()),
   Annotations: StringMap(),
   CapAdd: StringOrStrings(),
   CapDrop: StringOrStrings(),

@@ -18,7 +18,7 @@ export {
   WaitResponse,
 } from './container.ts'
 export { ContainerConfig, HealthConfig } from './container-config.ts'
-export { decode } from './decode.ts'
+export { decode, LargeInteger } from './decode.ts'
 export { EventMessage } from './events.ts'
 export { ExecConfig, ExecInspect, ExecStart, ExecSummary } from './exec.ts'
 export { booleanFilter, type Filters, parseFilters } from './filters.ts'

@@ -21,7 +21,7 @@ export type EndpointConfig = Static<typeof EndpointConfig>
 
 export const NetworkingConfig = Type.Partial({
   /** Network name or id → endpoint. */
-  EndpointsConfig: Type.Map(EndpointConfig),
+  EndpointsConfig: Type.PointerMap(EndpointConfig),
 })
 export type NetworkingConfig = Static<typeof NetworkingConfig>
 

@@ -12,6 +12,9 @@ export interface JsonSchema {
   readonly const?: string
   /** Our mark on lists that may be written as one string (Go's strslice.StrSlice). */
   readonly orString?: boolean
+  /** Our mark on maps of Go's pointers, in which `null` is no empty value. */
+  readonly keepsNull?: boolean
+  readonly minimum?: number
   readonly description?: string
 }
 
@@ -52,7 +55,9 @@ type Flat<T> = { [K in keyof T]: T[K] }
 
 export const Type = {
   String: (): Schema<string> => ({ type: 'string' }),
+  /** Of 64 bits. */
   Integer: (): Schema<number> => ({ type: 'integer' }),
+  Unsigned: (): Schema<number> => ({ type: 'integer', minimum: 0 }),
   Boolean: (): Schema<boolean> => ({ type: 'boolean' }),
   Null: (): Schema<null> => ({ type: 'null' }),
   Unknown: (): Schema<unknown> => ({}),
@@ -61,6 +66,12 @@ export const Type = {
   Map: <T>(values: Schema<T>): Schema<Record<string, T>> => ({
     type: 'object',
     additionalProperties: values,
+  }),
+  /** `null` is handed on, and is to be refused. */
+  PointerMap: <T>(values: Schema<T>): Schema<Record<string, T>> => ({
+    type: 'object',
+    additionalProperties: values,
+    keepsNull: true,
   }),
   Union: <const S extends readonly Schema<unknown>[]>(schemas: S): Schema<Static<S[number]>> => ({
     anyOf: schemas,

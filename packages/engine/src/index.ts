@@ -17,7 +17,7 @@ export {
 } from './container/attach.ts'
 export { type CommitRequest, commitContainer } from './container/commit.ts'
 export type { Container, ContainerRecord, MountPoint } from './container/container.ts'
-export { type CreateRequest, createContainer } from './container/create.ts'
+export { assertPlatform, type CreateRequest, createContainer } from './container/create.ts'
 export { explainContainer } from './container/explain.ts'
 export { killContainer } from './container/kill.ts'
 export { checkDefaultLog } from './container/log-options.ts'

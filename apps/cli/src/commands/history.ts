@@ -32,7 +32,9 @@ export const command: Command = {
     { text: 'Layers with their whole commands', command: 'ctr history --no-trunc busybox' },
   ],
   async run({ client }, { flags, args }) {
-    const items = await imageHistory(client, args[0] as string)
+    const items = await imageHistory(client, args[0] as string, {
+      platform: flags.string('platform'),
+    })
     const options = {
       truncate: !flags.bool('no-trunc'),
       isHuman: flags.boolOr('human', true),

@@ -1,4 +1,4 @@
-import { decode, type Schema } from '@ctr/api'
+import { decode, LargeInteger, type Schema } from '@ctr/api'
 import { EngineError } from '@ctr/errdefs'
 import { jsonFault } from './json-fault.ts'
 
@@ -26,9 +26,23 @@ export function parseJsonBody<B>(
   return decode(schema, document ?? {})
 }
 
+/** JSON.parse makes a rounded number of it; Node 24 gives the source of what is no object. */
+function markLargeInteger(
+  _key: string,
+  value: unknown,
+  context?: { readonly source: string },
+): unknown {
+  const source = context?.source ?? ''
+  if (typeof value !== 'number' || !/^-?\d{19,}$/.test(source)) return value
+  const integer = BigInt(source)
+  return BigInt.asIntN(64, integer) === integer ? value : new LargeInteger(source)
+}
+
 function parseJson(bytes: Buffer): unknown {
   try {
-    return JSON.parse(bytes.toString('utf8'))
+    const text = bytes.toString('utf8')
+    // Hardly a document has such a number, and to look at each costs more than to parse it.
+    return /\d{19}/.test(text) ? JSON.parse(text, markLargeInteger) : JSON.parse(text)
   } catch (error) {
     const message = `invalid JSON: ${jsonFault(bytes)}`
     throw new EngineError('INVALID_ARGUMENT', message, { cause: error })

@@ -24,7 +24,7 @@ import { serveFrequent } from './front/serve.ts'
 import { frequentRoutes } from './front/target.ts'
 import { MAX_JSON_BYTES, parseJsonBody } from './json-body.ts'
 import { parsePath } from './path.ts'
-import { PlainText } from './plain-text.ts'
+import { PlainFailure, PlainText } from './plain-text.ts'
 import { parseQuery } from './query.ts'
 import type { AnyRoute } from './route.ts'
 import { ServedCall } from './served-call.ts'
@@ -124,13 +124,17 @@ export async function buildApiServer(o: {
   app.setErrorHandler(answerError)
 
   function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-    const answer = errorAnswer(error)
+    const answer = errorAnswer(error instanceof PlainFailure ? error.cause : error)
     logError(o.log, answer.status, { err: error, code: answer.code, route: routeName(request) })
     // Without hooks: a URL that cannot be decoded.
     if (isWebSocket(request.headers)) answerIsLast(request, reply)
     if (answer.status === 304) return reply.code(304).send()
     // The rest of a body that was refused is not read.
     if (answer.status === 413) reply.header('Connection', 'close')
+    if (error instanceof PlainFailure) {
+      const headers = { Connection: 'close', 'Content-Type': error.contentType }
+      return reply.code(answer.status).headers(headers).send(`${answer.message}\r\n`)
+    }
     return sendMessage(reply, answer.status, answer.message)
   }
 

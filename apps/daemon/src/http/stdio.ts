@@ -8,7 +8,7 @@ import { pump } from './pump.ts'
 import type { Call } from './route.ts'
 import { unframed } from './unframe.ts'
 
-const RAW_STREAM = 'application/vnd.docker.raw-stream'
+export const RAW_STREAM = 'application/vnd.docker.raw-stream'
 export const MULTIPLEXED_STREAM = 'application/vnd.docker.multiplexed-stream'
 
 /** Clients of v1.42 and later are told which of the two formats follows. */

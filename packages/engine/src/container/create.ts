@@ -263,7 +263,7 @@ export function validateName(name: string): void {
 
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386', arm: 'arm' }
 
-function assertPlatform(
+export function assertPlatform(
   image: { os?: string; architecture?: string },
   reference: string,
   wanted: string,

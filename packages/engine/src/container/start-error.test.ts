@@ -30,7 +30,10 @@ test('a failed mount names its source and its target', () => {
       'error during container init: error mounting "/data/hosts" to rootfs at "/etc/hosts": make target: too many levels of symbolic links: unknown',
     exitCode: 128,
   })
-  assert.match(describe(ENOTDIR, 'move_mount', bind).message, /directory onto a file/)
+  assert.match(
+    describe(ENOTDIR, 'move_mount', bind).message,
+    /at "\/etc\/hosts": mount \/data\/hosts:\/etc\/hosts, flags: 0x5000: not a directory: unknown: Are you trying to mount a directory onto a file/,
+  )
 })
 
 test('a working directory that cannot be made or entered is named', () => {

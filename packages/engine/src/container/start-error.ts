@@ -1,5 +1,5 @@
 import { EngineError, errnoText } from '@ctr/errdefs'
-import type { OpName, ShimError } from '@ctr/shim'
+import type { Op, OpName, ShimError } from '@ctr/shim'
 
 /** Why a process could not be started: what the caller is told, and what the container's state keeps. */
 export interface StartFailure {
@@ -21,14 +21,16 @@ export function describeStartFailure(
   command: string,
   kind: 'start' | 'exec',
 ): StartFailure {
-  const { reason, exitCode, isInvalid } = explain(cause, command)
+  const { reason, hint = '', exitCode, isInvalid } = explain(cause, command)
   const prefix = kind === 'start' ? CREATE_PREFIX : EXEC_PREFIX
   const code = isInvalid ? 'INVALID_ARGUMENT' : 'INTERNAL'
-  return { error: new EngineError(code, `${prefix}${reason}: unknown`, { cause }), exitCode }
+  return { error: new EngineError(code, `${prefix}${reason}: unknown${hint}`, { cause }), exitCode }
 }
 
 interface Explanation {
   readonly reason: string
+  /** The daemon's own words, behind those of the runtime. */
+  readonly hint?: string
   readonly exitCode: number
   /** The request's fault, not ours. */
   readonly isInvalid: boolean
@@ -84,7 +86,8 @@ function explainMount(cause: ShimError): Explanation {
     case 'ENOTDIR':
       if (cause.op === 'mkdir') return { reason, exitCode: 127, isInvalid: true }
       return {
-        reason: `${reason}: Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type`,
+        reason,
+        hint: `: Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type`,
         exitCode: 127,
         isInvalid: true,
       }
@@ -107,10 +110,22 @@ function mountText(cause: ShimError): string {
       return `mkdir ${operation.path}: ${step}${text}`
     case 'bind':
     case 'mount':
-      return `error mounting ${JSON.stringify(operation.source)} to rootfs at ${JSON.stringify(operation.target)}: ${step}${text}`
+      return `error mounting ${JSON.stringify(operation.source)} to rootfs at ${JSON.stringify(operation.target)}: ${mountStep(operation, detail)}: ${text}`
     default:
       return `error mounting to rootfs: ${step}${text}`
   }
+}
+
+/** Steps of the call that runc writes as one. */
+const CALL_STEPS: readonly string[] = ['', 'mount', 'move_mount', 'open target']
+
+/** As runc writes it; a bind of ours is made with the flags that it names. mount(2) MS_BIND | MS_REC */
+function mountStep(operation: Extract<Op, { op: 'bind' | 'mount' }>, step: string): string {
+  if (!CALL_STEPS.includes(step)) return step
+  const { source, target: path } = operation
+  const flags = operation.op === 'bind' ? 0x5000n : operation.flags
+  const data = operation.op === 'bind' || operation.data === '' ? '' : `, data: ${operation.data}`
+  return `mount ${source}:${path}, flags: 0x${flags.toString(16)}${data}`
 }
 
 function target({ operation }: ShimError): string {

@@ -123,6 +123,7 @@ async function launchExec(
   const container = engine.containers.get(exec.containerId)
   const { state } = container
   if (!isAlive(state)) throw new EngineError('CONFLICT', `container ${container.id} is not running`)
+  assertDirectory(exec.config.WorkingDir ?? '')
   await using undo = new AsyncDisposableStack()
   const size = consoleSize(exec, options)
   const spec = specOf(engine, container)
@@ -160,6 +161,15 @@ async function launchExec(
   }
   streaming?.endOutput()
   engine.supervision.run('clear up behind an exec', exec.id, () => clearUp(engine, exec.id))
+}
+
+/** runc utils_linux.go; the docker CLI makes 126 of it. */
+function assertDirectory(path: string): void {
+  if (path === '' || path.startsWith('/')) return
+  throw new EngineError(
+    'INVALID_ARGUMENT',
+    'OCI runtime exec failed: exec failed: Cwd must be an absolute path: unknown',
+  )
 }
 
 function recordStart(

@@ -70,10 +70,16 @@ test('the default profile reads back from JSON as itself', () => {
 
 const BAD: readonly [text: string, message: RegExp][] = [
   ['', /decoding seccomp profile failed/],
-  ['[]', /profile is not an object/],
+  ['[]', /json: cannot unmarshal array into Go value of type seccomp.Seccomp$/],
   ['{}', /action missing/],
-  ['{"defaultAction":"SCMP_ACT_ALLOW","syscalls":{}}', /syscalls is not a list/],
-  ['{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":[1],"action":"x"}]}', /non-string/],
+  [
+    '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":{}}',
+    /json: cannot unmarshal object into Go struct field Seccomp.syscalls of type \[\]\*seccomp.Syscall$/,
+  ],
+  [
+    '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":[1],"action":"x"}]}',
+    /json: cannot unmarshal number into Go struct field Seccomp.names of type string$/,
+  ],
   [
     '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"name":"a","names":["b"],"action":"x"}]}',
     /both 'name' and 'names'/,

@@ -128,7 +128,7 @@ export function parseSeccompProfile(text: string): SeccompProfile {
   } catch (cause) {
     throw new RangeError(`decoding seccomp profile failed: ${String(cause)}`, { cause })
   }
-  const profile = object(json, 'profile')
+  const profile = object(json, 'profile', 'Go value of type seccomp.Seccomp')
   const syscalls = list(profile['syscalls'], 'syscalls').map((item) => {
     const rule = object(item, 'syscalls')
     if (
@@ -202,26 +202,59 @@ function argument(value: unknown): SeccompArgument {
 }
 
 function action(value: unknown): SeccompAction {
-  if (typeof value !== 'string') throw new RangeError('seccomp profile: action missing')
+  if (value === undefined) throw new RangeError('seccomp profile: action missing')
+  if (typeof value !== 'string') {
+    throw wrongType(value, 'Go struct field Seccomp.defaultAction of type specs.LinuxSeccompAction')
+  }
   return value as SeccompAction // an unknown one is refused when the filter is compiled
 }
 
-function object(value: unknown, what: string): Record<string, unknown> {
+/** The words of Go's encoding/json: dockerd's for what is of another type. */
+function wrongType(value: unknown, place: string): RangeError {
+  const kind = Array.isArray(value)
+    ? 'array'
+    : typeof value === 'boolean'
+      ? 'bool'
+      : value === null
+        ? 'null'
+        : typeof value
+  return new RangeError(`json: cannot unmarshal ${kind} into ${place}`)
+}
+
+function object(
+  value: unknown,
+  what: string,
+  place = `Go struct field Seccomp.${what}`,
+): Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new RangeError(`seccomp profile: ${what} is not an object`)
+    throw wrongType(value, place)
   }
   return value as Record<string, unknown>
 }
 
+const LIST_TYPES: Readonly<Record<string, string>> = {
+  syscalls: '[]*seccomp.Syscall',
+  archMap: '[]seccomp.Architecture',
+  architectures: '[]specs.Arch',
+  args: '[]*specs.LinuxSeccompArg',
+}
+
 function list(value: unknown, what: string): unknown[] {
   if (value == null) return []
-  if (!Array.isArray(value)) throw new RangeError(`seccomp profile: ${what} is not a list`)
+  if (!Array.isArray(value)) {
+    throw wrongType(
+      value,
+      `Go struct field Seccomp.${what} of type ${LIST_TYPES[what] ?? '[]string'}`,
+    )
+  }
   return value
 }
 
 function strings(value: unknown, what: string): string[] {
   return list(value, what).map((item) => {
-    if (typeof item !== 'string') throw new RangeError(`seccomp profile: ${what} has a non-string`)
+    if (typeof item !== 'string') {
+      throw wrongType(item, `Go struct field Seccomp.${what} of type string`)
+    }
     return item
   })
 }

@@ -46,13 +46,16 @@ export const runCommandRoute = route({
   handle: run,
 })
 
+/** Made once: an error notes where it was made, which takes longer than the rest. */
+const NEEDS_CLIENT = new EngineError('NOT_IMPLEMENTED', 'this needs the client')
+
 async function run({ engine }: Context, call: Call): Promise<undefined> {
   // Which a web page cannot ask for.
   if (call.headers.upgrade?.toLowerCase() !== 'tcp') {
     throw new EngineError('INVALID_ARGUMENT', 'a command needs an upgrade to tcp')
   }
   const command = readCommandLine(await readWords(call.input))
-  if (command === undefined) throw new EngineError('NOT_IMPLEMENTED', 'this needs the client')
+  if (command === undefined) throw NEEDS_CLIENT
   if (command.kind === 'exec') await runExecCommand(engine, call, command)
   else if (command.isDetached) await runDetached(engine, call, command)
   else await runAttached(engine, call, command)

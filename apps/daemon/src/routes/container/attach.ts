@@ -1,9 +1,10 @@
-import { attachContainer, getContainer } from '@ctr/engine'
+import { type AttachSession, attachContainer, getContainer } from '@ctr/engine'
 import { EngineError } from '@ctr/errdefs'
 import type { Context } from '../../context.ts'
 import { parseDetachKeys } from '../../http/detach-keys.ts'
+import { PlainFailure } from '../../http/plain-text.ts'
 import { type Call, route } from '../../http/route.ts'
-import { serveStdio } from '../../http/stdio.ts'
+import { RAW_STREAM, serveStdio } from '../../http/stdio.ts'
 
 const QUERY = {
   detachKeys: 'string',
@@ -21,7 +22,12 @@ export const attachContainerRoute = route({
   takesConnection: true,
   query: QUERY,
   status: 200,
-  handle: attach,
+  handle: async (context, call) => {
+    const opened = await open(context, call).catch((error: unknown) => {
+      throw new PlainFailure(error, RAW_STREAM)
+    })
+    await serve(context, call, opened)
+  },
 })
 
 export const attachWebSocketRoute = route({
@@ -37,19 +43,30 @@ export const attachWebSocketRoute = route({
       getContainer(context.engine, call.id)
       throw new EngineError('INVALID_ARGUMENT', 'this endpoint needs a WebSocket')
     }
-    await attach(context, call)
+    await serve(context, call, await open(context, call))
   },
 })
 
-async function attach(
-  { engine, log }: Context,
-  call: Call<typeof QUERY, undefined>,
-): Promise<void> {
+interface Opened {
+  readonly session: AttachSession
+  readonly stdin: boolean
+  readonly detachKeys: ReturnType<typeof parseDetachKeys>
+}
+
+async function open({ engine }: Context, call: Call<typeof QUERY, undefined>): Promise<Opened> {
   const { logs, stream } = call.query
   const { stdin, stdout, stderr } = streamsOf(call)
   const detachKeys = parseDetachKeys(call.query.detachKeys)
   const session = await attachContainer(engine, call.id, { logs, stream, stdin, stdout, stderr })
-  const outcome = await serveStdio(call, session, { stdin: stdin && stream, detachKeys })
+  return { session, stdin: stdin && stream, detachKeys }
+}
+
+async function serve(
+  { log }: Context,
+  call: Call<typeof QUERY, undefined>,
+  { session, stdin, detachKeys }: Opened,
+): Promise<void> {
+  const outcome = await serveStdio(call, session, { stdin, detachKeys })
   log.debug({ containerId: call.id, outcome }, 'attach')
 }
 

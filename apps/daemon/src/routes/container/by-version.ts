@@ -78,9 +78,10 @@ function mountOf(apiMinor: number, mount: Mount): Mount {
     if (first === undefined) return mount
     throw invalid(`${first} must not be specified on mount type ${JSON.stringify(Type ?? '')}`)
   }
-  // Not looked at before v1.42; later fields of the options were not there.
+  // What dockerd did not look at before v1.42; later fields of the options were not there.
+  const ignored = Type === 'tmpfs' ? ['VolumeOptions'] : ['TmpfsOptions']
   const older = Object.fromEntries(
-    Object.entries(mount).filter(([name]) => !foreign.some((other) => other === name)),
+    Object.entries(mount).filter(([name]) => !ignored.includes(name)),
   ) as Mount
   return older.BindOptions === undefined || older.BindOptions === null
     ? older
@@ -107,7 +108,9 @@ function networkingOf(
     ...given,
     EndpointsConfig: Object.fromEntries(
       endpoints.map(([name, endpoint]) => {
-        const { GwPriority, MacAddress, ...older } = endpoint ?? {}
+        // moby daemon/container_operations.go verifyNetworkingConfig
+        if (endpoint === null) throw invalid(`no EndpointSettings for ${name}`)
+        const { GwPriority, MacAddress, ...older } = endpoint
         return [
           name,
           {
