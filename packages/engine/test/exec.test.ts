@@ -127,6 +127,30 @@ describe('execs', () => {
     await run(['mv', '/saved', '/etc/passwd'])
   })
 
+  test('each its own of what they differ in, however often', async () => {
+    const script = 'id -u; id -g; pwd; grep CapBnd /proc/self/status; echo $HOME $X'
+    const configs: ExecConfig[] = [
+      {},
+      { User: '1000:7' },
+      { WorkingDir: '/tmp' },
+      { Privileged: true },
+      { User: '1000:7', Privileged: true },
+      { Env: ['X=1', 'HOME=/y'] },
+    ]
+    const round = async (): Promise<string[]> => {
+      const outputs = []
+      for (const config of configs) outputs.push((await run(['sh', '-c', script], config)).stdout)
+      return outputs
+    }
+    const first = await round()
+    assert.equal(new Set(first).size, configs.length)
+    assert.deepEqual(
+      first.map((text) => text.split('\n').slice(0, 3).join(' ')),
+      ['0 0 /', '1000 7 /', '0 0 /tmp', '0 0 /', '1000 7 /', '0 0 /'],
+    )
+    assert.deepEqual(await round(), first)
+  })
+
   test('a terminal with size', async () => {
     const { stdout } = await run(['stty', 'size'], { Tty: true, ConsoleSize: [30, 100] })
     assert.equal(stdout, '30 100\r\n')

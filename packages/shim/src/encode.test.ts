@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { encodePrepare, encodeProgram, encodeStart } from './encode.ts'
+import { encodeAhead, encodePrepare, encodeProgram, encodeStart } from './encode.ts'
 import type { Op } from './ops.ts'
 
 describe('encodeProgram', () => {
@@ -38,6 +38,21 @@ describe('encodeProgram', () => {
         '45000100' +
         '08000000' +
         '0200000001000000',
+    )
+  })
+
+  it('writes a run that was encoded ahead as it is, and what only begins like one as ever', () => {
+    const [a, b, c]: Op[] = [
+      { op: 'sethostname', name: 'a' },
+      { op: 'umask', mask: 1 },
+      { op: 'setsid' },
+    ]
+    assert.ok(a && b && c)
+    const expected = [[c, a, b, c], [a, c, b], [a], [c, a]].map((program) => encodeProgram(program))
+    assert.deepEqual(encodeAhead([a, b]), [a, b])
+    assert.deepEqual(
+      [[c, a, b, c], [a, c, b], [a], [c, a]].map((program) => encodeProgram(program)),
+      expected,
     )
   })
 

@@ -14,8 +14,31 @@ const PROGRAM_MAX_BYTES = 16 * 1024 * 1024
 /** The records of a program as they travel (PROTOCOL.md §1). Throws RangeError for a value that no record can hold. */
 export function encodeProgram(program: Program): Buffer {
   const writer = new Writer()
-  for (const op of program) writeRecord(writer, op)
+  for (let index = 0; index < program.length; ) index += writeNext(writer, program, index)
   return writer.finish()
+}
+
+/** Records of a run of operations that is in several programs, by its first. */
+const encodedAhead = new WeakMap<Op, { readonly run: Program; readonly records: Buffer }>()
+
+/** For operations that go into several programs, one behind the other as they are here. Gives them back. */
+export function encodeAhead(run: Program): Program {
+  const [first] = run
+  if (first !== undefined) encodedAhead.set(first, { run, records: encodeProgram(run) })
+  return run
+}
+
+/** Gives the number of operations that were written. */
+function writeNext(writer: Writer, program: Program, index: number): number {
+  const op = program[index]
+  if (op === undefined) return 1
+  const ahead = encodedAhead.get(op)
+  if (ahead?.run.every((one, offset) => one === program[index + offset]) === true) {
+    writer.records(ahead.records)
+    return ahead.run.length
+  }
+  writeRecord(writer, op)
+  return 1
 }
 
 /** A start message: what the spawner's connection reads. */
@@ -107,6 +130,12 @@ class Writer {
 
   patchU32(offset: number, value: number): void {
     this.#buffer.writeUInt32LE(value, offset)
+  }
+
+  records(bytes: Buffer): void {
+    this.#reserve(bytes.length)
+    this.#buffer.set(bytes, this.length)
+    this.length += bytes.length
   }
 
   finish(): Buffer {

@@ -7,7 +7,7 @@ export {
   type ShimConnection,
 } from './connection.ts'
 export { describeOp } from './describe.ts'
-export { encodeStart } from './encode.ts'
+export { encodeAhead, encodeStart } from './encode.ts'
 export { type ExitRecord, readExitRecord } from './exit-record.ts'
 export {
   decodeFault,

@@ -1,9 +1,7 @@
 import type { Duplex } from 'node:stream'
 import { EngineError, isEngineError } from '@ctr/errdefs'
 import { processStatus } from '@ctr/linux'
-import type { RuntimeProcess, RuntimeSpec } from '@ctr/oci'
 import {
-  compileExec,
   type ExecInput,
   type ExitRecord,
   type ShimConnection,
@@ -15,22 +13,17 @@ import type { AttachSession } from '../container/attach.ts'
 import type { ContainerRecord } from '../container/container.ts'
 import { containerEvent } from '../container/container-event.ts'
 import { endUnrecorded } from '../container/end-unrecorded.ts'
-import { overrideEnvironment, processEnvironment, withHome } from '../container/environment.ts'
 import { SHIM_DIED_EXIT_CODE } from '../container/exit.ts'
 import { launch } from '../container/launch.ts'
-import { linkEnvironment } from '../container/links.ts'
 import { type PendingAttachment, wantsStreams } from '../container/pending-attachments.ts'
-import { compileContainerSpec, seccompFilter, visibleHostname } from '../container/program.ts'
-import { resolveContainerUser } from '../container/resolve-user.ts'
 import { execRuntimeDir, makeRuntimeDir, vacateRuntimeDir } from '../container/runtime-dir.ts'
-import { processCapabilities } from '../container/spec/process.ts'
 import { describeStartFailure, UNKNOWN_FAILURE } from '../container/start-error.ts'
 import { isAlive } from '../container/state.ts'
 import { untilRecorded } from '../container/until-recorded.ts'
 import type { Engine } from '../engine.ts'
 import { removeTree } from '../remove-tree.ts'
-import { secretEnvironment } from '../secret/mount.ts'
 import { assertCanExec, execAction } from './create.ts'
+import { execProgram } from './program.ts'
 import type { Exec } from './registry.ts'
 
 export interface ExecStartOptions {
@@ -126,24 +119,12 @@ async function launchExec(
   assertDirectory(exec.config.WorkingDir ?? '')
   await using undo = new AsyncDisposableStack()
   const size = consoleSize(exec, options)
-  const spec = specOf(engine, container)
   const runtimeDir = execRuntimeDir(engine.config, exec.id)
   const stdio = stdioOf(exec, size, attachment)
-  const program = compileExec(
-    {
-      containerId: container.id,
-      containerPid: state.pid,
-      containerStartTime: state.startTime,
-      spec,
-      process: compileProcess(engine, container, exec, spec, size),
-      runtimeDir,
-      stdio,
-      expectAttach: attachment === undefined || stdio.toStarter !== undefined ? 0 : 1,
-      seccompFilter: exec.config.Privileged === true ? undefined : seccompFilter(spec),
-      cgroupParent: engine.config.cgroupParent,
-    },
-    engine.host,
-  )
+  const program = execProgram(engine, container, state, exec, {
+    stdio,
+    expectAttach: attachment === undefined || stdio.toStarter !== undefined ? 0 : 1,
+  })
   await makeRuntimeDir(engine.config, runtimeDir)
   undo.defer(() => removeTree(runtimeDir))
   const streaming =
@@ -225,19 +206,6 @@ function stdioOf(
   }
 }
 
-/** Of the run that is under way: each change of a container makes a record of its own. */
-const specs = new WeakMap<ContainerRecord, RuntimeSpec>()
-
-/** For what an exec has in common with the container's own process: namespaces, filter, limits, profiles. */
-function specOf(engine: Engine, container: ContainerRecord): RuntimeSpec {
-  const known = specs.get(container)
-  if (known !== undefined) return known
-  const hostname = visibleHostname(engine, container)
-  const spec = compileContainerSpec(engine, container, hostname, { rows: 0, columns: 0 })
-  specs.set(container, spec)
-  return spec
-}
-
 function consoleSize(
   exec: Exec,
   options: ExecStartOptions,
@@ -245,46 +213,6 @@ function consoleSize(
   if (options.consoleSize !== undefined) return options.consoleSize
   const [rows = 0, columns = 0] = exec.config.ConsoleSize ?? []
   return { rows, columns }
-}
-
-/** The container's process with the exec's own user, environment and directory. moby daemon/exec_linux.go */
-function compileProcess(
-  engine: Engine,
-  container: ContainerRecord,
-  exec: Exec,
-  spec: RuntimeSpec,
-  size: { readonly rows: number; readonly columns: number },
-): RuntimeProcess {
-  const { config } = exec
-  const hasTty = config.Tty === true
-  const isSameUser = (config.User ?? '') === ''
-  const user = resolveContainerUser(
-    engine,
-    container,
-    isSameUser ? (container.config.User ?? '') : (config.User ?? ''),
-  )
-  const hostConfig = {
-    ...container.hostConfig,
-    Privileged: container.hostConfig.Privileged === true || config.Privileged === true,
-  }
-  const own = processEnvironment(
-    { ...container.config, Tty: hasTty },
-    visibleHostname(engine, container),
-    user.home,
-    linkEnvironment(engine, container),
-  )
-  const secrets = secretEnvironment(engine, container.hostConfig)
-  const directory = config.WorkingDir ?? ''
-  return {
-    ...spec.process,
-    terminal: hasTty,
-    ...(hasTty ? { consoleSize: { height: size.rows, width: size.columns } } : {}),
-    user: { uid: user.uid, gid: user.gid, umask: 0o022, additionalGids: [...user.additionalGids] },
-    args: [...(config.Cmd ?? [])],
-    env: withHome(overrideEnvironment(own, [...secrets, ...(config.Env ?? [])]), user.home),
-    cwd: directory === '' ? (spec.process?.cwd ?? '/') : directory,
-    capabilities: processCapabilities(hostConfig, user.uid, engine.host),
-  }
 }
 
 /** Also after an adoption: keeps the connection and records the end. */
