@@ -93,4 +93,12 @@ export {
   updateScope,
 } from './systemd/scope.ts'
 export { startThread } from './thread.ts'
-export { fsetxattr, lgetxattr, llistxattr, lsetxattr, type PathBytes } from './xattr.ts'
+export {
+  fgetxattr,
+  flistxattr,
+  fsetxattr,
+  lgetxattr,
+  llistxattr,
+  lsetxattr,
+  type PathBytes,
+} from './xattr.ts'

@@ -59,6 +59,7 @@ export async function stageDirectory(
     progress,
     target: directory,
     whiteouts: 'overlay',
+    isDigestWanted: true,
   })
   unpacking.catch(() => {})
   const packed = await deps.pool
@@ -76,12 +77,8 @@ export async function stageDirectory(
     })
   const unpacked = await unpacking
   if (packed.members === 0) return undefined
-  const layer = {
-    ...unpacked,
-    blobDigest: packed.digest,
-    blobSize: packed.size,
-    diffId: packed.digest,
-  }
+  const diffId = unpacked.diffId ?? ''
+  const layer = { ...unpacked, blobDigest: diffId, blobSize: packed.size, diffId }
   return { layer, directory, blob }
 }
 

@@ -11,16 +11,15 @@ export interface PackJob extends PackOptions {
 }
 
 export interface PackedTar {
-  digest: string
   size: number
   /** 0: nothing differs from the layers below. */
   members: number
 }
 
-export function runPackJob(job: PackJob): PackedTar {
-  using output = new TarOutput(job.output, job.progress)
+export async function runPackJob(job: PackJob): Promise<PackedTar> {
+  await using output = new TarOutput(job.output, job.progress)
   packTree(output, job.root, job)
-  const { digest, size } = output.finish()
+  const size = output.finish()
   complete(job.progress)
-  return { digest, size, members: output.members }
+  return { size, members: output.members }
 }

@@ -2,6 +2,7 @@ import {
   type BigIntStats,
   closeSync,
   constants,
+  type Dirent,
   fstatSync,
   lstatSync,
   openSync,
@@ -9,7 +10,7 @@ import {
   readlinkSync,
 } from 'node:fs'
 import { EngineError, isErrno } from '@ctr/errdefs'
-import { deviceNumbers, lgetxattr, llistxattr } from '@ctr/linux'
+import { deviceNumbers, fgetxattr, flistxattr, lgetxattr, llistxattr } from '@ctr/linux'
 import { toPathBytes } from '../tar/format.ts'
 import type { NewEntry } from '../tar/write.ts'
 import type { TarOutput } from './tar-output.ts'
@@ -70,14 +71,16 @@ class Packer {
   }
 
   #children(fd: number, directory: string): void {
-    const names = readdirSync(`/proc/self/fd/${fd}`, { encoding: 'latin1' }).sort()
-    for (const name of names) {
+    const o = { encoding: 'latin1', withFileTypes: true } as const
+    const found = readdirSync(`/proc/self/fd/${fd}`, o)
+    for (const entry of found.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+      const { name } = entry
       const path = directory === '' ? name : `${directory}/${name}`
       if (path.length > MAX_PATH_BYTES) {
         throw new EngineError('INVALID_ARGUMENT', `path is too long: ${path.slice(0, 100)}…`)
       }
       try {
-        this.#node(toPathBytes(`/proc/self/fd/${fd}/${name}`), path)
+        this.#node(toPathBytes(`/proc/self/fd/${fd}/${name}`), path, entry)
       } catch (error) {
         // Removed or replaced since it was seen.
         if (!isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO', 'EINVAL')) throw error
@@ -85,7 +88,17 @@ class Packer {
     }
   }
 
-  #node(nodePath: string | Buffer, path: string): void {
+  /** `seen`: what the directory said of it, which may not be true any more; some file systems say nothing. */
+  #node(nodePath: string | Buffer, path: string, seen: Dirent): void {
+    // Most are one of these, and tell the rest when they are open.
+    if (seen.isFile()) {
+      this.#file(nodePath, path)
+      return
+    }
+    if (seen.isDirectory()) {
+      this.#directory(nodePath, path)
+      return
+    }
     const stats = lstatSync(nodePath, { bigint: true })
     if (stats.isDirectory()) this.#directory(nodePath, path)
     else if (stats.isFile()) this.#file(nodePath, path)
@@ -142,8 +155,9 @@ class Packer {
       const stats = fstatSync(fd, { bigint: true })
       if (!stats.isFile()) return
       if (stats.nlink > 1n && this.#addLink(path, stats)) return
-      const entry = { ...toEntry(path, 'file', stats), xattrs: xattrsOf(nodePath) }
-      this.#output.addFile({ ...entry, size: Number(stats.size) }, fd)
+      const entry = toEntry(path, 'file', stats)
+      const xattrs = valuesOf(flistxattr(fd), (name) => fgetxattr(fd, name))
+      this.#output.addFile({ ...entry, xattrs, size: Number(stats.size) }, fd)
     } finally {
       closeSync(fd)
     }
@@ -184,14 +198,21 @@ function seconds(stats: BigIntStats): number {
 }
 
 function xattrsOf(path: string | Buffer): Map<string, Buffer> | undefined {
-  const names = llistxattr(path).filter((name) => !LOCAL_XATTR.test(name))
+  return valuesOf(llistxattr(path), (name) => lgetxattr(path, name))
+}
+
+function valuesOf(
+  names: readonly string[],
+  valueOf: (name: string) => Buffer | undefined,
+): Map<string, Buffer> | undefined {
   if (names.length === 0) return undefined
   const xattrs = new Map<string, Buffer>()
   for (const name of names) {
-    const value = lgetxattr(path, name)
+    if (LOCAL_XATTR.test(name)) continue
+    const value = valueOf(name)
     if (value !== undefined) xattrs.set(name, value)
   }
-  return xattrs
+  return xattrs.size === 0 ? undefined : xattrs
 }
 
 function whiteoutPath(path: string): string {

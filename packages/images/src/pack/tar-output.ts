@@ -1,19 +1,23 @@
-import { createHash } from 'node:crypto'
 import { closeSync, openSync, readSync, writeSync } from 'node:fs'
+import { beginWriteback } from '@ctr/linux'
 import { encodeHeader, type NewEntry, paddingOf, TAR_END } from '../tar/write.ts'
 import { type Progress, report } from '../unpack/growing-file.ts'
 
 const BUFFER_BYTES = 1 << 20
 
-/** Writes an archive to a file through one large buffer, and computes its digest. Readers of `progress` follow. */
+/** Enough for the disk to work on, seldom enough to cost nothing. */
+const WRITEBACK_BYTES = 8 << 20
+
+/** Writes an archive to a file through one large buffer. Readers of `progress` follow, and know its digest sooner than we could. */
 export class TarOutput {
   readonly #fd: number
   readonly #progress: Progress
-  readonly #hash = createHash('sha256')
   readonly #buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES)
   #filled = 0
   #bytes = 0
   #members = 0
+  #handedOver = 0
+  readonly #begun: Promise<void>[] = []
 
   constructor(path: string, progress: Progress) {
     this.#fd = openSync(path, 'r+')
@@ -46,14 +50,15 @@ export class TarOutput {
     this.#write(TAR_END.subarray(0, paddingOf(entry.size)))
   }
 
-  /** Ends the archive. */
-  finish(): { digest: string; size: number } {
+  /** Ends the archive. Returns its size. */
+  finish(): number {
     this.#write(TAR_END)
     this.#flush()
-    return { digest: `sha256:${this.#hash.digest('hex')}`, size: this.#bytes }
+    return this.#bytes
   }
 
-  [Symbol.dispose](): void {
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#begun)
     closeSync(this.#fd)
   }
 
@@ -68,12 +73,15 @@ export class TarOutput {
 
   #flush(): void {
     const data = this.#buffer.subarray(0, this.#filled)
-    this.#hash.update(data)
     for (let done = 0; done < data.length; ) {
       done += writeSync(this.#fd, data, done, data.length - done, this.#bytes + done)
     }
     this.#bytes += data.length
     this.#filled = 0
     report(this.#progress, this.#bytes)
+    const length = this.#bytes - this.#handedOver
+    if (length < WRITEBACK_BYTES) return
+    this.#begun.push(beginWriteback(this.#fd, this.#handedOver, length))
+    this.#handedOver = this.#bytes
   }
 }

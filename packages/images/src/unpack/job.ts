@@ -18,11 +18,13 @@ export interface UnpackJob {
   /** An empty directory; undefined to compute the diff ID only. */
   target: string | undefined
   whiteouts: UnpackOptions['whiteouts']
+  /** Also where the blob is the tar itself; else whoever wrote it knows its digest. */
+  isDigestWanted?: boolean
 }
 
 export interface UnpackedTar {
   compression: Compression
-  /** Of the uncompressed tar; undefined if the blob is that, so that whoever wrote the blob knows its digest. */
+  /** Of the uncompressed tar; undefined if the blob is that and `isDigestWanted` is not set. */
   diffId: string | undefined
   size: number
   impliedDirectories: string[]
@@ -32,7 +34,7 @@ export interface UnpackedTar {
 export async function runUnpackJob(job: UnpackJob): Promise<UnpackedTar> {
   const compression = await sniff(job)
   const isPlain = compression === 'none'
-  const hash = isPlain ? undefined : createHash('sha256')
+  const hash = isPlain && job.isDigestWanted !== true ? undefined : createHash('sha256')
   if (isPlain && job.target === undefined) return { compression, diffId: undefined, ...NOTHING }
   const unpacker =
     job.target === undefined

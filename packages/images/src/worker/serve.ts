@@ -31,7 +31,7 @@ port.on('message', (request: WorkerRequest) => {
 })
 
 async function run(request: WorkerRequest): Promise<UnpackedTar | PackedTar> {
-  return request.kind === 'unpack' ? await runUnpackJob(request.job) : runPackJob(request.job)
+  return request.kind === 'unpack' ? await runUnpackJob(request.job) : await runPackJob(request.job)
 }
 
 function toReply(id: number, error: unknown): WorkerReply {
