@@ -8,7 +8,6 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -66,23 +65,28 @@ void announce_exec(struct shim *s) {
     tell(s, SYNC_EXEC, 0, 0, "");
 }
 
-static int compare_ints(const void *a, const void *b) {
-  return *(const int *)a - *(const int *)b;
+/* Into the sorted list. Few are open: a library's sort would touch more memory than they are. */
+static void keep_open(int *keepers, int *n, int fd) {
+  if (fd < 0)
+    return;
+  int at = (*n)++;
+  for (; at > 0 && keepers[at - 1] > fd; at--)
+    keepers[at] = keepers[at - 1];
+  keepers[at] = fd;
 }
 
 /* Closes everything but what the child's operations use: the shim's sockets, logs and directories are not for it. */
 static void close_foreign(struct shim *s) {
-  int keepers[6 + 3 + SLOTS], n = 0;
-  keepers[n++] = s->child_sync;
-  keepers[n++] = s->join_pidfd;
-  keepers[n++] = s->join_root;
-  keepers[n++] = s->fifo;
-  keepers[n++] = s->criu_end;
+  int keepers[5 + 3 + SLOTS], n = 0;
+  keep_open(keepers, &n, s->child_sync);
+  keep_open(keepers, &n, s->join_pidfd);
+  keep_open(keepers, &n, s->join_root);
+  keep_open(keepers, &n, s->fifo);
+  keep_open(keepers, &n, s->criu_end);
   for (int i = 0; i < 3; i++)
-    keepers[n++] = s->child_stdio[i];
+    keep_open(keepers, &n, s->child_stdio[i]);
   for (int i = 0; i < (int)SLOTS; i++)
-    keepers[n++] = s->slots[i];
-  qsort(keepers, (size_t)n, sizeof keepers[0], compare_ints);
+    keep_open(keepers, &n, s->slots[i]);
   unsigned from = 3;
   if (s->preserved) {
     close(CALLER_FD);

@@ -152,10 +152,10 @@ static int wait_time(const struct shim *s) {
 
 _Noreturn void serve(struct shim *s, int connection) {
   init_shim(s);
-  receive_program(s, connection);
   s->epoll = epoll_create1(EPOLL_CLOEXEC);
   if (s->epoll < 0)
     _exit(1);
+  receive_program(s, connection);
   s->starter = add_conn(s, connection);
   if (!s->starter)
     _exit(1);

@@ -43,15 +43,16 @@ void started(struct shim *s) {
   uint8_t p[20];
   s->phase = PHASE_RUNNING;
   s->started_ns = clock_ns(CLOCK_REALTIME);
-  read_start_time(s->child, &s->start_time); /* 0 if there is no /proc */
-  munmap(s->program.ops, s->program.count * sizeof(struct op));
-  munmap(s->program_data, s->program_size);
-  s->program = (struct program){0};
+  if (!s->start_time)
+    read_start_time(s->child, &s->start_time); /* 0 if there is no /proc */
   put32(p, (uint32_t)s->child);
   put64(p + 4, s->start_time);
   put64(p + 12, s->started_ns);
   gather(s);
   send_all(s, FRAME_STARTED, p, sizeof p);
+  munmap(s->program.ops, s->program.count * sizeof(struct op));
+  munmap(s->program_data, s->program_size);
+  s->program = (struct program){0};
   if (!s->starter)
     s->expect_attach = 0;
   if (s->expect_attach)

@@ -166,6 +166,7 @@ void criu_ended(struct shim *s) {
   if (error)
     fail(s, index, (uint32_t)error, "process of criu");
   s->child_reaped = false;
+  s->start_time = 0;
   s->wait_status = 0;
   s->next = index + 1;
   advance(s);

@@ -64,9 +64,11 @@ static void give_runs(struct shim *s) {
       run_host_op(s, i);
     s->given = beside;
     if (!goes_on)
-      return;
+      break;
     s->next = beside;
   }
+  if (!s->start_time)
+    read_start_time(s->child, &s->start_time); /* now, as we wait anyway; 0 if there is no /proc */
 }
 
 static void report_ready(struct shim *s) {
@@ -144,15 +146,16 @@ static void take_console(struct shim *s, struct msghdr *message) {
 
 /* The child's end closed: it has executed the program, or died. */
 static void child_closed(struct shim *s) {
-  unwatch_close(s, &s->sync);
   bool at_pause = s->handover && !s->gated;
-  if (s->phase == PHASE_READY && !at_pause)
-    return; /* killed before START: reap() reports it as an exit */
+  bool is_ended = s->phase == PHASE_READY && !at_pause; /* killed before START: reap() reports it as an exit */
+  bool is_started = !is_ended && s->executing && !s->restore;
+  if (is_started)
+    started(s); /* who waits for it comes first */
+  unwatch_close(s, &s->sync);
+  if (is_ended || is_started)
+    return;
   if (s->executing) {
-    if (s->restore)
-      request_restore(s);
-    else
-      started(s);
+    request_restore(s);
     return;
   }
   if (!s->supervised && s->next >= s->program.count)
