@@ -59,6 +59,22 @@ static const char *socket_of(const char *address)
     return *path == '/' && strlen(path) < sizeof((struct sockaddr_un *)0)->sun_path ? path : NULL;
 }
 
+/*
+ * Whether a terminal or input is asked for: `run -it …`. The daemon would say that this is the client's; a hint saves the question.
+ * No more than that: behind the first option with a value nothing is looked at.
+ */
+static bool is_interactive(char *const *options)
+{
+    for (; *options != NULL && **options == '-'; options++) {
+        const char *letters = *options + 1;
+        if (strcmp(letters, "-interactive") == 0 || strcmp(letters, "-tty") == 0)
+            return true;
+        if (strspn(letters, "itd") == strlen(letters) && strpbrk(letters, "it") != NULL)
+            return true;
+    }
+    return false;
+}
+
 bool read_command(char **argv, struct command *command)
 {
     const char *address = NULL;
@@ -77,6 +93,8 @@ bool read_command(char **argv, struct command *command)
     bool is_long = strcmp(*word, "container") == 0;
     const char *name = is_long ? word[1] : *word;
     if (name == NULL || (strcmp(name, "run") != 0 && strcmp(name, "exec") != 0))
+        return false;
+    if (is_interactive(word + (is_long ? 2 : 1)))
         return false;
     for (size_t i = 0; i < sizeof VARIABLES / sizeof *VARIABLES; i++)
         if (variable(VARIABLES[i]) != NULL)

@@ -205,6 +205,7 @@ describe('signals', { skip }, () => {
     const script =
       'for s in HUP INT USR1 TERM; do trap "echo $s" $s; done; trap "echo USR2; exit 5" USR2; echo ready; while :; do sleep 0.01; done'
     const client = spawn(FRONT, [...RUN, 'busybox', 'sh', '-c', script], { env: environment() })
+    const closed = once(client, 'close')
     let output = ''
     client.stdout.on('data', (chunk) => (output += chunk))
     await waitFor('the container is ready', () => output === 'ready\n')
@@ -212,7 +213,7 @@ describe('signals', { skip }, () => {
       client.kill(`SIG${name}`)
       await waitFor(name, () => output.endsWith(`${name}\n`))
     }
-    assert.deepEqual(await once(client, 'close'), [5, null])
+    assert.deepEqual(await closed, [5, null])
     assert.equal(output, 'ready\nTERM\nUSR1\nINT\nHUP\nUSR2\n')
   })
 
@@ -244,6 +245,9 @@ describe('signals', { skip }, () => {
 describe('the client does by itself', { skip }, () => {
   const asksNothing: readonly (readonly [string, readonly string[], Record<string, string>?])[] = [
     ['another command', ['version']],
+    ['a terminal', ['exec', '-it', 'box', 'true']],
+    ['input', ['run', '--rm', '-i', '--network', 'none', 'busybox', 'true']],
+    ['input, in words', ['container', 'exec', '--interactive', 'box', 'true']],
     ['--debug', ['-D', 'exec', 'box', 'true']],
     ['--config', ['--config', '/nonexistent', 'exec', 'box', 'true']],
     ['a context', ['--context', 'default', 'exec', 'box', 'true'], { CTR_HOST: '' }],
@@ -292,8 +296,7 @@ describe('the client does by itself', { skip }, () => {
     ['exec', 'nobody', 'true'],
     ['exec', '--help'],
     ['exec', 'ls', 'box'],
-    ['exec', '-t', 'box', 'true'],
-    ['exec', '-it', 'box', 'true'],
+    ['exec', '-w', '/', '-it', 'box', 'true'],
     ['exec', '-d', 'box', 'true'],
     ['exec', '-w', 'relative', 'box', 'pwd'],
     [...RUN, '-e', 'FROM_HERE', '-e', 'NOT_HERE', 'busybox', 'printenv', 'FROM_HERE'],

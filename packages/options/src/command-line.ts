@@ -78,24 +78,23 @@ function execCommand(words: readonly string[]): ExecCommand | undefined {
 function parseOwn(table: readonly Flag[], words: readonly string[], least: number): Parsed {
   const parsed = parseFlags(table, words, { interspersed: false })
   const ofClient = table.some((flag) => flag.ofClient === true && parsed.flags.isSet(flag.name))
-  if (parsed.wantsHelp || parsed.args.length < least || ofClient) throw needsClient()
+  if (parsed.wantsHelp || parsed.args.length < least || ofClient) throw NEEDS_CLIENT
   return parsed
 }
 
 /** The machine of a client that is not this process. */
 const ELSEWHERE: ClientMachine = {
   variable() {
-    throw needsClient()
+    throw NEEDS_CLIENT
   },
   readFile() {
-    throw needsClient()
+    throw NEEDS_CLIENT
   },
   absolutePath(path) {
-    if (!path.startsWith('/')) throw needsClient()
+    if (!path.startsWith('/')) throw NEEDS_CLIENT
     return process.getBuiltinModule('node:path').resolve(path)
   },
 }
 
-function needsClient(): Error {
-  return new Error('only the client can do this')
-}
+/** Made once: it is no failure, and nobody looks where it was made. */
+const NEEDS_CLIENT = new Error('only the client can do this')
