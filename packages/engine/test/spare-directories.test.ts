@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { mkdirSync, readdirSync, statSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { promisify } from 'node:util'
 import { Spawner } from '@ctr/shim'
 import { SpareDirectories } from '../src/container/spare-directories.ts'
 import { BackgroundWork } from '../src/engine.ts'
@@ -55,6 +57,23 @@ describe('spare directories', { timeout: 60_000 }, () => {
     await background.idle()
     // What is not given is bounded.
     assert.ok(readdirSync(join(dataRoot, 'tmp')).length <= taken.size + 32)
+  })
+
+  it('leave nothing on a disk that has no room for all of them', async () => {
+    const dataRoot = join(dir, 'small')
+    mkdirSync(dataRoot)
+    await promisify(execFile)('mount', ['-t', 'tmpfs', '-o', 'nr_inodes=24', 'spare', dataRoot])
+    try {
+      mkdirSync(join(dataRoot, 'tmp'))
+      const { spares, background } = open(dataRoot)
+      for (let round = 0; round < 3; round++) {
+        assert.equal(spares.take(), undefined)
+        await background.idle()
+        assert.deepEqual(readdirSync(join(dataRoot, 'tmp')), [])
+      }
+    } finally {
+      await promisify(execFile)('umount', [dataRoot])
+    }
   })
 
   it('are none where they cannot be made', async () => {

@@ -35,4 +35,15 @@ describe('the writable layer of a container', () => {
       assert.deepEqual(made[1], name === 'usual' ? [0o40755, 0, 0] : [0o41777, 7, 8])
     }
   })
+  it('leaves nothing of what was made before and cannot be had', async () => {
+    await using test = openTestImages()
+    await test.images.load(streamOf(dockerArchive([USUAL], { tags: ['usual:1'] })), {})
+    const { id } = test.images.get('usual:1')
+    const spare = makeSpare(join(test.root, 'tmp', 'spare-1'))
+    // rename(2): ENOTEMPTY. Where containers/ is another filesystem it is EXDEV.
+    mkdirSync(join(test.root, 'containers', 'c1', 'other'), { recursive: true })
+    const { upper, work } = test.images.createContainerLayer('c1', id, spare)
+    assert.ok(existsSync(upper) && existsSync(work))
+    assert.ok(!existsSync(spare))
+  })
 })

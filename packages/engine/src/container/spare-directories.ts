@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { spareLayer } from '@ctr/images'
 import type { Program, Spawner } from '@ctr/shim'
@@ -59,8 +60,18 @@ export class SpareDirectories {
     } catch (err) {
       // A full disk, or the spawner has just been killed. Creations make their own and say what is wrong.
       this.#log.debug({ err }, 'make spare directories')
+      // The next creation tries again: what was made until then must not add up on a disk that is full.
+      await this.#remove(paths)
     } finally {
       this.#isMaking = false
+    }
+  }
+
+  async #remove(paths: readonly string[]): Promise<void> {
+    for (const path of paths) {
+      await rm(path, { recursive: true, force: true }).catch((err: unknown) =>
+        this.#log.debug({ err, path }, 'remove a spare directory'),
+      )
     }
   }
 }

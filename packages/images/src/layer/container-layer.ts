@@ -23,7 +23,7 @@ export function spareLayer(path: string): { path: string; mode: number }[] {
  * there. NOT_FOUND.
  */
 export function createContainerLayer(
-  { table, paths }: ImageDeps,
+  { table, paths, graveyard }: ImageDeps,
   containerId: string,
   imageId: string,
   spare?: string,
@@ -34,6 +34,8 @@ export function createContainerLayer(
   const work = join(directory, 'work')
   const isReady = spare !== undefined && isRenamed(spare, directory)
   if (!isReady) {
+    // Of another filesystem, say: nobody else will take it.
+    if (spare !== undefined) graveyard.bury(spare)
     mkdirSync(directory, { recursive: true, mode: 0o700 })
     mkdirSync(upper, { mode: 0o700 })
     mkdirSync(work, { mode: 0o700 })
