@@ -57,8 +57,10 @@ static void release_child_ends(struct shim *s) {
 
 static pid_t make_child(struct shim *s, const struct clone_args *wanted) {
   struct clone_args args = *wanted;
-  if (s->joining_count)
+  if (s->joining_count) {
+    drop_prepared(s);
     return clone_joined(s, &args);
+  }
   args.flags = enter_prepared(s, args.flags);
   pid_t pid = sys_clone3(&args);
   if (pid) {

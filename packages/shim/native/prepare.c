@@ -57,7 +57,7 @@ void prepare_namespaces(struct shim *s, uint64_t flags) {
  * user namespace belong to it: none of ours is.
  */
 uint64_t enter_prepared(struct shim *s, uint64_t flags) {
-  if (flags & CLONE_NEWUSER || s->joining_count)
+  if (flags & CLONE_NEWUSER)
     return flags;
   for (size_t i = 0; i < PREPARED_KINDS; i++)
     if (flags & kinds[i].flag && s->prepared[i].fresh >= 0 && setns(s->prepared[i].fresh, (int)kinds[i].flag) == 0)

@@ -9,6 +9,7 @@ import { Bench, minimalProgram, NAMESPACES } from './minimal-program.ts'
 import { until } from './until.ts'
 
 const CLONE_NEWNET = 0x40000000n
+const CLONE_NEWPID = 0x20000000n
 
 /** Requires root: namespaces, mounts. */
 describe('a spawner', { timeout: 300_000 }, () => {
@@ -103,6 +104,33 @@ describe('a spawner', { timeout: 300_000 }, () => {
     await until(() => heldNamespaces(late).length === 0)
     assert.deepEqual(namespacesOf(late), home)
     assert.ok((await start(NAMESPACES)).child.every((each) => !home.includes(each)))
+  })
+
+  it('keeps no namespaces for a process that joins others, and makes what it needs from within these', async () => {
+    const socketPath = join(bench.dir, 'joined.sock')
+    await using spawner = await Spawner.start({ socketPath, ...binary() })
+    const spawnerPid = await spawnerOf(socketPath)
+    const start = async (hostOps: readonly Op[]): Promise<void> => {
+      const runtimeDir = await bench.runtimeDir()
+      const namespaces = NAMESPACES & ~CLONE_NEWPID
+      const args = ['sleep', '100']
+      const program = minimalProgram(bench, { runtimeDir, namespaces, args, hostOps })
+      const connection = await spawner.run(program)
+      const shim = Number(readFileSync(join(runtimeDir, 'shim.pid'), 'latin1'))
+      assert.deepEqual(heldNamespaces(shim), [])
+      const home = namespacesOf(spawnerPid)
+      assert.ok(namespacesOf(connection.pid).every((each) => !home.includes(each)))
+      await connection.signal(9)
+      await connection.exited
+    }
+    await start([])
+    for (let round = 0; round < 3; round++) {
+      await untilPrepared(await onlyChild(spawnerPid))
+      await start([
+        { op: 'open', slot: 0, path: '/proc/self/ns/pid' },
+        { op: 'clone_in', slot: 0, type: CLONE_NEWPID },
+      ])
+    }
   })
 
   it('that was stopped is replaced, and the start that waited for it succeeds', async () => {
