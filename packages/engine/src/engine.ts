@@ -6,6 +6,7 @@ import type { Store } from '@ctr/store'
 import type { Clock } from './clock.ts'
 import type { EngineConfig } from './config.ts'
 import type { PendingAttachments } from './container/pending-attachments.ts'
+import type { StartTemplates } from './container/prepared-start.ts'
 import type { ContainerRegistry } from './container/registry.ts'
 import type { SpareDirectories } from './container/spare-directories.ts'
 import type { Waiters } from './container/waiters.ts'
@@ -70,6 +71,7 @@ export interface Engine extends AsyncDisposable {
   readonly background: BackgroundWork
   readonly trash: Trash
   readonly spareDirectories: SpareDirectories
+  readonly startTemplates: StartTemplates
   /** One job per running process, until it ends; disposal does not wait for these. */
   readonly supervision: BackgroundWork
   /** Disposal has begun: connections close because of us. */

@@ -22,6 +22,7 @@ import { loadDefaultProfile } from './apparmor/default-profile.ts'
 import { type Clock, systemClock } from './clock.ts'
 import type { EngineConfig } from './config.ts'
 import { PendingAttachments } from './container/pending-attachments.ts'
+import { StartTemplates } from './container/prepared-start.ts'
 import { recover } from './container/recover.ts'
 import { ContainerRegistry } from './container/registry.ts'
 import { RunTimeouts } from './container/run-timeouts.ts'
@@ -149,6 +150,7 @@ export async function openEngine(
     startingExecs: new Set(),
     background,
     trash: new Trash({ spawner, background, log }),
+    startTemplates: new StartTemplates(),
     spareDirectories: new SpareDirectories({ spawner, background, log, dataRoot: config.dataRoot }),
     supervision,
     startByPolicy: (id) => startByPolicy(engine, id),

@@ -79,7 +79,7 @@ export class Connection implements ShimConnection {
   readonly opened: Promise<Opening>
   readonly #socket: Socket
   readonly #runtimeDir: string | undefined
-  readonly #program: Program
+  readonly #program: () => Program
   readonly #reader = new FrameReader()
   readonly #results: Pending[] = []
   readonly #oomListeners: (() => void)[] = []
@@ -95,7 +95,7 @@ export class Connection implements ShimConnection {
   #isSilent = false
   #hasAnswered = false
 
-  constructor(socket: Socket, runtimeDir: string | undefined, program: Program) {
+  constructor(socket: Socket, runtimeDir: string | undefined, program: () => Program) {
     this.#socket = socket
     this.#runtimeDir = runtimeDir
     this.#program = program
@@ -282,9 +282,10 @@ export class Connection implements ShimConnection {
 
   #shimError(payload: Buffer): ShimError {
     const fault = decodeFault(payload)
-    const op = this.#program[fault.index]
+    const program = this.#program()
+    const op = program[fault.index]
     const what = op === undefined ? fault.op : describeOp(op)
-    const of = this.#program.length === 0 ? '' : ` of ${this.#program.length}`
+    const of = program.length === 0 ? '' : ` of ${program.length}`
     return new ShimError(fault, `operation ${fault.index + 1}${of}: ${what}`, op)
   }
 
@@ -338,7 +339,7 @@ function requestError(errno: number): Error {
  */
 export async function connectShim(runtimeDir: string, timeoutMs?: number): Promise<ShimConnection> {
   const socket = await connectUnix(join(runtimeDir, 'shim.sock'))
-  const connection = new Connection(socket, runtimeDir, [])
+  const connection = new Connection(socket, runtimeDir, () => [])
   try {
     await withTimeout(connection.opened, timeoutMs, runtimeDir)
     return connection

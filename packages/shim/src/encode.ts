@@ -3,7 +3,7 @@ import { OPS, type Op, type Program } from './ops.ts'
 import { CLONE } from './plan/constants.ts'
 
 const RECORD_HEADER_BYTES = 8
-const MAGIC = 'CTR1'
+export const START_MAGIC = 'CTR1'
 const PREPARE_MAGIC = 'CTRP'
 const VERSION = 1
 const OPTIONAL = 1
@@ -48,7 +48,7 @@ export function encodeStart(program: Program): Buffer {
   if (records.length > PROGRAM_MAX_BYTES) {
     throw new RangeError(`a program of ${records.length} bytes; at most ${PROGRAM_MAX_BYTES}`)
   }
-  return Buffer.concat([encodeHeader(MAGIC, records.length), records])
+  return Buffer.concat([encodeHeader(START_MAGIC, records.length), records])
 }
 
 /** A prepare message: the namespaces of `program`, for one like it. Undefined if there are none that can be made ahead. */
@@ -58,10 +58,32 @@ export function encodePrepare(program: Program): Buffer | undefined {
   return encodeHeader(PREPARE_MAGIC, Number(flags & PREPARED_FLAGS))
 }
 
+/** A program as the spawner takes it. */
+export interface EncodedProgram {
+  /** Of a supervised program. */
+  readonly runtimeDir: string | undefined
+  /** From `encodeStart`. */
+  readonly message: Uint8Array
+  /** For the shim of the next program, if one like this follows. */
+  readonly prepare: Uint8Array | undefined
+  /** What is in it, for the words of an error. */
+  readonly program: () => Program
+}
+
+export function encode(program: Program): EncodedProgram {
+  const [first] = program
+  return {
+    runtimeDir: first?.op === 'runtime_dir' ? first.path : undefined,
+    message: encodeStart(program),
+    prepare: encodePrepare(program),
+    program: () => program,
+  }
+}
+
 /** As native/prepare.c. */
 const PREPARED_FLAGS = CLONE.CLONE_NEWNET | CLONE.CLONE_NEWIPC
 
-function encodeHeader(magic: string, value: number): Buffer {
+export function encodeHeader(magic: string, value: number): Buffer {
   const header = Buffer.alloc(12)
   header.write(magic, 0, 'latin1')
   header.writeUInt32LE(VERSION, 4)

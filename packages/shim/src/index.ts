@@ -7,7 +7,7 @@ export {
   type ShimConnection,
 } from './connection.ts'
 export { describeOp } from './describe.ts'
-export { encodeAhead, encodeStart } from './encode.ts'
+export { type EncodedProgram, encode, encodeAhead, encodeStart } from './encode.ts'
 export { type ExitRecord, readExitRecord } from './exit-record.ts'
 export {
   decodeFault,
@@ -42,3 +42,4 @@ export { hostId, type IdMaps } from './plan/trees.ts'
 export { findShim, killShim, type ShimProcess } from './shim-process.ts'
 export { type ShimTask, Spawner, type SpawnerOptions } from './spawner.ts'
 export type { StreamingConnection } from './streaming-connection.ts'
+export { ProgramTemplate } from './template.ts'

@@ -7,7 +7,7 @@ import { isErrno } from '@ctr/errdefs'
 import { shimBinaryPath } from './binary.ts'
 import { connectUnix } from './connect.ts'
 import { Connection, noAnswer, type ShimConnection } from './connection.ts'
-import { encodePrepare, encodeStart } from './encode.ts'
+import { type EncodedProgram, encode } from './encode.ts'
 import type { Program } from './ops.ts'
 import { findShim, isRunning, isStopped, killShim } from './shim-process.ts'
 import { SpareConnection, type SpawnerConnection } from './spare.ts'
@@ -74,36 +74,36 @@ export class Spawner implements AsyncDisposable {
    * everything was undone, ETIMEDOUT if the shim was stopped or took too long and was killed: its cgroups stay. On abort
    * the process is killed, and the reason is thrown when it has gone.
    */
-  async run(program: Program, options: RunOptions = {}): Promise<ShimConnection> {
-    return await this.#run(program, options)
+  async run(program: Program | EncodedProgram, options: RunOptions = {}): Promise<ShimConnection> {
+    return await this.#run('message' in program ? program : encode(program), options)
   }
 
   /** As `run`, for a program that gives its output to the starter (`Stdio.toStarter`). */
   async runStreaming(program: Program): Promise<StreamingConnection> {
     let streaming: StreamingConnection | undefined
-    await this.#run(program, {}, (sent, runtimeDir) => {
+    const encoded = encode(program)
+    await this.#run(encoded, {}, (sent, runtimeDir) => {
       streaming = new StreamingConnection(sent, runtimeDir ?? '')
       // While this one works and we wait: what is quick has ended when it says that it has started.
-      this.#prepareSpare(program)
+      this.#prepareSpare(encoded)
     })
     if (streaming === undefined) throw new Error('a program was run without being sent')
     return streaming
   }
 
   async #run(
-    program: Program,
+    program: EncodedProgram,
     options: RunOptions,
     onSent: (connection: Connection, runtimeDir: string | undefined) => void = () => undefined,
   ): Promise<Connection> {
     options.signal?.throwIfAborted()
-    const runtimeDir = program[0]?.op === 'runtime_dir' ? program[0].path : undefined
     let latest: Connection | undefined
     const onAbort = (): void => latest?.sendSignal(9)
     options.signal?.addEventListener('abort', onAbort)
     try {
-      const connection = await this.#begin(program, runtimeDir, (sent) => {
+      const connection = await this.#begin(program, (sent) => {
         latest = sent
-        onSent(sent, runtimeDir)
+        onSent(sent, program.runtimeDir)
         if (options.onListening !== undefined) sent.onListening = options.onListening
         if (options.signal?.aborted === true) onAbort()
       })
@@ -121,7 +121,7 @@ export class Spawner implements AsyncDisposable {
 
   /** Runs a task: a program without `runtime_dir`. Resolves when all its operations have run; rejects ShimError. */
   async task(program: Program): Promise<ShimTask> {
-    const connection = await this.#begin(program, undefined)
+    const connection = await this.#begin(encode(program))
     return {
       pid: connection.pid,
       async [Symbol.asyncDispose](): Promise<void> {
@@ -143,14 +143,13 @@ export class Spawner implements AsyncDisposable {
 
   /** Sends the program and waits for how it goes; sends it again if the spawner died before it had made a shim for it. */
   async #begin(
-    program: Program,
-    runtimeDir: string | undefined,
+    program: EncodedProgram,
     onSent: (connection: Connection) => void = () => undefined,
   ): Promise<Connection> {
-    const message = encodeStart(program)
+    const { runtimeDir, message } = program
     for (let attempt = 1; ; attempt++) {
       const { socket, spawner } = this.#spare.take() ?? (await this.#connect())
-      const connection = new Connection(socket, runtimeDir, program)
+      const connection = new Connection(socket, runtimeDir, program.program)
       socket.write(message)
       onSent(connection)
       using _watch = this.#watch(connection, runtimeDir)
@@ -169,11 +168,10 @@ export class Spawner implements AsyncDisposable {
   }
 
   /** The shim of the next program, most often one like the last: with its namespaces made. */
-  #prepareSpare(program: Program): void {
+  #prepareSpare({ prepare }: EncodedProgram): void {
     this.#spare.prepare(async () => {
       const connection = await this.#connectOnce()
-      const message = encodePrepare(program)
-      if (message !== undefined) connection.socket.write(message)
+      if (prepare !== undefined) connection.socket.write(prepare)
       return connection
     })
   }

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { attachShim, type Program, type ShimConnection } from '@ctr/shim'
+import { attachShim, type EncodedProgram, type Program, type ShimConnection } from '@ctr/shim'
 import type { Engine } from '../engine.ts'
 import type { PendingAttachment } from './pending-attachments.ts'
 
@@ -10,7 +10,7 @@ import type { PendingAttachment } from './pending-attachments.ts'
  */
 export async function launch(
   engine: Pick<Engine, 'spawner' | 'log'>,
-  program: Program,
+  program: Program | EncodedProgram,
   runtimeDir: string,
   attachments: readonly PendingAttachment[],
 ): Promise<ShimConnection> {

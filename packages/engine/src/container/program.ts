@@ -1,5 +1,6 @@
 import { existsSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
+import type { HostConfig } from '@ctr/api'
 import { EngineError } from '@ctr/errdefs'
 import {
   type CpusetFacts,
@@ -82,13 +83,17 @@ export function startInput(
     afterMounts: secretOps(engine, hostConfig, spec.linux?.mountLabel ?? ''),
     network: networkPlan(options.endpoints),
     cgroupParent: engine.config.cgroupParent,
-    cpuset: (hostConfig.CgroupParent ?? '') === '' ? parentCpuset(engine) : undefined,
+    cpuset: parentCpuset(engine, hostConfig),
     ...((hostConfig.Init ?? engine.config.initByDefault) ? { initBinary: initBinaryPath } : {}),
   }
 }
 
 /** Undefined when somebody has removed the parent cgroup, which was empty: it is made again, as any other parent. */
-function parentCpuset({ config, cpuset, host }: Engine): CpusetFacts | undefined {
+export function parentCpuset(
+  { config, cpuset, host }: Engine,
+  { CgroupParent }: HostConfig,
+): CpusetFacts | undefined {
+  if ((CgroupParent ?? '') !== '') return undefined
   const hierarchy = cpuset && findHierarchy(host.cgroups, 'cpuset')
   if (hierarchy === undefined) return undefined
   return existsSync(cgroupDirectory(hierarchy, config.cgroupParent)) ? cpuset : undefined

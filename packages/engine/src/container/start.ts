@@ -2,7 +2,7 @@ import { chmod, mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { EngineError, isErrno } from '@ctr/errdefs'
 import { type EndpointPlan, forwardError } from '@ctr/network'
-import { compileStart, type Program, type ShimConnection, ShimError } from '@ctr/shim'
+import { encode, type Program, type ShimConnection, ShimError, type StartInput } from '@ctr/shim'
 import {
   addressesByNetwork,
   type CheckpointReference,
@@ -20,6 +20,7 @@ import { superviseContainer } from './exit.ts'
 import { launch } from './launch.ts'
 import { killLeftovers } from './leftovers.ts'
 import { assertLinksRun } from './links.ts'
+import { type PreparedStart, prepareStart } from './prepared-start.ts'
 import { startInput, visibleHostname } from './program.ts'
 import { removeContainerRecord } from './remove.ts'
 import { startRequirements } from './requirements.ts'
@@ -132,25 +133,27 @@ async function startProcess(
   writeRuntimeFiles(engine, container, mode, { hostname, addresses: addressesOf(endpoints) })
   relabelForStart(engine, container)
   updateParentHosts(engine, container)
-  const input = startInput(engine, container, {
+  const programOptions = {
     endpoints,
     hostname,
     expectAttach: attachments.length,
     consoleSize: options.consoleSize,
-  })
-  const program = restore?.program(input, endpoints) ?? compileStart(input, engine.host)
+  }
+  const { program, resources } =
+    restore === undefined
+      ? prepareStart(engine, container, programOptions)
+      : restored(startInput(engine, container, programOptions), restore, endpoints)
   options.onPhase?.('program')
 
   undo.defer(() => closeScope(engine, id))
   await makeRuntimeDir(engine.config, runtimeDir)
   undo.defer(() => removeTree(runtimeDir))
-  const resources = input.spec.linux?.resources ?? {}
   grantContainerRealtime(engine, container, resources)
   await using _scope = await openScope(engine, container, resources)
   const connection = await launch(engine, program, runtimeDir, attachments).catch(async (error) => {
     // A shim that died or was killed has undone nothing.
     if (!(error instanceof ShimError)) await killLeftovers(engine, container)
-    throw asPortFailure(error, program, endpoints) ?? restore?.explain(error) ?? error
+    throw asPortFailure(error, program.program, endpoints) ?? restore?.explain(error) ?? error
   })
   options.onPhase?.('shim')
   for (const warning of connection.warnings) {
@@ -161,6 +164,15 @@ async function startProcess(
   recordStart(engine, container, connection, endpoints, options)
   undo.move()
   superviseContainer(engine, id, connection)
+}
+
+function restored(
+  input: StartInput,
+  restore: NonNullable<Awaited<ReturnType<typeof prepareRestore>>>,
+  endpoints: readonly EndpointPlan[],
+): PreparedStart {
+  const program = encode(restore.program(input, endpoints))
+  return { program, resources: input.spec.linux?.resources ?? {} }
 }
 
 function recordStart(
@@ -228,11 +240,11 @@ async function makePublic(first: string, last: string): Promise<void> {
 /** The shim holds the host's ports: that one is taken by another program, or its address is not there, shows only there. */
 function asPortFailure(
   error: unknown,
-  program: Program,
+  program: () => Program,
   endpoints: readonly EndpointPlan[],
 ): EngineError | undefined {
   if (!(error instanceof ShimError) || error.op !== 'forward') return undefined
-  const op = program[error.index]
+  const op = program()[error.index]
   const [endpoint] = endpoints
   if (op?.op !== 'forward' || endpoint === undefined) return undefined
   return forwardError({ name: endpoint.containerName, id: endpoint.id }, op, error.code)

@@ -1,0 +1,84 @@
+import { encodeHeader, encodeProgram, START_MAGIC } from './encode.ts'
+import type { Op, Program } from './ops.ts'
+
+/** Bytes, or the place of the operation of this number that each run has for itself. */
+type Part = Buffer | number
+
+interface Place {
+  readonly offset: number
+  readonly length: number
+}
+
+const HEADER_BYTES = 12
+/** Beginnings of an id that stand for it, longest first: the whole, that of a runtime directory, that of a host name. */
+const LENGTHS = [64, 24, 12]
+const SHORTEST = 12
+
+/**
+ * A start message with gaps: programs of containers that differ in nothing but their ids and a few operations of their own. What is in
+ * the gaps has the same length each time.
+ */
+export class ProgramTemplate {
+  readonly #parts: readonly Part[]
+  readonly #places: readonly (readonly Place[])[]
+  readonly #ownCount: number
+
+  /** Undefined if `own`, in its order, is not part of the program. */
+  static of(program: Program, id: string, own: readonly Op[]): ProgramTemplate | undefined {
+    const parts: Part[] = []
+    let run: Op[] = []
+    let next = 0
+    const endRun = (): void => {
+      if (run.length > 0) parts.push(Buffer.from(encodeProgram(run)))
+      run = []
+    }
+    for (const op of program) {
+      if (next === own.length || op !== own[next]) {
+        run.push(op)
+        continue
+      }
+      endRun()
+      parts.push(next++)
+    }
+    endRun()
+    return next === own.length ? new ProgramTemplate(parts, id, own.length) : undefined
+  }
+
+  private constructor(parts: readonly Part[], id: string, ownCount: number) {
+    this.#parts = parts
+    this.#places = parts.map((part) => (typeof part === 'number' ? [] : placesOf(part, id)))
+    this.#ownCount = ownCount
+  }
+
+  /** The start message for another id. Undefined: that run has more or fewer operations of its own. */
+  fill(id: string, own: readonly Op[]): Buffer | undefined {
+    if (own.length !== this.#ownCount) return undefined
+    const filled = this.#parts.map((part) =>
+      typeof part === 'number' ? encodeProgram(own.slice(part, part + 1)) : part,
+    )
+    const length = filled.reduce((sum, part) => sum + part.length, 0)
+    const message = Buffer.allocUnsafe(HEADER_BYTES + length)
+    encodeHeader(START_MAGIC, length).copy(message)
+    let at = HEADER_BYTES
+    for (const [index, part] of filled.entries()) {
+      message.set(part, at)
+      for (const { offset, length } of this.#places[index] ?? []) {
+        message.write(id, at + offset, length, 'latin1')
+      }
+      at += part.length
+    }
+    return message
+  }
+}
+
+function placesOf(bytes: Buffer, id: string): Place[] {
+  const places: Place[] = []
+  const shortest = id.slice(0, SHORTEST)
+  for (let at = bytes.indexOf(shortest); at !== -1; at = bytes.indexOf(shortest, at)) {
+    const length =
+      LENGTHS.find((l) => bytes.toString('latin1', at, at + l) === id.slice(0, l)) ?? SHORTEST
+    places.push({ offset: at, length })
+    at += length
+  }
+  return places
+}
