@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { ContainerCreate, decode, ExecConfig } from '@ctr/api'
 import { type ExecCommand, type RunCommand, readCommandLine } from './command-line.ts'
 import { RUN_FLAGS } from './container-flags.ts'
 import { EXEC_FLAGS } from './exec-flags.ts'
@@ -135,4 +136,50 @@ void it('a flag of the client is one wherever it stands', () => {
   for (const flag of EXEC_FLAGS.filter(({ ofClient }) => ofClient === true)) {
     assert.equal(readCommandLine(['exec', `--${flag.name}=1`, 'web', 'ls']), undefined, flag.name)
   }
+})
+
+/** Between them nearly every option that has a part in the request. */
+const RICH: readonly string[] = [
+  'run --rm --name a -h b --domainname c -u 1:2 -w /w -e A=1 -l x=y --annotation n=1 --entrypoint sh --init busybox -c true',
+  'run -d -p 8080:80 -p 127.0.0.1:53:53/udp --expose 90 -P --restart on-failure:3 --restart-delay 1s,5m,2 busybox',
+  'run --network net --network-alias z --ip 10.0.0.5 --mac-address 92:d0:c6:0a:29:33 --dns 1.1.1.1 --dns-search . --dns-option ndots:2 --add-host h:1.2.3.4 busybox',
+  'run --network name=one,alias=x,driver-opt=k=v --network two --link a:b busybox',
+  'run -m 64m --memory-swap -1 --memory-reservation 32m --memory-swappiness 10 --cpus 1.5 --cpu-shares 5 --cpuset-cpus 0 --pids-limit 9 --oom-score-adj 5 --shm-size 1m busybox',
+  'run --blkio-weight 10 --blkio-weight-device /dev/sda:20 --device-read-bps /dev/sda:1m --device-write-iops /dev/sda:5 --ulimit nofile=1:2 --sysctl net.a=1 busybox',
+  'run --device /dev/fuse:/dev/x:r --device vendor.com/class=a --gpus all --group-add 5 --cap-add ALL --cap-drop net_raw busybox',
+  'run -v /a:/b:ro -v named:/c -v /anonymous --mount type=bind,src=/a,dst=/d,bind-recursive=disabled --mount type=tmpfs,dst=/e,tmpfs-size=1m --tmpfs /f:size=1m --volumes-from g busybox',
+  'run --health-cmd true --health-interval 1s --health-retries 2 --health-on-failure kill --stop-signal INT --stop-timeout 3 --timeout 9 --requires db,web:healthy busybox',
+  'run --no-healthcheck --log-driver json-file --log-opt max-size=1m --security-opt no-new-privileges --security-opt systempaths=unconfined --read-only --privileged busybox',
+  'run --ipc host --pid host --uts host --userns host --cgroupns host --cgroup-parent /x --cgroup-conf memory.high=1 --storage-opt size=1g --platform linux/amd64 --secret s,type=env busybox',
+  'run --rootfs /srv/x:O --replace --name y --uidmap 0:1:2 --gidmap 0:1:2 --userns map true',
+]
+
+void describe('a request that was not written as JSON is as if it had been', () => {
+  for (const line of RICH) {
+    void it(line, () => {
+      const body = run(...line.split(' '))?.request.body
+      assert.ok(body, 'it is read')
+      const written: unknown = JSON.parse(JSON.stringify(body))
+      assert.deepEqual(decode(ContainerCreate, body), decode(ContainerCreate, written))
+    })
+  }
+
+  void it('exec', () => {
+    const config = exec(
+      'exec',
+      '-e',
+      'A=1',
+      '-u',
+      '1',
+      '-w',
+      '/',
+      '--privileged',
+      'web',
+      'ls',
+    )?.config
+    assert.deepEqual(
+      decode(ExecConfig, config),
+      decode(ExecConfig, JSON.parse(JSON.stringify(config))),
+    )
+  })
 })
