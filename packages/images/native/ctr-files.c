@@ -10,7 +10,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <limits.h>
 #include <linux/capability.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,6 +38,7 @@ static struct {
   int fd;
   struct op op;
   uint64_t end;
+  char path[PATH_MAX];
 } file = {.fd = -1};
 static uint8_t file_attributes[PROGRAM_BYTES]; /* the program's buffer is used again before OP_END */
 
@@ -175,6 +178,9 @@ static void make_file(const struct op *op, const char *path, const uint8_t *attr
     return;
   }
   file.op = *op;
+  if (op->path_bytes > sizeof file.path)
+    malformed("path");
+  memcpy(file.path, path, op->path_bytes);
   memcpy(file_attributes, attributes, op->attribute_bytes);
 }
 
@@ -183,9 +189,9 @@ static void write_file(const struct op *op, const uint8_t *argument) {
     malformed("data without a file");
   uint64_t length = op->code == OP_COPY ? op->length : op->argument_bytes;
   if (op->code == OP_COPY)
-    copy_from_source(op->offset, length, op->position, "data");
+    copy_from_source(op->offset, length, op->position, file.path);
   else
-    write_at(argument, length, op->position, "data");
+    write_at(argument, length, op->position, file.path);
   file.end = op->position + length;
 }
 
@@ -261,7 +267,7 @@ static void run(const struct op *op, const uint8_t *rest) {
   case OP_END:
     if (file.fd < 0)
       malformed("end without a file");
-    end_file(&file.op, "file", file_attributes);
+    end_file(&file.op, file.path, file_attributes);
     return;
   case OP_DIRECTORY:
   case OP_SYMLINK:
@@ -322,6 +328,7 @@ int main(void) {
     fail("chroot", "");
   if (drop_privileges() < 0)
     fail("capset", "");
+  prctl(PR_SET_PDEATHSIG, SIGKILL); /* nothing is made for a daemon that is gone */
   umask(0);
   fcntl(PROGRAM_FD, F_SETPIPE_SZ, PIPE_BYTES); /* best effort: root may, up to pipe-max-size */
   size_t used = 0;

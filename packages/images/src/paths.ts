@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readdirSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { syncfs } from '@ctr/linux'
 import { digestHex } from '@ctr/oci'
+import { removeTrees } from './unpack/remove-trees.ts'
 
 /** Where images live below the data root. docs/state-on-disk.md */
 export interface ImagePaths {
@@ -80,6 +81,10 @@ export class Workspace {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    // Layers that nobody has taken; a process only for them.
+    const left = readdirSync(this.path, { withFileTypes: true })
+    const directories = left.filter((entry) => entry.isDirectory()).map(({ name }) => name)
+    if (directories.length > 0) await removeTrees(this.path, directories)
     await rm(this.path, { recursive: true, force: true })
   }
 }

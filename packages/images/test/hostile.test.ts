@@ -118,6 +118,23 @@ describe('a hostile layer', { skip: process.getuid?.() !== 0 && 'needs root' }, 
     assert.equal(readFileSync(join(top, 'e'), 'utf8'), 'now a file')
   })
 
+  it('what was below a directory that gave way is forgotten', async () => {
+    await using test = openTestImages()
+    const { top } = await load(test, [
+      { path: 'elsewhere', type: 'directory', mode: 0o755 },
+      { path: 'd/inner', type: 'directory', mode: 0o755 },
+      { path: 'd/inner/link', type: 'symlink', linkTarget: '/elsewhere' },
+      { path: 'd/.wh.gone', type: 'file' },
+      { path: 'd', type: 'file', data: 'now a file' },
+      { path: 'd', type: 'directory', mode: 0o755 },
+      { path: 'd/inner/link/x', type: 'file', data: 'mine' },
+      { path: 'd/gone', type: 'directory', mode: 0o755 },
+    ])
+    assert.equal(readFileSync(join(top, 'd/inner/link/x'), 'utf8'), 'mine')
+    assert.deepEqual(readdirSync(join(top, 'elsewhere')), [])
+    assert.equal(lgetxattr(join(top, 'd/gone'), 'trusted.overlay.opaque'), undefined)
+  })
+
   it('writing to a replaced hardlink does not change the other name', async () => {
     await using test = openTestImages()
     const { top } = await load(test, [

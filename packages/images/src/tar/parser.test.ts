@@ -209,6 +209,27 @@ describe('TarParser', () => {
     })
   }
 
+  it('reads a sparse map of 60,000 pieces', () => {
+    const count = 60_000
+    const pieces = Array.from({ length: count }, (_, index) => `${index * 4}\n1\n`).join('')
+    const map = padded(Buffer.from(`${count}\n${pieces}`))
+    const records = { major: '1', minor: '0', name: 'sparse', realsize: String(count * 4) }
+    const pax = Buffer.from(
+      Object.entries(records)
+        .map(([key, value]) => paxRecord(`GNU.sparse.${key}`, value))
+        .join(''),
+    )
+    const head = encodeHeader({ path: 'x', type: 'file', size: pax.length })
+    change(head, 156, 'x')
+    const size = map.length + count
+    const member = encodeHeader({ path: 'GNUSparseFile.0/sparse', type: 'file', size })
+    const data = padded(Buffer.alloc(count, 'd'))
+    const [sparse] = parse(Buffer.concat([head, padded(pax), member, map, data, TAR_END]), 10_000)
+    assert.equal(sparse?.entry.path, 'sparse')
+    assert.equal(sparse?.entry.size, count * 4)
+    assert.ok(sparse?.data.equals(Buffer.alloc(count * 4, 'd\0\0\0')))
+  })
+
   for (const format of ['v7', 'oldgnu', 'gnu', 'ustar', 'pax']) {
     it(`reads the ${format} format of GNU tar`, () => {
       const directory = mkdtempSync('/tmp/ctr-images-test-')
@@ -276,6 +297,16 @@ describe('encodeHeader', () => {
     assert.match(listing, /^b--------- 0\/0 +259,70000 /m)
   })
 })
+
+function padded(data: Buffer): Buffer {
+  return Buffer.concat([data, Buffer.alloc(paddingOf(data.length))])
+}
+
+/** For records of 10 to 99 bytes. */
+function paxRecord(key: string, value: string): string {
+  const rest = ` ${key}=${value}\n`
+  return `${rest.length + 2}${rest}`
+}
 
 /** Sizes may be damaged to anything: nothing is allocated for them here. */
 function parseBounded(archive: Buffer): void {

@@ -27,6 +27,7 @@ export interface TarHandler {
 const MAX_META_BYTES = 1 << 20
 const MAX_SPARSE_CHUNKS = 1 << 20
 const MAX_ID = 0xfffffffe
+const LF = 10
 
 type State = 'header' | 'meta' | 'sparse-extension' | 'sparse-map' | 'data' | 'padding' | 'finished'
 
@@ -53,6 +54,8 @@ export class TarParser {
   #chunks: SparseChunk[] | undefined
   #chunkIndex = 0
   #sparseMapText = ''
+  #sparseMapLines = 0
+  #sparseMapWanted: number | undefined
 
   constructor(handler: TarHandler) {
     this.#handler = handler
@@ -198,6 +201,8 @@ export class TarParser {
     }
     if (paxInteger(pax, 'GNU.sparse.major') !== 1 || realSize === undefined) return false
     this.#sparseMapText = ''
+    this.#sparseMapLines = 0
+    this.#sparseMapWanted = undefined
     this.#state = 'sparse-map'
     return true
   }
@@ -208,11 +213,14 @@ export class TarParser {
     this.#remaining -= BLOCK_BYTES
     this.#sparseMapText += buffer.toString('latin1', offset, offset + BLOCK_BYTES)
     if (this.#sparseMapText.length > MAX_META_BYTES) throw new TarError('sparse map is too large')
+    for (let at = offset; at < offset + BLOCK_BYTES; at++) {
+      if (buffer[at] === LF) this.#sparseMapLines += 1
+    }
+    if (this.#sparseMapLines === 0) return
+    this.#sparseMapWanted ??= wantedLines(this.#sparseMapText)
+    const wanted = this.#sparseMapWanted
+    if (this.#sparseMapLines < wanted) return
     const lines = this.#sparseMapText.split('\n')
-    const first = lines[0] ?? ''
-    if (lines.length > 1 && !/^[0-9]{1,7}$/.test(first)) throw new TarError('invalid sparse map')
-    const wanted = 1 + 2 * Number(first)
-    if (lines.length <= wanted) return
     const pax = this.#pending.pax ?? new Map()
     const realSize = paxInteger(pax, 'GNU.sparse.realsize') ?? 0
     this.#emit(parseSparseMap(lines.slice(1, wanted)), realSize)
@@ -308,6 +316,13 @@ function id(value: number, name: string): number {
 function device(value: number): number {
   if (value < 0 || value > 0xffffffff) throw new TarError(`invalid tar header: device ${value}`)
   return value
+}
+
+/** Of a sparse map whose first line is there: the count, and two for each chunk. */
+function wantedLines(map: string): number {
+  const count = map.slice(0, map.indexOf('\n'))
+  if (!/^[0-9]{1,7}$/.test(count)) throw new TarError('invalid sparse map')
+  return 1 + 2 * Number(count)
 }
 
 function verifySparse(chunks: SparseChunk[], size: number, dataBytes: number): void {

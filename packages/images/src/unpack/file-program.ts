@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { SyscallError } from '@ctr/errdefs'
+import { getSystemErrorMessage } from 'node:util'
 import { errnoName, type PipeEnd, pipe } from '@ctr/linux'
 import { type TarEntry, TarError } from '../tar/format.ts'
 
@@ -259,10 +259,12 @@ export class FileProgram {
     const reply = Buffer.concat(chunks)
     if (reply.length < 6 || reply[0] !== REPLY_ERROR) return new Error(otherwise)
     const errno = reply.readUInt32LE(1)
+    const code = errnoName(errno)
     const [call = '', path = ''] = reply.toString('utf8', 5).split('\0')
-    if (call === 'mkdir' && errnoName(errno) === 'EEXIST')
-      return new TarError(`not a directory: ${path}`)
-    return new SyscallError(call, errno, errnoName(errno), path)
+    if (call === 'mkdir' && code === 'EEXIST') return new TarError(`not a directory: ${path}`)
+    // Users read it: in words, as dockerd's.
+    const message = `${call} ${path}: ${getSystemErrorMessage(-errno)}`
+    return Object.assign(new Error(message), { code })
   }
 }
 

@@ -13,6 +13,8 @@ export interface DirectoryState {
   mtimeNanoseconds: number
   xattrs: Map<string, Buffer> | undefined
   isOpaque: boolean
+  /** Paths of what we know directly below: directories, symlinks, whiteouts. Some may be gone. */
+  below: string[] | undefined
 }
 
 /** path_resolution(7): the kernel's own limit. */
@@ -63,15 +65,18 @@ export class UnpackTree {
     state.isOpaque = this.clear(path)
     this.#program.directory(path, false)
     this.#directories.set(path, state)
+    this.#noteBelow(path)
     return state
   }
 
   addSymlink(path: string, target: string): void {
     this.#symlinks.set(path, target)
+    this.#noteBelow(path)
   }
 
   addWhiteout(path: string): void {
     this.#whiteouts.add(path)
+    this.#noteBelow(path)
   }
 
   /** Before another member takes the place of what an earlier one left at `path`. Returns true if that was a whiteout. */
@@ -122,14 +127,25 @@ export class UnpackTree {
     state.isOpaque = this.#whiteouts.delete(path)
     this.#program.directory(path, !state.isOpaque)
     this.#directories.set(path, state)
+    this.#noteBelow(path)
   }
 
+  #noteBelow(path: string): void {
+    const parent = this.#directories.get(parentOf(path))
+    if (parent === undefined) return
+    parent.below ??= []
+    parent.below.push(path)
+  }
+
+  /** Takes as long as there is something below, however large the rest of the tree: an archive may do this at every second member. */
   #forgetBelow(path: string): void {
-    const prefix = `${path}/`
-    const isBelow = (other: string): boolean => other === path || other.startsWith(prefix)
-    for (const key of this.#directories.keys()) if (isBelow(key)) this.#directories.delete(key)
-    for (const key of this.#symlinks.keys()) if (isBelow(key)) this.#symlinks.delete(key)
-    for (const key of this.#whiteouts) if (isBelow(key)) this.#whiteouts.delete(key)
+    const pending = [path]
+    for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+      for (const child of this.#directories.get(next)?.below ?? []) pending.push(child)
+      this.#directories.delete(next)
+      this.#symlinks.delete(next)
+      this.#whiteouts.delete(next)
+    }
   }
 }
 
@@ -143,5 +159,6 @@ function newState(): DirectoryState {
     mtimeNanoseconds: 0,
     xattrs: undefined,
     isOpaque: false,
+    below: undefined,
   }
 }
