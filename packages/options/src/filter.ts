@@ -18,12 +18,14 @@ export const FILTER_FLAG: Flag = {
 
 /** Names are lower-cased and trimmed, as docker does (docker/cli opts.FilterOpt). */
 export function parseFilters(values: readonly string[]): Record<string, string[]> {
-  const filters: Record<string, string[]> = {}
+  // By any name: one may be that of a method.
+  const filters = new Map<string, string[]>()
   for (const text of values) {
     if (text === '') continue
     const equals = text.indexOf('=')
     const name = text.slice(0, equals).trim().toLowerCase()
-    filters[name] = [...(filters[name] ?? []), text.slice(equals + 1).trim()]
+    const value = text.slice(equals + 1).trim()
+    filters.set(name, [...(filters.get(name) ?? []), value])
   }
-  return filters
+  return Object.fromEntries(filters)
 }

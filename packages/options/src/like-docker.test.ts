@@ -85,6 +85,11 @@ describe('words', () => {
     assert.deepEqual(parseFilters(['', 'a=b']), { a: ['b'] })
   })
 
+  it('a filter may have the name of a method', () => {
+    const filters = parseFilters(['constructor=x', '__proto__=y', '__proto__=z'])
+    assert.equal(JSON.stringify(filters), '{"constructor":["x"],"__proto__":["y","z"]}')
+  })
+
   it('on-failure with nothing after the colon has no limit', () => {
     assert.deepEqual(parseRestartPolicy('on-failure:'), {
       Name: 'on-failure',

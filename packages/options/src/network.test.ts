@@ -104,6 +104,11 @@ describe('networks', () => {
     assert.deepEqual(networkEndpoints(['host'], none), { mode: 'host', endpoints: {} })
     assert.deepEqual(networkEndpoints([], none), { mode: 'default', endpoints: {} })
   })
+  it('knows networks with the name of a method', () => {
+    assert.deepEqual(networkEndpoints(['constructor'], none).mode, 'constructor')
+    const { endpoints } = networkEndpoints(['toString', 'constructor'], none)
+    assert.deepEqual(Object.keys(endpoints), ['toString', 'constructor'])
+  })
   it('refuses contradictions', () => {
     assert.throws(() => networkEndpoints(['a', 'a'], none), {
       message: 'network "a" is specified multiple times',

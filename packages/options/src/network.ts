@@ -78,7 +78,7 @@ export function networkEndpoints(
 ): { mode: string; endpoints: Record<string, EndpointConfig> } {
   const attachments = networks.map(parseNetwork)
   const [first = { target: 'default', endpoint: {} }, ...others] = attachments
-  const endpoints: Record<string, EndpointConfig> = {}
+  const endpoints = new Map<string, EndpointConfig>()
   for (const { target, endpoint } of [{ ...first, endpoint: merge(first, options) }, ...others]) {
     if (target === '') throw new Error('no name set for network')
     if (others.length > 0 && !isUserDefined(target)) {
@@ -89,10 +89,10 @@ export function networkEndpoints(
     if ((endpoint.Aliases?.length ?? 0) > 0 && !isUserDefined(target)) {
       throw new Error('network-scoped aliases are only supported for user-defined networks')
     }
-    if (target in endpoints) throw new Error(`network "${target}" is specified multiple times`)
-    if (others.length > 0 || Object.keys(endpoint).length > 0) endpoints[target] = endpoint
+    if (endpoints.has(target)) throw new Error(`network "${target}" is specified multiple times`)
+    if (others.length > 0 || Object.keys(endpoint).length > 0) endpoints.set(target, endpoint)
   }
-  return { mode: first.target, endpoints }
+  return { mode: first.target, endpoints: Object.fromEntries(endpoints) }
 }
 
 export function isUserDefined(mode: string): boolean {
