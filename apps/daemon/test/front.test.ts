@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
+import type { Server } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,6 +15,7 @@ import { openLog } from '../src/log.ts'
 import { headPingRoute, pingRoute } from '../src/routes/system/ping.ts'
 
 let release: () => void = () => undefined
+let end: () => void = () => undefined
 let gone: Promise<void> = Promise.resolve()
 
 const routes: readonly AnyRoute[] = [
@@ -48,6 +50,13 @@ const routes: readonly AnyRoute[] = [
     handle: async (_context, { id, signal, openOutput }) => {
       const output = await openOutput('application/json')
       if (id === 'broken') throw new EngineError('INTERNAL', 'broken on the way')
+      if (id === 'silent') {
+        const later = Promise.withResolvers<void>()
+        end = later.resolve
+        release()
+        await later.promise
+        return void output.end()
+      }
       if (id === 'long') {
         const hangUp = once(signal, 'abort').then(() => undefined)
         gone = hangUp
@@ -100,16 +109,19 @@ const CASES: readonly (readonly [method: string, url: string, fields?: string, b
   ['POST', '/containers//start'],
   ['DELETE', '/containers/abc/start'],
   ['POST', '/containers/abc/wait'],
+  ['POST', '/containers/:id/start'],
+  ['POST', '/v1.44/containers/:id/wait'],
 ]
 
 describe('the front of the server', { timeout: 60_000 }, () => {
   const directory = mkdtempSync(join(tmpdir(), 'ctr-daemon-front-'))
   const path = join(directory, 's')
   const sockets = new Set<Socket>()
+  let listener: Server
   let close: () => void = () => undefined
   before(async () => {
     const server = await buildApiServer({ routes, context: {} as Context, log: openLog('fatal') })
-    const listener = server.newListener()
+    listener = server.newListener()
     listener.on('connection', (socket: Socket) => sockets.add(socket))
     listener.listen(path)
     await once(listener, 'listening')
@@ -198,6 +210,41 @@ describe('the front of the server', { timeout: 60_000 }, () => {
     ])
     const pieces = [whole.slice(0, 300), whole.slice(300, 40_000), whole.slice(40_000)]
     assert.deepEqual(comparable(await talk(...pieces)), comparable(await talk(whole)))
+  })
+
+  test('has no limit of time for a body', async () => {
+    const whole = requestOf([
+      'POST',
+      '/containers/create',
+      'Content-Type: application/json\r\n',
+      '{"Name":"x"}',
+    ])
+    const client = connect(path)
+    const [server] = (await once(listener, 'connection')) as [Socket]
+    client.write(whole.slice(0, -3))
+    await once(server, 'data')
+    // As after a minute without a byte.
+    server.emit('timeout')
+    client.write(whole.slice(-3))
+    const [answer] = (await once(client, 'data')) as [Buffer]
+    assert.match(answer.toString(), /^HTTP\/1\.1 201 /)
+    client.destroy()
+  })
+
+  test('an answer that ends without a byte, to a client that has said its last and reads nothing', async () => {
+    const { promise: waiting, resolve } = Promise.withResolvers<void>()
+    release = resolve
+    const client = connect({ path, allowHalfOpen: true }).pause()
+    client.write(requestOf(['POST', '/containers/silent/wait']))
+    const [server] = (await once(listener, 'connection')) as [Socket]
+    await waiting
+    // More than fits between the two: what follows waits.
+    server.write(Buffer.alloc(4 << 20))
+    client.end()
+    await once(server, 'end')
+    end()
+    await new Promise((closed) => server.once('close', closed))
+    client.destroy()
   })
 
   test('tells the handler that the client has gone, by its end or at once', async () => {

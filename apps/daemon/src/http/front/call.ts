@@ -86,6 +86,7 @@ export class FrontCall implements Call {
         write: (chunk: Buffer, _encoding, done) => sink.write(chunk, done),
         final: (done) => sink.end(done),
       })
+      if (this.#isClientGone) this.#stream.destroy()
       return this.#stream
     }
   }

@@ -80,8 +80,11 @@ class FrontConnection {
     this.#socket.destroy()
   }
 
+  /** Bodies have no limit of time: Node's server waits for the rest of one. */
   readonly #onTimeout = (): void => {
-    if (this.#exchange === undefined) this.#socket.destroy()
+    if (this.#exchange !== undefined) return
+    if (this.#bytes.length > 0) this.#passOn()
+    else this.#socket.destroy()
   }
 
   /** Serves what has been read, one request after the other. */

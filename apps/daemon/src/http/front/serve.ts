@@ -114,7 +114,8 @@ function beginChunks(socket: Socket, head: string): ChunkSink {
       if (socket.write('\r\n')) done()
       else socket.once('drain', () => done())
     },
-    end: (done) => socket.write('0\r\n\r\n', done),
+    // A client that has gone is no failure of ours: its handler hears of it by `onGone`.
+    end: (done) => socket.write('0\r\n\r\n', () => done()),
   }
 }
 

@@ -32,7 +32,10 @@ export function findTarget(
   if (!PLAIN_QUERY.test(text)) return undefined
   const { version, rest } = withoutVersion(queryAt === -1 ? url : url.slice(0, queryAt))
   const named = routes.get(`${method} ${rest}`)
-  if (named !== undefined) return { route: named, version, id: '', query: readQuery(text) }
+  // `/containers/:id/json` as it stands there names a container `:id`.
+  if (named?.path.includes(':') === false) {
+    return { route: named, version, id: '', query: readQuery(text) }
+  }
   const [, resource = '', id = '', ...verbs] = rest.split('/')
   if (verbs.length > 1 || !NAME.test(id)) return undefined
   const verb = verbs.length === 0 ? '' : `/${verbs[0]}`
