@@ -37,10 +37,11 @@ const OTHERS: ReadonlySet<string> = new Set([
 export function readPlainRequest(bytes: Buffer): PlainRequest | undefined {
   const end = bytes.indexOf('\r\n\r\n')
   if (end === -1 || end > MAX_HEAD_BYTES) return undefined
-  const [first = '', ...lines] = bytes.toString('latin1', 0, end).split('\r\n')
-  const request = REQUEST_LINE.exec(first)
-  if (request === null) return undefined
-  const headers = readFields(lines)
+  const head = bytes.toString('latin1', 0, end)
+  const firstEnd = head.indexOf('\r\n')
+  const request = REQUEST_LINE.exec(firstEnd === -1 ? head : head.slice(0, firstEnd))
+  if (request === null || firstEnd === -1) return undefined
+  const headers = knownFields(head.slice(firstEnd + 2))
   if (headers === undefined) return undefined
   const { host, connection, 'content-length': length = '0' } = headers
   if (host === undefined || !LENGTH.test(length)) return undefined
@@ -49,6 +50,20 @@ export function readPlainRequest(bytes: Buffer): PlainRequest | undefined {
   const bodyLength = Number(length)
   if (bodyLength > MAX_BODY_BYTES) return undefined
   return { method, url, headers, bodyAt: end + 4, bodyLength }
+}
+
+/** A client sends the same ones over and over. */
+const known = new Map<string, IncomingHttpHeaders>()
+const KNOWN_MAX = 64
+
+function knownFields(text: string): IncomingHttpHeaders | undefined {
+  const kept = known.get(text)
+  if (kept !== undefined) return kept
+  const fields = readFields(text.split('\r\n'))
+  if (fields === undefined) return undefined
+  if (known.size === KNOWN_MAX) known.clear()
+  known.set(text, Object.freeze(fields))
+  return fields
 }
 
 /** By name in lower case. Undefined: one comes twice, or has bytes that need care. */
