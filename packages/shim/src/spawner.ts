@@ -101,7 +101,7 @@ export class Spawner implements AsyncDisposable {
     const onAbort = (): void => latest?.sendSignal(9)
     options.signal?.addEventListener('abort', onAbort)
     try {
-      const connection = await this.#begin(program, (sent) => {
+      const connection = await this.#begin(program, { usesSpare: true }, (sent) => {
         latest = sent
         onSent(sent, program.runtimeDir)
         if (options.onListening !== undefined) sent.onListening = options.onListening
@@ -121,7 +121,9 @@ export class Spawner implements AsyncDisposable {
 
   /** Runs a task: a program without `runtime_dir`. Resolves when all its operations have run; rejects ShimError. */
   async task(program: Program): Promise<ShimTask> {
-    const connection = await this.#begin(encode(program))
+    // What makes no process has no use for what is ready for the next start, and is not what the next one is like.
+    const isChore = !program.some(({ op }) => op === 'clone')
+    const connection = await this.#begin(encode(program), { usesSpare: !isChore })
     return {
       pid: connection.pid,
       async [Symbol.asyncDispose](): Promise<void> {
@@ -144,18 +146,20 @@ export class Spawner implements AsyncDisposable {
   /** Sends the program and waits for how it goes; sends it again if the spawner died before it had made a shim for it. */
   async #begin(
     program: EncodedProgram,
+    { usesSpare }: { readonly usesSpare: boolean },
     onSent: (connection: Connection) => void = () => undefined,
   ): Promise<Connection> {
     const { runtimeDir, message } = program
     for (let attempt = 1; ; attempt++) {
-      const { socket, spawner } = this.#spare.take() ?? (await this.#connect())
+      const spare = usesSpare ? this.#spare.take() : undefined
+      const { socket, spawner } = spare ?? (await this.#connect())
       const connection = new Connection(socket, runtimeDir, program.program)
       socket.write(message)
       onSent(connection)
       using _watch = this.#watch(connection, runtimeDir)
       try {
         await connection.opened
-        this.#prepareSpare(program)
+        if (usesSpare) this.#prepareSpare(program)
         return connection
       } catch (error) {
         connection.close()

@@ -326,11 +326,11 @@ export function containerPaths(
 > {
   const directory = join(dataRoot, 'containers', id)
   return {
-    logPath: logDriver(hostConfig) === 'none' ? '' : join(directory, `${id}-json.log`),
+    logPath: logDriver(hostConfig) === 'none' ? '' : `${directory}/${id}-json.log`,
     ...filesIn(containerFilesDir(execRoot, id)),
-    upperDir: writtenDirectory(hostConfig) ?? join(directory, 'upper'),
-    workDir: join(directory, 'work'),
-    mergedDir: join(directory, 'merged'),
+    upperDir: writtenDirectory(hostConfig) ?? `${directory}/upper`,
+    workDir: `${directory}/work`,
+    mergedDir: `${directory}/merged`,
   }
 }
 
@@ -338,9 +338,9 @@ type BoundFiles = Pick<ContainerRecord, 'hostnamePath' | 'hostsPath' | 'resolvCo
 
 function filesIn(directory: string): BoundFiles {
   return {
-    hostnamePath: join(directory, 'hostname'),
-    hostsPath: join(directory, 'hosts'),
-    resolvConfPath: join(directory, 'resolv.conf'),
+    hostnamePath: `${directory}/hostname`,
+    hostsPath: `${directory}/hosts`,
+    resolvConfPath: `${directory}/resolv.conf`,
   }
 }
 

@@ -48,9 +48,8 @@ export class SpareDirectories {
   }
 
   async #fill(): Promise<void> {
-    const paths = Array.from({ length: MAX - this.#ready.length }, () =>
-      join(this.#place, `spare-${randomBytes(8).toString('hex')}`),
-    )
+    const batch = join(this.#place, `spare-${randomBytes(8).toString('hex')}`)
+    const paths = Array.from({ length: MAX - this.#ready.length }, (_, n) => `${batch}-${n}`)
     const program: Program = paths
       .flatMap(spareLayer)
       .map(({ path, mode }) => ({ op: 'directory', path, mode }))
