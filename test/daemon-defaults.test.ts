@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { after, test } from 'node:test'
 import { requires, startDaemon } from '@ctr/testkit'
 
@@ -108,4 +108,32 @@ test('IPC mode, cgroup namespace, host-gateway and ulimits of containers that na
   const script = 'ulimit -n; grep gate /etc/hosts'
   const argv = ['run', '--rm', '--add-host', 'gate:host-gateway', 'busybox', 'sh', '-c', script]
   assert.equal(await daemon.ok(argv), '65\n192.0.2.7\tgate\n2001:db8::7\tgate')
+})
+
+test('--oom-score-adjust is of ctrd and its shims, not of containers; --log-format text is words', {
+  skip,
+}, async () => {
+  const args = ['--oom-score-adjust', '300', '--log-format', 'text', '--userland-proxy=false']
+  await using daemon = await startDaemon({ bridge: false, args })
+  await daemon.ok(['run', '-d', '--name', 'box', 'busybox', 'sleep', '300'])
+  const scoreOf = (pid: number | string): string =>
+    readFileSync(`/proc/${pid}/oom_score_adj`, 'utf8').trim()
+  const pid = await daemon.ok(['inspect', '-f', '{{.State.Pid}}', 'box'])
+  const shim = /^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? ''
+  assert.deepEqual([scoreOf(daemon.pid), scoreOf(shim), scoreOf(pid)], ['300', '300', '0'])
+  assert.equal(await daemon.ok(['exec', 'box', 'cat', '/proc/self/oom_score_adj']), '0')
+  assert.match(daemon.log, /^time=\S+ level=info msg="ctrd is ready" pid=\d+ dataRoot=\//m)
+  assert.match(
+    daemon.log,
+    /level=warn msg="an option has no effect here" option=userland-proxy why="the shim listens/,
+  )
+})
+
+test('--init-path is the program of --init', { skip }, async () => {
+  const init = `${directory}/init`
+  copyFileSync(`${import.meta.dirname}/../packages/shim/native/build/ctr-init`, init)
+  await using daemon = await startDaemon({ bridge: false, args: ['--init-path', init] })
+  assert.equal(await daemon.ok(['info', '-f', '{{.InitBinary}}']), init)
+  const names = await daemon.ok(['run', '--rm', '--init', 'busybox', 'cat', '/proc/1/cmdline'])
+  assert.match(names, /^\/sbin\/docker-init\0--\0cat\0/)
 })

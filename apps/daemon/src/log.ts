@@ -1,3 +1,4 @@
+import { writeSync } from 'node:fs'
 import { destination, type Logger, pino, stdTimeFunctions } from 'pino'
 
 export type Log = Pick<Logger, 'debug' | 'info' | 'warn' | 'error'> & {
@@ -7,12 +8,15 @@ export type Log = Pick<Logger, 'debug' | 'info' | 'warn' | 'error'> & {
 /** dockerd's level names; `fatal` and `panic` leave only what ends the daemon. */
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'fatal'
 
+/** `text`: as dockerd writes it, `time=… level=info msg=… key=value`. */
+export type LogFormat = 'json' | 'text'
+
 export interface RootLog extends Log {
   level: string
 }
 
-/** JSON lines on stderr, written before the call returns: a killed daemon has said what it did. */
-export function openLog(level: LogLevel): RootLog {
+/** Lines on stderr, written before the call returns: a killed daemon has said what it did. */
+export function openLog(level: LogLevel, format: LogFormat = 'json'): RootLog {
   return pino(
     {
       level,
@@ -20,6 +24,21 @@ export function openLog(level: LogLevel): RootLog {
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
-    destination({ fd: 2, sync: true }),
+    format === 'json'
+      ? destination({ fd: 2, sync: true })
+      : { write: (line: string) => void writeSync(2, textLine(line)) },
   ) as unknown as RootLog
+}
+
+/** A line of JSON as logrus's TextFormatter has it, which dockerd's text is. */
+export function textLine(json: string): string {
+  const { time, level, msg, ...fields } = JSON.parse(json) as Record<string, unknown>
+  const parts = Object.entries({ time, level, msg: msg ?? '', ...fields })
+  return `${parts.map(([key, value]) => `${key}=${textValue(value)}`).join(' ')}\n`
+}
+
+/** Quoted unless it is a plain word. */
+function textValue(value: unknown): string {
+  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? '')
+  return /^[\w./@^+-]+$/.test(text) ? text : JSON.stringify(text)
 }

@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs'
 import { saveCompileCache, useCompileCache } from './compile-cache.ts'
 
 // Before the rest is imported.
@@ -17,9 +18,17 @@ async function main(argv: readonly string[]): Promise<void> {
   const config = loadConfig(flags)
   if (flags.values.get('validate') === true) return void process.stdout.write('configuration OK\n')
 
-  const log = openLog(config.logLevel)
-  if (config.ignoredKeys.length > 0) {
-    log.warn({ keys: config.ignoredKeys }, 'these options have no effect here')
+  const log = openLog(config.logLevel, config.logFormat)
+  for (const [option, why] of Object.entries(config.ignored)) {
+    log.warn({ option, why }, 'an option has no effect here')
+  }
+  if (config.oomScoreAdjust !== undefined) {
+    // Before anything is started: shims are to have it too. A container sets its own.
+    try {
+      writeFileSync('/proc/self/oom_score_adj', String(config.oomScoreAdjust))
+    } catch (err) {
+      log.warn({ err }, 'cannot set oom-score-adjust') // less takes CAP_SYS_RESOURCE
+    }
   }
   // A bug in one request must not take the engine down: containers are not in this process, clients are.
   process.on('uncaughtException', (err) => log.error({ err }, 'uncaught exception'))

@@ -36,17 +36,20 @@ export interface EngineConfig {
   /** Labels of the engine itself (`ctr info`). */
   readonly labels: readonly string[]
   readonly initByDefault: boolean
+  /** The program of `--init`; empty: ctr-init. */
+  readonly initPath: string
   readonly noNewPrivileges: boolean
   /** Containers get SELinux labels, where the host has SELinux. */
   readonly seLinuxEnabled: boolean
   /** Events: rows and age kept. */
   readonly eventRows: number
   readonly eventDays: number
-  /** insecure-registries, registry-mirrors, max-concurrent-downloads, max-download-attempts. */
+  /** insecure-registries, registry-mirrors, max-concurrent-downloads and -uploads, max-download-attempts. */
   readonly registries: {
     readonly insecure: readonly string[]
     readonly mirrors: readonly string[]
     readonly maxDownloads: number
+    readonly maxUploads: number
     readonly maxAttempts: number
   }
   /** A file with a seccomp profile instead of the built-in one; or `unconfined`. */
@@ -83,11 +86,12 @@ export const DEFAULT_ENGINE_CONFIG: EngineConfig = {
   dnsOptions: [],
   labels: [],
   initByDefault: false,
+  initPath: '',
   noNewPrivileges: false,
   seLinuxEnabled: false,
   eventRows: 100_000,
   eventDays: 30,
-  registries: { insecure: [], mirrors: [], maxDownloads: 3, maxAttempts: 5 },
+  registries: { insecure: [], mirrors: [], maxDownloads: 3, maxUploads: 5, maxAttempts: 5 },
   seccompProfile: '',
   usernsRemap: '',
   noPivot: false,

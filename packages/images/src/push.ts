@@ -81,21 +81,13 @@ async function pushTag(
   const stack = deps.table.layerStack(row.topLayer).reverse()
   for (const layer of stack)
     progress({ status: 'Preparing', progressDetail: {}, id: shortId(layer.diffId) })
-  const layers: PushBlob[] = []
-  for (const layer of stack) {
-    const id = shortId(layer.diffId)
+  const layers = await inParallel(stack, deps.registries.maxUploads, async (layer) => {
     const stored = deps.table.blob(layer.blob)
     if (stored === undefined) throw new EngineError('INTERNAL', `blob ${layer.blob} is missing`)
     const blob = await toPushBlob(deps, workspace, stored)
-    layers.push(blob)
-    if (await client.hasBlob(blob.digest)) {
-      progress({ status: 'Layer already exists', progressDetail: {}, id })
-      continue
-    }
-    progress({ status: 'Pushing', progressDetail: { current: 0, total: blob.size }, id })
-    await client.putBlob(blob.digest, blob.size, () => createReadStream(blob.path))
-    progress({ status: 'Pushed', progressDetail: {}, id })
-  }
+    await pushLayer(client, blob, { id: shortId(layer.diffId), progress })
+    return blob
+  })
   if (!(await client.hasBlob(row.id))) await putConfig(client, workspace, row)
   const manifest = toManifest(row, layers)
   await client.putManifest(tag, manifest.data, manifest.mediaType)
@@ -103,6 +95,45 @@ async function pushTag(
   transaction(deps.store, () => deps.table.putDigest(repositoryOf(o.reference), digest, row.id))
   progress({ status: `${tag}: digest: ${digest} size: ${manifest.data.length}` })
   progress({ progressDetail: {}, aux: { Tag: tag, Digest: digest, Size: manifest.data.length } })
+}
+
+async function pushLayer(
+  client: RegistryClient,
+  blob: PushBlob,
+  { id, progress }: { id: string; progress: (message: ProgressMessage) => void },
+): Promise<void> {
+  if (await client.hasBlob(blob.digest)) {
+    progress({ status: 'Layer already exists', progressDetail: {}, id })
+    return
+  }
+  progress({ status: 'Pushing', progressDetail: { current: 0, total: blob.size }, id })
+  await client.putBlob(blob.digest, blob.size, () => createReadStream(blob.path))
+  progress({ status: 'Pushed', progressDetail: {}, id })
+}
+
+/** Results in the order of the items; after a failure no further one is begun, and those under way are waited for. */
+async function inParallel<T, R>(
+  items: readonly T[],
+  limit: number,
+  work: (item: T) => Promise<R>,
+): Promise<R[]> {
+  const results = new Map<T, R>()
+  const queue = [...items]
+  const worker = async (): Promise<void> => {
+    for (let item = queue.shift(); item !== undefined; item = queue.shift()) {
+      results.set(
+        item,
+        await work(item).catch((error: unknown) => {
+          queue.length = 0
+          throw error
+        }),
+      )
+    }
+  }
+  const outcomes = await Promise.allSettled(Array.from({ length: limit }, worker))
+  const failed = outcomes.find((outcome) => outcome.status === 'rejected')
+  if (failed !== undefined) throw failed.reason
+  return items.map((item) => results.get(item) as R)
 }
 
 async function putConfig(

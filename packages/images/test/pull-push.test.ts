@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { readdirSync } from 'node:fs'
+import type { ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import type { ProgressMessage } from '@ctr/api'
 import { digestOf } from '@ctr/oci'
+import { DEFAULT_REGISTRY_SETTINGS } from '../src/registry/endpoint.ts'
 import { dockerArchive, openTestImages, streamOf, tarOf } from './fixture.ts'
 import { freePort, hasRegistry, startProxy, startRegistry } from './registry.ts'
 
@@ -340,6 +342,35 @@ describe('push', { skip }, () => {
       /^v1: digest: sha256:[0-9a-f]{64} size: \d+$/,
     )
     assert.equal(test.images.get(`${name}:v1`).repoDigests.length, 1)
+  })
+
+  it('sends as many layers at a time as it may', { timeout: 60_000 }, async () => {
+    await using registry = await startRegistry()
+    const waiting: ServerResponse[] = []
+    // The question whether a layer is there is answered when the other layer is asked for, too.
+    await using proxy = await startProxy(registry.host, {
+      answer: (request, response) => {
+        if (request.method !== 'HEAD' || waiting.length >= 2) return false
+        waiting.push(response)
+        if (waiting.length === 2) for (const one of waiting) one.writeHead(404).end()
+        return true
+      },
+    })
+    await using test = openTestImages()
+    const name = `${proxy.host}/team/app`
+    await test.images.load(streamOf(dockerArchive([BASE, TOP], { tags: [`${name}:v1`] })), {})
+    const { lines, onProgress } = recorder()
+    await test.images.push(name, { onProgress })
+    assert.equal(lines.filter((line) => line.endsWith(': Pushed')).length, 2)
+
+    test.images.setRegistries({ ...DEFAULT_REGISTRY_SETTINGS, maxUploads: 1 })
+    await using empty = await startRegistry()
+    const other = `${empty.host}/team/app`
+    await test.images.load(streamOf(dockerArchive([BASE, TOP], { tags: [`${other}:v1`] })), {})
+    const alone = recorder()
+    await test.images.push(other, { onProgress: alone.onProgress })
+    const steps = alone.lines.flatMap((line) => /: (Pushing|Pushed)$/.exec(line)?.[1] ?? [])
+    assert.deepEqual(steps, ['Pushing', 'Pushed', 'Pushing', 'Pushed'])
   })
 
   it('keeps compressed layers as they came, so that their digests stay', async () => {

@@ -81,16 +81,21 @@ test('the file has the keys of daemon.json', () => {
   })
   assert.equal(config.engine.defaultShmSizeBytes, 1024 ** 3)
   assert.deepEqual(config.engine.defaultUlimits, [{ Name: 'nofile', Soft: 32, Hard: 64 }])
-  assert.deepEqual(config.ignoredKeys, ['live-restore', 'runtimes'])
+  assert.deepEqual(Object.keys(config.ignored), ['live-restore', 'runtimes'])
 })
 
 test('selinux-enabled acts, from the file and as a flag; what has no effect is named', () => {
   for (const config of [load(['--selinux-enabled']), load([], '{"selinux-enabled": true}')]) {
     assert.equal(config.engine.seLinuxEnabled, true)
-    assert.deepEqual(config.ignoredKeys, [])
+    assert.deepEqual(config.ignored, {})
   }
   assert.equal(load([]).engine.seLinuxEnabled, false)
-  assert.deepEqual(load([], '{"live-restore": true}').ignoredKeys, ['live-restore'])
+  assert.deepEqual(load([], '{"live-restore": true}').ignored, {
+    'live-restore': 'containers always go on without ctrd',
+  })
+  for (const { key, help, why } of OPTIONS) {
+    assert.ok((help ?? why ?? '') !== '' || key === 'authorization-plugins', key)
+  }
 })
 
 test('options of networks are taken over from the file and from flags', () => {
@@ -119,8 +124,8 @@ test('options of networks are taken over from the file and from flags', () => {
     '--default-ipc-mode=shareable',
     '--default-cgroupns-mode=host',
   ])
-  for (const { engine, ignoredKeys } of [file, flags]) {
-    assert.deepEqual(ignoredKeys, [])
+  for (const { engine, ignored } of [file, flags]) {
+    assert.deepEqual(ignored, {})
     assert.deepEqual(engine.bridge, {
       kind: 'bridge',
       name: 'ctr0',
@@ -157,18 +162,50 @@ test('storage options are those of overlay2', () => {
 })
 
 test('keys of dockerd 20.10 that 28 has no longer are accepted; graph is data-root', () => {
-  const { engine, ignoredKeys } = load(
+  const { engine, ignored } = load(
     [],
     '{"graph": "/g", "cluster-store": "x", "cluster-store-opts": {"a": "b"}, "api-cors-header": "*", "rootless": false}',
   )
   assert.equal(engine.dataRoot, '/g')
-  assert.deepEqual(ignoredKeys, [
+  assert.deepEqual(Object.keys(ignored), [
     'api-cors-header',
     'cluster-store',
     'cluster-store-opts',
     'rootless',
   ])
   assert.throws(() => load([], '{"graph": "/g", "data-root": "/d"}'), /both are given/)
+})
+
+test('the log is JSON or text, uploads and the OOM score are as asked for, and the runtime is ours', () => {
+  const config = load(
+    [],
+    '{"log-format": "text", "max-concurrent-uploads": 2, "oom-score-adjust": -500, "default-runtime": "runc"}',
+  )
+  assert.deepEqual(
+    [config.logFormat, config.engine.registries.maxUploads, config.oomScoreAdjust, config.ignored],
+    ['text', 2, -500, {}],
+  )
+  assert.equal(load(['--oom-score-adjust', '-5']).oomScoreAdjust, -5)
+  assert.equal(load(['--oom-score-adjust=-5', '--debug']).logLevel, 'debug')
+  const plain = load([])
+  assert.deepEqual(
+    [plain.logFormat, plain.engine.registries.maxUploads, plain.oomScoreAdjust],
+    ['json', 5, undefined],
+  )
+  for (const [file, message] of [
+    ['{"log-format": "xml"}', /^invalid log-format "xml": must be json or text/],
+    ['{"oom-score-adjust": 1001}', /must be from -1000 to 1000/],
+    ['{"default-runtime": "nvidia"}', /^specified default runtime 'nvidia' does not exist$/],
+  ] as const) {
+    assert.throws(() => load([], file), { code: 'INVALID_ARGUMENT', message })
+  }
+})
+
+test('without a host TLS is on its port of loopback, as of dockerd', () => {
+  const port = { kind: 'tcp', host: '127.0.0.1', port: 2376 }
+  assert.deepEqual(load(['--tlsverify']).hosts, [port])
+  assert.deepEqual(load(['--tls', '-H', '']).hosts, [port])
+  assert.deepEqual(load([]).hosts, [{ kind: 'unix', path: '/var/run/ctr.sock' }])
 })
 
 test('tlsverify switches TLS on, also with false; a relative cgroup-parent begins at the root', () => {

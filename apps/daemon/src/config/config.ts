@@ -3,10 +3,10 @@ import { join, resolve } from 'node:path'
 import { checkDefaultLog, DEFAULT_ENGINE_CONFIG, type EngineConfig } from '@ctr/engine'
 import { EngineError } from '@ctr/errdefs'
 import { checkSlice, isSystemdBooted } from '@ctr/linux'
-import type { LogLevel } from '../log.ts'
+import type { LogFormat, LogLevel } from '../log.ts'
 import { readConfigFile } from './file.ts'
 import type { Flags } from './flags.ts'
-import { DEFAULT_SOCKET, type Host, parseHost, type TlsFiles } from './hosts.ts'
+import { defaultHost, type Host, parseHost, type TlsFiles } from './hosts.ts'
 import { bridgeOptions, hostGateways, networkDefaults } from './network.ts'
 import type { OptionValues } from './option.ts'
 import { OPTIONS } from './options.ts'
@@ -36,12 +36,15 @@ export interface DaemonConfig {
   /** Undefined: none is written. */
   readonly pidFile: string | undefined
   readonly logLevel: LogLevel
+  readonly logFormat: LogFormat
+  /** proc(5) oom_score_adj of the daemon, and of what it starts that is no container; undefined: as it is. */
+  readonly oomScoreAdjust: number | undefined
   readonly metricsAddress: { readonly host: string; readonly port: number } | undefined
   /** For the environment: HTTP_PROXY and so on. */
   readonly proxies: Readonly<Record<string, string>>
   readonly engine: EngineConfig
-  /** Keys that were given and have no effect here. */
-  readonly ignoredKeys: readonly string[]
+  /** Keys that were given and have no effect here, with the reason. */
+  readonly ignored: Readonly<Record<string, string>>
   /** What was given, by key. */
   readonly values: OptionValues
 }
@@ -110,12 +113,10 @@ function daemonConfig(values: OptionValues): DaemonConfig {
       'ctrd has no plugins, and would let everybody in',
     )
   }
+  refuseOtherRuntime(text('default-runtime'))
   const tls = tlsFiles(values)
   return {
-    hosts:
-      hosts.length === 0
-        ? [{ kind: 'unix', path: DEFAULT_SOCKET }]
-        : hosts.map((host) => parseHost(host, tls)),
+    hosts: hosts.length === 0 ? [defaultHost(tls)] : hosts.map((host) => parseHost(host, tls)),
     tls,
     metricsAddress: address('metrics-addr', text('metrics-addr')),
     proxies: proxies(values),
@@ -123,6 +124,8 @@ function daemonConfig(values: OptionValues): DaemonConfig {
     socketGroup: { name: text('group') ?? DEFAULT_GROUP, isRequired: values.has('group') },
     pidFile: text('pidfile') === '' ? undefined : resolve(text('pidfile') ?? '/var/run/ctrd.pid'),
     logLevel: logLevel(text('log-level'), values.get('debug') === true),
+    logFormat: oneOf(values, 'log-format', ['json', 'text']) ?? 'json',
+    oomScoreAdjust: oomScoreAdjust(values),
     engine: {
       ...defaults,
       dataRoot: path('data-root', dataRoot(values) ?? defaults.dataRoot),
@@ -144,12 +147,14 @@ function daemonConfig(values: OptionValues): DaemonConfig {
       dnsSearch: list('dns-search').map(searchDomain),
       dnsOptions: list('dns-opts'),
       labels: labels(list('labels')),
+      initPath: text('init-path') ? path('init-path', text('init-path') ?? '') : '',
       initByDefault: values.get('init') === true,
       noNewPrivileges: values.get('no-new-privileges') === true,
       seLinuxEnabled: values.get('selinux-enabled') === true,
       registries: {
         insecure: list('insecure-registries').map(insecureRegistry),
         mirrors: list('registry-mirrors').map(mirror),
+        maxUploads: count(values, 'max-concurrent-uploads', defaults.registries.maxUploads),
         maxDownloads: count(values, 'max-concurrent-downloads', defaults.registries.maxDownloads),
         maxAttempts: count(values, 'max-download-attempts', defaults.registries.maxAttempts),
       },
@@ -160,10 +165,27 @@ function daemonConfig(values: OptionValues): DaemonConfig {
       criuPath: text('criu-path') ?? defaults.criuPath,
       usernsRemap: text('userns-remap') ?? defaults.usernsRemap,
     },
-    ignoredKeys: OPTIONS.filter(({ key, help }) => help === undefined && values.has(key)).map(
-      ({ key }) => key,
+    ignored: Object.fromEntries(
+      OPTIONS.filter(({ key, help }) => help === undefined && values.has(key)).map(
+        ({ key, why = '' }) => [key, why],
+      ),
     ),
   }
+}
+
+/** proc(5). */
+const OOM_SCORE_ADJ_MAX = 1000
+
+function oomScoreAdjust(values: OptionValues): number | undefined {
+  const value = values.get('oom-score-adjust') as number | undefined
+  if (value === undefined || Math.abs(value) <= OOM_SCORE_ADJ_MAX) return value
+  throw invalid('oom-score-adjust', String(value), 'must be from -1000 to 1000')
+}
+
+/** There is one, and it answers to the names that configurations of dockerd give to runc. */
+function refuseOtherRuntime(name: string | undefined): void {
+  if (['', 'ctr', 'runc', 'io.containerd.runc.v2'].includes(name ?? '')) return
+  throw new EngineError('INVALID_ARGUMENT', `specified default runtime '${name}' does not exist`)
 }
 
 /** `graph` is its name of old. */

@@ -26,7 +26,7 @@ export function parseFlags(argv: readonly string[]): Flags {
     }
     if (option.kind === 'boolean') options[off(option.flag)] = { type: 'boolean' }
   }
-  const args = argv.map(longForm).map(withoutBooleanValue)
+  const args = withNegativeNumbers(argv.map(longForm)).map(withoutBooleanValue)
   const parsed = parseStrictly(args, options)
   const values = new Map<string, OptionValue>()
   for (const option of OPTIONS) {
@@ -40,6 +40,17 @@ export function parseFlags(argv: readonly string[]): Flags {
     showsHelp: parsed['help'] === true,
     showsVersion: parsed['version'] === true,
   }
+}
+
+/** Go's flags take `--oom-score-adjust -500`, which parseArgs finds ambiguous. */
+function withNegativeNumbers(args: readonly string[]): string[] {
+  const isInteger = (argument = ''): boolean =>
+    OPTIONS.some(({ flag, kind }) => kind === 'integer' && argument === `--${flag}`)
+  return args.flatMap((argument, index) => {
+    const next = args[index + 1] ?? ''
+    if (isInteger(argument) && /^-\d+$/.test(next)) return [`${argument}=${next}`]
+    return /^-\d+$/.test(argument) && isInteger(args[index - 1]) ? [] : [argument]
+  })
 }
 
 /** Go's flags take `-H=unix:///a` as well. */

@@ -22,11 +22,19 @@ export const DEFAULT_SOCKET = '/var/run/ctr.sock'
 const PLAIN_PORT = 2375
 const TLS_PORT = 2376
 
+/** Without `-H`. With TLS it is a TCP port, as of dockerd: nobody asks for TLS to speak through a socket of this machine. */
+export function defaultHost(tls: TlsFiles | undefined): Host {
+  return tls === undefined
+    ? { kind: 'unix', path: DEFAULT_SOCKET }
+    : { kind: 'tcp', host: '127.0.0.1', port: TLS_PORT }
+}
+
 /** Throws INVALID_ARGUMENT for what cannot be listened on, and for what would give the machine away. */
 export function parseHost(text: string, tls: TlsFiles | undefined): Host {
+  if (text === '') return defaultHost(tls)
   if (/^[./]/.test(text)) throw invalid(text, `a path is written unix://${text}`)
   const [scheme, rest] = /^[a-z]+:\/\//.test(text) ? splitOnce(text, '://') : ['tcp', text]
-  switch (text === '' ? 'unix' : scheme) {
+  switch (scheme) {
     case 'unix':
       return unixHost(text, rest)
     case 'tcp':

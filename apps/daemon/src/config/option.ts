@@ -20,6 +20,8 @@ export interface Option {
   readonly short?: string
   /** For `--help`; absent: accepted for compatibility and without effect here (a warning says so). */
   readonly help?: string
+  /** Of what has no effect: the reason. */
+  readonly why?: string
   /** SIGHUP is enough to change it; also for what has no effect. */
   readonly isReloadable?: true
 }

@@ -72,6 +72,25 @@ export const OPTIONS: readonly Option[] = [
     isReloadable: true,
   },
   {
+    key: 'log-format',
+    flag: 'log-format',
+    kind: 'string',
+    help: "Of ctrd's own log: json (default) or text",
+  },
+  {
+    key: 'oom-score-adjust',
+    flag: 'oom-score-adjust',
+    kind: 'integer',
+    help: 'oom_score_adj of ctrd and its shims, from -1000 to 1000',
+  },
+  {
+    key: 'default-runtime',
+    flag: 'default-runtime',
+    kind: 'string',
+    help: 'ctr, by any of the names ctr, runc and io.containerd.runc.v2: there is no other',
+    isReloadable: true,
+  },
+  {
     key: 'bridge',
     flag: 'bridge',
     short: 'b',
@@ -209,6 +228,19 @@ export const OPTIONS: readonly Option[] = [
     flag: 'max-concurrent-downloads',
     kind: 'integer',
     help: 'Layers fetched at a time by a pull (default 3)',
+    isReloadable: true,
+  },
+  {
+    key: 'init-path',
+    flag: 'init-path',
+    kind: 'string',
+    help: 'Program that --init runs as PID 1, static, called with -- and the command (default ctr-init)',
+  },
+  {
+    key: 'max-concurrent-uploads',
+    flag: 'max-concurrent-uploads',
+    kind: 'integer',
+    help: 'Layers sent at a time by a push (default 5)',
     isReloadable: true,
   },
   {

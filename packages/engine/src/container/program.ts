@@ -84,7 +84,9 @@ export function startInput(
     network: networkPlan(options.endpoints),
     cgroupParent: engine.config.cgroupParent,
     cpuset: parentCpuset(engine, hostConfig),
-    ...((hostConfig.Init ?? engine.config.initByDefault) ? { initBinary: initBinaryPath } : {}),
+    ...((hostConfig.Init ?? engine.config.initByDefault)
+      ? { initBinary: engine.config.initPath || initBinaryPath }
+      : {}),
   }
 }
 

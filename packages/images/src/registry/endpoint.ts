@@ -8,6 +8,8 @@ export interface RegistrySettings {
   readonly mirrors: readonly string[]
   /** Layers that one pull fetches at a time. */
   readonly maxDownloads: number
+  /** Layers that one push sends at a time. */
+  readonly maxUploads: number
   /** For a layer, before the pull fails. */
   readonly maxAttempts: number
 }
@@ -16,6 +18,7 @@ export const DEFAULT_REGISTRY_SETTINGS: RegistrySettings = {
   insecure: [],
   mirrors: [],
   maxDownloads: 3,
+  maxUploads: 5,
   maxAttempts: 5,
 }
 

@@ -24,6 +24,8 @@ const BUILD_CACHE_FILTERS = [
   'description',
   'id',
   'inuse',
+  'label',
+  'label!',
   'parent',
   'private',
   'shared',

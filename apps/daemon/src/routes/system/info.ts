@@ -117,7 +117,7 @@ function renderInfo({ engine, config }: Context, apiMinor: number): SystemInfo {
     // There is no other way here.
     LiveRestoreEnabled: true,
     Isolation: '',
-    InitBinary: 'ctr-init',
+    InitBinary: engine.config.initPath || 'ctr-init',
     ContainerdCommit: noCommit,
     RuncCommit: noCommit,
     InitCommit: noCommit,
