@@ -60,9 +60,7 @@ int send_console(struct shim *s, int master, int slave) {
 }
 
 void announce_exec(struct shim *s) {
-  bool has_own_root = s->root >= 0 && !s->entered && !s->restore;
-  if (!has_own_root || s->handover || send_descriptors(s, SYNC_EXEC, &s->root, 1))
-    tell(s, SYNC_EXEC, 0, 0, "");
+  tell(s, SYNC_EXEC, 0, 0, "");
 }
 
 /* Into the sorted list. Few are open: a library's sort would touch more memory than they are. */

@@ -110,6 +110,7 @@ static void finish(struct shim *s) {
   update_conns(s);
   if (!is_serving(s))
     leave(s);
+  close_fd(&s->held_mounts);
 }
 
 void finish_if_drained(struct shim *s) {

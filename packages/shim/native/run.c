@@ -5,6 +5,8 @@
 #include "shim.h"
 #include "sync.h"
 
+#include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -51,6 +53,20 @@ static void run_host_op(struct shim *s, uint32_t i) {
     send_problem(s, s->starter, FRAME_WARNING, i, (uint32_t)error, s->step);
 }
 
+/* While we wait anyway. Without /proc, or a child that has ended, there is nothing to see. */
+static void look_at_child(struct shim *s) {
+  char path[32];
+  struct text t = text_in(path, sizeof path);
+  if (!s->start_time)
+    read_start_time(s->child, &s->start_time);
+  if (s->held_mounts >= 0 || !(s->clone_flags & CLONE_NEWNS) || s->restore || s->handover)
+    return;
+  text_str(&t, "/proc/");
+  text_number(&t, (uint64_t)s->child);
+  text_str(&t, "/ns/mnt");
+  s->held_mounts = open(path, O_RDONLY | O_CLOEXEC);
+}
+
 /*
  * Hands the run at `next` to the child. Behind it there may be operations that run meanwhile, here; then the child gets its
  * next run at once and need not say that it is through with the first.
@@ -67,8 +83,7 @@ static void give_runs(struct shim *s) {
       break;
     s->next = beside;
   }
-  if (!s->start_time)
-    read_start_time(s->child, &s->start_time); /* now, as we wait anyway; 0 if there is no /proc */
+  look_at_child(s);
 }
 
 static void report_ready(struct shim *s) {
@@ -196,7 +211,6 @@ static void on_message(struct shim *s, struct sync_message *m, struct msghdr *he
     report_done(s);
     return;
   case SYNC_EXEC:
-    take_descriptors(header, &s->held_root, 1);
     s->executing = true;
     return;
   }
@@ -233,6 +247,7 @@ static void undo(struct shim *s) {
     while (waitpid(s->child, NULL, 0) < 0 && errno == EINTR)
       ;
   }
+  close_fd(&s->held_mounts);
   remove_cgroups(s);
   unlisten(s);
   restore_terminal(s);

@@ -134,10 +134,10 @@ struct shim {
   int join_pidfd, join_root, own_pid_ns;
 
   /* The child. */
-  /* Never used, only held: with the last reference to its root an overlay is unmounted, and for that the kernel writes
-   * all that is dirty on the filesystem below, log and neighbours too. So it does so for us, when all has been reported,
-   * and not for the process before its end is known. */
-  int held_root;
+  /* Its mount namespace, never used, only held: with the last reference to it everything in it is unmounted, an RCU grace
+   * period is waited for, and of an overlay the kernel writes all that is dirty on the filesystem below, log and
+   * neighbours too. So it does so for us, when all has been reported, and not for the process before its end is known. */
+  int held_mounts;
   pid_t child;
   bool child_reaped;
   uint64_t clone_flags;

@@ -17,7 +17,7 @@ enum sync_type {
   SYNC_READY,   /* child: waits at wait_start */
   SYNC_HELD,    /* child: waits at hold */
   SYNC_SLOT,    /* shim: carries what is in slot `index` from now on (SCM_RIGHTS) */
-  SYNC_EXEC,    /* child: execve comes next; carries the root of a new container */
+  SYNC_EXEC,    /* child: execve comes next */
 };
 
 struct sync_message {

@@ -113,7 +113,7 @@ describe('a launch program', { timeout: 300_000 }, () => {
     assert.equal(existsSync(join(bench.dir, 'image/etc/made')), false)
   })
 
-  it('leaves its root to the shim, so that its end does not wait for the unmount of the overlay', async () => {
+  it('leaves its mounts to the shim, so that its end does not wait for their unmount', async () => {
     const { mkdir } = await import('node:fs/promises')
     for (const name of ['upper2', 'work2']) await mkdir(join(bench.dir, name))
     const runtimeDir = await bench.runtimeDir()
@@ -125,13 +125,14 @@ describe('a launch program', { timeout: 300_000 }, () => {
       }),
     )
     const shim = await readFile(join(runtimeDir, 'shim.pid'), 'utf8')
-    const root = statSync(`/proc/${connection.pid}/root/.`)
+    const mounts = statSync(`/proc/${connection.pid}/ns/mnt`)
     const held = readdirSync(`/proc/${shim}/fd`)
       .map((fd) => statSync(`/proc/${shim}/fd/${fd}`, { throwIfNoEntry: false }))
-      .filter((stats) => stats?.dev === root.dev && stats.ino === root.ino)
+      .filter((stats) => stats?.dev === mounts.dev && stats.ino === mounts.ino)
     assert.equal(held.length, 1)
     await connection.signal(9)
     await connection.exited
+    await until(() => !existsSync(`/proc/${shim}`))
   })
 
   const execFailures: readonly [string, string[], string, string][] = [
@@ -229,7 +230,7 @@ describe('a launch program', { timeout: 300_000 }, () => {
       afterClone: [
         { op: 'write', side: 'child', path: fifo, data },
         { op: 'cgroup', path: cgroup, beside: true },
-        { op: 'write', side: 'child', path: `${cgroup}/tasks`, data },
+        { op: 'write', side: 'child', path: `${cgroup}/cgroup.procs`, data },
       ],
       log: { path: join(runtimeDir, 'log') },
     })
@@ -238,7 +239,7 @@ describe('a launch program', { timeout: 300_000 }, () => {
     assert.equal((await readFile(fifo)).toString(), '0')
     const connection = await running
     assert.equal((await connection.exited).exitCode, 0)
-    assert.match(await readFile(join(runtimeDir, 'log'), 'utf8'), /:pids:\/ctr-shim-test-/)
+    assert.match(await readFile(join(runtimeDir, 'log'), 'utf8'), /:\/.*ctr-shim-test-/)
     assert.equal(existsSync(cgroup), false)
   })
 
