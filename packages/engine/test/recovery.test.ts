@@ -122,6 +122,35 @@ async function afterKill<T>(
 }
 
 describe('after kill -9 of the engine', () => {
+  test('what one request was to create, start and remove goes when it was not started; else a created one stays', async () => {
+    const request = (hostConfig: object, isStarted: boolean): object => ({
+      config: { Image: 'busybox', Cmd: ['true'], Volumes: { '/v': {} } },
+      hostConfig: { NetworkMode: 'none', ...hostConfig },
+      isStarted,
+    })
+    await afterKill(
+      async (engine) => {
+        const create = async (hostConfig: object, isStarted: boolean): Promise<string> =>
+          (await engine.call<{ id: string }>('create', request(hostConfig, isStarted))).id
+        return {
+          whole: await create({ AutoRemove: true }, true),
+          kept: await create({}, true),
+          waiting: await create({ AutoRemove: true }, false),
+        }
+      },
+      async (engine, { whole, kept, waiting }) => {
+        await engine.background.idle()
+        const left = engine.containers.all().map(({ id, state }) => [id, state.status])
+        assert.deepEqual(left, [
+          [kept, 'created'],
+          [waiting, 'created'],
+        ])
+        assert.ok(!existsSync(engine.containers.directory(whole)))
+        assert.equal(engine.volumes.all().length, 2)
+      },
+    )
+  })
+
   test('a container goes on with its PID, and stop, kill and wait work on it', async () => {
     await afterKill(
       async (engine) => {

@@ -16,6 +16,7 @@ export interface ContainerStateRow {
   readonly isManuallyStopped: boolean
   readonly isRestartCancelled: boolean
   readonly isCheckpointed: boolean
+  readonly isStartPending: boolean
   readonly killAtNs: bigint
   readonly restartAtNs: bigint
   readonly restartDelayMs: number
@@ -63,6 +64,7 @@ const STATE_COLUMNS = {
   isManuallyStopped: 'is_manually_stopped',
   isRestartCancelled: 'is_restart_cancelled',
   isCheckpointed: 'is_checkpointed',
+  isStartPending: 'is_start_pending',
   killAtNs: 'kill_at_ns',
   restartAtNs: 'restart_at_ns',
   restartDelayMs: 'restart_delay_ms',
@@ -192,6 +194,7 @@ const BOOLEANS: ReadonlySet<string> = new Set([
   'isManuallyStopped',
   'isRestartCancelled',
   'isCheckpointed',
+  'isStartPending',
 ])
 
 function decode(row: Record<string, unknown>): ContainerRow {

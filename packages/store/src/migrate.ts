@@ -13,6 +13,7 @@ import { migration010 } from './migrations/010-fewer-indexes.ts'
 import { migration011 } from './migrations/011-held-in-memory.ts'
 import { migration012 } from './migrations/012-network-configurations.ts'
 import { migration013 } from './migrations/013-execs-by-number.ts'
+import { migration014 } from './migrations/014-start-pending.ts'
 
 /** In order; a migration that has landed is never edited, a change is a new file. */
 const MIGRATIONS: readonly string[] = [
@@ -29,6 +30,7 @@ const MIGRATIONS: readonly string[] = [
   migration011,
   migration012,
   migration013,
+  migration014,
 ]
 
 /** No migration has run, or what they have written is lost. */

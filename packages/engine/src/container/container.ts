@@ -95,6 +95,8 @@ export interface Bookkeeping {
   readonly isRestartCancelled: boolean
   /** A checkpoint has ended its last run. */
   readonly isCheckpointed: boolean
+  /** While created: the request that created it was to start it, and `--rm`; a daemon that finds it so removes it. */
+  readonly isStartPending: boolean
   /** Deadline of a stop in progress by the monotonic clock, after which SIGKILL is sent; 0n: none. */
   readonly killAtNs: bigint
   /** Delay before the present run; 0 when it was started by hand. */
@@ -106,6 +108,7 @@ export const NEW_BOOKKEEPING: Bookkeeping = {
   isManuallyStopped: false,
   isRestartCancelled: false,
   isCheckpointed: false,
+  isStartPending: false,
   killAtNs: 0n,
   restartDelayMs: 0,
 }

@@ -131,8 +131,7 @@ export async function createContainer(
   })
   undo.move()
   // With --rm it would be removed after a power cut, running or not, so nobody waits for the disk.
-  const isVoid = request.isStarted === true && container.hostConfig.AutoRemove === true
-  if (!isVoid) await engine.store.flush()
+  if (!isOfOneRequest(request)) await engine.store.flush()
   for (const volume of anonymous) await finishVolumeDirectory(engine, volume)
   return { id, warnings: [...plan.warnings] }
 }
@@ -222,10 +221,15 @@ export function planContainer(engine: Engine, request: CreateRequest): Container
     mounts: [],
     driver: 'overlay2',
     layers: root === undefined ? engine.images.snapshotLayers(image.id) : layersOf(root),
-    bookkeeping: NEW_BOOKKEEPING,
+    bookkeeping: { ...NEW_BOOKKEEPING, isStartPending: isOfOneRequest(request) },
     ...containerPaths(engine.config, id, hostConfig),
   }
   return { container, mounts, userNamespace, warnings }
+}
+
+/** Its whole life: it is created, started and removed. */
+function isOfOneRequest({ isStarted, hostConfig }: CreateRequest): boolean {
+  return isStarted === true && hostConfig.AutoRemove === true
 }
 
 /** For `--rootfs`. */

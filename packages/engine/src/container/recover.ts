@@ -337,10 +337,11 @@ function resume(engine: Engine, container: ContainerRecord): void {
     if (!engine.timers.has(id)) scheduleRestart(engine, id, Math.max(0, leftMs))
     return
   }
-  if (hostConfig.AutoRemove === true && state.status === 'exited') {
-    engine.background.run('remove after exit', id, () =>
+  const isNobodys = state.status === 'created' && bookkeeping.isStartPending
+  if (isNobodys || (hostConfig.AutoRemove === true && state.status === 'exited')) {
+    engine.background.run('remove after its run', id, () =>
       engine.queues.run(id, async () => {
-        if (engine.containers.byId(id)?.state.status !== 'exited') return
+        if (engine.containers.byId(id)?.state.status !== state.status) return
         await removeContainerRecord(engine, id, { volumes: true })
       }),
     )

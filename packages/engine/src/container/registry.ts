@@ -288,6 +288,7 @@ function fromRow(
       isManuallyStopped: row.isManuallyStopped,
       isRestartCancelled: row.isRestartCancelled,
       isCheckpointed: row.isCheckpointed,
+      isStartPending: row.isStartPending,
       killAtNs: row.killAtNs,
       restartDelayMs: row.restartDelayMs,
     },

@@ -201,6 +201,7 @@ function recordStart(
         isManuallyStopped: false,
         isRestartCancelled: false,
         isCheckpointed: false,
+        isStartPending: false,
         killAtNs: 0n,
         restartDelayMs: isByUser ? 0 : container.bookkeeping.restartDelayMs,
       },
