@@ -4,6 +4,8 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { EngineError } from '@ctr/errdefs'
 import type { Descriptor } from '@ctr/oci'
+import { giverOf } from '../content/give-back.ts'
+import { writeAll } from '../content/write-all.ts'
 import { complete, type Progress, report } from '../unpack/growing-file.ts'
 import type { RegistryClient } from './client.ts'
 import { RegistryError } from './errors.ts'
@@ -20,6 +22,9 @@ interface DownloadOptions {
 }
 
 const FIRST_DELAY_MS = 500
+const BATCH_BYTES = 1 << 20
+/** On a slow line what has come is shown, and unpacked, sooner. */
+const BATCH_MS = 100
 
 /**
  * Fetches a blob into a file and checks it. What has arrived stays when the connection breaks, the daemon is killed or the
@@ -72,8 +77,9 @@ async function readPartial(file: FileHandle, path: string, size: number): Promis
 }
 
 async function fetchRest(file: FileHandle, state: State, options: DownloadOptions): Promise<void> {
-  const { client, descriptor, progress, onBytes, signal } = options
+  const { client, descriptor, signal } = options
   const response = await client.blob(descriptor.digest, state.offset)
+  const batch = new Batch(file, state, options, giverOf(response as AsyncIterable<Buffer>))
   try {
     // No ranges here: skip what we have.
     let skip = response.statusCode === 206 ? 0 : state.offset
@@ -82,22 +88,72 @@ async function fetchRest(file: FileHandle, state: State, options: DownloadOption
       const data = chunk.subarray(Math.min(skip, chunk.length))
       skip -= chunk.length - data.length
       if (data.length === 0) continue
-      if (state.offset + data.length > descriptor.size) {
+      if (state.offset + batch.bytes + data.length > descriptor.size) {
         throw new EngineError(
           'UNAVAILABLE',
           `blob ${descriptor.digest} is larger than its manifest says`,
         )
       }
-      await writeAll(file, data, state.offset)
-      state.hash.update(data)
-      state.offset += data.length
-      report(progress, state.offset)
-      onBytes(state.offset)
+      await batch.add(data)
     }
   } finally {
     response.destroy()
+    // The next attempt asks for what is not there.
+    await batch.flush()
   }
   if (state.offset < descriptor.size) throw new Error('unexpected EOF')
+}
+
+/** Chunks on their way to the file: a write for each of 64 KB takes longer than the write itself. */
+class Batch {
+  readonly #file: FileHandle
+  readonly #state: State
+  readonly #options: DownloadOptions
+  readonly #giveBack: (chunk: Buffer) => void
+  #chunks: Buffer[] = []
+  #bytes = 0
+  #beganAtMs = 0
+
+  constructor(
+    file: FileHandle,
+    state: State,
+    options: DownloadOptions,
+    giveBack: (chunk: Buffer) => void,
+  ) {
+    this.#file = file
+    this.#state = state
+    this.#options = options
+    this.#giveBack = giveBack
+  }
+
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  async add(chunk: Buffer): Promise<void> {
+    const nowMs = performance.now()
+    if (this.#bytes === 0) this.#beganAtMs = nowMs
+    this.#chunks.push(chunk)
+    this.#bytes += chunk.length
+    if (this.#bytes >= BATCH_BYTES || nowMs - this.#beganAtMs > BATCH_MS) await this.flush()
+  }
+
+  /** What is in the file, and only that, is in the digest. */
+  async flush(): Promise<void> {
+    const chunks = this.#chunks
+    if (chunks.length === 0) return
+    this.#chunks = []
+    this.#bytes = 0
+    const state = this.#state
+    const end = await writeAll(this.#file.fd, chunks, state.offset)
+    for (const chunk of chunks) {
+      state.hash.update(chunk)
+      this.#giveBack(chunk)
+    }
+    state.offset = end
+    report(this.#options.progress, end)
+    this.#options.onBytes(end)
+  }
 }
 
 /** No use to try again. */
@@ -105,13 +161,6 @@ function isFinal(error: unknown): boolean {
   if (error instanceof RegistryError)
     return error.status >= 400 && error.status < 500 && error.status !== 429
   return error instanceof EngineError && error.code !== 'UNAVAILABLE'
-}
-
-async function writeAll(file: FileHandle, data: Buffer, position: number): Promise<void> {
-  for (let done = 0; done < data.length; ) {
-    const { bytesWritten } = await file.write(data, done, data.length - done, position + done)
-    done += bytesWritten
-  }
 }
 
 /** One owner per blob: a second pull of it waits for the first, and then finds it stored. */
