@@ -37,6 +37,16 @@ describe('frames with output among them', () => {
     }
   })
 
+  it('come in one piece where nothing lies between', () => {
+    const passed: string[] = []
+    const reader = new FrameReader()
+    reader.onOutput = (bytes) => passed.push(bytes.toString('latin1'))
+    reader.push(Buffer.concat([...said, exit, ...said]))
+    while (reader.next() !== undefined);
+    const together = Buffer.concat(said).toString('latin1')
+    assert.deepEqual(passed, [together, together])
+  })
+
   it('keep their order', () => {
     const seen: string[] = []
     const reader = new FrameReader()

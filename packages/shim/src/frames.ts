@@ -81,22 +81,27 @@ export class FrameReader {
     return frame
   }
 
+  /** All that lies before the next other frame, in one piece: whoever gets it writes it on. */
   #passOutput(): void {
     const { onOutput } = this
     if (onOutput === undefined) return
+    const bytes = this.#rest
+    let end = 0
     for (;;) {
       if (this.#passing === 0) {
         const isOutput =
-          this.#rest.length >= HEADER_BYTES && OUTPUT_TYPES.includes(this.#rest.readUInt8(0))
-        if (!isOutput) return
-        this.#passing = HEADER_BYTES + this.#rest.readUInt32BE(4)
+          bytes.length - end >= HEADER_BYTES && OUTPUT_TYPES.includes(bytes.readUInt8(end))
+        if (!isOutput) break
+        this.#passing = HEADER_BYTES + bytes.readUInt32BE(end + 4)
       }
-      const bytes = this.#rest.subarray(0, this.#passing)
-      if (bytes.length === 0) return
-      this.#passing -= bytes.length
-      this.#rest = this.#rest.subarray(bytes.length)
-      onOutput(bytes)
+      const length = Math.min(this.#passing, bytes.length - end)
+      this.#passing -= length
+      end += length
+      if (this.#passing > 0) break
     }
+    if (end === 0) return
+    this.#rest = bytes.subarray(end)
+    onOutput(bytes.subarray(0, end))
   }
 }
 

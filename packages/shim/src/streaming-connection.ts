@@ -12,7 +12,7 @@ import { type ExitRecord, readExitRecord } from './exit-record.ts'
 import type { ShimError } from './frames.ts'
 
 /** As much output waits here for its reader before the shim has to wait, too. */
-const HELD_MAX_BYTES = 64 * 1024
+const HELD_MAX_BYTES = 256 * 1024
 
 /**
  * The starter's connection of a process whose output comes among the frames (STDIO_STARTER_OUT, _ERR): what is quick to start,
