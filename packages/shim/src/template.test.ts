@@ -43,6 +43,14 @@ describe('a template of programs', () => {
     }
   })
 
+  it('knows an operation that the plan has put beside the child', () => {
+    const own = [netlink(1), netlink(2)]
+    const beside = (ops: readonly Op[]): Op[] => ops.map((op) => ({ ...op, beside: true }))
+    const template = ProgramTemplate.of(programOf(A, beside(own)), A, own)
+    const ofB = [netlink(3), netlink(4)]
+    assert.deepEqual(template?.fill(B, ofB), encodeStart(programOf(B, beside(ofB))))
+  })
+
   it('is none of a program that has not all of its own operations, or in another order', () => {
     const own = [netlink(1), netlink(2)]
     assert.equal(ProgramTemplate.of(programOf(A, own), A, [...own].reverse()), undefined)

@@ -1,8 +1,13 @@
 import { encodeHeader, encodeProgram, START_MAGIC } from './encode.ts'
 import type { Op, Program } from './ops.ts'
 
-/** Bytes, or the place of the operation of this number that each run has for itself. */
-type Part = Buffer | number
+/** Bytes, or the place of an operation that each run has for itself. */
+type Part = Buffer | OwnPlace
+
+interface OwnPlace {
+  readonly index: number
+  readonly beside: boolean
+}
 
 interface Place {
   readonly offset: number
@@ -33,12 +38,12 @@ export class ProgramTemplate {
       run = []
     }
     for (const op of program) {
-      if (next === own.length || op !== own[next]) {
+      if (!isSame(op, own[next])) {
         run.push(op)
         continue
       }
       endRun()
-      parts.push(next++)
+      parts.push({ index: next++, beside: op.beside === true })
     }
     endRun()
     return next === own.length ? new ProgramTemplate(parts, id, own.length) : undefined
@@ -46,16 +51,14 @@ export class ProgramTemplate {
 
   private constructor(parts: readonly Part[], id: string, ownCount: number) {
     this.#parts = parts
-    this.#places = parts.map((part) => (typeof part === 'number' ? [] : placesOf(part, id)))
+    this.#places = parts.map((part) => ('index' in part ? [] : placesOf(part, id)))
     this.#ownCount = ownCount
   }
 
   /** The start message for another id. Undefined: that run has more or fewer operations of its own. */
   fill(id: string, own: readonly Op[]): Buffer | undefined {
     if (own.length !== this.#ownCount) return undefined
-    const filled = this.#parts.map((part) =>
-      typeof part === 'number' ? encodeProgram(own.slice(part, part + 1)) : part,
-    )
+    const filled = this.#parts.map((part) => ('index' in part ? encodeOwn(own, part) : part))
     const length = filled.reduce((sum, part) => sum + part.length, 0)
     const message = Buffer.allocUnsafe(HEADER_BYTES + length)
     encodeHeader(START_MAGIC, length).copy(message)
@@ -69,6 +72,22 @@ export class ProgramTemplate {
     }
     return message
   }
+}
+
+/** A plan takes the operation as it is, or says of it that it is `beside`. */
+function isSame(op: Op, own: Op | undefined): boolean {
+  if (own === undefined) return false
+  const { beside: _, ...fields } = op
+  const entries = Object.entries(fields)
+  return (
+    entries.length === Object.keys(own).length &&
+    entries.every(([name, value]) => own[name as keyof Op] === value)
+  )
+}
+
+function encodeOwn(own: readonly Op[], { index, beside }: OwnPlace): Buffer {
+  const ops = own.slice(index, index + 1)
+  return encodeProgram(beside ? ops.map((op) => ({ ...op, beside })) : ops)
 }
 
 function placesOf(bytes: Buffer, id: string): Place[] {
