@@ -36,7 +36,7 @@ after(async () => {
 async function load(
   offer: string,
   body: Buffer,
-): Promise<{ status: number | undefined; text: string; isAsked: boolean }> {
+): Promise<{ status: number | undefined; text: string; isAsked: boolean; interims: number[] }> {
   const call = request({
     socketPath: daemon.socketPath,
     method: 'POST',
@@ -44,6 +44,8 @@ async function load(
     headers: { Expect: '100-continue', 'Ctr-Body-File': offer, 'Transfer-Encoding': 'chunked' },
   })
   let isAsked = false
+  const interims: number[] = []
+  call.on('information', ({ statusCode }) => interims.push(statusCode))
   call.once('continue', () => {
     isAsked = true
     call.end(body)
@@ -52,12 +54,12 @@ async function load(
   const [response] = (await once(call, 'response')) as [IncomingMessage]
   const text = Buffer.concat((await response.toArray()) as Buffer[]).toString()
   call.destroy()
-  return { status: response.statusCode, text, isAsked }
+  return { status: response.statusCode, text, isAsked, interims }
 }
 
-function offerOf(fd: number, file = path): string {
+function offerOf(fd: number, file = path, position = 0): string {
   const { dev, ino } = statSync(file, { bigint: true })
-  return `${fd} ${dev} ${ino}`
+  return `${fd} ${dev} ${ino} ${position}`
 }
 
 describe('a body that is a file of the client', { skip }, () => {
@@ -65,22 +67,25 @@ describe('a body that is a file of the client', { skip }, () => {
     await daemon.ctr(['rmi', '-f', 'from-file:1'])
   })
 
-  it('is read by the daemon, from the position of the descriptor, and not sent', async () => {
+  it('is read by the daemon, from the given position, and not sent', async () => {
     const padded = join(directory, 'padded.tar')
     writeFileSync(padded, Buffer.concat([Buffer.alloc(777, 'no tar'), archive]))
     const fd = openSync(padded, 'r')
-    readSync(fd, Buffer.alloc(777))
-    const { status, text, isAsked } = await load(offerOf(fd, padded), Buffer.alloc(0))
+    // Whatever becomes of the position of the descriptor: a client that lost patience reads, too.
+    readSync(fd, Buffer.alloc(5000))
+    const offer = offerOf(fd, padded, 777)
+    const { status, text, isAsked, interims } = await load(offer, Buffer.alloc(0))
     closeSync(fd)
     assert.equal(status, 200)
     assert.match(text, /Loaded image: from-file:1/)
     assert.equal(isAsked, false)
+    assert.deepEqual(interims, [102])
   })
 
   const wrong: Record<string, (fd: number) => string> = {
     'of another file, as behind a proxy': (fd) => offerOf(fd, '/proc/self/exe'),
     'that is not open': () => offerOf(9999),
-    'that is no number': () => '/etc/shadow 1 2',
+    'that is no number': () => '/etc/shadow 1 2 3',
   }
   for (const [name, offer] of Object.entries(wrong)) {
     it(`a descriptor ${name}: the daemon asks for the body`, async () => {

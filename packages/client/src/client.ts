@@ -1,4 +1,4 @@
-import { fstatSync } from 'node:fs'
+import { fstatSync, readFileSync } from 'node:fs'
 import { EngineError } from '@ctr/errdefs'
 import { ResponseError } from './errors.ts'
 import { type Host, parseHost } from './host.ts'
@@ -163,7 +163,9 @@ function encodeQuery(query: Query | undefined): string {
 /** As apps/daemon/src/http/body-file.ts reads it. */
 function describeFile(fd: number): string {
   const { dev, ino } = fstatSync(fd, { bigint: true })
-  return `${fd} ${dev} ${ino}`
+  // proc_pid_fdinfo(5); Node has no lseek(2).
+  const info = readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1')
+  return `${fd} ${dev} ${ino} ${/^pos:\s*(\d+)/m.exec(info)?.[1] ?? '-'}`
 }
 
 async function responseError(response: HttpResponse): Promise<ResponseError> {

@@ -62,9 +62,11 @@ function serve(request: IncomingMessage, response: ServerResponse): void {
     request.on('end', () => response.end(`{"stream":"${bytes}"}\r\n{"stream":"done"}\n`))
   } else if (pathname === '/images/create') {
     // With the file: an answer without the body; an old daemon never says to go on.
-    if (request.headers['ctr-body-file'] !== undefined && !request.url?.includes('old'))
-      response.end('{"stream":"by file"}\n')
-    else request.resume().on('end', () => response.end('{"stream":"sent"}\n'))
+    if (request.headers['ctr-body-file'] !== undefined && !request.url?.includes('old')) {
+      response.writeProcessing()
+      // Longer than a client waits for a word.
+      setTimeout(() => response.end('{"stream":"by file"}\n'), 1300)
+    } else request.resume().on('end', () => response.end('{"stream":"sent"}\n'))
   } else if (pathname === '/plain') response.writeHead(502).end('bad gateway')
   else response.writeHead(404).end('{"message":"No such container: nope"}')
 }

@@ -7,7 +7,7 @@ import { takePeerFile } from '@ctr/linux'
 
 const fstatAsync = promisify(fstat)
 
-/** `descriptor device inode`, decimal. See `openBodyFile`. */
+/** `descriptor device inode position`, decimal. See `openBodyFile`. */
 const HEADER = 'ctr-body-file'
 
 /** True for a request whose client waits to be told whether to send the body: Node's own `100 Continue` is not to be sent. */
@@ -19,28 +19,33 @@ export function offersBodyFile(request: IncomingMessage): boolean {
  * A client on this host whose body is a file says so, and sends no body before `100 Continue` (RFC 9110 §10.1.1). We take the
  * open file from it instead, which saves both of us the way of all bytes through the socket. It is what the client itself has
  * opened, for the kernel tells who is at the other end. Device and inode must be right: behind a proxy the descriptor would be one
- * of the proxy's. Where anything is not as it should be, undefined: the client is then told to go on, as by any other daemon.
+ * of the proxy's. `102 Processing` says that the file is taken; a client that has given up waiting sends the body in vain, and
+ * moves the position that we share, which is why the header has it. Where anything is not as it should be, undefined: the client is
+ * then told to go on, as by any other daemon.
  */
 export async function openBodyFile(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<Readable | undefined> {
-  const fd = await takeBodyFile(request)
-  if (fd !== undefined) return new FileInput(fd)
-  response.writeContinue()
-  return undefined
+  const file = await takeBodyFile(request)
+  if (file === undefined) {
+    response.writeContinue()
+    return undefined
+  }
+  response.writeProcessing()
+  return file
 }
 
-async function takeBodyFile(request: IncomingMessage): Promise<number | undefined> {
-  const match = /^(\d{1,9}) (\d{1,20}) (\d{1,20})$/.exec(String(request.headers[HEADER]))
+async function takeBodyFile(request: IncomingMessage): Promise<FileInput | undefined> {
+  const match = /^(\d{1,9}) (\d{1,20}) (\d{1,20}) (\d{1,15})$/.exec(String(request.headers[HEADER]))
   const { _handle: handle } = request.socket as { readonly _handle?: { readonly fd?: number } }
   if (match === null || handle?.fd === undefined || handle.fd < 0) return undefined
-  const [, fd, device = '', inode = ''] = match
+  const [, fd, device = '', inode = '', position] = match
   const taken = takePeerFile(handle.fd, Number(fd))
   if (taken === undefined) return undefined
   const stats = await fstatAsync(taken, { bigint: true })
   const isIt = stats.isFile() && stats.dev === BigInt(device) && stats.ino === BigInt(inode)
-  if (isIt) return taken
+  if (isIt) return new FileInput(taken, Number(position))
   close(taken)
   return undefined
 }

@@ -43,8 +43,9 @@ interface Exchange {
   readonly isUpload: boolean
   isSent: boolean
   isDone: boolean
-  /** Called by `100 Continue`, by the head of the answer and by the end. */
+  /** Called by `100 Continue`, `102 Processing`, by the head of the answer and by the end. */
   goOn: (() => void) | undefined
+  /** The peer does without the body: it has answered, or says that it works on it (102). */
   isAnswered: boolean
 }
 
@@ -82,7 +83,10 @@ export class HttpConnection {
     this.#hostHeader = hostHeader
     this.#parser = new ResponseParser({
       interim: (status) => {
-        if (status === 100) this.#exchange?.goOn?.()
+        const exchange = this.#exchange
+        if (exchange === undefined) return
+        if (status === 102) exchange.isAnswered = true
+        if (status === 100 || status === 102) exchange.goOn?.()
       },
       head: (head, isUpgraded) => this.#onHead(head, isUpgraded),
       body: (chunk) => this.#exchange?.body.push(chunk),

@@ -5,25 +5,31 @@ import { Readable } from 'node:stream'
 const CHUNK_BYTES = 512 << 10
 
 /**
- * An open file from its position to its end. Chunks that are given back are read into again: fresh memory for each would cost as
+ * An open file from `start` to its end; its position, which may be another process's too, is neither heeded nor changed. Chunks that are given back are read into again: fresh memory for each would cost as
  * much as reading. Closes the descriptor.
  */
 export class FileInput extends Readable {
   readonly #fd: number
   readonly #own = new WeakSet<ArrayBufferLike>()
   readonly #free: Buffer[] = []
+  #position: number
 
-  constructor(fd: number) {
+  constructor(fd: number, start: number) {
     // Object mode: one chunk is not joined to the next.
     super({ objectMode: true, highWaterMark: 2 })
     this.#fd = fd
+    this.#position = start
   }
 
   override _read(): void {
     const buffer = this.#free.pop() ?? this.#newBuffer()
-    read(this.#fd, buffer, 0, CHUNK_BYTES, null, (error, length) => {
-      if (error !== null) this.destroy(error)
-      else this.push(length === 0 ? null : buffer.subarray(0, length))
+    read(this.#fd, buffer, 0, CHUNK_BYTES, this.#position, (error, length) => {
+      if (error !== null) {
+        this.destroy(error)
+        return
+      }
+      this.#position += length
+      this.push(length === 0 ? null : buffer.subarray(0, length))
     })
   }
 
