@@ -125,15 +125,17 @@ static void take(const struct command *command, struct frames *frames, unsigned 
     print(command, fd, data, gathered);
 }
 
-/* From here on these signals wait to be read from the descriptor. */
+/* From here on these signals wait to be read from the descriptor; without one (-1, RLIMIT_NOFILE) they do what they always do. */
 static int catch_signals(void)
 {
     sigset_t set;
     sigemptyset(&set);
     for (int i = 0; i < FORWARDED_COUNT; i++)
         sigaddset(&set, FORWARDED[i].number);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    return signalfd(-1, &set, SFD_CLOEXEC);
+    int fd = signalfd(-1, &set, SFD_CLOEXEC);
+    if (fd >= 0)
+        sigprocmask(SIG_BLOCK, &set, NULL);
+    return fd;
 }
 
 /* Sends a signal that has come, and gives the connection on which the answer will be. -1: nobody is there any more. */

@@ -229,6 +229,17 @@ describe('signals', { skip }, () => {
     await daemon.ok(['rm', '-f', 'apart'])
   })
 
+  it('end the client that may open no descriptor to read them from', async () => {
+    const args = ['--nofile=4', FRONT, 'run', '--rm', '--name', 'few', '--network', 'none']
+    const client = spawn('prlimit', [...args, 'busybox', 'sh', '-c', 'echo ready; sleep 1000'], {
+      env: environment(),
+    })
+    await once(client.stdout, 'data')
+    client.kill('SIGTERM')
+    assert.deepEqual(await once(client, 'close'), [null, 'SIGTERM'])
+    await daemon.ok(['rm', '-f', 'few'])
+  })
+
   it('end the client of an exec, and with it the exec', async () => {
     const args = ['exec', 'box', 'sh', '-c', 'echo ready; exec sleep 4711']
     const client = spawn(FRONT, args, { env: environment() })
