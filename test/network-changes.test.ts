@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { closeSync, constants, openSync, readFileSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { freePort, requires, waitFor } from '@ctr/testkit'
@@ -38,4 +39,44 @@ for (const change of ['connect', 'disconnect'] as const) {
     const page = await fetch(`http://127.0.0.1:${port}/`)
     assert.equal(await page.text(), 'page\n')
   })
+}
+
+for (const change of ['connect', 'disconnect'] as const) {
+  test(`a daemon that is killed before /etc/hosts follows a network ${change} leaves networks and file in agreement`, {
+    skip,
+  }, async () => {
+    const [one, other, name] = [`h1-${change}`, `h2-${change}`, `hosts-${change}`]
+    for (const network of [one, other]) await ctrd().ok(['network', 'create', network])
+    await ctrd().ok(['run', '-d', '--name', name, '--network', one, 'busybox', 'sleep', '1000'])
+    if (change === 'disconnect') await ctrd().ok(['network', 'connect', other, name])
+    const path = await field(ctrd(), name, '{{.HostsPath}}')
+    // Who reads a FIFO waits for what nobody writes: the daemon stands still where it would rewrite the file.
+    renameSync(path, `${path}.aside`)
+    execFileSync('mkfifo', [path])
+    const changed = ctrd().ctr(['network', change, other, name])
+    const writer = await waitFor('the daemon to read the file', async () => openForReader(path))
+    try {
+      await ctrd().kill9()
+    } finally {
+      closeSync(writer)
+      renameSync(`${path}.aside`, path)
+    }
+    assert.equal((await changed).code, 1)
+    await ctrd().restart()
+    const addresses = '{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}'
+    await waitFor('one network', async () => {
+      const known = (await field(ctrd(), name, addresses)).trim()
+      const shown = readFileSync(path, 'utf8').match(/^\d+\.\d+\.\d+\.\d+(?=\t[0-9a-f]{12}$)/gm)
+      return !known.includes(' ') && shown?.join() === known
+    })
+  })
+}
+
+/** Undefined: nobody has opened the FIFO for reading. fifo(7) */
+function openForReader(path: string): number | undefined {
+  try {
+    return openSync(path, constants.O_WRONLY | constants.O_NONBLOCK)
+  } catch {
+    return undefined
+  }
 }

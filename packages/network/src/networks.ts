@@ -248,8 +248,8 @@ export class Networks {
     return this.#parts.endpoints.ofContainer(containerId).some(({ isChanging }) => isChanging)
   }
 
-  async finishChanges(containerId: string, target: Target): Promise<void> {
-    await finishChanges(this.#parts, containerId, target)
+  async finishChanges(containerId: string, target: Target, record?: Record): Promise<void> {
+    await finishChanges(this.#parts, containerId, target, record)
   }
 
   /** Gives back all that a container holds; its links go with its network namespace. Doing it again changes nothing. */

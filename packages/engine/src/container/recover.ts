@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { isEngineError, isErrno } from '@ctr/errdefs'
 import { isCgroupFrozen, thawCgroup } from '@ctr/linux'
 import { killShim, type ShimConnection } from '@ctr/shim'
-import { isStorageError } from '@ctr/store'
+import { isStorageError, volatileTransaction } from '@ctr/store'
 import type { Engine } from '../engine.ts'
 import { recordExecExit, superviseExec } from '../exec/start.ts'
 import { recoverVolumes } from '../volume/recover.ts'
@@ -67,7 +67,14 @@ function finishNetworkChanges(engine: Engine, id: string): void {
       const container = engine.containers.byId(id)
       if (container === undefined || !isAlive(container.state)) return
       const target = networkTarget(engine, id, container.state)
-      await withRuntimeFiles(engine, container, () => engine.networks.finishChanges(id, target))
+      await withRuntimeFiles(engine, container, (follow) =>
+        engine.networks.finishChanges(id, target, (write) =>
+          volatileTransaction(engine.store, () => {
+            write()
+            follow()
+          }),
+        ),
+      )
     }),
   )
 }

@@ -47,30 +47,55 @@ export function writeRuntimeFiles(
 
 /**
  * Runs `change`, which connects or disconnects a running container, and lets its files follow: its own lines of
- * /etc/hosts, and /etc/resolv.conf unless the container has written it.
+ * /etc/hosts, and /etc/resolv.conf unless the container has written it. `change` calls `follow` at the end of the transaction
+ * that ends it: nobody would look at files that a kill after it has kept from following. Those that follow and whose transaction
+ * is rolled back go back with the change.
  */
 export async function withRuntimeFiles<T>(
   engine: Pick<Engine, 'config' | 'networks'>,
   container: ContainerRecord,
-  change: () => Promise<T>,
+  change: (follow: () => void) => Promise<T>,
 ): Promise<T> {
-  const addresses = (): string[] => addressesOf(engine.networks.endpointsOfContainer(container.id))
-  const before = addresses()
-  const resolvConfBefore = renderResolvConf(engine, container, false, before)
-  const result = await change()
-  const after = addresses()
-  rewrite(container.hostsPath, (text) =>
+  let shown = filesNow(engine, container)
+  const follow = (): void => {
+    const now = filesNow(engine, container)
+    moveFiles(container, shown, now)
+    shown = now
+  }
+  try {
+    return await change(follow)
+  } finally {
+    follow()
+  }
+}
+
+interface NetworkFiles {
+  readonly addresses: readonly string[]
+  readonly resolvConf: string
+}
+
+function filesNow(
+  engine: Pick<Engine, 'config' | 'networks'>,
+  container: ContainerRecord,
+): NetworkFiles {
+  const addresses = addressesOf(engine.networks.endpointsOfContainer(container.id))
+  return { addresses, resolvConf: renderResolvConf(engine, container, false, addresses) }
+}
+
+function moveFiles(
+  { config, hostsPath, resolvConfPath }: ContainerRecord,
+  before: NetworkFiles,
+  after: NetworkFiles,
+): void {
+  rewrite(hostsPath, (text) =>
     moveHostsEntries(text, {
-      hostname: container.config.Hostname ?? '',
-      domainname: container.config.Domainname ?? '',
-      removed: before.filter((address) => !after.includes(address)),
-      added: after.filter((address) => !before.includes(address)),
+      hostname: config.Hostname ?? '',
+      domainname: config.Domainname ?? '',
+      removed: before.addresses.filter((address) => !after.addresses.includes(address)),
+      added: after.addresses.filter((address) => !before.addresses.includes(address)),
     }),
   )
-  rewrite(container.resolvConfPath, (text) =>
-    text === resolvConfBefore ? renderResolvConf(engine, container, false, after) : text,
-  )
-  return result
+  rewrite(resolvConfPath, (text) => (text === before.resolvConf ? after.resolvConf : text))
 }
 
 /** Containers that are linked to one which is about to start find it at its new address. */

@@ -84,9 +84,10 @@ export async function connectNetwork(
     assertOwnNetwork(container.hostConfig.NetworkMode ?? '')
     assertNotPrivate(container.hostConfig.NetworkMode ?? '', networkName)
     const known = networkingConfig.EndpointsConfig ?? {}
-    const record = (write: () => void): void =>
+    const record = (follow: () => void) => (write: () => void) =>
       engine.events.commit('durable', () => {
         write()
+        follow()
         if (isAlive(state)) {
           const connected = { networkId: id, networkName }
           engine.events.add(networkEvent(engine, container, connected, 'connect'))
@@ -99,7 +100,7 @@ export async function connectNetwork(
         })
       })
     if (isAlive(state)) {
-      await whileItRuns(engine, container, () =>
+      await whileItRuns(engine, container, (follow) =>
         engine.networks.connectRunning(
           {
             containerId,
@@ -117,20 +118,22 @@ export async function connectNetwork(
             index: nextIndex(engine, containerId),
           },
           networkTarget(engine, containerId, state),
-          record,
+          record(follow),
         ),
       )
       return
     }
-    record(() => undefined)
+    record(NOTHING)(NOTHING)
   })
 }
+
+const NOTHING = (): void => undefined
 
 /** With its files. CONFLICT when its process has ended meanwhile, which the engine has not heard of yet. */
 async function whileItRuns<T>(
   engine: Engine,
   container: ContainerRecord,
-  change: () => Promise<T>,
+  change: (follow: () => void) => Promise<T>,
 ): Promise<T> {
   try {
     return await withRuntimeFiles(engine, container, change)
@@ -174,9 +177,10 @@ export async function disconnectNetwork(
     const known = networkingConfig.EndpointsConfig ?? {}
     const others = { ...known }
     delete others[networkName]
-    const record = (write: () => void): void =>
+    const record = (follow: () => void) => (write: () => void) =>
       engine.events.commit('durable', () => {
         write()
+        follow()
         if (isAlive(state)) {
           const left = { networkId: id, networkName }
           engine.events.add(networkEvent(engine, container, left, 'disconnect'))
@@ -187,8 +191,8 @@ export async function disconnectNetwork(
       })
     if (isAlive(state)) {
       const target = networkTarget(engine, containerId, state)
-      await whileItRuns(engine, container, () =>
-        engine.networks.disconnectRunning(containerId, id, target, record),
+      await whileItRuns(engine, container, (follow) =>
+        engine.networks.disconnectRunning(containerId, id, target, record(follow)),
       )
       return
     }
@@ -198,7 +202,7 @@ export async function disconnectNetwork(
         `container ${containerId} is not connected to network ${networkName}`,
       )
     }
-    record(() => undefined)
+    record(NOTHING)(NOTHING)
   })
 }
 

@@ -75,10 +75,11 @@ export async function finishChanges(
   parts: EndpointParts,
   containerId: string,
   target: Target,
+  record?: Record,
 ): Promise<void> {
   const rows = parts.endpoints.ofContainer(containerId).filter(({ isChanging }) => isChanging)
   for (const row of rows) {
-    await leaveNetwork(parts, row, target)
+    await leaveNetwork(parts, row, target, record)
     const { name } = parts.registry.get(row.networkId)
     parts.options.log.info(
       { containerId, network: name },
