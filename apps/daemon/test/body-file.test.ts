@@ -5,15 +5,18 @@ import {
   closeSync,
   mkdtempSync,
   openSync,
+  readdirSync,
+  readlinkSync,
   readSync,
   rmSync,
   statSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs'
 import { type ClientRequest, type IncomingMessage, request } from 'node:http'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, it } from 'node:test'
-import { imageArchive, requires, startDaemon, type TestDaemon } from '@ctr/testkit'
+import { imageArchive, requires, startDaemon, type TestDaemon, waitFor } from '@ctr/testkit'
 
 const skip = requires({ root: true })
 const directory = mkdtempSync('/tmp/ctr-body-file-')
@@ -60,6 +63,17 @@ async function load(
 function offerOf(fd: number, file = path, position = 0): string {
   const { dev, ino } = statSync(file, { bigint: true })
   return `${fd} ${dev} ${ino} ${position}`
+}
+
+function openFiles(): string[] {
+  const directoryOfFds = `/proc/${daemon.pid}/fd`
+  return readdirSync(directoryOfFds).flatMap((fd) => {
+    try {
+      return [readlinkSync(join(directoryOfFds, fd))]
+    } catch {
+      return [] // closed meanwhile
+    }
+  })
 }
 
 describe('a body that is a file of the client', { skip }, () => {
@@ -116,6 +130,27 @@ describe('a body that is a file of the client', { skip }, () => {
       assert.equal(status, 400)
       assert.match(text, /unexpected EOF/)
     }
+  })
+
+  it('is read no longer than its client is there', async () => {
+    const endless = join(directory, 'endless.tar')
+    writeFileSync(endless, archive)
+    // Zeros behind the end of the archive, without a block of the disk.
+    truncateSync(endless, 2 ** 40)
+    const fd = openSync(endless, 'r')
+    const call = request({
+      socketPath: daemon.socketPath,
+      method: 'POST',
+      path: '/images/load',
+      headers: { Expect: '100-continue', 'Ctr-Body-File': offerOf(fd, endless) },
+    })
+    call.on('error', () => undefined).flushHeaders()
+    await once(call, 'information')
+    assert.ok(openFiles().includes(endless))
+    call.destroy()
+    closeSync(fd)
+    await waitFor('the daemon lets go of the file', () => !openFiles().includes(endless))
+    assert.notEqual((await daemon.ctr(['inspect', 'from-file:1'])).code, 0)
   })
 
   it('another client that expects 100 Continue gets it', async () => {

@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream'
 import { promisify } from 'node:util'
 import { FileInput } from '@ctr/images'
 import { takePeerFile } from '@ctr/linux'
+import { CLIENT_GONE } from './client-gone.ts'
 
 const fstatAsync = promisify(fstat)
 
@@ -33,6 +34,8 @@ export async function openBodyFile(
     return undefined
   }
   response.writeProcessing()
+  // As a body that breaks off: who goes away wants no image any more.
+  response.once('close', () => file.destroy(CLIENT_GONE))
   return file
 }
 
