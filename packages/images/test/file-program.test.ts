@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import {
   chownSync,
   closeSync,
@@ -20,6 +21,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { before, describe, it } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { lgetxattr, llistxattr, lsetxattr, mknod } from '@ctr/linux'
 import { toPathBytes } from '../src/tar/format.ts'
@@ -169,6 +171,38 @@ describe('files of a layer, made by ctr-files', {
     await assert.rejects(program.finish())
   })
 
+  it('it ends with the thread that says what to make, also where it stands still', async () => {
+    using folder = new Folder()
+    mkdirSync(folder.join('target'))
+    writeFileSync(folder.join('source'), '')
+    const module = fileURLToPath(new URL('../src/unpack/file-program.ts', import.meta.url))
+    const script = `
+      const { FileProgram } = await import(${JSON.stringify(module)})
+      const [target, source, binary] = process.argv.slice(1)
+      const program = new FileProgram(target, source, binary)
+      program.whiteout('w')
+      console.log('begun')
+      setInterval(() => undefined, 1000)`
+    const paths = [folder.join('target'), folder.join('source'), BINARY]
+    const parent = spawn(process.execPath, ['--input-type=module', '-e', script, ...paths])
+    await once(parent.stdout, 'data')
+    const found = execFileSync('ps', ['-o', 'pid=', '--ppid', String(parent.pid)], {
+      encoding: 'utf8',
+    })
+    const pid = Number(found)
+    process.kill(pid, 'SIGSTOP')
+    const exited = once(parent, 'exit')
+    parent.kill('SIGKILL')
+    await exited
+    try {
+      const deadline = Date.now() + 10_000
+      while (isThere(pid) && Date.now() < deadline) await delay(10)
+      assert.ok(!isThere(pid), 'it is gone')
+    } finally {
+      if (isThere(pid)) process.kill(pid, 'SIGKILL')
+    }
+  })
+
   it('the codes are those of files.h', () => {
     const header = readFileSync(join(NATIVE, 'files.h'), 'utf8')
     const codes = Object.fromEntries(
@@ -262,4 +296,13 @@ function damage(program: Buffer, seed: number): Buffer {
   }
   for (let count = next(4); count >= 0; count--) copy[next(copy.length)] = next(256)
   return seed % 3 === 0 ? copy.subarray(0, next(copy.length)) : copy
+}
+
+/** And not just waiting for init to take note of its end. */
+function isThere(pid: number): boolean {
+  try {
+    return !/^State:\sZ/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  } catch {
+    return false
+  }
 }
