@@ -111,7 +111,7 @@ async function writeCheckpoint(
   request: CheckpointRequest,
 ): Promise<void> {
   const criu = await findEngineCriu(engine)
-  const directory = claimCheckpoint(engine, container, request.directory, request.name)
+  const directory = await claimCheckpoint(engine, container, request.directory, request.name)
   const restorePolicy = request.exit ? suspendPolicy(engine, container) : () => undefined
   try {
     // criu's own lock goes with the network namespace before the namespace's links do: a packet that came in between would

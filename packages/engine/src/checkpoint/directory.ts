@@ -4,6 +4,7 @@ import { isAbsolute, join } from 'node:path'
 import { EngineError, isErrno } from '@ctr/errdefs'
 import type { ContainerRecord } from '../container/container.ts'
 import type { Engine } from '../engine.ts'
+import { makeDirectories } from '../make-directories.ts'
 
 /** moby daemon/names, RestrictedNamePattern */
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/
@@ -28,16 +29,16 @@ export function checkpointsDirectory(engine: Deps, container: Named, asked: stri
 }
 
 /** An empty directory for a new checkpoint. CONFLICT if the name is taken. */
-export function claimCheckpoint(
+export async function claimCheckpoint(
   engine: Deps,
   container: Named,
   asked: string,
   name: string,
-): string {
+): Promise<string> {
   checkName(name)
   const directory = checkpointsDirectory(engine, container, asked)
   const path = join(directory, name)
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  await makeDirectories(directory, 0o700)
   try {
     mkdirSync(path, { mode: 0o700 })
     return path

@@ -1,6 +1,6 @@
-import { chmod, mkdir } from 'node:fs/promises'
+import { chmod } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { EngineError, isErrno } from '@ctr/errdefs'
+import { EngineError, errnoText, isErrno } from '@ctr/errdefs'
 import { type EndpointPlan, forwardError } from '@ctr/network'
 import { encode, type Program, type ShimConnection, ShimError, type StartInput } from '@ctr/shim'
 import {
@@ -9,6 +9,7 @@ import {
   prepareRestore,
 } from '../checkpoint/restore.ts'
 import type { Engine } from '../engine.ts'
+import { makeDirectories } from '../make-directories.ts'
 import { removeTree } from '../remove-tree.ts'
 import { relabelForStart } from '../selinux/container-labels.ts'
 import { closeScope } from './close-scope.ts'
@@ -219,18 +220,25 @@ async function makeBindSources(container: ContainerRecord): Promise<void> {
   for (const mount of container.mounts) {
     if (mount.type !== 'bind' || !mount.createSource) continue
     try {
-      const first = await mkdir(mount.source, { recursive: true })
+      const first = await makeDirectories(mount.source)
       if (first !== undefined) await makePublic(first, mount.source)
     } catch (cause) {
       // EEXIST: a file, which is as good a source.
       if (isErrno(cause, 'EEXIST')) continue
       throw new EngineError(
         'INTERNAL',
-        `error while creating mount source path '${mount.source}': ${cause instanceof Error ? cause.message : ''}`,
+        `error while creating mount source path '${mount.source}': ${mkdirText(cause)}`,
         { cause },
       )
     }
   }
+}
+
+/** As Go's os.PathError. */
+function mkdirText(cause: unknown): string {
+  if (!(cause instanceof Error)) return ''
+  const { code, path, message } = cause as NodeJS.ErrnoException
+  return code === undefined || path === undefined ? message : `mkdir ${path}: ${errnoText(code)}`
 }
 
 /** The directories from `first` down to `last` were made here: 0755, whatever the engine's umask is. */
