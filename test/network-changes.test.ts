@@ -69,6 +69,10 @@ for (const change of ['connect', 'disconnect'] as const) {
       const shown = readFileSync(path, 'utf8').match(/^\d+\.\d+\.\d+\.\d+(?=\t[0-9a-f]{12}$)/gm)
       return !known.includes(' ') && shown?.join() === known
     })
+    // Half of a change is none for the next start, either.
+    await ctrd().ok(['restart', '-t', '0', name])
+    const names = '{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}'
+    assert.equal(await field(ctrd(), name, names), `${one} `)
   })
 }
 

@@ -2,14 +2,15 @@ import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isEngineError, isErrno } from '@ctr/errdefs'
 import { isCgroupFrozen, thawCgroup } from '@ctr/linux'
+import type { Endpoint } from '@ctr/network'
 import { killShim, type ShimConnection } from '@ctr/shim'
-import { isStorageError, volatileTransaction } from '@ctr/store'
+import { isStorageError } from '@ctr/store'
 import type { Engine } from '../engine.ts'
 import { recordExecExit, superviseExec } from '../exec/start.ts'
 import { recoverVolumes } from '../volume/recover.ts'
 import { closeScope } from './close-scope.ts'
 import type { ContainerRecord } from './container.ts'
-import { containerEvent } from './container-event.ts'
+import { containerEvent, networkEvent } from './container-event.ts'
 import { removeLeftovers } from './create.ts'
 import { recordExit, scheduleRestart, superviseContainer } from './exit.ts'
 import { networkTarget } from './forwards.ts'
@@ -69,14 +70,32 @@ function finishNetworkChanges(engine: Engine, id: string): void {
       const target = networkTarget(engine, id, container.state)
       await withRuntimeFiles(engine, container, (follow) =>
         engine.networks.finishChanges(id, target, (write) =>
-          volatileTransaction(engine.store, () => {
+          engine.events.commit('volatile', () => {
+            const before = engine.networks.endpointsOfContainer(id)
             write()
             follow()
+            forgetLeftNetworks(engine, id, before)
           }),
         ),
       )
     }),
   )
+}
+
+/** Within a transaction: it was to be disconnected from those that it is configured with and on no more. */
+function forgetLeftNetworks(engine: Engine, id: string, before: readonly Endpoint[]): void {
+  const container = engine.containers.get(id)
+  const { networkingConfig } = container
+  const configured = { ...networkingConfig.EndpointsConfig }
+  const after = new Set(engine.networks.endpointsOfContainer(id).map(({ networkId }) => networkId))
+  for (const { networkId, networkName } of before) {
+    if (after.has(networkId) || configured[networkName] === undefined) continue
+    delete configured[networkName]
+    engine.events.add(networkEvent(engine, container, { networkId, networkName }, 'disconnect'))
+  }
+  engine.containers.changeDocuments(id, {
+    networkingConfig: { ...networkingConfig, EndpointsConfig: configured },
+  })
 }
 
 /** A failure of one is logged and does not stop the start of the engine. */
