@@ -259,6 +259,19 @@ describe('the front of the server', { timeout: 60_000 }, () => {
     }
   })
 
+  test('ends a connection that asks for an upgrade before it has its last answer', async () => {
+    const { promise: waiting, resolve } = Promise.withResolvers<void>()
+    release = resolve
+    const socket = connect(path).on('error', () => undefined)
+    const upgrade = requestOf(['POST', '/info', 'Connection: Upgrade\r\nUpgrade: tcp\r\n'])
+    socket.write(requestOf(['POST', '/containers/long/wait', FOR_NODE]) + upgrade)
+    const closed = new Promise((done) => socket.once('close', done))
+    await waiting
+    socket.resume()
+    await closed
+    await gone
+  })
+
   test('ends the connection when an answer breaks off, or a request', async () => {
     for (const [text, expected] of [
       [requestOf(['POST', '/containers/broken/wait']), /^HTTP\/1\.1 200 /],

@@ -47,7 +47,7 @@ export function handleUpgrade(
 ): void {
   // A client that goes away is noticed by those who read or write.
   socket.on('error', () => socket.destroy())
-  readBody(request, socket, head).then(
+  const served = readBody(request, socket, head).then(
     ({ body, rest }) => {
       upgrades.set(request, { socket, head: rest, body })
       const response = new ServerResponse(request)
@@ -59,6 +59,8 @@ export function handleUpgrade(
     },
     (error: Error) => refuse(socket, error.message),
   )
+  // The answer to the request before it is still on its way: nobody can upgrade that.
+  served.catch(() => socket.destroy())
 }
 
 /**
