@@ -195,6 +195,11 @@ const FIELDS: readonly KnownField[] = [
     reason: 'the longer list of Docker 28 (CVE fixes)',
   },
   { between: 'daemons', path: /GraphDriver\.Data\./, reason: 'another layout of the data root' },
+  {
+    between: 'daemons',
+    path: /(ResolvConfPath|HostnamePath|HostsPath)$/,
+    reason: 'in the exec root: every start writes them',
+  },
   { between: 'daemons', path: /^Runtimes\./, reason: 'the runtime of ctrd is its own' },
   { between: 'daemons', path: /^Components\[\]\.Details\./, reason: 'made of other parts' },
   { between: 'daemons', path: /^BuildCache$/, reason: 'empty, not null, as in Docker 28' },

@@ -10,7 +10,13 @@ import type {
   Port,
   PortBinding,
 } from '@ctr/api'
-import { type Container, type ContainerPlaces, type Engine, isCheckpointed } from '@ctr/engine'
+import {
+  type Container,
+  type ContainerPlaces,
+  type Engine,
+  isAlive,
+  isCheckpointed,
+} from '@ctr/engine'
 import { humanDuration, nowNs, rfc3339, unixSeconds } from '../../time.ts'
 import { sortedKeys } from '../sorted-keys.ts'
 import { renderConfig } from './render-config.ts'
@@ -179,7 +185,7 @@ function renderNetworkSettings(container: Container, apiMinor: number): NetworkS
 
 /** Networks that the container is on, or, while it does not run, will be on. */
 function renderNetworks(container: Container, apiMinor: number): Record<string, EndpointSettings> {
-  if (container.endpoints.length > 0) {
+  if (container.endpoints.length > 0 || isAlive(container.state)) {
     return sortedKeys(
       Object.fromEntries(
         container.endpoints.map((endpoint) => [
