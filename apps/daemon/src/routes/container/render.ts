@@ -246,6 +246,7 @@ function renderEndpoint(
 
 /** Published ports, and exposed ones with null. */
 function renderPortMap(container: Container): Record<string, PortBinding[] | null> {
+  if (container.endpoints.length === 0) return {}
   const map: Record<string, PortBinding[] | null> = {}
   for (const port of Object.keys(container.config.ExposedPorts ?? {}))
     map[withProtocol(port)] = null
