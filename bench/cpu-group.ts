@@ -56,10 +56,10 @@ export class CpuGroup {
     }
   }
 
-  /** In every hierarchy: engines keep the empty parents of their containers. */
+  /** In every hierarchy: engines keep the empty parents of their containers, podman that of its monitors. */
   remove(): void {
     for (const root of [HIERARCHIES, ...hierarchies()]) {
-      for (const path of ['c', 'daemon', '.', '..']) {
+      for (const path of ['c/conmon', 'c', 'daemon', '.', '..']) {
         try {
           rmdirSync(join(root, this.name, path))
         } catch {
