@@ -1,7 +1,7 @@
+export { attachShim } from './attach.ts'
 export { initBinaryPath, shimBinaryPath } from './binary.ts'
 export {
   ANSWER_TIMEOUT_MS,
-  attachShim,
   connectShim,
   type HostPort,
   type ShimConnection,
