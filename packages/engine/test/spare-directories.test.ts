@@ -9,15 +9,7 @@ import { promisify } from 'node:util'
 import { Spawner } from '@ctr/shim'
 import { SpareDirectories } from '../src/container/spare-directories.ts'
 import { BackgroundWork } from '../src/engine.ts'
-import type { Logger } from '../src/logger.ts'
-
-const QUIET: Logger = {
-  debug: () => undefined,
-  info: () => undefined,
-  warn: () => undefined,
-  error: (fields) => assert.fail(JSON.stringify(fields)),
-  child: () => QUIET,
-}
+import { QUIET } from './quiet-logger.ts'
 
 describe('spare directories', { timeout: 60_000 }, () => {
   let dir: string

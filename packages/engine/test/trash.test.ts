@@ -6,16 +6,8 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { Spawner } from '@ctr/shim'
 import { BackgroundWork } from '../src/engine.ts'
-import type { Logger } from '../src/logger.ts'
 import { Trash } from '../src/trash.ts'
-
-const QUIET: Logger = {
-  debug: () => undefined,
-  info: () => undefined,
-  warn: () => undefined,
-  error: (fields) => assert.fail(JSON.stringify(fields)),
-  child: () => QUIET,
-}
+import { QUIET } from './quiet-logger.ts'
 
 describe('the trash', { timeout: 300_000 }, () => {
   let dir: string
