@@ -31,10 +31,24 @@ static void give_turn(struct shim *s, bool is_silent) {
   send(s->sync.fd, &m, sizeof m, MSG_NOSIGNAL);
 }
 
+/*
+ * A child that ends with a turn unread leaves ECONNRESET, once, before what it has said (unix_release_sock and
+ * __skb_try_recv_datagram of the kernel).
+ */
+static ssize_t receive_from_child(int fd, struct msghdr *header) {
+  ssize_t n;
+  do
+    n = recvmsg(fd, header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  while (n < 0 && (errno == EINTR || errno == ECONNRESET));
+  return n;
+}
+
 /* A host operation that ran beside the child has failed: because the child has, if it has. */
 static void blame_child(struct shim *s) {
   struct sync_message m;
-  while (recv(s->sync.fd, &m, sizeof m, MSG_DONTWAIT) == (ssize_t)sizeof m)
+  struct iovec part = {.iov_base = &m, .iov_len = sizeof m};
+  struct msghdr header = {.msg_iov = &part, .msg_iovlen = 1};
+  while (receive_from_child(s->sync.fd, &header) == (ssize_t)sizeof m)
     if (m.type == SYNC_FAILED) {
       m.step[sizeof m.step - 1] = 0;
       fail(s, m.index, m.error, m.step);
@@ -227,9 +241,7 @@ void on_sync(struct shim *s, struct source *src, uint32_t events) {
     struct iovec part = {.iov_base = &m, .iov_len = sizeof m};
     struct msghdr header = {
         .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
-    ssize_t n = recvmsg(src->fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    if (n < 0 && errno == EINTR)
-      continue;
+    ssize_t n = receive_from_child(src->fd, &header);
     if (n < 0 && errno == EAGAIN)
       return;
     if (n != (ssize_t)sizeof m) {
