@@ -48,6 +48,44 @@ test('update changes the limits of a running container, and takes a quota away',
   assert.equal(quota(), '-1')
 })
 
+// dockerd 20.10, step by step.
+const memoryUpdates: Record<string, readonly (readonly [string, RegExp | string])[]> = {
+  'memory that has had no limit needs a word about swap': [
+    ['-m 64m', /update the memoryswap at the same time/],
+    ['-m 64m --memory-swap -1', '67108864 -1 0'],
+    ['-m 32m', /update the memoryswap at the same time/],
+    ['-m 32m --memory-swap 64m', '33554432 67108864 0'],
+    ['-m 48m', '50331648 67108864 0'],
+  ],
+  'a reservation may be above the memory of an earlier request, not of its own': [
+    ['-m 64m --memory-swap 128m', '67108864 134217728 0'],
+    ['--memory-reservation 96m', '67108864 134217728 100663296'],
+    ['-m 48m', '50331648 134217728 100663296'],
+    ['-m 48m --memory-reservation 96m', /can not be less than memory reservation limit/],
+    ['--memory-reservation 2m', /Minimum memory reservation allowed is 6MB/],
+  ],
+}
+for (const [name, steps] of Object.entries(memoryUpdates)) {
+  for (const command of ['run -d', 'create']) {
+    test(`update after ${command}: ${name}`, { skip: noV1 }, async () => {
+      await ctrd().ok([...command.split(' '), '--name', 'upd', 'busybox', 'sleep', '1000'])
+      for (const [flags, expected] of steps) {
+        const { code, stderr } = await ctrd().ctr(['update', ...flags.split(' '), 'upd'])
+        if (expected instanceof RegExp) {
+          assert.match(stderr, expected)
+          assert.equal(code, 1)
+          continue
+        }
+        assert.equal(stderr, '', flags)
+        const format =
+          '{{.HostConfig.Memory}} {{.HostConfig.MemorySwap}} {{.HostConfig.MemoryReservation}}'
+        assert.equal((await ctrd().ok(['inspect', '-f', format, 'upd'])).trim(), expected, flags)
+      }
+      await ctrd().ok(['rm', '-f', 'upd'])
+    })
+  }
+}
+
 const disk = '/dev/vda'
 const noDisk = existsSync(disk) && statSync(disk).isBlockDevice() ? false : `there is no ${disk}`
 

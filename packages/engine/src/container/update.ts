@@ -26,7 +26,8 @@ export async function updateContainer(
     const changes = definedFields(update)
     const hostConfig = merge(container, changes)
     const facts = { facts: engine.host, cpuCount: engine.cpuCount }
-    validateResources(hostConfig, facts, 'update')
+    // dockerd compares a reservation with the memory of the same request only: both limits stand beside each other in the kernel.
+    validateResources({ ...hostConfig, MemoryReservation: 0 }, facts, 'update')
     const warnings = validateResources(changes, facts, 'update')
     if (isAlive(container.state)) await applyLive(engine, container, changes, hostConfig)
     engine.events.commit('durable', () => {
@@ -58,8 +59,8 @@ function merge(container: ContainerRecord, changes: ContainerUpdate): HostConfig
   const { RestartPolicy, ...resources } = changes
   assertCpuKinds(container.id, current, resources)
   if (changes.Memory !== undefined && changes.MemorySwap === undefined) {
-    const swap = current.MemorySwap ?? 0
-    if (swap > 0 && changes.Memory > swap) {
+    // Unlimited swap (-1), and none asked for so far (0), are to be said again: without, memory that was unlimited had no swap limit.
+    if (changes.Memory > (current.MemorySwap ?? 0)) {
       throw new EngineError(
         'CONFLICT',
         `Cannot update container ${container.id}: Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time`,
