@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 /* What the daemon takes in one piece is 1 MiB (apps/daemon/src/http/upgrade.ts). */
@@ -42,10 +43,22 @@ bool send_all(int fd, const void *data, size_t length)
     return true;
 }
 
+/* Unix time, which the daemon compares with its own: about when this program began. */
+static void write_start(char *line, size_t size)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    snprintf(line, size, "Ctr-Started: %lld%06ld\r\n", (long long)now.tv_sec, now.tv_nsec / 1000);
+}
+
 /* Head and words in one piece; NULL if they are too long. */
-static char *encode(char *const *words, size_t *length)
+static char *encode(const struct command *command, size_t *length)
 {
     size_t bytes = 0;
+    char *const *words = command->words;
+    char started[48] = "";
+    if (command->is_timed)
+        write_start(started, sizeof started);
     for (char *const *word = words; *word != NULL; word++)
         bytes += strlen(*word) + 1;
     char *request = bytes > MAX_WORDS_BYTES ? NULL : malloc(bytes + 512);
@@ -53,8 +66,8 @@ static char *encode(char *const *words, size_t *length)
         return NULL;
     int head = snprintf(request, 512,
                         "POST /commands HTTP/1.1\r\nHost: ctr\r\nUser-Agent: ctr\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n"
-                        "Content-Type: application/octet-stream\r\nContent-Length: %zu\r\n\r\n",
-                        bytes);
+                        "Content-Type: application/octet-stream\r\nContent-Length: %zu\r\n%s\r\n",
+                        bytes, started);
     char *at = request + head;
     for (char *const *word = words; *word != NULL; word++)
         at = stpcpy(at, *word) + 1;
@@ -86,7 +99,7 @@ bool ask(const struct command *command, struct answer *answer)
 {
     size_t length, head;
     int fd = connect_to(command->socket);
-    char *request = fd < 0 ? NULL : encode(command->words, &length);
+    char *request = fd < 0 ? NULL : encode(command, &length);
     if (request == NULL) {
         if (fd >= 0)
             close(fd);

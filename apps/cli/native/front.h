@@ -15,6 +15,7 @@ struct command {
     const char *socket; /* path of a Unix socket */
     char **words;       /* from the command's name on, NULL at the end */
     bool is_exec;
+    bool is_timed; /* maybe: one of the words is --timing */
     const char *path; /* as in texts: `ctr run` */
 };
 

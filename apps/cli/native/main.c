@@ -75,6 +75,14 @@ static bool is_interactive(char *const *options)
     return false;
 }
 
+/* Whether the daemon may need to know when we began. */
+static bool has_timing(char *const *words)
+{
+    while (*words != NULL && strcmp(*words, "--timing") != 0)
+        words++;
+    return *words != NULL;
+}
+
 bool read_command(char **argv, struct command *command)
 {
     const char *address = NULL;
@@ -106,6 +114,7 @@ bool read_command(char **argv, struct command *command)
     command->socket = socket_of(address != NULL ? address : DEFAULT_SOCKET);
     command->words = word;
     command->is_exec = *name == 'e';
+    command->is_timed = !command->is_exec && has_timing(word);
     command->path = is_long ? "ctr container run" : "ctr run";
     return command->socket != NULL;
 }

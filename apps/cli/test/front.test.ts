@@ -192,6 +192,26 @@ describe('a command that the daemon does', { skip }, () => {
     assert.equal(stdout.trim(), 'ff c3 28')
   })
 
+  it('says where its time went, from its own start on', async () => {
+    const { code, stdout, stderr } = await ctr([
+      ...RUN,
+      '--timing',
+      'busybox',
+      'sh',
+      '-c',
+      'exit 4',
+    ])
+    assert.deepEqual([code, stdout, wire.requests], [4, '', ['POST /commands']])
+    const rows = [...stderr.matchAll(/^(\w+) +(-?[\d.]+) ms$/gm)]
+    const names = rows.map(([, name]) => name)
+    const expected = 'request image record network program shim exit removal total'
+    assert.equal(names.join(' '), expected, stderr)
+    const times = rows.map(([, , time]) => Number(time))
+    const total = times.pop() ?? 0
+    const sum = times.reduce((all, time) => all + time, 0)
+    assert.ok(times.every((time) => time >= 0) && Math.abs(total - sum) < 0.1, stderr)
+  })
+
   it('works in the background', async () => {
     const id = await ctr(['run', '-d', '--network', 'none', 'busybox', 'sleep', '1000'])
     assert.match(id.stdout, /^[0-9a-f]{64}\n$/)

@@ -112,7 +112,7 @@ const OF_THE_CLIENT: readonly (readonly string[])[] = [
   ['run', '--pull', 'always', 'busybox'],
   ['run', '--pull', 'sometimes', 'busybox'],
   ['run', '--explain', 'busybox'],
-  ['run', '--timing', 'busybox'],
+  ['run', '-d', '--timing', 'busybox'],
   ['run', '-d', '--wait', 'busybox'],
   ['run', '-d', '-a', 'stdout', 'busybox'],
   ['run', '--use-api-socket', 'busybox'],

@@ -20,6 +20,8 @@ export interface RunCommand {
   readonly isDetached: boolean
   /** Signals that the client gets are the container's. */
   readonly isProxied: boolean
+  /** It is said at the end where the time went. */
+  readonly isTimed: boolean
   readonly request: ContainerRequest
 }
 
@@ -55,14 +57,16 @@ function runCommand(words: readonly string[], path: string): RunCommand | undefi
   const pull = flags.string('pull')
   if (pull !== '' && pull !== 'missing' && pull !== 'never') return undefined
   const isDetached = flags.bool('detach')
-  if (isDetached && flags.isSet('attach')) return undefined
+  const isTimed = flags.bool('timing')
+  if (isDetached && (isTimed || flags.isSet('attach'))) return undefined
   const input = { flags, args, isDetached, consoleSize: undefined, defaultPlatform: undefined }
   const request = containerRequest({ ...input, machine: ELSEWHERE })
   if (!flags.isSet('rootfs')) checkImage(args[0] ?? '')
   if (request.platform !== undefined) checkPlatform(request.platform)
   const { body } = request
   if (!isDetached && (body.AttachStdin === true || !canRunAtOnce(body, false))) return undefined
-  return { kind: 'run', path, isDetached, isProxied: flags.boolOr('sig-proxy', true), request }
+  const isProxied = flags.boolOr('sig-proxy', true)
+  return { kind: 'run', path, isDetached, isProxied, isTimed, request }
 }
 
 function execCommand(words: readonly string[]): ExecCommand | undefined {

@@ -325,6 +325,5 @@ export const RUN_FLAGS: readonly Flag[] = [
     name: 'timing',
     kind: 'bool',
     help: 'Print on stderr where the milliseconds went',
-    ofClient: true,
   },
 ]

@@ -35,3 +35,4 @@ export { checkImage, familiarReference, parseReference, registryOf } from './ref
 export { parseRestartPolicy } from './restart.ts'
 export { nearest } from './suggest.ts'
 export { parseTime } from './time.ts'
+export { Timeline } from './timeline.ts'

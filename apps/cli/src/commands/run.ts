@@ -9,7 +9,7 @@ import {
   type Waiting,
   waitContainer,
 } from '@ctr/client'
-import { canRunAtOnce, type Parsed, RUN_FLAGS } from '@ctr/options'
+import { canRunAtOnce, type Parsed, RUN_FLAGS, Timeline } from '@ctr/options'
 import { type Command, type Context, ExitError } from '../command.ts'
 import { type CreatedContainer, createFromFlags } from '../container/create-from-flags.ts'
 import { checkDetachKeys, detachKeys, NO_KEYS } from '../container/detach-keys.ts'
@@ -21,7 +21,6 @@ import { printError, printLine, writeErr } from '../output/write.ts'
 import { errorText } from '../report-error.ts'
 import { openSession } from '../stream/session.ts'
 import { stdinIsTerminal } from '../terminal/raw-mode.ts'
-import { Timeline } from '../timeline.ts'
 
 export const command: Command = {
   usage: '[OPTIONS] IMAGE [COMMAND] [ARG...]',

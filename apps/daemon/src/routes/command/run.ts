@@ -17,6 +17,7 @@ import {
   type RunCommand,
   readCommandLine,
   runFailureEnd,
+  Timeline,
   waitEnd,
 } from '@ctr/options'
 import type { Context } from '../../context.ts'
@@ -26,7 +27,7 @@ import { type Call, route } from '../../http/route.ts'
 import { MULTIPLEXED_STREAM } from '../../http/stdio.ts'
 import { createRequest } from '../container/create.ts'
 import { attachedOf } from '../container/run.ts'
-import { failureReport, runToEnd } from '../container/run-to-end.ts'
+import { failureReport, Phases, runToEnd } from '../container/run-to-end.ts'
 import { runExecToEnd } from '../exec/run-to-end.ts'
 import { readWords } from './words.ts'
 
@@ -80,17 +81,33 @@ async function runExecCommand(engine: Engine, call: Call, command: ExecCommand):
 
 async function runAttached(engine: Engine, call: Call, command: RunCommand): Promise<void> {
   const { request, body } = requestOf(command)
+  const phases = command.isTimed ? new Phases() : undefined
   await runToEnd(engine, call, {
     request,
     isReplacing: command.request.replace,
     attached: attachedOf(body),
     apiMinor: MAX_API_MINOR,
+    phases,
     begin: ({ id, warnings }) => ({
       headers: command.isProxied ? { 'Ctr-Signals-To': id } : {},
       prologue: warningLines(warnings),
     }),
-    end: (report) => encodeEnd(endOf(report, command.path)),
+    end: (report) => {
+      const end = endOf(report, command.path)
+      const isTold = phases !== undefined && report.Exit !== undefined
+      return encodeEnd(isTold ? withTimes(end, call, phases) : end)
+    },
   })
+}
+
+/** From the start of the program that asks, which `Ctr-Started` tells (Unix time in microseconds), as only one of this machine can. */
+function withTimes(end: End, call: Call, phases: Phases): End {
+  const started = /^\d{16}$/.exec(String(call.headers['ctr-started']))
+  const [first] = phases.all
+  const timeline = new Timeline(Number(started?.[0] ?? first?.AtUs) / 1000)
+  for (const { Name, AtUs } of phases.all) timeline.markAt(Name, AtUs)
+  const times = timeline.toString().trimEnd()
+  return { ...end, text: end.text === '' ? times : `${end.text}\n${times}` }
 }
 
 /** The id comes before the start, as docker's: a container that cannot start is still there, under this id. */
