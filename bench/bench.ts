@@ -1,8 +1,8 @@
 /** Measures this engine beside its peers, interleaved. README.md says how and what. */
-import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { driver } from './client.ts'
+import { compile } from './compile.ts'
 import type { Context } from './context.ts'
 import { CpuGroup } from './cpu-group.ts'
 import {
@@ -18,6 +18,7 @@ import {
 } from './engines.ts'
 import type { Row } from './measure.ts'
 import { apiExecSuite, apiSuite } from './suites/api.ts'
+import { callsSuite } from './suites/calls.ts'
 import { idleSuite } from './suites/idle.ts'
 import { imagesSuite } from './suites/images.ts'
 import { insideSuite } from './suites/inside.ts'
@@ -28,7 +29,7 @@ import { stopSuite } from './suites/stop.ts'
 const { values } = parseArgs({
   options: {
     runs: { type: 'string', default: '15' },
-    suites: { type: 'string', default: 'run,version,exec,api,stop,logs,images,inside,idle' },
+    suites: { type: 'string', default: 'run,version,exec,api,calls,stop,logs,images,inside,idle' },
     engines: { type: 'string', default: 'ctr,docker,podman' },
     idle: { type: 'string', default: '50,200,500' },
     json: { type: 'string' },
@@ -59,12 +60,6 @@ const wanted = values.engines.split(',')
 const suites = values.suites.split(',')
 const engines: Engine[] = []
 try {
-  const compile = (name: string): string => {
-    const binary = join(folder, `${name}-bin`)
-    const source = join(import.meta.dirname, `${name}.c`)
-    execFileSync('gcc', ['-O2', '-w', '-static', '-o', binary, source])
-    return binary
-  }
   if (wanted.includes('ctr')) engines.push(await startCtr(folder))
   if (wanted.includes('docker') && has('dockerd')) engines.push(await startDocker(folder))
   if (wanted.includes('podman') && has('podman')) engines.push(await startPodman(folder))
@@ -74,8 +69,9 @@ try {
     folder,
     rootfs,
     bundle: has('runc') ? makeBundle(folder, rootfs) : '',
-    floor: compile('floor'),
-    launcher: compile('launch'),
+    floor: compile('floor', folder),
+    launcher: compile('launch', folder),
+    drive: driver(compile('client', folder)),
     runs: Number(values.runs),
   }
   const rows: Row[] = []
@@ -90,6 +86,7 @@ try {
   await suite('exec', () => execSuite(context))
   await suite('exec', () => apiExecSuite(context))
   await suite('api', () => apiSuite(context))
+  await suite('calls', () => callsSuite(context))
   await suite('stop', () => stopSuite(context))
   await suite('logs', () => logsSuite(context))
   await suite('images', () => imagesSuite(context))

@@ -1,3 +1,4 @@
+import type { Drive } from './client.ts'
 import type { Engine } from './engines.ts'
 
 /** What every suite gets. */
@@ -12,5 +13,7 @@ export interface Context {
   readonly floor: string
   /** The compiled launch.c. */
   readonly launcher: string
+  /** Runs the compiled client.c. */
+  readonly drive: Drive
   readonly runs: number
 }

@@ -1,9 +1,19 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  statfsSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 
 const HIERARCHIES = '/sys/fs/cgroup'
 const ACCOUNTING = '/sys/fs/cgroup/cpuacct'
 const SCHEDULING = '/sys/fs/cgroup/cpu'
+/** TMPFS_MAGIC, statfs(2) */
+export const TMPFS = 0x01021994
 /** Weight of everything measured against the rest of the machine, where 1024 is the standard. */
 const SHARES = 200_000
 
@@ -15,9 +25,12 @@ const SHARES = 200_000
 export class CpuGroup {
   readonly name: string
   readonly #roots: readonly string[]
+  /** What was in {@link HIERARCHIES} before. */
+  readonly #entries: ReadonlySet<string>
 
   constructor(engine: string) {
     this.name = `/ctrbench/${engine}`
+    this.#entries = new Set(readdirSync(HIERARCHIES))
     this.#roots = [ACCOUNTING, SCHEDULING].filter((root) => existsSync(join(root, 'tasks')))
     for (const root of this.#roots) mkdirSync(join(root, this.name, 'daemon'), { recursive: true })
     const shares = join(SCHEDULING, 'ctrbench/cpu.shares')
@@ -47,31 +60,47 @@ export class CpuGroup {
     return ['sh', '-c', [...enter, 'exec "$@"'].join('; '), 'sh']
   }
 
+  /** The file that tells the nanoseconds of {@link usedMs}; there only with cgroup v1. */
+  get usage(): string {
+    return join(ACCOUNTING, this.name, 'cpuacct.usage')
+  }
+
   /** CPU of the daemon, its helpers and its containers so far; NaN where it is not known. */
   usedMs(): number {
     try {
-      return Number(readFileSync(`${ACCOUNTING}${this.name}/cpuacct.usage`, 'utf8')) / 1e6
+      return Number(readFileSync(this.usage, 'utf8')) / 1e6
     } catch {
       return Number.NaN
     }
   }
 
-  /** In every hierarchy: engines keep the empty parents of their containers, podman that of its monitors. */
+  /**
+   * In every hierarchy: engines keep the empty parents of their containers, podman that of its monitors. Podman also makes plain
+   * directories where it expects hierarchies that are not mounted.
+   */
   remove(): void {
-    for (const root of [HIERARCHIES, ...hierarchies()]) {
-      for (const path of ['c/conmon', 'c', 'daemon', '.', '..']) {
-        try {
-          rmdirSync(join(root, this.name, path))
-        } catch {
-          // Not there, or another engine's is still in it.
-        }
-      }
+    for (const root of [HIERARCHIES, ...directories().map((name) => join(HIERARCHIES, name))]) {
+      for (const path of ['c/conmon', 'c', 'daemon', '.', '..'])
+        removeEmpty(join(root, this.name, path))
+    }
+    // Where the hierarchies have a tmpfs around them: else these are groups, and perhaps somebody else's.
+    if (statfsSync(HIERARCHIES).type !== TMPFS) return
+    for (const name of directories()) {
+      if (!this.#entries.has(name)) removeEmpty(join(HIERARCHIES, name))
     }
   }
 }
 
-function hierarchies(): string[] {
+function directories(): string[] {
   return readdirSync(HIERARCHIES, { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
-    .map(({ name }) => join(HIERARCHIES, name))
+    .map(({ name }) => name)
+}
+
+function removeEmpty(path: string): void {
+  try {
+    rmdirSync(path)
+  } catch {
+    // Not there, or another engine's is still in it.
+  }
 }

@@ -13,7 +13,7 @@ import {
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
-import { CpuGroup } from './cpu-group.ts'
+import { CpuGroup, TMPFS } from './cpu-group.ts'
 import { pause } from './measure.ts'
 
 /** One engine under measurement, with roots of its own, in a network namespace of its own where it would change the host's firewall. */
@@ -33,6 +33,15 @@ export interface Engine {
   stop(): Promise<void>
 }
 
+/** An engine that is reached by the Docker API. */
+export interface Served extends Engine {
+  readonly socket: string
+}
+
+export function served(engines: readonly Engine[]): Served[] {
+  return engines.filter((engine): engine is Served => engine.socket !== undefined)
+}
+
 /** The bridge of this engine while it is measured. */
 export const CTR_BRIDGE = 'ctrbench0'
 
@@ -45,8 +54,6 @@ export function has(program: string): boolean {
 export function workFolder(): string {
   return mkdtempSync(join(tmpdir(), 'ctrb-'))
 }
-
-const TMPFS = 0x01021994
 
 /** Where an exec root belongs: on a tmpfs, as /run is on most machines; else below the folder. */
 function execRoot(folder: string, name: string): string {

@@ -176,7 +176,7 @@ static void run(const char *rootfs, const char *work, int runs, const char *brid
         struct timespec a, b;
         clock_gettime(CLOCK_MONOTONIC, &a);
         for (int i = 0; i < cgroup_count; i++) {
-            snprintf(path, sizeof path, "%s/%s", cgroups[i], cgroup_name);
+            snprintf(path, sizeof path, "%.255s/%.31s", cgroups[i], cgroup_name);
             mkdir(path, 0755);
             copy_from_parent(cgroups[i], "cpuset.cpus");
             copy_from_parent(cgroups[i], "cpuset.mems");
@@ -199,7 +199,7 @@ static void run(const char *rootfs, const char *work, int runs, const char *brid
             fprintf(stderr, "status %x\n", (unsigned)status);
         close(go[0]), close(go[1]);
         for (int i = 0; i < cgroup_count; i++) {
-            snprintf(path, sizeof path, "%s/%s", cgroups[i], cgroup_name);
+            snprintf(path, sizeof path, "%.255s/%.31s", cgroups[i], cgroup_name);
             for (int try = 0; rmdir(path) < 0 && errno == EBUSY && try < 1000; try++)
                 usleep(100);
         }

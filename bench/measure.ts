@@ -12,12 +12,19 @@ export interface Row {
   readonly max: number
 }
 
+/** What a contender has measured itself. */
+export interface Measured {
+  readonly ms: number
+  /** Of engine and container, without the client. */
+  readonly cpuMs: number
+}
+
 export interface Contender {
   readonly engine: string
   /** Before and after the time that counts. */
   readonly prepare?: () => Promise<void>
-  /** Gives the milliseconds if it has measured them itself. */
-  readonly run: (index: number) => Promise<number | void>
+  /** Is timed where it gives nothing. */
+  readonly run: (index: number) => Promise<Measured | number | void>
   /** Takes part in so many rounds only: what is slow needs fewer to be told apart. */
   readonly rounds?: number
   readonly after?: () => Promise<void>
@@ -38,7 +45,8 @@ export function summarize(
 
 /**
  * Times every contender in turn, A B C A B C …, so that a machine that gets slower gets slower for all. One round is not counted.
- * `pauseMs` lets work that an engine leaves for later (teardown) finish outside the time of the next contender.
+ * `pauseMs` lets work that an engine leaves for later (teardown) finish outside the time of the next contender. Rows of CPU time
+ * follow for those that tell theirs.
  */
 export async function interleave(
   suite: string,
@@ -47,20 +55,29 @@ export async function interleave(
   runs: number,
   pauseMs = 60,
 ): Promise<Row[]> {
-  const times = new Map<string, number[]>(contenders.map((c) => [c.engine, []]))
+  const measured = new Map<string, Measured[]>(contenders.map((c) => [c.engine, []]))
   for (let round = -1; round < runs; round++) {
     for (const contender of contenders) {
       if (round >= (contender.rounds ?? runs)) continue
       await contender.prepare?.()
       const begin = process.hrtime.bigint()
       const own = await contender.run(round)
-      const ms = own ?? Number(process.hrtime.bigint() - begin) / 1e6
-      if (round >= 0) times.get(contender.engine)?.push(ms)
+      const ms = Number(process.hrtime.bigint() - begin) / 1e6
+      if (round >= 0) measured.get(contender.engine)?.push(asMeasured(own ?? ms))
       await contender.after?.()
       await pause(pauseMs)
     }
   }
-  return contenders.map((c) => summarize(suite, what, c.engine, times.get(c.engine) ?? []))
+  const rows = (title: string, field: keyof Measured, unit: string): Row[] =>
+    [...measured].map(([engine, found]) =>
+      summarize(suite, title, engine, found.map((one) => one[field]).filter(Number.isFinite), unit),
+    )
+  const cpu = rows(`${what}: CPU of engine and container`, 'cpuMs', 'CPU ms')
+  return [...rows(what, 'ms', 'ms'), ...cpu.filter((row) => row.runs > 0)]
+}
+
+function asMeasured(found: Measured | number): Measured {
+  return typeof found === 'number' ? { ms: found, cpuMs: Number.NaN } : found
 }
 
 export async function pause(ms: number): Promise<void> {

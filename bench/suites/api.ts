@@ -1,157 +1,180 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { request } from '../client.ts'
 import type { Context } from '../context.ts'
-import { CTR_BRIDGE, type Engine } from '../engines.ts'
-import { Api } from '../http.ts'
-import { type Contender, interleave, pause, type Row, summarize } from '../measure.ts'
+import { CTR_BRIDGE, type Served, served } from '../engines.ts'
+import {
+  type Contender,
+  interleave,
+  type Measured,
+  pause,
+  type Row,
+  summarize,
+} from '../measure.ts'
 import { command } from '../shell.ts'
 
-async function cycle(api: Api, network: string): Promise<void> {
-  const id = await api.create({
-    Image: 'bench',
-    Cmd: ['true'],
-    HostConfig: { NetworkMode: network },
-  })
-  await api.call('POST', `/containers/${id}/start`)
-  await api.call('POST', `/containers/${id}/wait`)
-  await api.call('DELETE', `/containers/${id}?force=1`)
-}
-
 const NETWORKS = ['none', 'default'] as const
+type Network = (typeof NETWORKS)[number]
 const CLIENTS = [1, 4, 16]
+const STEPS = ['create', 'start', 'wait', 'delete']
 /** Where a cycle takes 0.2 s, three rounds tell as much as ten of what takes a twentieth. */
 const PEER_ROUNDS = 3
+const COLD_CYCLES = 50
+const COLD_ROUNDS = 3
+/** For each engine and network: some five hundred cycles of this engine, some twenty of dockerd. */
+const WARM_UP_MS = 5000
+
+function cycle(network: Network): string[] {
+  const HostConfig = { NetworkMode: network }
+  return [
+    request('POST', '/containers/create', { Image: 'bench', Cmd: ['true'], HostConfig }),
+    request('POST', '/containers/{Id}/start'),
+    request('POST', '/containers/{Id}/wait'),
+    request('DELETE', '/containers/{Id}?force=1'),
+  ]
+}
 
 /**
  * create → start → wait → delete over one kept-open connection a client; CPU of daemon, helpers and container beside it.
- * The floor beside them does the kernel's part, as many side by side.
+ * First of daemons that have just started, then of the same when they are warm, beside the floor: the kernel's part, as many
+ * side by side.
  */
 export async function apiSuite(context: Context): Promise<Row[]> {
-  const rows: Row[] = []
+  const rows = await coldCycles(context)
+  await warmUp(context)
   for (const network of NETWORKS) {
     for (const clients of CLIENTS) rows.push(...(await compareCycles(context, network, clients)))
   }
-  return rows
+  return [...rows, ...(await steps(context))]
 }
 
-interface CycleContender extends Contender {
-  /** CPU milliseconds of each cycle that counts. */
-  readonly cpu: number[]
-  readonly close: () => void
+/** What one cycle is worth on the way to a daemon that has compiled its code, or filled its caches. */
+async function coldCycles({ engines, drive }: Context): Promise<Row[]> {
+  const contenders = served(engines).map((engine) => ({
+    engine: engine.name,
+    prepare: async () => {
+      await engine.restart?.()
+    },
+    run: async () =>
+      perCycle(await drive(engine, cycle('none'), { times: COLD_CYCLES }), COLD_CYCLES),
+  }))
+  const what = `create-start-wait-delete, the first ${COLD_CYCLES} after a daemon's start, network none`
+  return interleave('api', what, contenders, COLD_ROUNDS, 200)
 }
 
-async function compareCycles(context: Context, network: string, clients: number): Promise<Row[]> {
-  const each = clients === 16 ? 2 : 4
-  const engines = context.engines.filter((engine) => engine.socket !== undefined)
-  const contenders = [
-    ...engines.map((engine) => cycles(engine, { network, clients, each })),
-    floorCycles(context, { network, clients, each }),
-  ]
-  const what = `create-start-wait-delete, ${clients} clients, network ${network === 'default' ? 'bridge' : 'none'}`
-  const rounds = Math.max(PEER_ROUNDS, Math.ceil(context.runs / 2))
-  const measured = await interleave('api', what, contenders, rounds, 200)
-  for (const { close } of contenders) close()
-  const share = 1 / each / clients
-  return [
-    ...measured.map((row) => ({
-      ...row,
-      median: row.median * share,
-      min: row.min * share,
-      max: row.max * share,
-    })),
-    ...contenders.map(({ engine, cpu }) =>
-      summarize('api', `${what}: CPU of engine and container`, engine, cpu, 'CPU ms'),
-    ),
-  ]
+/** For every engine as long. */
+async function warmUp({ engines, drive }: Context): Promise<void> {
+  for (const engine of served(engines)) {
+    for (const network of NETWORKS) {
+      const end = performance.now() + WARM_UP_MS
+      while (performance.now() < end) await drive(engine, cycle(network), { clients: 4 })
+    }
+  }
 }
 
 interface CycleOptions {
-  readonly network: string
+  readonly network: Network
   readonly clients: number
   /** Cycles of one client in one round. */
   readonly each: number
 }
 
-function cycles(engine: Engine, { network, clients, each }: CycleOptions): CycleContender {
-  const apis = Array.from({ length: clients }, () => new Api(engine.socket ?? ''))
-  const cpu: number[] = []
+async function compareCycles(context: Context, network: Network, clients: number): Promise<Row[]> {
+  const options = { network, clients, each: clients === 16 ? 2 : 4 }
+  const contenders = [
+    ...served(context.engines).map((engine) => cycles(context, engine, options)),
+    floorCycles(context, options),
+  ]
+  const what = `create-start-wait-delete, ${clients} clients, network ${network === 'default' ? 'bridge' : 'none'}`
+  const rounds = Math.max(PEER_ROUNDS, Math.ceil(context.runs / 2))
+  return interleave('api', what, contenders, rounds, 200)
+}
+
+function perCycle({ ms, cpuMs }: Measured, count: number): Measured {
+  return { ms: ms / count, cpuMs: cpuMs / count }
+}
+
+function cycles(
+  { drive }: Context,
+  engine: Served,
+  { network, clients, each }: CycleOptions,
+): Contender {
   return {
     engine: engine.name,
     ...(engine.name === 'ctr' ? {} : { rounds: PEER_ROUNDS }),
-    run: async (round) => {
-      const before = engine.cpu.usedMs()
-      const begin = performance.now()
-      await Promise.all(
-        apis.map(async (api) => {
-          for (let i = 0; i < each; i++) await cycle(api, network)
-        }),
-      )
-      const ms = performance.now() - begin
-      if (round >= 0) cpu.push((engine.cpu.usedMs() - before) / each / clients)
-      return ms
-    },
-    cpu,
-    close: () => {
-      for (const api of apis) api.close()
+    run: async () => {
+      const traffic = await drive(engine, cycle(network), { clients, times: each })
+      return perCycle(traffic, clients * each)
     },
   }
 }
 
-function floorCycles(context: Context, { network, clients, each }: CycleOptions): CycleContender {
+function floorCycles(context: Context, { network, clients, each }: CycleOptions): Contender {
   const work = join(context.folder, `floor-${network}-${clients}`)
   mkdirSync(work)
   // The floor needs a bridge, and finds this engine's.
   const hasBridge = context.engines.some((engine) => engine.name === 'ctr')
   const bridge = network === 'default' && hasBridge ? CTR_BRIDGE : ''
-  const cpu: number[] = []
   return {
     engine: 'floor',
-    run: async (round) => {
+    run: async () => {
       const args = [context.rootfs, work, String(each), bridge, String(clients)]
       const text = await command([context.floor, ...args])
       const [ms = Number.NaN, cpuMs = Number.NaN] = text.split(' ').map(Number)
-      if (round >= 0) cpu.push(cpuMs / each / clients)
-      return ms
+      return perCycle({ ms, cpuMs }, clients * each)
     },
-    cpu,
-    close: () => undefined,
   }
 }
 
-/** exec create → start (not detached, output read) over one connection. */
-export async function apiExecSuite(context: Context): Promise<Row[]> {
-  const engines = context.engines.filter((engine) => engine.socket !== undefined)
-  const sessions = await Promise.all(
-    engines.map(async (engine) => {
-      const api = new Api(engine.socket ?? '')
-      const id = await api.create({
+/** Where the time of one client's cycles goes. */
+async function steps({ engines, drive }: Context): Promise<Row[]> {
+  const found = new Map(served(engines).map((engine) => [engine, STEPS.map((): number[] => [])]))
+  for (let round = 0; round < PEER_ROUNDS; round++) {
+    for (const [engine, times] of found) {
+      const { requests } = await drive(engine, cycle('none'), { times: 10 })
+      requests.forEach(({ median }, step) => times[step]?.push(median))
+    }
+  }
+  return STEPS.flatMap((step, index) =>
+    [...found].map(([{ name }, times]) =>
+      summarize('api', `${step}, of the cycle of 1 client, network none`, name, times[index] ?? []),
+    ),
+  )
+}
+
+/** Exec create → start (not detached, output read) over one connection. */
+export async function apiExecSuite({ engines, drive, runs }: Context): Promise<Row[]> {
+  const contenders = served(engines)
+  const exec = [
+    request('POST', '/containers/bench-exec/exec', { Cmd: ['true'], AttachStdout: true }),
+    request('POST', '/exec/{Id}/start', { Detach: false }),
+  ]
+  for (const engine of contenders) {
+    const HostConfig = { NetworkMode: 'none' }
+    await drive(engine, [
+      request('POST', '/containers/create?name=bench-exec', {
         Image: 'bench',
         Cmd: ['sleep', '1000'],
-        HostConfig: { NetworkMode: 'none' },
-      })
-      await api.call('POST', `/containers/${id}/start`)
-      return { engine, api, id }
-    }),
-  )
+        HostConfig,
+      }),
+      request('POST', '/containers/{Id}/start'),
+    ])
+    const end = performance.now() + WARM_UP_MS
+    while (performance.now() < end) await drive(engine, exec, { times: 4 })
+  }
   await pause(200)
   const rows = await interleave(
     'exec',
     'exec true (API)',
-    sessions.map(({ engine, api, id }) => ({
+    contenders.map((engine) => ({
       engine: engine.name,
-      run: async () => {
-        const exec = JSON.parse(
-          await api.call('POST', `/containers/${id}/exec`, { Cmd: ['true'], AttachStdout: true }),
-        ).Id
-        await api.call('POST', `/exec/${exec}/start`, { Detach: false })
-      },
+      run: () => drive(engine, exec),
     })),
-    context.runs,
+    runs,
     10,
   )
-  for (const { api, id } of sessions) {
-    await api.call('DELETE', `/containers/${id}?force=1`)
-    api.close()
+  for (const engine of contenders) {
+    await drive(engine, [request('DELETE', '/containers/bench-exec?force=1')])
   }
   return rows
 }

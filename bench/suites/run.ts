@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Context } from '../context.ts'
 import type { Engine } from '../engines.ts'
-import { type Contender, interleave, type Row, summarize } from '../measure.ts'
+import { type Contender, interleave, pause, type Row } from '../measure.ts'
 import { timed } from '../shell.ts'
 
 /** `run --rm busybox true` from the shell's point of view; the bare runtimes and the kernel's floor beside it. */
@@ -34,38 +34,24 @@ export async function runSuite(context: Context): Promise<Row[]> {
   })
   await warmUp(context)
   for (const network of NETWORKS) {
-    const cpu = new Map(context.engines.map((engine) => [engine.name, [] as number[]]))
     const contenders = context.engines.map((engine) => ({
       engine: engine.name,
-      run: async (round: number) => {
+      run: async () => {
         const before = engine.cpu.usedMs()
         const ms = await timed(context.launcher, runCommand(engine, network))
-        if (round >= 0) cpu.get(engine.name)?.push(engine.cpu.usedMs() - before)
-        return ms
+        await pause(SETTLE_MS)
+        return { ms, cpuMs: engine.cpu.usedMs() - before }
       },
     }))
-    rows.push(
-      ...(await interleave(
-        'run',
-        `run --rm true, network ${network}`,
-        [...contenders, ...bare],
-        context.runs,
-      )),
-      ...[...cpu].map(([name, values]) =>
-        summarize(
-          'run',
-          `run --rm true, network ${network}: CPU of engine and container, without the CLI`,
-          name,
-          values,
-          'CPU ms',
-        ),
-      ),
-    )
+    const what = `run --rm true, network ${network}`
+    rows.push(...(await interleave('run', what, [...contenders, ...bare], context.runs)))
   }
   return rows
 }
 
 const NETWORKS = ['none', 'bridge'] as const
+/** What an engine leaves for later counts, as in client.c. */
+const SETTLE_MS = 50
 /** A daemon that has just started compiles its code on the way: its first dozen runs cost twice what later ones do. */
 const WARM_UP_RUNS = 12
 

@@ -1,53 +1,44 @@
+import { request } from '../client.ts'
 import type { Context } from '../context.ts'
-import { Api } from '../http.ts'
-import { interleave, type Row } from '../measure.ts'
+import { type Served, served } from '../engines.ts'
+import { interleave, pause, type Row } from '../measure.ts'
+
+const NAME = 'bench-stop'
+const CREATE = request('POST', `/containers/create?name=${NAME}`, {
+  Image: 'bench',
+  Cmd: ['sh', '-c', 'trap exit TERM; while :; do sleep 1000 & wait; done'],
+})
+const START = request('POST', '/containers/{Id}/start')
+const STOP = request('POST', `/containers/${NAME}/stop`)
+const REMOVE = request('DELETE', `/containers/${NAME}`)
+/** The shell sets its trap. */
+const TRAP_MS = 100
 
 /** Stop of a process that ends at SIGTERM, and removal of a stopped container, by API. */
-export async function stopSuite(context: Context): Promise<Row[]> {
-  const engines = context.engines.filter((engine) => engine.socket !== undefined)
-  const sessions = engines.map((engine) => ({ engine, api: new Api(engine.socket ?? ''), id: '' }))
-  const start = async (session: (typeof sessions)[number]): Promise<void> => {
-    session.id = await session.api.create({
-      Image: 'bench',
-      Cmd: ['sh', '-c', 'trap exit TERM; while :; do sleep 1000 & wait; done'],
-    })
-    await session.api.call('POST', `/containers/${session.id}/start`)
-    // The shell sets its trap.
-    await session.api.call('GET', `/containers/${session.id}/json`)
-    await new Promise((resolve) => setTimeout(resolve, 100))
+export async function stopSuite({ engines, drive, runs }: Context): Promise<Row[]> {
+  const contenders = served(engines)
+  const start = async (engine: Served): Promise<void> => {
+    await drive(engine, [CREATE, START])
+    await pause(TRAP_MS)
   }
-  const rows = await interleave(
-    'stop',
-    'stop (API, bridge)',
-    sessions.map((session) => ({
-      engine: session.engine.name,
-      prepare: () => start(session),
-      run: async () => {
-        await session.api.call('POST', `/containers/${session.id}/stop`)
-      },
-      after: async () => {
-        await session.api.call('DELETE', `/containers/${session.id}?force=1`)
-      },
-    })),
-    context.runs,
-  )
-  rows.push(
-    ...(await interleave(
-      'stop',
-      'rm of a stopped container (API)',
-      sessions.map((session) => ({
-        engine: session.engine.name,
-        prepare: async () => {
-          await start(session)
-          await session.api.call('POST', `/containers/${session.id}/stop`)
-        },
-        run: async () => {
-          await session.api.call('DELETE', `/containers/${session.id}`)
-        },
-      })),
-      context.runs,
-    )),
-  )
-  for (const { api } of sessions) api.close()
-  return rows
+  const stop = contenders.map((engine) => ({
+    engine: engine.name,
+    prepare: () => start(engine),
+    run: () => drive(engine, [STOP]),
+    after: async () => {
+      await drive(engine, [REMOVE])
+    },
+  }))
+  const remove = contenders.map((engine) => ({
+    engine: engine.name,
+    prepare: async () => {
+      await start(engine)
+      await drive(engine, [STOP])
+    },
+    run: () => drive(engine, [REMOVE]),
+  }))
+  return [
+    ...(await interleave('stop', 'stop (API, bridge)', stop, runs)),
+    ...(await interleave('stop', 'rm of a stopped container (API)', remove, runs)),
+  ]
 }
