@@ -202,7 +202,7 @@ test('--pids-limit stops a fork bomb', { skip }, async () => {
     'busybox',
     'sh',
     '-c',
-    'for i in 1 2 3 4 5 6 7 8; do sleep 3 & done; wait',
+    'for i in 1 2 3 4 5 6 7 8; do sleep 60 & done; wait',
   ])
   assert.match(result.stderr, /can't fork/)
 })

@@ -34,7 +34,11 @@ const PREPARATIONS: readonly [pattern: RegExp, script: string][] = [
   [/^ctr (start|container restore)/, 'ctr stop -t 0 web; ctr create -it --name shell busybox'],
   [/^ctr unpause/, 'ctr pause web'],
   [/status=exited/, 'ctr run busybox true'],
-  [/1f2e3d4c5b6a/, 'ctr exec -d web sleep 100; id=$(ctr exec ls -q web)'],
+  [
+    /1f2e3d4c5b6a/,
+    // Its health check is an exec, too, now and then.
+    'ctr exec -d web sleep 100; id=$(ctr exec ls web | grep -m 1 "sleep 100" | cut -d " " -f 1)',
+  ],
   [/41859dcd261f/, 'ctr commit $(ctr create busybox) other; id=$(ctr images -q other)'],
   [/\bcp\b/, 'mkdir site; echo hi >site/index.html'],
   [/rootfs/, 'mkdir rootfs; echo x >rootfs/x; tar cf rootfs.tar -C rootfs .'],

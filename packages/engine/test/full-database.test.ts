@@ -80,10 +80,11 @@ test('a process whose start cannot be recorded is ended', async () => {
 
 test('the end of a run is recorded when there is room again, and who waits learns of it', async () => {
   const id = await bench.create(['sh', '-c', 'sleep 0.1; exit 3'])
-  await startContainer(bench.engine, id)
-  const ended = exitCodeOf(id)
+  let ended: Promise<number>
   {
     using _full = refuseStatus('exited')
+    await startContainer(bench.engine, id)
+    ended = exitCodeOf(id)
     await delay(500)
     assert.equal(bench.status(id), 'running')
   }
@@ -108,9 +109,10 @@ test('a restart by policy that cannot be recorded is tried again', async () => {
   const id = await bench.create(['sh', '-c', '[ -e /again ] && exec sleep 1000; touch /again'], {
     hostConfig: { RestartPolicy: { Name: 'always' } },
   })
-  await startContainer(bench.engine, id)
   {
     using _full = refuse(`UPDATE ON containers WHEN OLD.status = 'restarting'`)
+    await startContainer(bench.engine, id)
+    for (let ms = 0; bench.status(id) !== 'restarting' && ms < 20_000; ms += 50) await delay(50)
     await delay(600)
     assert.equal(bench.status(id), 'restarting')
     await assertNothingRuns()
@@ -181,9 +183,9 @@ test('a removal that cannot be recorded leaves the container as it was', async (
 
 test('an engine that cannot record what it finds tries again', async () => {
   const id = await bench.create(['sh', '-c', 'sleep 0.5; exit 4'])
-  await startContainer(bench.engine, id)
   {
     using _full = refuseStatus('exited')
+    await startContainer(bench.engine, id)
     await bench.engine[Symbol.asyncDispose]()
     await delay(800)
     await bench.reopen()

@@ -57,8 +57,12 @@ describe('operations of the host beside those of the child', { timeout: 60_000 }
     })
     const running = bench.spawner.run(program)
     const failed = assert.rejects(running, { message: /write \/nosuch\/child: ENOENT$/ })
-    await until(() => existsSync(join(runtimeDir, 'shim.pid')))
-    const shim = Number(await readFile(join(runtimeDir, 'shim.pid'), 'latin1'))
+    let shim = 0
+    await until(async () => {
+      // It is there before anything is in it.
+      shim = Number(await readFile(join(runtimeDir, 'shim.pid'), 'latin1').catch(() => '0'))
+      return shim > 0
+    })
     await until(() => childStates(shim).includes('Z'))
     await readFile(fifo)
     await failed

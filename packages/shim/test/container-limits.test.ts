@@ -56,7 +56,7 @@ describe('the limits of a container', { skip: needsRoot }, () => {
 
   test('processes are limited in number', async () => {
     const outcome = await bench.run(
-      'for i in 1 2 3 4 5 6 7 8; do sleep 3 & done',
+      'for i in 1 2 3 4 5 6 7 8; do sleep 60 & done',
       limited({ pids: { limit: 5 } }),
     )
     assert.match(outcome.stderr, /can't fork/)

@@ -348,9 +348,10 @@ describe('the process', { timeout: 300_000 }, () => {
     assert.equal((await second.connection.exited).exitCode, 4)
     assert.match(await second.out(), /term/)
 
+    const zombies = 'grep -l "State:.Z" /proc/[0-9]*/status 2>/dev/null'
     const third = await start(
       args(
-        '(sleep 0.01 & exec true); sleep 0.2; grep -l "State:.Z" /proc/[0-9]*/status; kill -9 $$',
+        `(sleep 0.01 & exec true); sleep 0.2; for i in $(seq 100); do [ -n "$(${zombies})" ] || break; sleep 0.1; done; ${zombies}; kill -9 $$`,
       ),
       { rootOps: [init] },
     )
