@@ -91,3 +91,64 @@ test('a running container that has left its last network shows none', { skip }, 
   await ctrd().ok(['network', 'disconnect', 'left', 'alone'])
   assert.equal(await field(ctrd(), 'alone', '{{json .NetworkSettings.Networks}}'), '{}')
 })
+
+// dockerd 20.10, step by step; each list is what `inspect` shows after the command.
+const moves: Record<string, readonly (readonly [string, string])[]> = {
+  'of a network': [
+    ['run -d --name mover --network p1 -p 80 busybox sleep 1000', 'p1 +port'],
+    ['network disconnect p1 mover', ''],
+    ['network connect p2 mover', 'p2 +port'],
+    ['restart -t 0 mover', 'p2 +port'],
+    ['network connect p1 mover', 'p1 p2 +port'],
+    ['restart -t 0 mover', 'p1 p2 +port'],
+    ['network disconnect p1 mover', 'p2 +port'],
+    ['network disconnect p2 mover', ''],
+    ['restart -t 0 mover', ''],
+    ['stop -t 0 mover', ''],
+    ['start mover', ''],
+    ['network connect bridge mover', 'bridge +port'],
+    ['restart -t 0 mover', 'bridge +port'],
+  ],
+  'of the default bridge': [
+    ['run -d --name mover -p 80 busybox sleep 1000', 'bridge +port'],
+    ['network connect p2 mover', 'bridge p2 +port'],
+    ['network disconnect bridge mover', 'p2 +port'],
+    ['restart -t 0 mover', 'p2 +port'],
+  ],
+  'that was created only': [
+    ['create --name mover --network p1 busybox sleep 1000', 'p1'],
+    ['network disconnect p1 mover', ''],
+    ['start mover', ''],
+    ['stop -t 0 mover', ''],
+    ['network connect p2 mover', 'p2'],
+    ['start mover', 'p2'],
+  ],
+}
+for (const [name, steps] of Object.entries(moves)) {
+  test(`a container ${name} that has left its network is not back at the next start`, {
+    skip,
+  }, async () => {
+    for (const network of ['p1', 'p2']) await ctrd().ok(['network', 'create', network])
+    for (const [command, expected] of steps) {
+      await ctrd().ok(command.split(' '))
+      assert.equal(await whereIs('mover'), expected, command)
+    }
+    const last = await whereIs('mover')
+    await ctrd().kill9()
+    await ctrd().restart()
+    await ctrd().ok(['restart', '-t', '0', 'mover'])
+    assert.equal(await whereIs('mover'), last)
+    const { code, stderr } = await ctrd().ctr(['network', 'disconnect', 'p1', 'mover'])
+    assert.match(stderr, /is not connected to (the )?network p1/)
+    assert.equal(code, 1)
+    await ctrd().ok(['rm', '-f', 'mover'])
+    for (const network of ['p1', 'p2']) await ctrd().ok(['network', 'rm', network])
+  })
+}
+
+/** Names of networks, and whether a port is published. */
+async function whereIs(name: string): Promise<string> {
+  const format =
+    '{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}{{range .NetworkSettings.Ports}}+port{{end}}'
+  return (await field(ctrd(), name, format)).trim()
+}

@@ -16,6 +16,7 @@ export {
   resizeContainer,
 } from './container/attach.ts'
 export { type CommitRequest, commitContainer } from './container/commit.ts'
+export { configuredNames } from './container/configured-networks.ts'
 export type { Container, ContainerRecord, MountPoint } from './container/container.ts'
 export { assertPlatform, type CreateRequest, createContainer } from './container/create.ts'
 export { explainContainer } from './container/explain.ts'

@@ -39,9 +39,11 @@ class EngineProcess {
   readonly #child: ChildProcess
   readonly #answers = new Map<number, (answer: { result?: unknown; error?: string }) => void>()
   readonly ready: Promise<void>
+  readonly config: EngineConfig
   #count = 0
 
   constructor(config: EngineConfig) {
+    this.config = config
     const script = fileURLToPath(new URL('./engine-process.ts', import.meta.url))
     this.#child = spawn(process.execPath, [script, JSON.stringify(config)], {
       stdio: ['pipe', 'pipe', 'inherit'],
@@ -147,6 +149,40 @@ describe('after kill -9 of the engine', () => {
         ])
         assert.ok(!existsSync(engine.containers.directory(whole)))
         assert.equal(engine.volumes.all().length, 2)
+      },
+    )
+  })
+
+  test('a removal that waited for the end of the process is carried on, with its volumes if they were to go', async () => {
+    await afterKill(
+      async (engine) => {
+        const hostConfig = { RestartPolicy: { Name: 'always' }, Binds: ['/anonymous'] }
+        const ids = [
+          await engine.create(['sleep', '60'], hostConfig),
+          await engine.create(['sleep', '60'], hostConfig),
+        ]
+        for (const id of ids) await engine.call('start', id)
+        const runtimeDirs = join(engine.config.execRoot, 'c')
+        const shims = readdirSync(runtimeDirs).map((name) =>
+          Number(readFileSync(join(runtimeDirs, name, 'shim.pid'))),
+        )
+        for (const pid of shims) process.kill(pid, 'SIGSTOP')
+        for (const [index, id] of ids.entries()) {
+          void engine.call('remove', id, { force: true, volumes: index === 0 })
+        }
+        // Answered after the removals have asked the shims to kill: the calls of one engine begin in order.
+        await engine.create(['true'])
+        await engine.kill9()
+        for (const pid of shims) process.kill(pid, 'SIGCONT')
+        return ids
+      },
+      async (engine, ids) => {
+        await engine.background.idle()
+        assert.deepEqual(
+          engine.containers.all().filter(({ id }) => ids.includes(id)),
+          [],
+        )
+        assert.equal(engine.volumes.all().length, 1)
       },
     )
   })

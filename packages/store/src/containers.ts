@@ -17,6 +17,7 @@ export interface ContainerStateRow {
   readonly isRestartCancelled: boolean
   readonly isCheckpointed: boolean
   readonly isStartPending: boolean
+  readonly removal: string
   readonly killAtNs: bigint
   readonly restartAtNs: bigint
   readonly restartDelayMs: number
@@ -65,6 +66,7 @@ const STATE_COLUMNS = {
   isRestartCancelled: 'is_restart_cancelled',
   isCheckpointed: 'is_checkpointed',
   isStartPending: 'is_start_pending',
+  removal: 'removal',
   killAtNs: 'kill_at_ns',
   restartAtNs: 'restart_at_ns',
   restartDelayMs: 'restart_delay_ms',

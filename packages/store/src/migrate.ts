@@ -14,6 +14,7 @@ import { migration011 } from './migrations/011-held-in-memory.ts'
 import { migration012 } from './migrations/012-network-configurations.ts'
 import { migration013 } from './migrations/013-execs-by-number.ts'
 import { migration014 } from './migrations/014-start-pending.ts'
+import { migration015 } from './migrations/015-removals.ts'
 
 /** In order; a migration that has landed is never edited, a change is a new file. */
 const MIGRATIONS: readonly string[] = [
@@ -31,6 +32,7 @@ const MIGRATIONS: readonly string[] = [
   migration012,
   migration013,
   migration014,
+  migration015,
 ]
 
 /** No migration has run, or what they have written is lost. */

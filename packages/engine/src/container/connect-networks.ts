@@ -3,6 +3,7 @@ import { EngineError } from '@ctr/errdefs'
 import type { Endpoint, EndpointPlan, PortBinding } from '@ctr/network'
 import type { NetworkPlan } from '@ctr/shim'
 import type { Engine } from '../engine.ts'
+import { configuredNetworks } from './configured-networks.ts'
 import type { ContainerRecord } from './container.ts'
 import { type NetworkMode, parseNetworkMode } from './modes.ts'
 
@@ -27,7 +28,7 @@ export async function connectNetworks(
 ): Promise<EndpointPlan[]> {
   if (mode.kind === 'container' || mode.kind === 'namespace') return []
   const primary = mode.kind === 'network' ? mode.name : mode.kind
-  const endpointConfigs = configsByNetwork(engine, container, primary)
+  const endpointConfigs = configuredNetworks(engine, container, primary)
   const names = namesOf(engine, container)
   const publisher = mode.kind === 'network' ? publishingNetwork(engine, endpointConfigs) : undefined
   const plans: EndpointPlan[] = []
@@ -96,24 +97,6 @@ export function namesOf(
 ): { hostname: string | undefined; nameservers: readonly string[] } {
   const nameservers = hostConfig.Dns?.length ? hostConfig.Dns : engine.config.dns
   return { hostname: config.Hostname, nameservers }
-}
-
-/** The primary network first; the networks that are named by id or alias are the same as by name. */
-function configsByNetwork(
-  engine: Deps,
-  container: ContainerRecord,
-  primary: string,
-): Map<string, EndpointConfig> {
-  const asked = Object.entries(container.networkingConfig.EndpointsConfig ?? {})
-  const configs = new Map<string, EndpointConfig>([[primary, {}]])
-  const primaryId = engine.networks.find(primary)?.id
-  for (const [reference, config] of asked) {
-    const id = engine.networks.find(reference === 'default' ? primary : reference)?.id
-    const isPrimary = reference === 'default' || (id !== undefined && id === primaryId)
-    if (isPrimary) configs.set(primary, config)
-    else if (primary !== 'none' && primary !== 'host') configs.set(reference, config)
-  }
-  return configs
 }
 
 /** `-p` and, with `-P`, one free port for each exposed port. */

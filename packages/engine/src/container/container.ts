@@ -1,7 +1,8 @@
-import type { ContainerConfig, HostConfig, NetworkingConfig } from '@ctr/api'
+import type { ContainerConfig, HostConfig } from '@ctr/api'
 import type { Endpoint } from '@ctr/network'
 import type { Health } from '../health/health.ts'
 import type { Labels } from '../selinux/labels.ts'
+import type { ConfiguredNetworks } from './configured-networks.ts'
 import type { ContainerState } from './state.ts'
 
 /** A mount as decided at creation; `source` is a host path (for a volume its `_data` directory). */
@@ -63,7 +64,7 @@ export interface ContainerRecord {
   readonly args: readonly string[]
   readonly config: ContainerConfig
   readonly hostConfig: HostConfig
-  readonly networkingConfig: NetworkingConfig
+  readonly networkingConfig: ConfiguredNetworks
   readonly imageId: string
   /** As the user wrote it. */
   readonly imageReference: string
@@ -97,11 +98,15 @@ export interface Bookkeeping {
   readonly isCheckpointed: boolean
   /** While created: the request that created it was to start it, and `--rm`; a daemon that finds it so removes it. */
   readonly isStartPending: boolean
+  /** A forced removal has begun, and waits for the end of the process; `volumes`: with its anonymous volumes. */
+  readonly removal: Removal
   /** Deadline of a stop in progress by the monotonic clock, after which SIGKILL is sent; 0n: none. */
   readonly killAtNs: bigint
   /** Delay before the present run; 0 when it was started by hand. */
   readonly restartDelayMs: number
 }
+
+export type Removal = '' | 'container' | 'volumes'
 
 export const NEW_BOOKKEEPING: Bookkeeping = {
   hasStartedBefore: false,
@@ -109,6 +114,7 @@ export const NEW_BOOKKEEPING: Bookkeeping = {
   isRestartCancelled: false,
   isCheckpointed: false,
   isStartPending: false,
+  removal: '',
   killAtNs: 0n,
   restartDelayMs: 0,
 }

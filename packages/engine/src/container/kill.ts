@@ -3,7 +3,7 @@ import { signalProcess, thawCgroup } from '@ctr/linux'
 import { parseSignal, signalName } from '@ctr/oci'
 import { ANSWER_TIMEOUT_MS, connectShim, killShim } from '@ctr/shim'
 import type { Engine } from '../engine.ts'
-import type { ContainerRecord } from './container.ts'
+import type { ContainerRecord, Removal } from './container.ts'
 import { containerEvent } from './container-event.ts'
 import { containerCgroup } from './leftovers.ts'
 import { containerRuntimeDir } from './runtime-dir.ts'
@@ -56,7 +56,12 @@ export async function sendSignal(
   engine: Engine,
   container: ContainerRecord,
   signal: number,
-  intent: { readonly endsPolicy: boolean; readonly killAtNs: bigint },
+  intent: {
+    readonly endsPolicy: boolean
+    readonly killAtNs: bigint
+    /** Absent: as it is. */
+    readonly removal?: Removal
+  },
 ): Promise<{ readonly isShimSilent: boolean }> {
   const { id, state } = container
   const bookkeeping = {
@@ -64,6 +69,7 @@ export async function sendSignal(
     isManuallyStopped: true,
     isRestartCancelled: container.bookkeeping.isRestartCancelled || intent.endsPolicy,
     killAtNs: intent.killAtNs === 0n ? container.bookkeeping.killAtNs : intent.killAtNs,
+    removal: intent.removal ?? container.bookkeeping.removal,
   }
   engine.events.commit('volatile', () => {
     engine.containers.change(id, { bookkeeping })
@@ -155,8 +161,11 @@ export function cancelRestart(engine: Engine, container: ContainerRecord): void 
   engine.waiters.exited(id, { exitCode: state.exitCode })
 }
 
-/** Kills whatever the container is doing and waits for its end. Nothing to do when it does not run. */
-export async function killAndWait(engine: Engine, id: string): Promise<void> {
+/**
+ * Kills whatever the container is doing and waits for its end. Nothing to do when it does not run. `removal`: what the next engine
+ * does then if this one does not live to see the end.
+ */
+export async function killAndWait(engine: Engine, id: string, removal?: Removal): Promise<void> {
   const exited = exitOf(engine, id)
   try {
     const isSent = await engine.queues.run(id, async () => {
@@ -164,7 +173,12 @@ export async function killAndWait(engine: Engine, id: string): Promise<void> {
       if (container === undefined) return false
       if (container.state.status === 'restarting') cancelRestart(engine, container)
       if (!isAlive(container.state)) return false
-      await sendSignal(engine, container, SIGKILL, { endsPolicy: true, killAtNs: 0n })
+      const intent = {
+        endsPolicy: true,
+        killAtNs: 0n,
+        ...(removal === undefined ? {} : { removal }),
+      }
+      await sendSignal(engine, container, SIGKILL, intent)
       return true
     })
     if (isSent) await exited.promise

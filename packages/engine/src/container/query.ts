@@ -4,9 +4,9 @@ import { containerProfile } from '../apparmor/default-profile.ts'
 import type { Engine } from '../engine.ts'
 import { matchesAny } from '../go-regexp.ts'
 import { visibleLabels } from '../selinux/container-labels.ts'
+import { configuredNames } from './configured-networks.ts'
 import type { Container, ContainerRecord } from './container.ts'
 import { linkNames, shownLinks } from './links.ts'
-import { parseNetworkMode } from './modes.ts'
 import { portFilter } from './port-filter.ts'
 import { type ContainerStatus, isCheckpointed, isRunningForUser } from './state.ts'
 
@@ -193,11 +193,7 @@ export function matchesLabel(labels: Readonly<Record<string, string>>, filter: s
 }
 
 function isOnNetwork(engine: Deps, container: ContainerRecord, values: readonly string[]): boolean {
-  const mode = parseNetworkMode(container.hostConfig)
-  const names = [
-    mode.kind === 'network' ? mode.name : mode.kind,
-    ...Object.keys(container.networkingConfig.EndpointsConfig ?? {}),
-  ]
+  const names = configuredNames(container)
   const wanted = new Set(values.flatMap((value) => engine.networks.find(value)?.id ?? []))
   if (names.some((name) => values.includes(name))) return true
   return engine.networks

@@ -9,6 +9,7 @@ import type { Engine } from '../engine.ts'
 import { recordExecExit, superviseExec } from '../exec/start.ts'
 import { recoverVolumes } from '../volume/recover.ts'
 import { closeScope } from './close-scope.ts'
+import { isConfiguredWith, withoutNetwork } from './configured-networks.ts'
 import type { ContainerRecord } from './container.ts'
 import { containerEvent, networkEvent } from './container-event.ts'
 import { removeLeftovers } from './create.ts'
@@ -17,7 +18,7 @@ import { networkTarget } from './forwards.ts'
 import { killAndWait } from './kill.ts'
 import { containerCgroup, killLeftovers } from './leftovers.ts'
 import { type Probe, probeRuntimeDir } from './probe.ts'
-import { removeContainerRecord } from './remove.ts'
+import { removeContainer, removeContainerRecord } from './remove.ts'
 import { parseRestartPolicy, startsWithEngine } from './restart-policy.ts'
 import {
   containerRuntimeDir,
@@ -84,18 +85,14 @@ function finishNetworkChanges(engine: Engine, id: string): void {
 
 /** Within a transaction: it was to be disconnected from those that it is configured with and on no more. */
 function forgetLeftNetworks(engine: Engine, id: string, before: readonly Endpoint[]): void {
-  const container = engine.containers.get(id)
-  const { networkingConfig } = container
-  const configured = { ...networkingConfig.EndpointsConfig }
   const after = new Set(engine.networks.endpointsOfContainer(id).map(({ networkId }) => networkId))
   for (const { networkId, networkName } of before) {
-    if (after.has(networkId) || configured[networkName] === undefined) continue
-    delete configured[networkName]
+    const container = engine.containers.get(id)
+    if (after.has(networkId) || !isConfiguredWith(engine, container, networkId)) continue
+    const networkingConfig = withoutNetwork(engine, container, networkId)
+    engine.containers.changeDocuments(id, { networkingConfig })
     engine.events.add(networkEvent(engine, container, { networkId, networkName }, 'disconnect'))
   }
-  engine.containers.changeDocuments(id, {
-    networkingConfig: { ...networkingConfig, EndpointsConfig: configured },
-  })
 }
 
 /** A failure of one is logged and does not stop the start of the engine. */
@@ -350,6 +347,13 @@ async function removeOrphanedFiles(engine: Engine): Promise<void> {
 /** What the previous engine would have done next. */
 function resume(engine: Engine, container: ContainerRecord): void {
   const { id, state, bookkeeping, hostConfig } = container
+  if (bookkeeping.removal !== '') {
+    const options = { force: true, volumes: bookkeeping.removal === 'volumes' }
+    engine.background.run('end a removal of the previous engine', id, () =>
+      removeContainer(engine, id, options),
+    )
+    return
+  }
   if (isAlive(state)) {
     if (bookkeeping.killAtNs !== 0n) resumeStop(engine, id, bookkeeping.killAtNs)
     return

@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import type { ContainerConfig, HostConfig, NetworkingConfig } from '@ctr/api'
+import type { ContainerConfig, HostConfig } from '@ctr/api'
 import { EngineError } from '@ctr/errdefs'
 import type { ContainerRow, ContainerStateRow, ContainerTable } from '@ctr/store'
 import type { EngineConfig } from '../config.ts'
-import type { ContainerRecord, MountPoint } from './container.ts'
+import type { ConfiguredNetworks } from './configured-networks.ts'
+import type { ContainerRecord, MountPoint, Removal } from './container.ts'
 import { writtenDirectory } from './root-directory.ts'
 import { containerFilesDir } from './runtime-dir.ts'
 import { assertTransition, type ContainerState, isAlive } from './state.ts'
@@ -274,7 +275,7 @@ function fromRow(
     args: JSON.parse(row.args) as string[],
     config,
     hostConfig,
-    networkingConfig: JSON.parse(row.networking) as NetworkingConfig,
+    networkingConfig: JSON.parse(row.networking) as ConfiguredNetworks,
     imageId: row.imageId,
     imageReference: row.imageReference,
     platform: row.platform,
@@ -289,6 +290,7 @@ function fromRow(
       isRestartCancelled: row.isRestartCancelled,
       isCheckpointed: row.isCheckpointed,
       isStartPending: row.isStartPending,
+      removal: row.removal as Removal,
       killAtNs: row.killAtNs,
       restartDelayMs: row.restartDelayMs,
     },

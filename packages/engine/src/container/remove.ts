@@ -52,7 +52,22 @@ export async function removeContainer(
     if (attempt === MAX_ATTEMPTS) {
       throw new EngineError('CONFLICT', `cannot remove container "/${name}": could not kill`)
     }
-    await killAndWait(engine, id)
+    await killForRemoval(engine, id, options)
+  }
+}
+
+/** A removal that fails is told to its client, and is none for the next engine. */
+async function killForRemoval(engine: Engine, id: string, options: RemoveOptions): Promise<void> {
+  try {
+    await killAndWait(engine, id, options.volumes ? 'volumes' : 'container')
+  } catch (error) {
+    const bookkeeping = engine.containers.byId(id)?.bookkeeping
+    if (bookkeeping !== undefined && bookkeeping.removal !== '') {
+      engine.events.commit('volatile', () => {
+        engine.containers.change(id, { bookkeeping: { ...bookkeeping, removal: '' } })
+      })
+    }
+    throw error
   }
 }
 

@@ -2,6 +2,7 @@ import type { EndpointConfig } from '@ctr/api'
 import { EngineError } from '@ctr/errdefs'
 import type { CreateNetworkOptions, Network } from '@ctr/network'
 import { ShimError } from '@ctr/shim'
+import { isConfiguredWith, withNetwork, withoutNetwork } from '../container/configured-networks.ts'
 import { assertUserDefined, namesOf, portBindings } from '../container/connect-networks.ts'
 import type { ContainerRecord } from '../container/container.ts'
 import { networkEvent } from '../container/container-event.ts'
@@ -80,10 +81,9 @@ export async function connectNetwork(
   assertUserDefined(networkName, endpoint)
   await engine.queues.run(containerId, async () => {
     const container = engine.containers.get(containerId)
-    const { state, networkingConfig } = container
+    const { state } = container
     assertOwnNetwork(container.hostConfig.NetworkMode ?? '')
     assertNotPrivate(container.hostConfig.NetworkMode ?? '', networkName)
-    const known = networkingConfig.EndpointsConfig ?? {}
     const record = (follow: () => void) => (write: () => void) =>
       engine.events.commit('durable', () => {
         write()
@@ -93,10 +93,7 @@ export async function connectNetwork(
           engine.events.add(networkEvent(engine, container, connected, 'connect'))
         }
         engine.containers.changeDocuments(containerId, {
-          networkingConfig: {
-            ...networkingConfig,
-            EndpointsConfig: { ...known, [networkName]: endpoint },
-          },
+          networkingConfig: withNetwork(engine, container, { id, name: networkName }, endpoint),
         })
       })
     if (isAlive(state)) {
@@ -172,11 +169,8 @@ export async function disconnectNetwork(
   const { id: containerId } = found ?? engine.containers.get(reference)
   await engine.queues.run(containerId, async () => {
     const container = engine.containers.get(containerId)
-    const { state, networkingConfig } = container
+    const { state } = container
     assertOwnNetwork(container.hostConfig.NetworkMode ?? '')
-    const known = networkingConfig.EndpointsConfig ?? {}
-    const others = { ...known }
-    delete others[networkName]
     const record = (follow: () => void) => (write: () => void) =>
       engine.events.commit('durable', () => {
         write()
@@ -186,7 +180,7 @@ export async function disconnectNetwork(
           engine.events.add(networkEvent(engine, container, left, 'disconnect'))
         }
         engine.containers.changeDocuments(containerId, {
-          networkingConfig: { ...networkingConfig, EndpointsConfig: others },
+          networkingConfig: withoutNetwork(engine, container, id),
         })
       })
     if (isAlive(state)) {
@@ -196,7 +190,7 @@ export async function disconnectNetwork(
       )
       return
     }
-    if (known[networkName] === undefined && !options.force) {
+    if (!isConfiguredWith(engine, container, id) && !options.force) {
       throw new EngineError(
         'FORBIDDEN',
         `container ${containerId} is not connected to network ${networkName}`,

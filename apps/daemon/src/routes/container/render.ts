@@ -13,6 +13,7 @@ import type {
 import {
   type Container,
   type ContainerPlaces,
+  configuredNames,
   type Engine,
   isAlive,
   isCheckpointed,
@@ -197,13 +198,11 @@ function renderNetworks(container: Container, apiMinor: number): Record<string, 
   }
   const mode = container.hostConfig.NetworkMode ?? ''
   if (mode.startsWith('container:') || mode.startsWith('ns:')) return {}
-  const asked = Object.keys(container.networkingConfig.EndpointsConfig ?? {})
-  const names = asked.length > 0 ? asked : [mode === '' || mode === 'default' ? 'bridge' : mode]
   return Object.fromEntries(
-    names.map((name) => {
-      const shown = name === 'default' ? 'bridge' : name
-      return [shown, renderEndpoint(container, shown, undefined, apiMinor)]
-    }),
+    configuredNames(container).map((name) => [
+      name,
+      renderEndpoint(container, name, undefined, apiMinor),
+    ]),
   )
 }
 
