@@ -1,4 +1,4 @@
-import { lstatSync, type Stats, statSync } from 'node:fs'
+import { lstatSync, readlinkSync, type Stats, statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { PathStat } from '@ctr/api'
 import { type Client, getArchive, putArchive, ResponseError, statArchive } from '@ctr/client'
@@ -7,6 +7,7 @@ import { packPath, unpackInto } from '../archive/tar.ts'
 import { type Command, ExitError } from '../command.ts'
 import { formatSize } from '../format/size.ts'
 import { isTerminal } from '../node-modules.ts'
+import { checkCopyTarget } from '../output/file.ts'
 import { Transfer } from '../output/transfer.ts'
 import { printError, writeOut } from '../output/write.ts'
 import { readStdin } from '../terminal/stdin.ts'
@@ -81,6 +82,9 @@ function splitPlace(text: string): { container: string | undefined; path: string
 const MODE_DIRECTORY = 2 ** 31
 const MODE_SYMLINK = 2 ** 27
 
+/** As docker follows. */
+const MAX_LINKS = 10
+
 function hasMode(stat: PathStat, bit: number): boolean {
   return Math.floor(stat.mode / bit) % 2 === 1
 }
@@ -97,6 +101,7 @@ async function copyOut(
   target: string,
   options: CopyOptions,
 ): Promise<void> {
+  if (target !== '-') checkCopyTarget(resolve(target))
   const source = options.followLink ? await followContainerLink(client, container, path) : path
   const { stat, tar } = await getArchive(client, container, source)
   if (target === '-') {
@@ -121,8 +126,8 @@ async function followContainerLink(
   container: string,
   path: string,
 ): Promise<string> {
-  const stat = await statArchive(client, container, path)
-  if (!hasMode(stat, MODE_SYMLINK)) return path
+  const stat = await placeStat(client, container, path)
+  if (stat === undefined || !hasMode(stat, MODE_SYMLINK)) return path
   return stat.linkTarget.startsWith('/') ? stat.linkTarget : join(dirname(path), stat.linkTarget)
 }
 
@@ -141,14 +146,22 @@ function localPlace(
   if (stat === undefined && !source.isDirectory && target.endsWith('/')) {
     throw new ExitError(1, 'no such directory')
   }
-  const path = resolve(target)
-  if (statSync(dirname(path), { throwIfNoEntry: false })?.isDirectory() !== true) {
-    throw new ExitError(
-      1,
-      `invalid output path: directory ${JSON.stringify(dirname(path))} does not exist`,
-    )
-  }
+  const path = behindLinks(resolve(target))
   return { directory: dirname(path), name: basename(path) }
+}
+
+/** Where a local link leads: that is written, not the link. */
+function behindLinks(path: string): string {
+  let place = path
+  for (let links = 0; lstatSync(place, { throwIfNoEntry: false })?.isSymbolicLink(); links++) {
+    if (links > MAX_LINKS) throw new ExitError(1, `too many symlinks in ${path}`)
+    place = resolve(dirname(place), readlinkSync(place))
+  }
+  const directory = dirname(place)
+  if (statSync(directory, { throwIfNoEntry: false }) === undefined) {
+    throw new ExitError(1, `stat ${directory}: no such file or directory`)
+  }
+  return place
 }
 
 async function copyIn(

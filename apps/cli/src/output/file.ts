@@ -1,5 +1,15 @@
 import { randomUUID } from 'node:crypto'
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  fsyncSync,
+  lstatSync,
+  openSync,
+  renameSync,
+  rmSync,
+  type Stats,
+  statSync,
+  writeSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileError } from '@ctr/options'
 import { ExitError } from '../command.ts'
@@ -30,7 +40,7 @@ export async function writeStream(source: AsyncIterable<Uint8Array>, path: strin
   }
 }
 
-/** Docker's checks before it asks the daemon (docker/cli command.ValidateOutputPath). */
+/** Docker's checks before it asks the daemon (moby/sys/atomicwriter): what is at `path` would be replaced, a device file, too. */
 export function checkOutputPath(path: string, verb: string): void {
   if (path === '') return
   const fail = (reason: string): ExitError =>
@@ -38,11 +48,38 @@ export function checkOutputPath(path: string, verb: string): void {
   if (statSync(dirname(path), { throwIfNoEntry: false }) === undefined) {
     throw fail(`stat ${dirname(path)}: no such file or directory`)
   }
-  if (isDirectory(path)) throw new ExitError(1, `failed to ${verb}: cannot write to a directory`)
+  const stat = lstatSync(path, { throwIfNoEntry: false })
+  if (stat === undefined || stat.isFile()) return
+  throw new ExitError(1, `failed to ${verb}: cannot write to ${kindOf(stat)}`)
 }
 
-function isDirectory(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+function kindOf(stat: Stats): string {
+  if (stat.isDirectory()) return 'a directory'
+  if (stat.isSymbolicLink()) return 'a symbolic link directly'
+  if (stat.isFIFO()) return 'a named pipe (FIFO)'
+  if (stat.isSocket()) return 'a socket'
+  return stat.isBlockDevice() ? 'a block device file' : 'a character device file'
+}
+
+/** Docker's checks of a place to copy to (docker/cli command.ValidateOutputPath). `path` is absolute. */
+export function checkCopyTarget(path: string): void {
+  const fail = (reason: string): ExitError => new ExitError(1, `invalid output path: ${reason}`)
+  const directory = dirname(path)
+  if (statSync(directory, { throwIfNoEntry: false }) === undefined) {
+    throw fail(`directory ${JSON.stringify(directory)} does not exist`)
+  }
+  const stat = statOrFail(path)
+  if (stat?.isCharacterDevice() === true || stat?.isBlockDevice() === true) {
+    throw fail(`${JSON.stringify(path)} must be a directory or a regular file: got a device`)
+  }
+}
+
+function statOrFail(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false })
+  } catch (error) {
+    throw fileError('stat', path, error)
+  }
 }
 
 function writeFully(fd: number, chunk: Uint8Array): void {
