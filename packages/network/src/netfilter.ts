@@ -99,7 +99,18 @@ export function redirectDns(
 function batch(messages: readonly Buffer[]): NetlinkMessage {
   const begin = netfilter(NFNL_MSG_BATCH_BEGIN, 0, 0, NFNL_SUBSYS_NFTABLES)
   const end = netfilter(NFNL_MSG_BATCH_END, 0, 0, NFNL_SUBSYS_NFTABLES)
-  const message = Buffer.concat([begin, ...messages, end])
+  return forShim(Buffer.concat([begin, ...messages, end]))
+}
+
+/** One request to another subsystem than nf_tables. */
+export function netfilterMessage(
+  head: { readonly type: number; readonly flags: number; readonly family: number },
+  ...attributes: Buffer[]
+): NetlinkMessage {
+  return forShim(netfilter(head.type, head.flags, head.family, 0, ...attributes))
+}
+
+function forShim(message: Buffer): NetlinkMessage {
   // nlmsg_pid of the first header: the protocol of the shim's socket.
   message.writeUInt32LE(NETLINK_NETFILTER, 12)
   return { message, pidOffset: 0 }

@@ -22,8 +22,10 @@ import {
   type Record,
 } from './endpoint/running.ts'
 import { Firewall } from './firewall/firewall.ts'
+import { forgetFlows } from './firewall/flows.ts'
 import { Healing } from './firewall/healing.ts'
 import { switchOn, warnOfDroppingChains } from './firewall/host.ts'
+import type { FirewallState } from './firewall/render.ts'
 import { planNetwork } from './network/create.ts'
 import type { CreateNetworkOptions } from './network/create-options.ts'
 import { LowestFree } from './network/ipam.ts'
@@ -74,11 +76,14 @@ export class Networks {
       log: options.log,
     })
     if (hasBridges && options.defaults.hasFirewall) {
-      this.#firewall = new Firewall(`ctr-${options.instance}`, () => ({
+      const state = (): Omit<FirewallState, 'table'> => ({
         bridges: this.#bridges.all().map(rulesOf),
         publications: this.#endpoints.all().flatMap(publicationsOf),
         detours: this.#resolver.detours(),
-      }))
+      })
+      this.#firewall = new Firewall(`ctr-${options.instance}`, state, (publications) =>
+        forgetFlows(options, publications),
+      )
       this.#healing = new Healing(this.#firewall, options.log)
     }
     this.#parts = {

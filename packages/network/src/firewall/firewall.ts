@@ -15,14 +15,20 @@ export class Firewall {
   readonly #nft: Nftables
   readonly #table: string
   readonly #state: () => Omit<FirewallState, 'table'>
+  readonly #forgetFlows: (publications: readonly Publication[]) => Promise<void>
   /** Tail of the queue of changes: a change reads the database and writes the kernel with no other in between. */
   #last: Promise<unknown> = Promise.resolve()
 
-  /** Throws when libnftables is missing. */
-  constructor(table: string, state: () => Omit<FirewallState, 'table'>) {
+  /** `forgetFlows` is told of what has begun or ceased to lead somewhere. Throws when libnftables is missing. */
+  constructor(
+    table: string,
+    state: () => Omit<FirewallState, 'table'>,
+    forgetFlows: (publications: readonly Publication[]) => Promise<void>,
+  ) {
     this.#nft = Nftables.open()
     this.#table = table
     this.#state = state
+    this.#forgetFlows = forgetFlows
   }
 
   apply(): Promise<void> {
@@ -35,6 +41,7 @@ export class Firewall {
       const expected = renderTable({ ...this.#state(), table: this.#table })
       if (countRules(await this.#list()) >= countRules(expected)) return false
       await this.#nft.run(expected)
+      await this.#forgetFlows(this.#state().publications)
       return true
     })
   }
@@ -43,6 +50,7 @@ export class Firewall {
     const commands = renderPublish(this.#table, publications)
     if (commands === '') return
     await this.#serial(() => this.#change(commands, () => undefined))
+    await this.#forgetFlows(publications)
   }
 
   /**
@@ -56,6 +64,7 @@ export class Firewall {
     const commands = renderUnpublish(this.#table, from) + renderPublish(this.#table, to)
     if (commands === '') return commit()
     await this.#serial(() => this.#change(commands, commit))
+    await this.#forgetFlows([...from, ...to])
   }
 
   async removeTable(): Promise<void> {

@@ -138,7 +138,7 @@ function mapElement(publication: Publication): string {
 }
 
 /** The rest is for the shim's listener: loopback, and IPv6 on the host for a container that has IPv4 only. */
-function translated(publications: readonly Publication[]): Publication[] {
+export function translated(publications: readonly Publication[]): Publication[] {
   return publications.filter(
     ({ hostIp, targetAddress }) =>
       hostIp.includes(':') === targetAddress.includes(':') &&
