@@ -24,7 +24,6 @@ const routes: readonly AnyRoute[] = [
   route({
     method: 'POST',
     path: '/containers/create',
-    isFrequent: true,
     summary: '',
     status: 201,
     query: { name: 'string', all: 'strings', flag: 'boolean', n: 'integer' },
@@ -34,7 +33,6 @@ const routes: readonly AnyRoute[] = [
   route({
     method: 'POST',
     path: '/containers/:id/start',
-    isFrequent: true,
     summary: '',
     handle: async (_context, { id, headers }) => {
       if (id === 'same') throw new EngineError('NOT_MODIFIED', 'already started')
@@ -45,7 +43,6 @@ const routes: readonly AnyRoute[] = [
   route({
     method: 'POST',
     path: '/containers/:id/wait',
-    isFrequent: true,
     summary: '',
     handle: async (_context, { id, signal, openOutput }) => {
       const output = await openOutput('application/json')
@@ -70,6 +67,48 @@ const routes: readonly AnyRoute[] = [
   route({
     method: 'GET',
     path: '/info',
+    summary: '',
+    query: { filters: 'string', name: 'string' },
+    handle: async (_context, { query }) => query,
+  }),
+  route({
+    method: 'GET',
+    path: '/images/:id/json',
+    summary: '',
+    handle: async (_context, { id }) => ({ id }),
+  }),
+  route({
+    method: 'DELETE',
+    path: '/images/:id',
+    summary: '',
+    status: 200,
+    handle: async (_context, { id }) => ({ id }),
+  }),
+  route({
+    method: 'HEAD',
+    path: '/containers/:id/archive',
+    summary: '',
+    status: 200,
+    handle: async (_context, { id, setHeader }) => {
+      if (id === 'none') throw new EngineError('NOT_FOUND', 'no such container: ü')
+      setHeader('X-Docker-Container-Path-Stat', 'e30=')
+    },
+  }),
+  route({
+    method: 'PUT',
+    path: '/containers/:id/archive',
+    takesStream: true,
+    summary: '',
+    status: 200,
+    handle: async (_context, { id, input }) => {
+      const text = (await input.toArray()).join('')
+      return id === 'none' ? undefined : { text }
+    },
+  }),
+  route({
+    method: 'POST',
+    path: '/containers/:id/attach',
+    takesConnection: true,
     summary: '',
     handle: async () => ({ isRare: true }),
   }),
@@ -111,6 +150,27 @@ const CASES: readonly (readonly [method: string, url: string, fields?: string, b
   ['POST', '/containers/abc/wait'],
   ['POST', '/containers/:id/start'],
   ['POST', '/v1.44/containers/:id/wait'],
+  ['GET', '/info?filters=%7B%22label%22%3A%5B%22a%20b%2Bc%C3%BC%22%5D%7D&name=a+b=c'],
+  ['GET', '/info?filters=%7&name=x'],
+  ['GET', '/info?filters=%FF&name=%zz'],
+  ['GET', '/info?na%6De=1&&filters&name=2'],
+  ['GET', '/info/'],
+  ['GET', '/info#a?name=b'],
+  ['GET', '/images/b:latest/json'],
+  ['GET', '/v1.41/images/localhost:5000/a/b@sha256:0/json'],
+  ['GET', '/images/a%2Fb/json'],
+  ['GET', '/images/a//b/json'],
+  ['GET', '/images/../json'],
+  ['GET', '/images/json'],
+  ['DELETE', '/images/a/b'],
+  ['DELETE', '/images/a/json'],
+  ['HEAD', '/containers/a/archive?path=/x'],
+  ['HEAD', '/containers/none/archive'],
+  ['HEAD', '/info'],
+  ['PUT', '/containers/a/archive', 'Content-Type: application/x-tar\r\n', 'a\0b'],
+  ['PUT', '/containers/a/archive'],
+  ['PUT', '/containers/none/archive', '', 'ab'],
+  ['POST', '/containers/a/attach'],
 ]
 
 describe('the front of the server', { timeout: 60_000 }, () => {
@@ -134,7 +194,9 @@ describe('the front of the server', { timeout: 60_000 }, () => {
   })
 
   function requestOf([method, url, fields = '', body = '']: (typeof CASES)[number]): string {
-    const length = method === 'POST' ? `Content-Length: ${Buffer.byteLength(body)}\r\n` : ''
+    const length = ['POST', 'PUT'].includes(method)
+      ? `Content-Length: ${Buffer.byteLength(body)}\r\n`
+      : ''
     return `${method} ${url} HTTP/1.1\r\nHost: d\r\n${fields}${length}\r\n${body}`
   }
 
@@ -187,7 +249,7 @@ describe('the front of the server', { timeout: 60_000 }, () => {
     ])
     const start = requestOf(['POST', '/containers/abc/start'])
     const wait = requestOf(['POST', '/containers/abc/wait'])
-    const info = requestOf(['GET', '/info'])
+    const info = requestOf(['POST', '/containers/a/attach'])
     const expected = await talk(create, wait, start, info, start)
     assert.equal(expected.match(/HTTP\/1\.1 20[01]/g)?.length, 6)
     assert.deepEqual(

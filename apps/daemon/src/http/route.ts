@@ -24,8 +24,6 @@ export interface Route<Q extends QuerySpec = QuerySpec, B = unknown> {
   readonly takesConnection?: boolean
   /** A GET whose stream can be a WebSocket as well (`also`), or can be nothing else (`only`). */
   readonly webSocket?: 'also' | 'only'
-  /** Asked for by every `run`: served without router and streams (front/) when the request is a plain one. Neither stream nor connection are taken. */
-  readonly isFrequent?: true
   /** Of a good answer; without it 200, or 204 when there is no value. */
   readonly status?: 200 | 201 | 204
   readonly response?: JsonSchema

@@ -20,8 +20,8 @@ import { asCancelled, errorAnswer, logError } from './error-answer.ts'
 import { farewell } from './farewell.ts'
 import { KEEP_ALIVE_S } from './front/answer.ts'
 import { frontConnection } from './front/connection.ts'
-import { serveFrequent } from './front/serve.ts'
-import { frequentRoutes } from './front/target.ts'
+import { servePlain } from './front/serve.ts'
+import { frontRoutes } from './front/target.ts'
 import { MAX_JSON_BYTES, parseJsonBody } from './json-body.ts'
 import { parsePath } from './path.ts'
 import { PlainFailure, PlainText } from './plain-text.ts'
@@ -166,14 +166,14 @@ export async function buildApiServer(o: {
     })
   }
   await app.ready()
-  const frequent = frequentRoutes(o.routes)
+  const plain = frontRoutes(o.routes)
   const putFront = (server: Server): void => {
     const [serveByNode] = server.listeners('connection')
     server.removeAllListeners('connection')
     server.on('connection', (socket) =>
       frontConnection(socket, {
-        routes: frequent,
-        serve: (target, request, exchange) => serveFrequent(o, target, request, exchange),
+        routes: plain,
+        serve: (target, request, exchange) => servePlain(o, target, request, exchange),
         passOn: () => void serveByNode?.call(server, socket),
       }),
     )

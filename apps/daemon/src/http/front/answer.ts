@@ -21,17 +21,22 @@ function date(): string {
   return dateText
 }
 
-/** Head and body of an answer; `headers` are whole lines. Without a body there is no type and no length (204, 304). */
+/** Head and body of an answer; `headers` are whole lines. Of a body to HEAD only type and length are told. */
 export function answerText(
+  method: string,
   status: number,
   headers: string,
   body?: { readonly type: string; readonly text: string },
 ): string {
+  const hasBody = method !== 'HEAD' && status !== 204 && status !== 304
   const own =
-    body === undefined
-      ? ''
-      : `content-type: ${body.type}\r\ncontent-length: ${Buffer.byteLength(body.text)}\r\n`
-  return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${COMMON}${headers}${own}Date: ${date()}\r\n${LAST}\r\n${body?.text ?? ''}`
+    body !== undefined
+      ? `content-type: ${body.type}\r\ncontent-length: ${Buffer.byteLength(body.text)}\r\n`
+      : hasBody
+        ? 'content-length: 0\r\n'
+        : ''
+  const text = hasBody ? (body?.text ?? '') : ''
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${COMMON}${headers}${own}Date: ${date()}\r\n${LAST}\r\n${text}`
 }
 
 /** Head of an answer whose length is not known. */

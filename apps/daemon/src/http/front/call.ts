@@ -8,6 +8,8 @@ interface Parts {
   readonly query: Call['query']
   readonly body: unknown
   readonly headers: IncomingHttpHeaders
+  /** Of the body. */
+  readonly bytes: Buffer
   readonly apiMinor: number
   /** Sends the head of a chunked answer, and what follows. */
   readonly begin: (headers: string, contentType: string) => ChunkSink
@@ -18,7 +20,7 @@ export interface ChunkSink {
   readonly end: (done: (error?: Error | null) => void) => void
 }
 
-/** A request of a frequent route on its way through its handler. What most handlers do not ask for is made when one does. */
+/** A plain request on its way through its handler. What most handlers do not ask for is made when one does. */
 export class FrontCall implements Call {
   readonly id: string
   readonly name = ''
@@ -27,6 +29,7 @@ export class FrontCall implements Call {
   readonly headers: IncomingHttpHeaders
   readonly isWebSocket = false
   readonly apiMinor: number
+  readonly #bytes: Buffer
   readonly #begin: Parts['begin']
   #hangUp: AbortController | undefined
   #isClientGone = false
@@ -39,6 +42,7 @@ export class FrontCall implements Call {
     this.body = parts.body as Call['body']
     this.headers = parts.headers
     this.apiMinor = parts.apiMinor
+    this.#bytes = parts.bytes
     this.#begin = parts.begin
   }
 
@@ -64,7 +68,7 @@ export class FrontCall implements Call {
   }
 
   get input(): Readable {
-    return Readable.from([])
+    return Readable.from(this.#bytes.length === 0 ? [] : [this.#bytes])
   }
 
   get openInput(): () => Promise<Readable> {
@@ -92,7 +96,7 @@ export class FrontCall implements Call {
   }
 
   get takeOver(): () => Promise<Duplex> {
-    return () => Promise.reject(new TypeError('a frequent route takes no connection over'))
+    return () => Promise.reject(new TypeError('a plain request does not hand its connection over'))
   }
 
   clientGone(): void {

@@ -1,16 +1,15 @@
 /**
  * The front of an HTTP server on a Unix socket. A connection begins here: while its requests are plain ones (request.ts) of
- * frequent routes (target.ts) they are answered with one write each, without Node's streams and without a router. At the first that is
- * anything else, the connection with all bytes that were not answered goes to Node's server, for good.
+ * routes that leave it alone (target.ts) they are answered without Node's server and without a router. At the first that is anything else, the connection with all bytes that were not answered goes to Node's server, for good.
  */
 import type { Socket } from 'node:net'
 import { answerBrokenRequest } from '../broken-request.ts'
 import { KEEP_ALIVE_S } from './answer.ts'
 import { type PlainRequest, readPlainRequest } from './request.ts'
-import { type FrequentRoutes, findTarget, type Target } from './target.ts'
+import { type FrontRoutes, findTarget, type Target } from './target.ts'
 
 export interface FrontOptions {
-  readonly routes: FrequentRoutes
+  readonly routes: FrontRoutes
   /** Answers by `exchange`; resolves when the answer is complete. Never rejects. */
   readonly serve: (target: Target, request: PlainRequest, exchange: Exchange) => Promise<void>
   /** Node's server. */

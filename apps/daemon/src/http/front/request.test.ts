@@ -29,7 +29,7 @@ describe('a plain request', () => {
       'GET /_ping HTTP/1.1\r\n\r\n',
       'GET  /_ping HTTP/1.1\r\nHost: d\r\n\r\n',
       'GET /_ping HTTP/1.1\nHost: d\n\r\n\r\n',
-      'PUT /_ping HTTP/1.1\r\nHost: d\r\n\r\n',
+      'PATCH /_ping HTTP/1.1\r\nHost: d\r\n\r\n',
       'GET http://d/_ping HTTP/1.1\r\nHost: d\r\n\r\n',
       'GET /\xe9 HTTP/1.1\r\nHost: d\r\n\r\n',
       '\r\nGET /_ping HTTP/1.1\r\nHost: d\r\n\r\n',

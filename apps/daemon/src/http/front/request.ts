@@ -14,7 +14,7 @@ export interface PlainRequest {
 const MAX_HEAD_BYTES = 4096
 const MAX_BODY_BYTES = 64 * 1024
 
-const REQUEST_LINE = /^(GET|HEAD|POST|DELETE) (\/[!-~]*) HTTP\/1\.1$/
+const REQUEST_LINE = /^(GET|HEAD|POST|PUT|DELETE) (\/[!-~]*) HTTP\/1\.1$/
 const FIELD = /^([A-Za-z0-9_-]+):[ \t]*([!-~](?:[ -~\t]*[!-~])?)?[ \t]*$/
 const LENGTH = /^(?:0|[1-9][0-9]{0,7})$/
 
@@ -28,6 +28,7 @@ const OTHERS: ReadonlySet<string> = new Set([
   'content-encoding',
   'keep-alive',
   'proxy-connection',
+  'ctr-body-file',
 ])
 
 /**

@@ -20,8 +20,8 @@ interface Deps {
 
 const LATEST = `1.${MAX_API_MINOR}`
 
-/** Runs the handler of a frequent route and answers with its value. */
-export async function serveFrequent(
+/** Runs the handler of a route and answers with its value. */
+export async function servePlain(
   deps: Deps,
   target: Target,
   request: PlainRequest,
@@ -47,7 +47,7 @@ async function answerTo(
     deps.context.metrics?.observe(route.method, route.path, performance.now() - begin)
     if (call.stream !== undefined) return await ended(call.stream)
     const status = route.status ?? (value === undefined ? 204 : 200)
-    send(socket, answerText(status, call.headerLines, render(value)))
+    send(socket, answerText(route.method, status, call.headerLines, render(value)))
     return status
   } catch (error) {
     const isGone = call?.isClientGone === true
@@ -56,7 +56,10 @@ async function answerTo(
     logError(deps.log, status, { err: reason, code, route: `${route.method} ${route.path}` })
     // The client learns of it by the end of the stream.
     if (call?.stream !== undefined) socket.destroy()
-    else send(socket, answerText(status, '', status === 304 ? undefined : json({ message })))
+    else {
+      const body = status === 304 ? undefined : json({ message })
+      send(socket, answerText(route.method, status, '', body))
+    }
     return status
   }
 }
@@ -77,6 +80,7 @@ function openCall(target: Target, request: PlainRequest, exchange: Exchange): Fr
             isOptional: route.isBodyOptional ?? false,
           }),
     headers,
+    bytes: exchange.body,
     apiMinor,
     begin: (lines, contentType) => beginChunks(exchange.socket, chunkedHead(lines, contentType)),
   })

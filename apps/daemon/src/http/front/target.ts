@@ -1,7 +1,7 @@
-import { withoutVersion } from '../path.ts'
+import { parsePath } from '../path.ts'
 import type { AnyRoute } from '../route.ts'
 
-/** What a URL of a frequent route says. */
+/** What a URL says. */
 export interface Target {
   readonly route: AnyRoute
   /** `1.44`, or undefined without a prefix. */
@@ -10,48 +10,58 @@ export interface Target {
   readonly query: Readonly<Record<string, string | string[]>>
 }
 
-export type FrequentRoutes = ReadonlyMap<string, AnyRoute>
+export type FrontRoutes = ReadonlyMap<string, AnyRoute>
 
-/** Names and ids as they are: nothing to decode. */
-const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/
-const PLAIN_QUERY = /^[A-Za-z0-9_.=&,:/-]*$/
+/** Names, ids and references as they are: nothing to decode. */
+const NAME = /^[A-Za-z0-9][\w.:@-]*(?:%2F[\w.:@-]+)*$/
+const QUERY = /^[!-~]*$/
 
-export function frequentRoutes(routes: readonly AnyRoute[]): FrequentRoutes {
-  const frequent = routes.filter((route) => route.isFrequent === true)
-  return new Map(frequent.map((route) => [`${route.method} ${route.path}`, route]))
+/** All but those that take the connection over. */
+export function frontRoutes(routes: readonly AnyRoute[]): FrontRoutes {
+  const served = routes.filter(
+    ({ takesConnection, webSocket }) => takesConnection !== true && webSocket !== 'only',
+  )
+  return new Map(served.map((route) => [`${route.method} ${route.path}`, route]))
 }
 
-/** Undefined: not one of them, or written in a way that the router has to read. */
-export function findTarget(
-  routes: FrequentRoutes,
-  method: string,
-  url: string,
-): Target | undefined {
+/** Undefined: none of them, or written in a way that the router has to read. */
+export function findTarget(routes: FrontRoutes, method: string, url: string): Target | undefined {
   const queryAt = url.indexOf('?')
-  const text = queryAt === -1 ? '' : url.slice(queryAt + 1)
-  if (!PLAIN_QUERY.test(text)) return undefined
-  const { version, rest } = withoutVersion(queryAt === -1 ? url : url.slice(0, queryAt))
+  const path = queryAt === -1 ? url : url.slice(0, queryAt)
+  if (path.includes('%')) return undefined
+  const { version, url: rest } = parsePath(path)
+  const query = readQuery(queryAt === -1 ? '' : url.slice(queryAt + 1))
+  if (query === undefined) return undefined
   const named = routes.get(`${method} ${rest}`)
   // `/containers/:id/json` as it stands there names a container `:id`.
-  if (named?.path.includes(':') === false) {
-    return { route: named, version, id: '', query: readQuery(text) }
-  }
-  const [, resource = '', id = '', ...verbs] = rest.split('/')
-  if (verbs.length > 1 || !NAME.test(id)) return undefined
-  const verb = verbs.length === 0 ? '' : `/${verbs[0]}`
-  const route = routes.get(`${method} /${resource}/:id${verb}`)
-  return route === undefined ? undefined : { route, version, id, query: readQuery(text) }
+  if (named?.path.includes(':') === false) return { route: named, version, id: '', query }
+  const [, resource = '', name = '', ...verb] = rest.split('/')
+  const route = routes.get([`${method} /${resource}/:id`, ...verb].join('/'))
+  if (route === undefined || !NAME.test(name)) return undefined
+  return { route, version, id: name.replaceAll('%2F', '/'), query }
 }
 
-function readQuery(text: string): Record<string, string | string[]> {
+function readQuery(text: string): Record<string, string | string[]> | undefined {
   const query: Record<string, string | string[]> = Object.create(null)
   if (text === '') return query
+  if (!QUERY.test(text)) return undefined
   for (const pair of text.split('&')) {
     const at = pair.indexOf('=')
-    const name = at === -1 ? pair : pair.slice(0, at)
-    const value = at === -1 ? '' : pair.slice(at + 1)
+    const name = decoded(at === -1 ? pair : pair.slice(0, at))
+    const value = decoded(at === -1 ? '' : pair.slice(at + 1))
+    if (name === undefined || value === undefined) return undefined
     const before = query[name]
     query[name] = before === undefined ? value : [...[before].flat(), value]
   }
   return query
+}
+
+/** Undefined: a percent sign without its two digits, or bytes that are no UTF-8. */
+function decoded(text: string): string | undefined {
+  if (!text.includes('%') && !text.includes('+')) return text
+  try {
+    return decodeURIComponent(text.replaceAll('+', ' '))
+  } catch {
+    return undefined
+  }
 }

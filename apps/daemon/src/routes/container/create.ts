@@ -7,7 +7,6 @@ import { type CreateParts, meantBy, warningsOf } from './by-version.ts'
 export const createContainerRoute = route({
   method: 'POST',
   path: '/containers/create',
-  isFrequent: true,
   summary: 'Create a container',
   // `replace` is ours.
   query: { name: 'string', platform: 'string', replace: 'boolean' },

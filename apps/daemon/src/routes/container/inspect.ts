@@ -6,7 +6,6 @@ import { renderInspect } from './render.ts'
 export const inspectContainerRoute = route({
   method: 'GET',
   path: '/containers/:id/json',
-  isFrequent: true,
   summary: 'Inspect a container',
   query: { size: 'boolean' },
   response: ContainerInspect,

@@ -5,7 +5,6 @@ import { route } from '../../http/route.ts'
 export const killContainerRoute = route({
   method: 'POST',
   path: '/containers/:id/kill',
-  isFrequent: true,
   summary: 'Send a signal to the process of a container',
   query: { signal: 'string' },
   status: 204,

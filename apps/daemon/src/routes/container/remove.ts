@@ -4,7 +4,6 @@ import { route } from '../../http/route.ts'
 export const removeContainerRoute = route({
   method: 'DELETE',
   path: '/containers/:id',
-  isFrequent: true,
   summary: 'Remove a container',
   query: { v: 'boolean', force: 'boolean', link: 'boolean' },
   status: 204,

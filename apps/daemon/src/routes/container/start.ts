@@ -6,7 +6,6 @@ import { route } from '../../http/route.ts'
 export const startContainerRoute = route({
   method: 'POST',
   path: '/containers/:id/start',
-  isFrequent: true,
   summary: 'Start a container',
   query: { detachKeys: 'string', checkpoint: 'string', 'checkpoint-dir': 'string' },
   status: 204,

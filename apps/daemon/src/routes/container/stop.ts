@@ -5,7 +5,6 @@ import { stopOptions } from './stop-options.ts'
 export const stopContainerRoute = route({
   method: 'POST',
   path: '/containers/:id/stop',
-  isFrequent: true,
   summary: 'Stop a container: its stop signal, and SIGKILL after a timeout',
   query: { signal: 'string', t: 'integer' },
   status: 204,

@@ -9,7 +9,6 @@ const CONDITIONS = ['not-running', 'next-exit', 'removed', 'healthy', 'unhealthy
 export const waitContainerRoute = route({
   method: 'POST',
   path: '/containers/:id/wait',
-  isFrequent: true,
   summary: 'Block until a container has reached a condition',
   query: { condition: 'string' },
   response: WaitResponse,

@@ -4,7 +4,6 @@ import { type Call, route } from '../../http/route.ts'
 export const pingRoute = route({
   method: 'GET',
   path: '/_ping',
-  isFrequent: true,
   summary: 'Is the daemon there; the headers say what it speaks',
   status: 200,
   handle: async (_context, { setHeader }) => {
@@ -16,7 +15,6 @@ export const pingRoute = route({
 export const headPingRoute = route({
   method: 'HEAD',
   path: '/_ping',
-  isFrequent: true,
   summary: 'As GET, headers only',
   status: 200,
   handle: async (_context, { setHeader }) => {
