@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
 import {
   cpSync,
   existsSync,
@@ -225,7 +225,7 @@ export async function startDocker(folder: string): Promise<Engine> {
     get daemonPid() {
       return pid()
     },
-    helpers: /containerd|docker-proxy/,
+    helpers: new RegExp(`containerd.*${execRoot(folder, 'k')}`),
     restart: async () => {
       const gone = new Promise((resolve) => daemon.once('exit', resolve))
       process.kill(pid(), 'SIGTERM')
@@ -239,6 +239,8 @@ export async function startDocker(folder: string): Promise<Engine> {
       const gone = new Promise((resolve) => daemon.once('exit', resolve))
       process.kill(pid(), 'SIGTERM')
       await gone
+      // One that has found containers at its start leaves the bind mount of its root.
+      spawnSync('umount', [join(root, 'd')], { stdio: 'ignore' })
       execFileSync('ip', ['netns', 'del', netns])
       cpu.remove()
     },

@@ -7,9 +7,9 @@ import { removeSleepers, startSleepers } from '../sleepers.ts'
 
 const MAX_PEER = 200
 const MIB = 1024 * 1024
-const QUIET_MS = 10_000
-/** What the import of the image needed is given back by then. */
+/** Half a minute after the last work V8 has given back memory, and the threads that images and files needed have ended. */
 const SETTLE_MS = 35_000
+const QUIET_MS = 20_000
 const CALLS = 20
 
 /** N idle containers: start rate, memory outside them, list and inspect latency, idle CPU, restart of the daemon among them. */
@@ -38,8 +38,9 @@ async function idle(context: Context, engine: Served, counts: readonly number[])
       row(`memory outside a container, ${count}`, memory.helperBytes / count / 1024, 'KiB'),
       row(`engine in all, ${count}`, (memory.helperBytes + memory.daemonBytes) / MIB, 'MiB'),
       ...(await latencies(context, engine, count)),
-      row(`idle CPU, ${count}`, await idleCpuPercent(engine), '% of one core'),
     )
+    await pause(SETTLE_MS)
+    rows.push(row(`idle CPU, ${count}`, await idleCpuPercent(engine), '% of one core'))
     if (engine.restart !== undefined)
       rows.push(row(`daemon restart with ${count}`, await engine.restart()))
   }
@@ -74,7 +75,7 @@ function memoryOutside(engine: Engine): { helperBytes: number; daemonBytes: numb
 
 async function idleCpuPercent(engine: Engine): Promise<number> {
   const pids = [daemonOf(engine), ...helperPids(engine)]
-  // Of the processes only whole ticks of 10 ms are known, which is 0.1 % of these seconds. The containers sleep.
+  // Of the processes only whole ticks of 10 ms are known, which is 0.05 % of these seconds. The containers sleep.
   const ticks = (): number => pids.reduce((sum, pid) => sum + cpuOf(pid), 0)
   const usedMs = Number.isNaN(engine.cpu.usedMs()) ? ticks : (): number => engine.cpu.usedMs()
   const before = usedMs()
