@@ -6,6 +6,7 @@ import {
   mkdtempSync,
   openSync,
   readdirSync,
+  readFileSync,
   readlinkSync,
   readSync,
   rmSync,
@@ -25,6 +26,7 @@ const archive = imageArchive({
   reference: 'from-file:1',
   layers: [[{ path: 'big', content: Buffer.alloc(3_000_000, 'big ') }]],
 })
+const O_PATH = 0o10000000 // asm-generic/fcntl.h
 let daemon: TestDaemon
 before(async () => {
   if (skip === false) daemon = await startDaemon({ bridge: false })
@@ -60,9 +62,12 @@ async function load(
   return { status: response.statusCode, text, isAsked, interims }
 }
 
-function offerOf(fd: number, file = path, position = 0): string {
+/** Field 22 of proc_pid_stat(5). */
+const started = readFileSync('/proc/self/stat', 'latin1').split(') ').at(-1)?.split(' ')[19]
+
+function offerOf(fd: number, file = path, position = 0, start = started): string {
   const { dev, ino } = statSync(file, { bigint: true })
-  return `${fd} ${dev} ${ino} ${position}`
+  return `${fd} ${dev} ${ino} ${position} ${start}`
 }
 
 function openFiles(): string[] {
@@ -99,7 +104,9 @@ describe('a body that is a file of the client', { skip }, () => {
   const wrong: Record<string, (fd: number) => string> = {
     'of another file, as behind a proxy': (fd) => offerOf(fd, '/proc/self/exe'),
     'that is not open': () => offerOf(9999),
-    'that is no number': () => '/etc/shadow 1 2 3',
+    'that is no number': () => '/etc/shadow 1 2 3 4',
+    'of a process that began at another time, as a proxy': (fd) => offerOf(fd, path, 0, '1'),
+    'without a word about the process': (fd) => offerOf(fd).split(' ').slice(0, 4).join(' '),
   }
   for (const [name, offer] of Object.entries(wrong)) {
     it(`a descriptor ${name}: the daemon asks for the body`, async () => {
@@ -117,6 +124,41 @@ describe('a body that is a file of the client', { skip }, () => {
     const { status, isAsked } = await load(offerOf(fd, '/dev/zero'), archive)
     closeSync(fd)
     assert.deepEqual({ status, isAsked }, { status: 200, isAsked: true })
+  })
+
+  it('a file of /proc is read by its client', async () => {
+    const file = '/proc/self/status'
+    const fd = openSync(file, 'r')
+    const { isAsked, status } = await load(offerOf(fd, file), archive)
+    closeSync(fd)
+    assert.deepEqual({ status, isAsked }, { status: 200, isAsked: true })
+  })
+
+  for (const [name, flags] of Object.entries({
+    'for writing only': 'a',
+    'as a path only': O_PATH,
+  })) {
+    it(`a file that is open ${name} is refused`, async () => {
+      const fd = openSync(path, flags)
+      const { status, text, isAsked } = await load(offerOf(fd), archive)
+      closeSync(fd)
+      assert.deepEqual({ status, isAsked }, { status: 400, isAsked: false })
+      assert.match(text, /not open for reading/)
+    })
+  }
+
+  it('an upload that breaks off is no failure of the daemon', async () => {
+    const before = daemon.log.length
+    const call = request({ socketPath: daemon.socketPath, method: 'POST', path: '/images/load' })
+    call.on('error', () => undefined).write(archive.subarray(0, 1_000_000))
+    await once(call.socket ?? (await once(call, 'socket'))[0], 'drain').catch(() => undefined)
+    call.destroy()
+    const log = await waitFor('a word in the log', () => {
+      const text = daemon.log.slice(before)
+      return text.includes('/images/load') && text
+    })
+    assert.match(log, /"level":"info".*client disconnected/)
+    assert.doesNotMatch(log, /"level":"error"/)
   })
 
   it('a broken archive is refused as one that is sent', async () => {

@@ -160,12 +160,14 @@ function encodeQuery(query: Query | undefined): string {
   return parts.length === 0 ? '' : `?${parts.join('&')}`
 }
 
-/** As apps/daemon/src/http/body-file.ts reads it. */
+/** As apps/daemon/src/http/body-file.ts reads it. The start of this process says that it is not a proxy's file that is meant. */
 function describeFile(fd: number): string {
   const { dev, ino } = fstatSync(fd, { bigint: true })
   // proc_pid_fdinfo(5); Node has no lseek(2).
   const info = readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1')
-  return `${fd} ${dev} ${ino} ${/^pos:\s*(\d+)/m.exec(info)?.[1] ?? '-'}`
+  // Field 22 of proc_pid_stat(5); the second may hold spaces.
+  const startTime = readFileSync('/proc/self/stat', 'latin1').split(') ').at(-1)?.split(' ')[19]
+  return `${fd} ${dev} ${ino} ${/^pos:\s*(\d+)/m.exec(info)?.[1] ?? '-'} ${startTime}`
 }
 
 async function responseError(response: HttpResponse): Promise<ResponseError> {

@@ -41,7 +41,7 @@ export { type MountFact, parseMountInfo, readMountInfo } from './mountinfo.ts'
 export { interfaceIndex, isPortFree } from './network-interface.ts'
 export { Nftables, NftablesError } from './nftables.ts'
 export { type OomKill, OomLog } from './oom-log.ts'
-export { takePeerFile } from './peer-file.ts'
+export { filesystemOf, isOpenForReading, takePeerFile } from './peer-file.ts'
 export { type PipeEnd, pipe } from './pipe.ts'
 export {
   isProcess,

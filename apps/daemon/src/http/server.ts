@@ -255,8 +255,9 @@ async function serveRoute(
     reply.header('Content-Type', 'application/json')
     return reply.code(route.status ?? 200).send(Buffer.from(`${JSON.stringify(answer)}\n`))
   } catch (error) {
-    if (!reply.sent) throw error
-    endBrokenStream(request, call.stream, asCancelled(error, call.isClientGone), o.log)
+    const reason = asCancelled(error, call.isClientGone)
+    if (!reply.sent) throw reason
+    endBrokenStream(request, call.stream, reason, o.log)
     return reply
   }
 }
