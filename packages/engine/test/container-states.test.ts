@@ -8,6 +8,7 @@ import {
   containerLogs,
   createContainer,
   getContainer,
+  isAlive,
   killContainer,
   listContainers,
   pauseContainer,
@@ -196,6 +197,23 @@ describe('the states of a container', () => {
     stream.destroy()
     await pauseContainer(t.engine, id)
     await removeContainer(t.engine, id, { force: true, volumes: false }) // kills a frozen one, too
+  })
+
+  test('pause of a container that has ended, which the engine has not heard of yet, is a conflict', async () => {
+    const id = await t.create(['sleep', '60'])
+    await startContainer(t.engine, id)
+    const { state } = getContainer(t.engine, id)
+    assert.ok(isAlive(state))
+    process.kill(state.pid, 'SIGKILL')
+    const hierarchy = t.engine.host.cgroups.mode === 'v2' ? '' : '/freezer'
+    const cgroup = `/sys/fs/cgroup${hierarchy}${t.config.cgroupParent}/${id}`
+    // Without giving the engine a turn.
+    const deadline = Date.now() + 30_000
+    while (existsSync(cgroup) && Date.now() < deadline) {
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5)
+    }
+    await assert.rejects(pauseContainer(t.engine, id), (e) => isEngineError(e, 'CONFLICT'))
+    await removeContainer(t.engine, id, { force: true, volumes: false })
   })
 
   test('restart gives a new process and keeps a --rm container', async () => {

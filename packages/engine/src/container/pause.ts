@@ -1,4 +1,4 @@
-import { EngineError } from '@ctr/errdefs'
+import { EngineError, isErrno } from '@ctr/errdefs'
 import { freezeCgroup, thawCgroup } from '@ctr/linux'
 import type { Engine } from '../engine.ts'
 import { containerEvent } from './container-event.ts'
@@ -25,7 +25,11 @@ export async function pauseContainer(engine: Engine, reference: string): Promise
       throw new EngineError('CONFLICT', `container ${id} is not running`)
     }
     const cgroup = containerCgroup(engine, container)
-    await freezeCgroup(engine.host.cgroups, cgroup)
+    await freezeCgroup(engine.host.cgroups, cgroup).catch((cause: unknown) => {
+      if (!isErrno(cause, 'ENOENT', 'ENODEV')) throw cause
+      // It has ended; the news is on its way.
+      throw new EngineError('CONFLICT', `container ${id} is not running`, { cause })
+    })
     try {
       engine.events.commit('volatile', () => {
         engine.containers.change(id, { state: { ...state, status: 'paused' } })
