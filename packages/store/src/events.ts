@@ -12,14 +12,15 @@ export interface EventRow {
   readonly attributes: string
 }
 
+type Moment = Pick<EventRow, 'sequence' | 'timeNs'>
+
 /** Table `events`: append-only but for `prune`. Times grow with the sequence. */
 export class EventTable {
   readonly #insert: Statement
   readonly #between: Statement
-  readonly #range: Statement
   readonly #from: Statement
   readonly #prune: Statement
-  readonly #lastTime: Statement
+  readonly #last: Statement
 
   constructor(store: Store) {
     const { db } = store
@@ -33,9 +34,6 @@ export class EventTable {
         'SELECT sequence, time_ns AS timeNs, type, action, actor_id AS actorId, attributes FROM events WHERE sequence >= ? AND sequence < ? ORDER BY sequence LIMIT ?',
       )
       .safeIntegers(true)
-    this.#range = db
-      .prepare('SELECT min(sequence) AS first, max(sequence) AS last FROM events')
-      .safeIntegers(true)
     this.#from = db
       .prepare(
         'SELECT sequence, time_ns AS timeNs FROM events WHERE sequence >= ? ORDER BY sequence LIMIT 1',
@@ -45,9 +43,8 @@ export class EventTable {
       `DELETE FROM events WHERE sequence < (SELECT max(sequence) FROM events)
          AND (sequence <= (SELECT max(sequence) FROM events) - ? OR time_ns < ?)`,
     )
-    this.#lastTime = db
-      .prepare('SELECT time_ns FROM events ORDER BY sequence DESC LIMIT 1')
-      .pluck()
+    this.#last = db
+      .prepare('SELECT sequence, time_ns AS timeNs FROM events ORDER BY sequence DESC LIMIT 1')
       .safeIntegers(true)
   }
 
@@ -64,15 +61,20 @@ export class EventTable {
     return this.#between.all(first, this.#firstAt(untilNs + 1n), limit) as EventRow[]
   }
 
-  /** Sequence of the first event that is not older than `timeNs`; behind the last if there is none. */
+  /** Sequence of the first event that is not older than `timeNs`; behind the last if there is none. From the beginning, or to now, mostly. */
   #firstAt(timeNs: bigint): bigint {
-    const { first, last } = this.#range.get() as { first: bigint | null; last: bigint | null }
-    let low = first ?? 0n
-    let high = (last ?? -1n) + 1n
+    const first = this.#from.get(0n) as Moment | undefined
+    const last = this.#last.get() as Moment | undefined
+    if (first === undefined || last === undefined || first.timeNs >= timeNs) {
+      return first?.sequence ?? 0n
+    }
+    if (last.timeNs < timeNs) return last.sequence + 1n
+    let low = first.sequence + 1n
+    let high = last.sequence
     while (low < high) {
       const middle = (low + high) / 2n
-      const event = this.#from.get(middle) as Pick<EventRow, 'sequence' | 'timeNs'> | undefined
-      if (event === undefined || event.timeNs >= timeNs) high = middle
+      const event = this.#from.get(middle) as Moment
+      if (event.timeNs >= timeNs) high = middle
       else low = event.sequence + 1n
     }
     return low
@@ -85,6 +87,6 @@ export class EventTable {
 
   /** Time of the newest event; 0 without one. */
   lastTimeNs(): bigint {
-    return (this.#lastTime.get() as bigint | undefined) ?? 0n
+    return (this.#last.get() as Moment | undefined)?.timeNs ?? 0n
   }
 }
