@@ -204,6 +204,8 @@ test('top shows the main process and those of execs', { skip }, async () => {
     const lines = (await ctrd().ok(['top', 'tt', '-o', 'pid,args'])).split('\n').slice(1)
     return lines.length === 2 && lines.some((line) => line.endsWith('sleep 888'))
   })
+  // Which ps(1) refuses for processes that it is told by number.
+  assert.match(await ctrd().ok(['top', 'tt', 'axo', 'pid,args', '--forest']), / sleep 888$/m)
 })
 
 const disk = '/dev/vda'

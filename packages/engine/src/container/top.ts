@@ -39,9 +39,18 @@ export async function topContainer(
   }
   const args = psArgs.split(/\s+/).filter((word) => word !== '')
   const pids = new Set(cgroupPids(engine.host.cgroups, containerCgroup(engine, container)))
-  const processes = parsePs(await runPs(args.length === 0 ? ['-ef'] : args), pids)
+  const processes = parsePs(await psOf(args.length === 0 ? ['-ef'] : args, pids), pids)
   engine.events.emit(containerEvent(container, 'top'))
   return processes
+}
+
+/** Some options cannot be had together with `-q`; without it ps looks at every process of the host. moby daemon/top_unix.go */
+async function psOf(args: readonly string[], pids: ReadonlySet<number>): Promise<string> {
+  try {
+    return await runPs([...args, `-q${[...pids].sort((a, b) => a - b).join(',')}`])
+  } catch {
+    return await runPs(args)
+  }
 }
 
 async function runPs(args: readonly string[]): Promise<string> {
