@@ -110,7 +110,7 @@ export async function createContainer(
       : await createVolume(engine, planned.volume)
     if (isAnonymous) {
       undo.defer(() => removeVolumeFiles(engine, volume.name))
-      await makeVolumeDirectory(engine, volume)
+      makeVolumeDirectory(engine, volume)
       anonymous.push(volume)
     }
     const { name, driver, mountpoint: source } = volume
@@ -132,7 +132,7 @@ export async function createContainer(
   undo.move()
   // With --rm it would be removed after a power cut, running or not, so nobody waits for the disk.
   if (!isOfOneRequest(request)) await engine.store.flush()
-  for (const volume of anonymous) await finishVolumeDirectory(engine, volume)
+  for (const volume of anonymous) finishVolumeDirectory(engine, volume)
   return { id, warnings: [...plan.warnings] }
 }
 

@@ -86,7 +86,7 @@ export async function removeContainerRecord(
   engine.timers.delete(id)
   await engine.networks.disconnect(id)
   const doomed = options.volumes ? anonymousVolumes(engine, id) : []
-  for (const name of doomed) await markPending(engine, name)
+  for (const name of doomed) markPending(engine, name)
   const removeLayers = engine.events.commit('volatile', () => {
     engine.containers.delete(id)
     engine.userNamespaces.forget(id)
@@ -107,7 +107,7 @@ export async function removeContainerRecord(
   }
   removeContainerFiles(engine, id)
   await removeLayers()
-  for (const name of doomed) await removeVolumeFiles(engine, name)
+  for (const name of doomed) removeVolumeFiles(engine, name)
 }
 
 /** Its own, that no other container mounts (--volumes-from). */

@@ -17,7 +17,7 @@ export async function recoverVolumes(
       if (isPending) rmSync(mark)
       continue
     }
-    if (isPending) await removeVolumeFiles(engine, name)
+    if (isPending) removeVolumeFiles(engine, name)
     else log.warn({ volume: name }, 'a directory of a volume without a row: left alone')
   }
   for (const volume of volumes.all()) {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { rename, rm, writeFile } from 'node:fs/promises'
+import { renameSync, writeFileSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { EngineError, isErrno } from '@ctr/errdefs'
 import type { Engine } from '../engine.ts'
@@ -25,43 +26,47 @@ export async function removeVolume(
     if (users.length > 0) {
       throw new EngineError('CONFLICT', `remove ${name}: volume is in use - [${users.join(', ')}]`)
     }
-    await deleteVolumes(engine, [volume])
+    deleteVolumes(engine, [volume])
   })
 }
 
 /** Row and event first, then the files; a directory that a crash leaves in between bears the mark. */
-async function deleteVolumes(
+function deleteVolumes(
   engine: Pick<Engine, 'volumes' | 'events' | 'config' | 'background'>,
   volumes: readonly Volume[],
-): Promise<void> {
+): void {
   if (volumes.length === 0) return
-  for (const volume of volumes) await markPending(engine, volume.name)
+  for (const volume of volumes) markPending(engine, volume.name)
   engine.events.commit('durable', () => {
     for (const volume of volumes) {
       engine.volumes.delete(volume.name)
       engine.events.add(volumeEvent(volume, 'destroy'))
     }
   })
-  await Promise.all(volumes.map((volume) => removeVolumeFiles(engine, volume.name)))
+  for (const volume of volumes) removeVolumeFiles(engine, volume.name)
 }
 
 /** Before the row goes: recovery may then delete the directory. */
-export async function markPending(engine: Pick<Engine, 'volumes'>, name: string): Promise<void> {
-  await writeFile(join(engine.volumes.directory(name), PENDING_MARK), '').catch(ignoreMissing)
+export function markPending(engine: Pick<Engine, 'volumes'>, name: string): void {
+  ignoreMissing(() => writeFileSync(join(engine.volumes.directory(name), PENDING_MARK), ''))
 }
 
 /** Frees the name at once; the files go in the background, from tmp/, which the next start empties. */
-export async function removeVolumeFiles(
+export function removeVolumeFiles(
   engine: Pick<Engine, 'volumes' | 'config' | 'background'>,
   name: string,
-): Promise<void> {
+): void {
   const doomed = join(engine.config.dataRoot, 'tmp', `volume-${randomUUID()}`)
-  await rename(engine.volumes.directory(name), doomed).catch(ignoreMissing)
+  ignoreMissing(() => renameSync(engine.volumes.directory(name), doomed))
   engine.background.run('remove files of a volume', '', () =>
     rm(doomed, { recursive: true, force: true }),
   )
 }
 
-function ignoreMissing(error: unknown): void {
-  if (!isErrno(error, 'ENOENT')) throw error
+function ignoreMissing(change: () => void): void {
+  try {
+    change()
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT')) throw error
+  }
 }
