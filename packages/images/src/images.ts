@@ -10,7 +10,7 @@ import { type CommitOptions, commitImage } from './commit.ts'
 import type { ImageDeps, Logger } from './deps.ts'
 import { Graveyard } from './graveyard.ts'
 import { type HistoryItem, imageHistory } from './history.ts'
-import { graphDriverData, type Image, type ImageSummary, toImage } from './image.ts'
+import { graphDriverData, type Image, type ImageSummary, sizeOf, toImage } from './image.ts'
 import { createContainerLayer, holdLayers, releaseLayers } from './layer/container-layer.ts'
 import { readRootFile } from './layer/merged.ts'
 import { MOUNT_POINTS_LAYER } from './layer/mount-points.ts'
@@ -45,6 +45,8 @@ export interface Images {
   list(options?: ListOptions): ImageSummary[]
   /** By name (which wins), full id or unique beginning of one. Throws NOT_FOUND with Docker's text. */
   get(ref: string): Image
+  /** Bytes of all layers, each once. */
+  layersBytes(): number
   /** Bytes of each image's layers that another one of them has, too. */
   sharedSizes(imageIds: readonly string[]): Map<string, number>
   find(ref: string): Image | undefined
@@ -132,6 +134,7 @@ export function openImages({ dataRoot, store, log, registries }: ImagesOptions):
       const row = findImageRow(table, ref)
       return row === undefined ? undefined : toImage(deps, row)
     },
+    layersBytes: () => sizeOf(table.layers()),
     sharedSizes: (imageIds) => sharedSizes(deps, imageIds),
     graphDriverData: (image) => graphDriverData(image),
     history: (ref) => imageHistory(deps, ref),
