@@ -44,7 +44,7 @@ const subject = { capabilities: DEFAULT_CAPABILITIES, arch: 'x64', kernel: { maj
 const options = { skip: process.arch === 'x64' ? false : 'system call numbers are those of x86-64' }
 
 test('the default filter decides as the profile says', options, () => {
-  const filter = compileSeccomp(defaultSeccomp(subject), 'x64')
+  const filter = compileSeccomp(defaultSeccomp(subject), 'x64', true)
   const calls: readonly [what: string, nr: number, args: (number | bigint)[], result: number][] = [
     ['read', 0, [], ALLOW],
     ['execve', 59, [], ALLOW],
@@ -76,6 +76,33 @@ test('the default filter decides as the profile says', options, () => {
   for (const [what, nr, args, result] of calls) {
     assert.equal(run(filter, { nr, args }), result, what)
   }
+})
+
+test(
+  'calls of x32 are ENOSYS where the kernel has none, all others are judged the same',
+  options,
+  () => {
+    const profile = defaultSeccomp(subject)
+    const [all, native] = [true, false].map((hasX32) => compileSeccomp(profile, 'x64', hasX32))
+    assert.ok(all !== undefined && native !== undefined && native.length < all.length * 0.8)
+    for (const call of callsAround(spelledOutFilter(profile, 'x64', true))) {
+      const isX32 =
+        call.arch === AUDIT_ARCH_X86_64 && call.nr >= 0x40000000 && call.nr !== 0xffffffff
+      const expected: number = isX32 ? errno(ENOSYS) : run(all, call)
+      assert.equal(run(native, call), expected, JSON.stringify(call, bigintText))
+    }
+  },
+)
+
+test('what is not denied with an error is left as it is written, x32 or not', options, () => {
+  const killing: RuntimeSeccomp = {
+    defaultAction: 'SCMP_ACT_KILL_PROCESS',
+    architectures: ['SCMP_ARCH_X86_64', 'SCMP_ARCH_X32'],
+    syscalls: [{ names: ['read'], action: 'SCMP_ACT_ALLOW' }],
+  }
+  const filter = compileSeccomp(killing, 'x64', false)
+  assert.equal(run(filter, { nr: 0x40000001 }), 0x80000000)
+  assert.deepEqual(filter, compileSeccomp(structuredClone(killing), 'x64', true))
 })
 
 test('a 32-bit program is judged by its own numbers', options, () => {
@@ -131,7 +158,7 @@ const PROFILES: readonly [what: string, profile: RuntimeSeccomp][] = [
 ]
 for (const [what, profile] of PROFILES) {
   test(`a compact filter answers as the one that it is made of: ${what}`, options, () => {
-    const long = spelledOutFilter(profile, 'x64')
+    const long = spelledOutFilter(profile, 'x64', true)
     const short = compactFilter(long)
     for (const call of callsAround(long)) {
       assert.equal(run(short, call), run(long, call), JSON.stringify(call, bigintText))
@@ -141,7 +168,7 @@ for (const [what, profile] of PROFILES) {
 
 test('the default filter is a third of what it is made of', options, () => {
   const profile = defaultSeccomp(subject)
-  const { length } = spelledOutFilter(profile, 'x64')
+  const { length } = spelledOutFilter(profile, 'x64', true)
   assert.ok(compileSeccomp(profile, 'x64').length < length / 3)
 })
 

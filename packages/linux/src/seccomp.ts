@@ -2,6 +2,7 @@ import { closeSync, readFileSync } from 'node:fs'
 import { EngineError } from '@ctr/errdefs'
 import type { RuntimeSeccomp, SeccompAction, SeccompArgument, SeccompRule } from '@ctr/oci'
 import koffi from 'koffi'
+import { kernelHasX32 } from './kernel-config.ts'
 import { errnoError, lastError, libc } from './libc.ts'
 import { compactFilter } from './seccomp-compact.ts'
 
@@ -12,20 +13,27 @@ import { compactFilter } from './seccomp-compact.ts'
 const cache = new Map<string, Uint8Array>()
 const CACHE_SIZE = 64
 /** The same by identity: the default profile is one object, and its text as a key takes longer than the rest. */
-const known = new WeakMap<RuntimeSeccomp, { arch: string; filter: Uint8Array }>()
+const known = new WeakMap<RuntimeSeccomp, { arch: string; hasX32: boolean; filter: Uint8Array }>()
 
-/** struct sock_filter[] for a profile. `arch` as Node names it. EngineError if libseccomp is missing or refuses. */
-export function compileSeccomp(profile: RuntimeSeccomp, arch: string = process.arch): Uint8Array {
+/**
+ * struct sock_filter[] for a profile. `arch` as Node names it, `hasX32`: the kernel knows calls of x32. EngineError if
+ * libseccomp is missing or refuses.
+ */
+export function compileSeccomp(
+  profile: RuntimeSeccomp,
+  arch: string = process.arch,
+  hasX32: boolean = kernelHasX32(),
+): Uint8Array {
   const own = known.get(profile)
-  if (own?.arch === arch) return own.filter
-  const key = `${arch} ${JSON.stringify(profile)}`
+  if (own?.arch === arch && own.hasX32 === hasX32) return own.filter
+  const key = `${arch} ${hasX32} ${JSON.stringify(profile)}`
   let filter = cache.get(key)
   if (filter === undefined) {
-    filter = compactFilter(spelledOutFilter(profile, arch))
+    filter = compactFilter(spelledOutFilter(profile, arch, hasX32))
     if (cache.size >= CACHE_SIZE) cache.delete(cache.keys().next().value ?? '')
     cache.set(key, filter)
   }
-  known.set(profile, { arch, filter })
+  known.set(profile, { arch, hasX32, filter })
   return filter
 }
 
@@ -111,7 +119,7 @@ function library(): Library {
 }
 
 /** What libseccomp makes of a profile, behind the prologue. */
-export function spelledOutFilter(profile: RuntimeSeccomp, arch: string): Buffer {
+export function spelledOutFilter(profile: RuntimeSeccomp, arch: string, hasX32: boolean): Buffer {
   const lib = library()
   const defaultAction = actionValue(profile.defaultAction, profile.defaultErrnoRet)
   const context: unknown = lib.init(defaultAction)
@@ -123,7 +131,10 @@ export function spelledOutFilter(profile: RuntimeSeccomp, arch: string): Buffer 
     lib.attrSet(context, SCMP_FLTATR_CTL_OPTIMIZE, OPTIMIZE_TREE)
     for (const name of profile.architectures ?? []) addArchitecture(lib, context, name)
     for (const rule of profile.syscalls ?? []) addRule(lib, context, rule, defaultAction)
-    return Buffer.concat([prologue(lib, profile, arch, defaultAction), exportFilter(lib, context)])
+    return Buffer.concat([
+      prologue(lib, profile, arch, hasX32, defaultAction),
+      exportFilter(lib, context),
+    ])
   } finally {
     lib.release(context)
   }
@@ -283,12 +294,14 @@ const DATA_ARCH = 4
 /**
  * Runs before libseccomp's code, for native calls only. A profile that was written before a system call existed means
  * "not there" for it, not "forbidden": programs fall back on ENOSYS but give up on EPERM (runc does the same). And calls
- * that the profile allows but this libseccomp cannot name are allowed here.
+ * that the profile allows but this libseccomp cannot name are allowed here. Where the kernel answers ENOSYS to all of x32,
+ * so do we, and what libseccomp has to say of it, a quarter of the filter, is left out by `compactFilter`.
  */
 function prologue(
   lib: Library,
   profile: RuntimeSeccomp,
   arch: string,
+  hasX32: boolean,
   defaultAction: number,
 ): Buffer {
   const token = AUDIT_ARCH[arch]
@@ -312,18 +325,28 @@ function prologue(
       [RETURN, 0, 0, SECCOMP_RET_ALLOW],
     ]),
   ]
+  const judged = [...(arch === 'x64' ? x32Calls(hasX32, checks.length) : []), ...checks]
   const body: Statement[] = [
     [LOAD_WORD, 0, 0, DATA_NR],
     // Old calls, the common ones, go straight on.
-    [JUMP_GREATER_EQUAL, 0, checks.length + (arch === 'x64' ? 1 : 0), Math.min(newest, ...unnamed)],
-    ...checks,
+    [JUMP_GREATER_EQUAL, 0, judged.length, Math.min(newest, ...unnamed)],
+    ...judged,
   ]
-  if (arch === 'x64') body.splice(2, 0, [JUMP_GREATER_EQUAL, checks.length, 0, X32_BIT])
   return encodeStatements([
     [LOAD_WORD, 0, 0, DATA_ARCH],
     [JUMP_EQUAL, 0, body.length, token],
     ...body,
   ])
+}
+
+/** Of an x86-64 kernel. -1 is not one of them: it is the number that a tracer gives to a call that is to be skipped. */
+function x32Calls(hasX32: boolean, following: number): Statement[] {
+  if (hasX32) return [[JUMP_GREATER_EQUAL, following, 0, X32_BIT]]
+  return [
+    [JUMP_EQUAL, following + 2, 0, 0xffff_ffff],
+    [JUMP_GREATER_EQUAL, 0, 1, X32_BIT],
+    [RETURN, 0, 0, SECCOMP_RET_ERRNO | ENOSYS],
+  ]
 }
 
 /** struct sock_filter: u16 code, u8 jump if true, u8 jump if false, u32 value. */
