@@ -274,6 +274,7 @@ test('a request that is no HTTP is refused', { skip }, async () => {
 test('a client that says half a request and goes leaves nothing', { skip }, async () => {
   await rawRequest(
     'POST /containers/create HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"Image":',
+    1000,
   )
 })
 
@@ -325,7 +326,8 @@ test('usage errors of the CLI name what is wrong and have Docker’s codes', { s
   for (const [args, code, stderr] of cases) checkResult({ code, stderr }, await ctrd().ctr(args))
 })
 
-async function rawRequest(bytes: string): Promise<string> {
+/** What is answered, at the latest when nothing more has come for so long. */
+async function rawRequest(bytes: string, timeoutMs = 60_000): Promise<string> {
   return await new Promise((resolve) => {
     const socket = connect(ctrd().socketPath)
     let answer = ''
@@ -335,7 +337,7 @@ async function rawRequest(bytes: string): Promise<string> {
     })
     socket.on('error', () => undefined)
     socket.on('close', () => resolve(answer))
-    socket.setTimeout(3000, () => socket.destroy())
+    socket.setTimeout(timeoutMs, () => socket.destroy())
     socket.write(bytes, 'latin1')
   })
 }

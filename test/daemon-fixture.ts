@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before } from 'node:test'
-import type { DaemonOptions, RunOptions, RunResult, TestDaemon } from '@ctr/testkit'
-import { startDaemon } from '@ctr/testkit'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { DaemonOptions, RunOptions, RunResult, Session, TestDaemon } from '@ctr/testkit'
+import { startDaemon, waitFor } from '@ctr/testkit'
 
 /**
  * One daemon for the tests of a file. Containers are removed after each test; the daemon is disposed at the end, which
@@ -32,6 +33,19 @@ export function useDaemon(
 export async function removeContainers(daemon: TestDaemon): Promise<void> {
   const ids = await daemon.ok(['ps', '--all', '--quiet', '--no-trunc'])
   if (ids !== '') await daemon.ok(['rm', '--force', '--volumes', ...ids.split('\n')])
+}
+
+/**
+ * Ctrl-P Ctrl-Q on the terminal of a client. Two keys, not one paste: Docker looks for them one by one; and again where a
+ * busy machine made one paste of them all the same. Resolves to the client's exit code.
+ */
+export async function detach(session: Session): Promise<number> {
+  return await waitFor('the client to leave', async () => {
+    session.write('\x10')
+    await delay(100)
+    session.write('\x11')
+    return await Promise.race([session.exited.then((code) => ({ code })), delay(2000, undefined)])
+  }).then(({ code }) => code)
 }
 
 /** One row of a table of commands. Strings must be equal, patterns must match; what is absent is not looked at. */

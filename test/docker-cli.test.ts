@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { RunOptions } from '@ctr/testkit'
 import { freePort, requires, waitFor } from '@ctr/testkit'
-import { checkResult, useDaemon } from './daemon-fixture.ts'
+import { checkResult, detach, useDaemon } from './daemon-fixture.ts'
 
 // Docker's own, unmodified CLI as the client.
 const skip = requires({ root: true, commands: ['docker'] })
@@ -147,10 +147,7 @@ test('docker attach joins, and Ctrl-P Ctrl-Q leaves', { skip: needsTerminal }, a
   await using session = ctrd().dockerSession(['attach', 'at'], { tty })
   session.write('echo $((40 + 2))\n')
   await session.waitFor('42')
-  session.write('\x10')
-  await delay(100) // two keys, not one paste: the client looks for them one by one
-  session.write('\x11')
-  await session.exited
+  await detach(session)
   assert.equal(await ok(['inspect', '-f', '{{.State.Running}}', 'at']), 'true')
 })
 

@@ -18,7 +18,9 @@ const ctrd = useDaemon({}, async ({ root }) => {
 
 async function fetchText(url: string): Promise<string> {
   return await waitFor(url, async () => {
-    const response = await fetch(url, { signal: AbortSignal.timeout(2000) }).catch(() => undefined)
+    const response = await fetch(url, { signal: AbortSignal.timeout(10_000) }).catch(
+      () => undefined,
+    )
     return response?.ok === true ? await response.text() : undefined
   })
 }
@@ -39,7 +41,7 @@ test('a container has an address of the bridge, a default route and lo', { skip 
 test('containers reach each other and the gateway', { skip }, async () => {
   await ctrd().ok(['run', '-d', '--name', 'peer', 'busybox', 'sleep', '300'])
   const address = await field(ctrd(), 'peer', '{{.NetworkSettings.IPAddress}}')
-  await inBusybox(ctrd(), `ping -c 1 -W 2 ${address} && ping -c 1 -W 2 ${ctrd().subnetPrefix}.1`)
+  await inBusybox(ctrd(), `ping -c 1 -W 20 ${address} && ping -c 1 -W 20 ${ctrd().subnetPrefix}.1`)
 })
 
 test('an address is free again after rm', { skip }, async () => {
@@ -123,7 +125,7 @@ test('a published UDP port answers', { skip }, async () => {
   await echoServer('udp', 'udp', '-p', `${port}:7/udp`)
   const socket = createSocket('udp4')
   try {
-    const answer = once(socket, 'message', { signal: AbortSignal.timeout(20_000) })
+    const answer = once(socket, 'message', { signal: AbortSignal.timeout(120_000) })
     socket.send('ping', port, '127.0.0.1')
     assert.equal(String((await answer)[0]), 'ping')
   } finally {
@@ -264,7 +266,7 @@ test('a connection through a published port survives the daemon', { skip }, asyn
 async function fetchEcho(port: number): Promise<string> {
   const socket = connect(port, '127.0.0.1')
   try {
-    return String((await once(socket, 'data', { signal: AbortSignal.timeout(20_000) }))[0])
+    return String((await once(socket, 'data', { signal: AbortSignal.timeout(120_000) }))[0])
   } finally {
     socket.destroy()
   }

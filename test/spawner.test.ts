@@ -103,7 +103,7 @@ function stopShimOf(runtimeDirs: string, id: string): Promise<number> {
   const { promise, resolve } = Promise.withResolvers<number>()
   const path = join(runtimeDirs, id.slice(0, 24), 'shim.pid')
   const watcher = watch(runtimeDirs, () => {
-    for (const deadline = performance.now() + 30_000; performance.now() < deadline; ) {
+    for (const deadline = performance.now() + 120_000; performance.now() < deadline; ) {
       const pid = Number(read(path))
       if (pid === 0) continue
       process.kill(pid, 'SIGSTOP')

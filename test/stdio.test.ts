@@ -2,9 +2,8 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { setTimeout as delay } from 'node:timers/promises'
 import { requires, Session, waitFor } from '@ctr/testkit'
-import { checkResult, field, useDaemon } from './daemon-fixture.ts'
+import { checkResult, detach, field, useDaemon } from './daemon-fixture.ts'
 
 const skip = requires({ root: true })
 const needsTerminal = skip || requires({ commands: ['script', 'stty'] })
@@ -109,10 +108,15 @@ test('Ctrl-C interrupts the foreground program and not the shell', {
 test('the log keeps both streams apart, follows to the end, and goes with the container', {
   skip,
 }, async () => {
-  const script = 'echo out1; echo err1 >&2; sleep 0.3; echo out2'
+  const script = 'echo out1; echo err1 >&2; until [ -e /go ]; do sleep 0.05; done; echo out2'
   await ctrd().ok(['run', '-d', '--name', 'll', 'busybox', 'sh', '-c', script])
-  const followed = await ctrd().ctr(['logs', '-f', 'll'])
-  checkResult({ stdout: 'out1\nout2\n', stderr: 'err1\n' }, followed)
+  const following = ctrd().ctr(['logs', '-f', 'll'])
+  await waitFor('the first lines', async () => {
+    const { stdout, stderr } = await ctrd().ctr(['logs', 'll'])
+    return stdout + stderr === 'out1\nerr1\n'
+  })
+  await ctrd().ok(['exec', 'll', 'touch', '/go'])
+  checkResult({ stdout: 'out1\nout2\n', stderr: 'err1\n' }, await following)
   assert.equal(await ctrd().ok(['logs', '--tail', '1', 'll']), 'out2')
   const path = await field(ctrd(), 'll', '{{.LogPath}}')
   const records = readFileSync(path, 'utf8')
@@ -166,10 +170,7 @@ test('attach talks to a running container and leaves it open for the next', { sk
 test('Ctrl-P Ctrl-Q leaves a container running', { skip: needsTerminal }, async () => {
   await using session = ctrd().session(['run', '-it', '--name', 'dd', 'busybox', 'sh'], { tty })
   await session.waitFor('# ')
-  session.write('\x10')
-  await delay(100) // two keys, not one paste: Docker looks for them one by one
-  session.write('\x11')
-  assert.equal(await session.exited, 0)
+  assert.equal(await detach(session), 0)
   assert.equal(await field(ctrd(), 'dd', '{{.State.Status}}'), 'running')
   await using again = ctrd().session(['attach', 'dd'], { tty })
   again.write('echo back $((1 + 1))\n')

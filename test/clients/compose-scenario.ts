@@ -43,7 +43,7 @@ const PROJECT = {
 }
 
 function check(command: string): Record<string, unknown> {
-  return { test: ['CMD-SHELL', command], interval: '500ms', timeout: '5s', retries: 20 }
+  return { test: ['CMD-SHELL', command], interval: '500ms', timeout: '5s', retries: 200 }
 }
 
 /** A project up, scaled, entered, read and down, by any docker-compose. */
@@ -73,7 +73,9 @@ export async function composeScenario(
   await ok('config', '--quiet')
   await ok('up', '-d')
   assert.deepEqual(await names(), [named('api'), named('db'), named('web')])
-  assert.match(await ok('logs', '--no-color', 'api'), /started with hello/)
+  await waitFor('the output of api', async () =>
+    (await ok('logs', '--no-color', 'api')).includes('started with hello'),
+  )
   await waitFor('the page of db, through api', async () =>
     (await ok('logs', 'web')).includes('rows'),
   )
@@ -92,8 +94,14 @@ export async function composeScenario(
   const failed = await compose('exec', '-T', 'db', 'sh', '-c', 'exit 7')
   assert.equal(failed.code, 7, failed.stderr)
   // NOTE: not at once: compose 1.29 attaches after the start (dockerpty's sockets() is a lazy map in Python 3), without logs.
-  const late = ['sh', '-c', 'sleep 1; echo once']
-  assert.match(await ok('run', '--rm', '-T', '--no-deps', 'web', ...late), /^once\r?\n$/)
+  const late = ['sh', '-c', 'until [ -e /go ]; do sleep 0.1; done; echo once']
+  const once = ok('run', '--rm', '-T', '--no-deps', 'web', ...late)
+  const oneOff = await attached(daemon)
+  await waitFor(
+    'its start',
+    async () => (await daemon.ctr(['exec', oneOff, 'touch', '/go'])).code === 0,
+  )
+  assert.match(await once, /^once\r?\n$/)
   assert.match(await ok('top', 'db'), /httpd/)
   assert.match(await ok('ps'), /healthy/)
   assert.match(await ok('images'), /busybox/)
@@ -106,4 +114,14 @@ export async function composeScenario(
   assert.deepEqual(await names(), [''])
   assert.doesNotMatch(await daemon.ok(['network', 'ls', '--format', '{{.Name}}']), /shop/)
   assert.doesNotMatch(await daemon.ok(['volume', 'ls', '--format', '{{.Name}}']), /shop/)
+}
+
+/** Id of the first container of the project that a client attaches to. */
+async function attached(daemon: TestDaemon): Promise<string> {
+  const filters = ['--filter', 'event=attach', '--filter', 'label=com.docker.compose.project=shop']
+  const args = ['--since', '1h', '--until', '0s', '--format', '{{.Actor.ID}}', ...filters]
+  return await waitFor('a client to attach', async () => {
+    const [id = ''] = (await daemon.ok(['events', ...args])).split('\n')
+    return id !== '' && id
+  })
 }

@@ -41,7 +41,7 @@ test('testcontainers waits for a line of the log and for health', { skip }, asyn
       test: ['CMD-SHELL', 'wget -q -O /dev/null http://127.0.0.1/'],
       interval: 500,
       timeout: 20_000,
-      retries: 10,
+      retries: 100,
     })
     .withWaitStrategy(Wait.forAll([Wait.forLogMessage('serving'), Wait.forHealthCheck()]))
     .start()

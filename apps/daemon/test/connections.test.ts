@@ -13,7 +13,7 @@ const WEBSOCKET =
   'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n'
 const TCP = 'Connection: Upgrade\r\nUpgrade: tcp\r\n'
 
-describe('connections that a client has left', { skip, timeout: 120_000 }, () => {
+describe('connections that a client has left', { skip, timeout: 300_000 }, () => {
   let daemon: TestDaemon
   let port: number
   before(async () => {

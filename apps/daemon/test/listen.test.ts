@@ -146,7 +146,7 @@ test('TLS: clients need a certificate of the CA', openssl, async () => {
     input: 'through TLS\n',
     encoding: 'utf8',
     env: { ...process.env, DOCKER_HOST: '' },
-    timeout: 20_000,
+    timeout: 120_000,
   })
   assert.equal(output, 'through TLS\n')
 

@@ -261,7 +261,7 @@ async function firstEvent(
   for await (const event of subscribeEvents(
     t.engine,
     { sinceNs, filters: new Map() },
-    AbortSignal.any([signal, AbortSignal.timeout(30_000)]),
+    AbortSignal.any([signal, AbortSignal.timeout(120_000)]),
   )) {
     if (isWanted(event)) return event
   }

@@ -60,7 +60,7 @@ export async function shell(engine: Engine, id: string, script: string): Promise
 
 /** Until the command succeeds. */
 export async function until(what: string, isTrue: () => Promise<boolean> | boolean): Promise<void> {
-  for (const deadline = Date.now() + 30_000; Date.now() < deadline; await delay(20)) {
+  for (const deadline = Date.now() + 120_000; Date.now() < deadline; await delay(20)) {
     if (await isTrue()) return
   }
   throw new Error(`not in time: ${what}`)

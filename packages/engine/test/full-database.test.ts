@@ -39,7 +39,7 @@ const refuseStatus = (status: string): Disposable =>
 /** Nobody's processes and nobody's directories are left, at once or soon: nobody waits for the removal of files. */
 async function assertNothingRuns(): Promise<void> {
   let left = leftovers()
-  for (let ms = 0; left.length > 0 && ms < 10_000; ms += 50) {
+  for (let ms = 0; left.length > 0 && ms < 120_000; ms += 50) {
     await delay(50)
     left = leftovers()
   }
@@ -62,7 +62,7 @@ function cgroupsOf(pid: string): string {
 }
 
 async function exitCodeOf(id: string): Promise<number> {
-  const signal = AbortSignal.timeout(20_000)
+  const signal = AbortSignal.timeout(120_000)
   return (await waitContainer(bench.engine, id, 'not-running', signal)).exitCode
 }
 
@@ -112,12 +112,12 @@ test('a restart by policy that cannot be recorded is tried again', async () => {
   {
     using _full = refuse(`UPDATE ON containers WHEN OLD.status = 'restarting'`)
     await startContainer(bench.engine, id)
-    for (let ms = 0; bench.status(id) !== 'restarting' && ms < 20_000; ms += 50) await delay(50)
+    for (let ms = 0; bench.status(id) !== 'restarting' && ms < 120_000; ms += 50) await delay(50)
     await delay(600)
     assert.equal(bench.status(id), 'restarting')
     await assertNothingRuns()
   }
-  for (let ms = 0; bench.status(id) !== 'running' && ms < 20_000; ms += 50) await delay(50)
+  for (let ms = 0; bench.status(id) !== 'running' && ms < 120_000; ms += 50) await delay(50)
   assert.equal(bench.status(id), 'running')
   assert.equal(getContainer(bench.engine, id).restartCount, 1)
 })
@@ -142,7 +142,7 @@ test('what cannot be recorded as paused is not frozen, and the other way round',
 
 async function exec(id: string, ...command: string[]): Promise<number> {
   const execId = await createExec(bench.engine, id, { Cmd: command })
-  const ended = waitExec(bench.engine, execId, false, AbortSignal.timeout(20_000))
+  const ended = waitExec(bench.engine, execId, false, AbortSignal.timeout(120_000))
   await startExec(bench.engine, execId, { detach: true, tty: false })
   return await ended
 }

@@ -36,7 +36,7 @@ async function nextEvent(test: TestEngine, wanted: (event: EngineEvent) => boole
   const events = subscribeEvents(
     test.engine,
     { sinceNs: 0n, filters: new Map() },
-    AbortSignal.timeout(60_000),
+    AbortSignal.timeout(120_000),
   )
   for await (const event of events) if (wanted(event)) return
   assert.fail('the event did not come')

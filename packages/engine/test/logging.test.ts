@@ -22,7 +22,7 @@ class Received {
   }
 
   async until(isEnough: (text: string) => boolean): Promise<string> {
-    const deadline = AbortSignal.timeout(30_000)
+    const deadline = AbortSignal.timeout(120_000)
     while (!isEnough(this.text)) {
       const { promise, resolve, reject } = Promise.withResolvers<void>()
       this.#waiting.add(resolve)

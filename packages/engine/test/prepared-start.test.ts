@@ -76,7 +76,7 @@ const netlink = (side: 'host' | 'child', ...bytes: number[]): Op => {
   return { op: 'netlink', side, message, pid_offset: 0, ignore: 0 }
 }
 
-describe('a prepared start', { timeout: 120_000 }, () => {
+describe('a prepared start', { timeout: 300_000 }, () => {
   let t: TestEngine
   before(async () => {
     t = await TestEngine.open()

@@ -8,7 +8,7 @@ import { NEVER, TestEngine } from './support.ts'
 
 const SHOW = ['cat', '/etc/hostname']
 
-describe('hosts, hostname and resolv.conf', { timeout: 120_000 }, () => {
+describe('hosts, hostname and resolv.conf', { timeout: 300_000 }, () => {
   test('are there from the start of a container to its removal', async () => {
     await using t = await TestEngine.open()
     const { id, stdout } = await t.run(SHOW)

@@ -11,7 +11,7 @@ import { SpareDirectories } from '../src/container/spare-directories.ts'
 import { BackgroundWork } from '../src/engine.ts'
 import { QUIET } from './quiet-logger.ts'
 
-describe('spare directories', { timeout: 60_000 }, () => {
+describe('spare directories', { timeout: 300_000 }, () => {
   let dir: string
   let spawner: Spawner
   before(async () => {

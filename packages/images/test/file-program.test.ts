@@ -195,7 +195,7 @@ describe('files of a layer, made by ctr-files', {
     parent.kill('SIGKILL')
     await exited
     try {
-      const deadline = Date.now() + 10_000
+      const deadline = Date.now() + 120_000
       while (isThere(pid) && Date.now() < deadline) await delay(10)
       assert.ok(!isThere(pid), 'it is gone')
     } finally {

@@ -344,7 +344,7 @@ describe('push', { skip }, () => {
     assert.equal(test.images.get(`${name}:v1`).repoDigests.length, 1)
   })
 
-  it('sends as many layers at a time as it may', { timeout: 60_000 }, async () => {
+  it('sends as many layers at a time as it may', { timeout: 300_000 }, async () => {
     await using registry = await startRegistry()
     const waiting: ServerResponse[] = []
     // The question whether a layer is there is answered when the other layer is asked for, too.

@@ -9,7 +9,7 @@ import { Bench, minimalProgram } from './minimal-program.ts'
 import { until } from './until.ts'
 
 /** Requires root: namespaces, mounts, cgroup v1. */
-describe('operations of the host beside those of the child', { timeout: 60_000 }, () => {
+describe('operations of the host beside those of the child', { timeout: 300_000 }, () => {
   let bench: Bench
   before(async () => {
     bench = await Bench.make()

@@ -7,7 +7,7 @@ import { attachShim } from '../src/index.ts'
 import { Bench, type MinimalOptions, minimalProgram, parseLog } from './minimal-program.ts'
 
 /** Requires root: namespaces, mounts. */
-describe('the log on a full disk', { timeout: 120_000 }, () => {
+describe('the log on a full disk', { timeout: 300_000 }, () => {
   let bench: Bench
   before(async () => {
     bench = await Bench.make()

@@ -174,7 +174,7 @@ describe('a spawner', { timeout: 300_000 }, () => {
       const message = /^the shim in run-\d+ \(process \d+, stopped\) has not answered for 5 s$/
       assert.match(outcome.message, message)
       assert.equal('code' in outcome ? outcome.code : '', 'ETIMEDOUT')
-      const deadline = Date.now() + 30_000
+      const deadline = Date.now() + 120_000
       while (isAlive(pid) && Date.now() < deadline) await new Promise(setImmediate)
       assert.ok(!isAlive(pid), 'the shim lives on')
       rmSync(runtimeDir, { recursive: true })
@@ -249,7 +249,7 @@ async function onlyChild(parent: number): Promise<number> {
 
 /** The one that listens there, as soon as there is one. */
 async function spawnerOf(socketPath: string): Promise<number> {
-  const deadline = Date.now() + 30_000
+  const deadline = Date.now() + 120_000
   while (Date.now() < deadline) {
     for (const pid of await readdir('/proc')) {
       // The shims have the same command line, and in their first moment the same name, but another parent.

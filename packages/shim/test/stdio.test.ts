@@ -91,6 +91,15 @@ describe('stdio of a process', { timeout: 300_000 }, () => {
     assert.ok(demultiplex(await output).stdout.equals(input))
   })
 
+  it('has its last words heard by who still has input for it', async () => {
+    const { socket, connection } = await runAttached(['echo', 'out'], { stdin: true })
+    await connection.exited
+    for (const piece of ['late', 'later', 'too late']) {
+      await new Promise<void>((resolve) => socket.write(piece, () => resolve()))
+    }
+    assert.equal(demultiplex(await readAll(socket)).stdout.toString(), 'out\n')
+  })
+
   it('keeps stdin open after a client without STDIN_ONCE, until closeStdin()', async () => {
     const { socket, connection, runtimeDir, log } = await runAttached(['cat'], { stdin: true })
     socket.end('first\n')
@@ -329,7 +338,7 @@ async function quiet(pid: number): Promise<void> {
 }
 
 async function poll(condition: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 30_000
+  const deadline = Date.now() + 120_000
   while (!(await condition())) {
     assert.ok(Date.now() < deadline, 'time ran out')
     await new Promise((resolve) => setTimeout(resolve, 5))

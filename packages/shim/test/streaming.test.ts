@@ -12,7 +12,7 @@ const BOTH = STDIO_STARTER_OUT | STDIO_STARTER_ERR
 const LOG_NONE = 2
 
 /** Requires root: namespaces, mounts. */
-describe('output on the connection of the starter', { timeout: 120_000 }, () => {
+describe('output on the connection of the starter', { timeout: 300_000 }, () => {
   let bench: Bench
   before(async () => {
     bench = await Bench.make()

@@ -25,7 +25,7 @@ export async function apiRequest(
   path: string,
   options: ApiRequestOptions = {},
 ): Promise<ApiResponse> {
-  const { body, headers = {}, timeoutMs = 30_000 } = options
+  const { body, headers = {}, timeoutMs = 120_000 } = options
   const raw = typeof body === 'string' || Buffer.isBuffer(body) || body === undefined
   const payload = raw ? body : JSON.stringify(body)
   const type = raw ? {} : { 'content-type': 'application/json' }

@@ -22,7 +22,7 @@ export interface RunResult {
 
 /** Run a command to its end and collect what it says. Rejects only if it cannot start or takes too long. */
 export async function run(argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
-  const { input, env = {}, cwd = '/', timeoutMs = 60_000 } = options
+  const { input, env = {}, cwd = '/', timeoutMs = 120_000 } = options
   const [file = '', ...args] = argv
   const child = spawn(file, args, {
     cwd,

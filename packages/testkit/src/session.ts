@@ -59,7 +59,7 @@ export class Session {
   }
 
   /** Wait until the output matches; returns the match. */
-  async waitFor(pattern: RegExp | string, timeoutMs = 60_000): Promise<RegExpExecArray> {
+  async waitFor(pattern: RegExp | string, timeoutMs = 120_000): Promise<RegExpExecArray> {
     const regexp = typeof pattern === 'string' ? new RegExp(escapeRegExp(pattern)) : pattern
     return await waitFor(
       `${regexp} in the output of ${this.#command}`,

@@ -5,7 +5,7 @@ import { SLOW } from './slow.ts'
 export async function waitFor<T>(
   what: string,
   probe: () => T | undefined | false | Promise<T | undefined | false>,
-  timeoutMs = 60_000,
+  timeoutMs = 120_000,
 ): Promise<T> {
   const deadline = Date.now() + timeoutMs * SLOW
   for (;;) {
