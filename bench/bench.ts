@@ -10,6 +10,7 @@ import {
   has,
   makeBundle,
   makeRootfs,
+  removeContainers,
   removeFolder,
   startCtr,
   startDocker,
@@ -59,6 +60,10 @@ const rootfs = makeRootfs(folder)
 const wanted = values.engines.split(',')
 const suites = values.suites.split(',')
 const engines: Engine[] = []
+let cleaning: Promise<void> | undefined
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => void cleanUp().finally(() => process.exit(1)))
+}
 try {
   if (wanted.includes('ctr')) engines.push(await startCtr(folder))
   if (wanted.includes('docker') && has('dockerd')) engines.push(await startDocker(folder))
@@ -94,8 +99,19 @@ try {
   await suite('idle', () => idleSuite(context, values.idle.split(',').map(Number)))
   if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(rows, null, 2)}\n`)
 } finally {
-  for (const engine of engines) await engine.stop()
-  removeFolder(folder)
-  group.leave()
-  group.remove()
+  await cleanUp()
+}
+
+/** Once, from the end or from a signal: a suite that fails leaves its containers. */
+async function cleanUp(): Promise<void> {
+  cleaning ??= (async () => {
+    for (const engine of engines) {
+      removeContainers(engine)
+      await engine.stop()
+    }
+    removeFolder(folder)
+    group.leave()
+    group.remove()
+  })()
+  return cleaning
 }

@@ -111,6 +111,7 @@ export async function startCtr(folder: string): Promise<Engine> {
   const cpu = new CpuGroup('ctr')
   const socket = join(root, 's')
   let daemon: ChildProcess
+  // In a session of its own, as every daemon here: a signal from the terminal is for the benchmark, which removes their containers.
   const launch = async (): Promise<number> => {
     const begin = performance.now()
     const [shell = '', ...rest] = cpu.prefix
@@ -136,7 +137,7 @@ export async function startCtr(folder: string): Promise<Engine> {
         '--log-level',
         'error',
       ],
-      { stdio: ['ignore', 'inherit', 'inherit'] },
+      { stdio: ['ignore', 'inherit', 'inherit'], detached: true },
     )
     await socketAnswers(socket, 20_000)
     return performance.now() - begin
@@ -206,7 +207,7 @@ export async function startDocker(folder: string): Promise<Engine> {
         '--log-level',
         'error',
       ],
-      { stdio: 'ignore' },
+      { stdio: 'ignore', detached: true },
     )
   }
   let daemon = launch()
@@ -308,6 +309,15 @@ export function makeBundle(folder: string, rootfs: string): string {
   config.linux.cgroupsPath = '/ctrbench/runc'
   writeFileSync(path, JSON.stringify(config))
   return bundle
+}
+
+/** Of those that are left, if any are. A daemon that does not answer is told, and the rest of the clean-up goes on. */
+export function removeContainers({ cli }: Engine): void {
+  const [program = '', ...words] = cli
+  const listed = spawnSync(program, [...words, 'ps', '-aq'], { encoding: 'utf8' })
+  const ids = listed.stdout.split('\n').filter((id) => id !== '')
+  if (listed.status !== 0) console.error(`${cli.join(' ')} ps: ${listed.stderr}`)
+  if (ids.length > 0) spawnSync(program, [...words, 'rm', '-f', ...ids], { stdio: 'ignore' })
 }
 
 export function removeFolder(folder: string): void {

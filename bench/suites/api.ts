@@ -85,7 +85,7 @@ async function compareCycles(context: Context, network: Network, clients: number
     ...served(context.engines).map((engine) => cycles(context, engine, options)),
     floorCycles(context, options),
   ]
-  const what = `create-start-wait-delete, ${clients} clients, network ${network === 'default' ? 'bridge' : 'none'}`
+  const what = `create-start-wait-delete, ${clients} ${clients === 1 ? 'client' : 'clients'}, network ${network === 'default' ? 'bridge' : 'none'}`
   const rounds = Math.max(PEER_ROUNDS, Math.ceil(context.runs / 2))
   return interleave('api', what, contenders, rounds, 200)
 }
