@@ -6,20 +6,18 @@
  * Every path begins with a slash; its parents are real directories that an operation before has made.
  */
 #include "files.h"
+#include "process.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
 #include <linux/capability.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -41,30 +39,6 @@ static struct {
   char path[PATH_MAX];
 } file = {.fd = -1};
 static uint8_t file_attributes[PROGRAM_BYTES]; /* the program's buffer is used again before OP_END */
-
-/* Ends the process. The reader takes what is in the pipe once it has seen the end. */
-static _Noreturn void fail(const char *call, const char *path) {
-  uint8_t reply[8192];
-  uint32_t number = (uint32_t)errno;
-  size_t call_bytes = strlen(call) + 1, path_bytes = strnlen(path, 4096);
-  reply[0] = REPLY_ERROR;
-  memcpy(reply + 1, &number, sizeof number);
-  memcpy(reply + 5, call, call_bytes);
-  memcpy(reply + 5 + call_bytes, path, path_bytes);
-  reply[5 + call_bytes + path_bytes] = 0;
-  ssize_t n = write(REPLY_FD, reply, 6 + call_bytes + path_bytes);
-  _exit(n < 0 ? 3 : 2);
-}
-
-static _Noreturn void malformed(const char *what) {
-  errno = EPROTO;
-  fail(what, "");
-}
-
-static void reply(uint8_t byte) {
-  if (write(REPLY_FD, &byte, 1) != 1)
-    _exit(3);
-}
 
 static void write_at(const void *data, size_t length, uint64_t position, const char *path) {
   const uint8_t *from = data;
@@ -226,12 +200,10 @@ static void make_node(const struct op *op, const char *path, const char *argumen
 }
 
 static void make_whiteout(const char *path) {
-  if (mknod(path, S_IFCHR, 0) == 0)
-    reply(REPLY_MADE);
-  else if (errno == EEXIST)
-    reply(REPLY_EXISTS);
-  else
+  uint8_t answer = mknod(path, S_IFCHR, 0) == 0 ? REPLY_MADE : REPLY_EXISTS;
+  if (answer == REPLY_EXISTS && errno != EEXIST)
     fail("mknod", path);
+  reply(&answer, 1);
 }
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw) {
@@ -309,27 +281,11 @@ static size_t run_all(size_t there) {
   return done;
 }
 
-/* Only what it takes to make files of any owner, with any attribute. */
-static int drop_privileges(void) {
-  const uint32_t keep = 1u << CAP_CHOWN | 1u << CAP_DAC_OVERRIDE | 1u << CAP_FOWNER | 1u << CAP_FSETID | 1u << CAP_MKNOD |
-                        1u << CAP_SYS_ADMIN | 1u << CAP_SETFCAP;
-  struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-  struct __user_cap_data_struct now[2], data[2] = {0};
-  if (syscall(SYS_capget, &header, now) < 0)
-    return -1;
-  data[0].permitted = data[0].effective = now[0].permitted & keep;
-  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-    return -1;
-  return (int)syscall(SYS_capset, &header, data);
-}
-
-int main(void) {
-  if (fchdir(ROOT_FD) < 0 || chroot(".") < 0 || close(ROOT_FD) < 0)
-    fail("chroot", "");
-  if (drop_privileges() < 0)
-    fail("capset", "");
-  prctl(PR_SET_PDEATHSIG, SIGKILL); /* nothing is made for a daemon that is gone */
-  umask(0);
+_Noreturn void make_files(void) {
+  /* Only what it takes to make files of any owner, with any attribute. */
+  enter_root(1u << CAP_CHOWN | 1u << CAP_DAC_OVERRIDE | 1u << CAP_FOWNER | 1u << CAP_FSETID | 1u << CAP_MKNOD | 1u << CAP_SYS_ADMIN |
+             1u << CAP_SETFCAP);
+  close(ROOT_FD);
   fcntl(PROGRAM_FD, F_SETPIPE_SZ, PIPE_BYTES); /* best effort: root may, up to pipe-max-size */
   size_t used = 0;
   for (;;) {

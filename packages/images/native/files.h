@@ -48,7 +48,13 @@ enum reply { REPLY_ERROR = 0, REPLY_MADE = 1, REPLY_EXISTS = 2 };
 
 /* An attribute: length of the name (u32, with NUL), length of the value (u32), name, value. */
 
+/*
+ * `ctr-files pack [MODE UID GID]` archives instead: no program; the archive goes into OUTPUT_FD. How many bytes of it are there is told
+ * meanwhile (u64 behind REPLY_WRITTEN); at the end its size and number of members (two u64 behind REPLY_PACKED).
+ */
+enum { REPLY_WRITTEN = 3, REPLY_PACKED = 4 };
+
 /* The descriptors that it is started with. */
-enum { PROGRAM_FD = 0, REPLY_FD = 1, ROOT_FD = 3, SOURCE_FD = 4 };
+enum { PROGRAM_FD = 0, REPLY_FD = 1, ROOT_FD = 3, SOURCE_FD = 4, OUTPUT_FD = 4 };
 
 #endif

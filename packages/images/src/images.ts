@@ -158,7 +158,7 @@ export function openImages({ dataRoot, store, log, registries }: ImagesOptions):
       createContainerLayer(deps, containerId, imageId, spare),
     holdLayers: (containerId, imageId) => holdLayers(deps, containerId, imageId),
     releaseLayers: (containerId) => releaseLayers(deps, containerId),
-    packContainerLayer: (upperDir, output) => packContainerLayer(deps, upperDir, output),
+    packContainerLayer,
     unpackContainerLayer: (archive, upperDir) => unpackContainerLayer(deps, archive, upperDir),
     containerLayerIds: () => table.containerLayers().map((row) => row.containerId),
     readRootFile,

@@ -3,9 +3,11 @@ import { closeSync, openSync } from 'node:fs'
 import { BlobWriter } from '../content/blob-writer.ts'
 import { giverOf } from '../content/give-back.ts'
 import type { ImageDeps } from '../deps.ts'
+import { packDirectory } from '../pack/pack-directory.ts'
 import type { Workspace } from '../paths.ts'
 import { breakOff, newProgress, type Progress } from '../unpack/growing-file.ts'
 import type { StagedLayer } from './adopt.ts'
+import { syncFiles } from './unsynced.ts'
 
 /** Receives one layer's archive and unpacks it while it arrives. */
 export async function stageStream(
@@ -31,7 +33,7 @@ export async function stageStream(
       throw error
     },
   )
-  const unpacked = await unpacking
+  const unpacked = await whileSyncing(blob, unpacking)
   return {
     layer: {
       ...unpacked,
@@ -62,24 +64,30 @@ export async function stageDirectory(
     isDigestWanted: true,
   })
   unpacking.catch(() => {})
-  const packed = await deps.pool
-    .pack({
-      root: source.upperDir,
-      sameRootAs: source.sameRootAs,
-      whiteouts: 'overlay',
-      output: blob,
-      progress,
-    })
-    .catch(async (error: unknown) => {
-      breakOff(progress)
-      await unpacking.catch(() => {})
-      throw error
-    })
-  const unpacked = await unpacking
+  const packed = await packDirectory({
+    root: source.upperDir,
+    sameRootAs: source.sameRootAs,
+    output: blob,
+    progress,
+  }).catch(async (error: unknown) => {
+    breakOff(progress)
+    await unpacking.catch(() => {})
+    throw error
+  })
+  const unpacked = await whileSyncing(blob, unpacking)
   if (packed.members === 0) return undefined
   const diffId = unpacked.diffId ?? ''
   const layer = { ...unpacked, blobDigest: diffId, blobSize: packed.size, diffId }
   return { layer, directory, blob }
+}
+
+/** The disk takes the blob, which is complete, while the rest of it is still being unpacked. */
+async function whileSyncing<T>(blob: string, unpacking: Promise<T>): Promise<T> {
+  // Both are waited for: the kernel tells of a failed write once only, and the workspace must not go under the unpacking.
+  const [synced, unpacked] = await Promise.allSettled([syncFiles([blob]), unpacking])
+  if (unpacked.status === 'rejected') throw unpacked.reason
+  if (synced.status === 'rejected') throw synced.reason
+  return unpacked.value
 }
 
 /** Bytes that are collected before they are written, and that may wait while others are being written. */

@@ -6,7 +6,7 @@ import { errnoName, type PipeEnd, pipe } from '@ctr/linux'
 import { type TarEntry, TarError } from '../tar/format.ts'
 
 /** Built by `make -C packages/images/native`. */
-const BINARY = fileURLToPath(new URL('../../native/build/ctr-files', import.meta.url))
+export const FILES_BINARY = fileURLToPath(new URL('../../native/build/ctr-files', import.meta.url))
 
 // packages/images/native/files.h
 export const OP = {
@@ -59,7 +59,7 @@ export class FileProgram {
   #used = 0
 
   /** `root` as latin1 bytes. `source` is the file that `copy` and `wholeFile` take data from. */
-  constructor(root: string, source: string, binary = BINARY) {
+  constructor(root: string, source: string, binary = FILES_BINARY) {
     this.#rootBytes = root.length
     const program = pipe()
     const replies = pipe()
@@ -256,16 +256,24 @@ export class FileProgram {
       if (length === 0) break
       chunks.push(chunk.subarray(0, length))
     }
-    const reply = Buffer.concat(chunks)
-    if (reply.length < 6 || reply[0] !== REPLY_ERROR) return new Error(otherwise)
-    const errno = reply.readUInt32LE(1)
-    const code = errnoName(errno)
-    const [call = '', path = ''] = reply.toString('utf8', 5).split('\0')
-    if (call === 'mkdir' && code === 'EEXIST') return new TarError(`not a directory: ${path}`)
-    // Users read it: in words, as dockerd's.
-    const message = `${call} ${path}: ${getSystemErrorMessage(-errno)}`
-    return Object.assign(new Error(message), { code })
+    const { error, call, path } = failureOf(Buffer.concat(chunks), otherwise)
+    const isInTheWay = call === 'mkdir' && 'code' in error && error.code === 'EEXIST'
+    return isInTheWay ? new TarError(`not a directory: ${path}`) : error
   }
+}
+
+/** The error that ctr-files ended with, by its last reply: its call and path, '' if there is none. */
+export function failureOf(
+  reply: Buffer,
+  otherwise: string,
+): { error: Error; call: string; path: string } {
+  if (reply.length < 6 || reply[0] !== REPLY_ERROR)
+    return { error: new Error(otherwise), call: '', path: '' }
+  const errno = reply.readUInt32LE(1)
+  const [call = '', path = ''] = reply.toString('utf8', 5).split('\0')
+  // Users read it: in words, as dockerd's.
+  const message = `${call} ${path}: ${getSystemErrorMessage(-errno)}`
+  return { error: Object.assign(new Error(message), { code: errnoName(errno) }), call, path }
 }
 
 /** What operations have beside attributes; each means another thing to each. Always of one shape, which V8 likes. */

@@ -1,7 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { EngineError } from '@ctr/errdefs'
 import { startThread } from '@ctr/linux'
-import type { PackedTar, PackJob } from '../pack/job.ts'
 import type { UnpackedTar, UnpackJob } from '../unpack/job.ts'
 import type { WorkerReply, WorkerRequest } from './serve.ts'
 
@@ -9,14 +8,12 @@ const MAX_THREADS = 4
 /** A thread takes some 100 ms to start and 10 MB to keep. */
 const IDLE_MS = 30_000
 
-type Task = { kind: 'unpack'; job: UnpackJob } | { kind: 'pack'; job: PackJob }
-
 interface Waiting {
-  resolve: (result: UnpackedTar | PackedTar) => void
+  resolve: (result: UnpackedTar) => void
   reject: (error: unknown) => void
 }
 
-/** Threads that pack and unpack layers. They are started when there is work and end when there has been none for a while. */
+/** Threads that unpack layers. They are started when there is work and end when there has been none for a while. */
 export class WorkerPool {
   readonly #limit: number
   readonly #threads = new Set<PoolThread>()
@@ -26,11 +23,7 @@ export class WorkerPool {
   }
 
   async unpack(job: UnpackJob): Promise<UnpackedTar> {
-    return (await this.#pick().run({ kind: 'unpack', job })) as UnpackedTar
-  }
-
-  async pack(job: PackJob): Promise<PackedTar> {
-    return (await this.#pick().run({ kind: 'pack', job })) as PackedTar
+    return await this.#pick().run(job)
   }
 
   /** Starts a thread that will be needed soon, while its work is still arriving. */
@@ -64,7 +57,7 @@ class PoolThread {
     this.#worker.on('message', (reply: WorkerReply) => this.#onReply(reply))
     this.#worker.on('error', (error: unknown) => this.#end(error))
     this.#worker.on('exit', () => {
-      this.#end(new EngineError('INTERNAL', 'a thread that packs or unpacks layers ended'))
+      this.#end(new EngineError('INTERNAL', 'a thread that unpacks layers ended'))
     })
     this.#rest()
   }
@@ -73,14 +66,14 @@ class PoolThread {
     return this.#waiting.size
   }
 
-  run(task: Task): Promise<UnpackedTar | PackedTar> {
+  run(job: UnpackJob): Promise<UnpackedTar> {
     clearTimeout(this.#timer)
     this.#worker.ref()
     this.#lastId += 1
     const id = this.#lastId
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject })
-      this.#worker.postMessage({ ...task, id } satisfies WorkerRequest)
+      this.#worker.postMessage({ id, job } satisfies WorkerRequest)
     })
   }
 

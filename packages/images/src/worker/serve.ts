@@ -1,16 +1,15 @@
 import { parentPort } from 'node:worker_threads'
 import { isEngineError } from '@ctr/errdefs'
-import { type PackedTar, type PackJob, runPackJob } from '../pack/job.ts'
 import { runUnpackJob, type UnpackedTar, type UnpackJob } from '../unpack/job.ts'
 
-export type WorkerRequest = { id: number } & (
-  | { kind: 'unpack'; job: UnpackJob }
-  | { kind: 'pack'; job: PackJob }
-)
+export interface WorkerRequest {
+  id: number
+  job: UnpackJob
+}
 
 /** What a worker answers to one job. Errors are plain data: classes do not survive the way between threads. */
 export type WorkerReply =
-  | { id: number; ok: true; result: UnpackedTar | PackedTar }
+  | { id: number; ok: true; result: UnpackedTar }
   | { id: number; ok: false; message: string; isInput: boolean }
 
 const port = parentPort
@@ -24,15 +23,11 @@ const INPUT_CODES =
 // Several jobs at once: one that waits for its bytes does not keep the others from running.
 port.on('message', (request: WorkerRequest) => {
   const { id } = request
-  void run(request).then(
+  void runUnpackJob(request.job).then(
     (result) => port.postMessage({ id, ok: true, result } satisfies WorkerReply),
     (error: unknown) => port.postMessage(toReply(id, error)),
   )
 })
-
-async function run(request: WorkerRequest): Promise<UnpackedTar | PackedTar> {
-  return request.kind === 'unpack' ? await runUnpackJob(request.job) : await runPackJob(request.job)
-}
 
 function toReply(id: number, error: unknown): WorkerReply {
   if (!(error instanceof Error)) return { id, ok: false, message: String(error), isInput: false }
