@@ -294,6 +294,9 @@ describe('after kill -9 of the engine', () => {
             const all = engine.containers.all()
             return all.every(({ id, state }) => !isAlive(state) || engine.shims.has(id))
           })
+          for (const { id, state } of engine.containers.all()) {
+            if (isAlive(state)) assert.deepEqual(networksOf(engine, id), ['none'])
+          }
           const volumes = readdirSync(join(engine.config.dataRoot, 'volumes')).sort()
           assert.deepEqual(
             volumes,
@@ -305,7 +308,28 @@ describe('after kill -9 of the engine', () => {
   })
 })
 
+function networksOf(engine: Engine, id: string): string[] {
+  return engine.networks.endpointsOfContainer(id).map(({ networkName }) => networkName)
+}
+
 describe('leftovers', () => {
+  test('a start that was not recorded is, with its endpoint', async () => {
+    await using t = await TestEngine.open()
+    const id = await t.create(['sleep', '60'], { hostConfig: { NetworkMode: 'none' } })
+    await startContainer(t.engine, id)
+    const { db } = t.engine.store
+    // As a kill before that commit leaves it.
+    db.prepare("UPDATE containers SET status = 'created', pid = 0, start_time = 0").run()
+    db.exec('DELETE FROM kept_endpoints')
+    await t.reopen()
+    assert.equal(t.status(id), 'running')
+    assert.deepEqual(networksOf(t.engine, id), ['none'])
+    await t.reopen()
+    assert.deepEqual(networksOf(t.engine, id), ['none'])
+    await removeContainer(t.engine, id, { force: true, volumes: false })
+    assert.equal(t.engine.store.db.prepare('SELECT id FROM kept_endpoints').get(), undefined)
+  })
+
   test('an exit that was recorded already is not recorded again', async () => {
     await using t = await TestEngine.open()
     const id = await t.create(['false'], {

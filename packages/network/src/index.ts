@@ -1,6 +1,7 @@
 export { mappedAddress, parseSubnet, type Subnet } from './address.ts'
 export type { WantedBridge } from './bridge/default.ts'
 export type { ConnectOptions } from './endpoint/allocate.ts'
+export type { StartingEndpoint } from './endpoint/connect.ts'
 export type { Endpoint, EndpointAddress } from './endpoint/endpoint.ts'
 export { loopbackOps } from './endpoint/ops.ts'
 export type { EndpointPlan, ForwardChanges, RefusedPort, Target } from './endpoint/plan.ts'

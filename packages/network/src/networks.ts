@@ -7,11 +7,11 @@ import { isUsableBridge } from './bridge/default.ts'
 import { deleteLinks, hostSubnets } from './bridge/link.ts'
 import { Resolver } from './dns/resolver.ts'
 import type { ConnectOptions } from './endpoint/allocate.ts'
-import { connectEndpoint } from './endpoint/connect.ts'
+import { connectEndpoint, type StartingEndpoint } from './endpoint/connect.ts'
 import { type Endpoint, publicationsOf, toEndpoint } from './endpoint/endpoint.ts'
 import { bestGateway } from './endpoint/gateway.ts'
 import type { EndpointParts } from './endpoint/parts.ts'
-import { type EndpointPlan, plugOps, RESOLVER_ADDRESS, type Target } from './endpoint/plan.ts'
+import { plugOps, RESOLVER_ADDRESS, type Target } from './endpoint/plan.ts'
 import { firstEphemeral } from './endpoint/ports.ts'
 import { reconcileEndpoints } from './endpoint/reconcile.ts'
 import { forgetEndpoints, releaseEndpoints } from './endpoint/release.ts'
@@ -229,7 +229,7 @@ export class Networks {
   }
 
   /** Allocates everything for a container that is about to start. Undone by `disconnect`. */
-  async connect(o: ConnectOptions): Promise<EndpointPlan> {
+  async connect(o: ConnectOptions): Promise<StartingEndpoint> {
     return await connectEndpoint(this.#parts, o)
   }
 

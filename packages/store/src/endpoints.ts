@@ -39,6 +39,9 @@ export interface PublishedPortRow {
   readonly containerPort: number
 }
 
+/** Those of removed containers are among them, and nobody asks for them again. */
+const KNOWN_MAX = 2048
+
 /**
  * What running containers hold: the tables of HELD_SCHEMA in memory, and for each endpoint a document in `kept_endpoints`, of which
  * they are made anew when the engine starts.
@@ -178,13 +181,15 @@ export class EndpointTable {
   }
 
   ofContainer(containerId: string): readonly EndpointRow[] {
-    // What an open transaction has changed may be rolled back.
-    const isCommitted = !this.#store.db.inTransaction
-    const known = isCommitted ? this.#known.get(containerId) : undefined
+    // A change takes them away, so those of an open transaction are as committed.
+    const known = this.#known.get(containerId)
     if (known !== undefined) return known
     const rows = this.#rows(this.#select.byContainer.all(containerId))
     rows.sort((a, b) => a.interface - b.interface)
-    if (isCommitted) this.#known.set(containerId, rows)
+    // What an open transaction has changed may be rolled back.
+    if (this.#store.db.inTransaction) return rows
+    if (this.#known.size === KNOWN_MAX) this.#known.clear()
+    this.#known.set(containerId, rows)
     return rows
   }
 

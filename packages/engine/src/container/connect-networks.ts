@@ -1,6 +1,6 @@
 import type { EndpointConfig } from '@ctr/api'
 import { EngineError } from '@ctr/errdefs'
-import type { Endpoint, EndpointPlan, PortBinding } from '@ctr/network'
+import type { Endpoint, EndpointPlan, PortBinding, StartingEndpoint } from '@ctr/network'
 import type { NetworkPlan } from '@ctr/shim'
 import type { Engine } from '../engine.ts'
 import { configuredNetworks } from './configured-networks.ts'
@@ -17,21 +17,21 @@ export function effectiveNetworkMode(engine: Deps, container: ContainerRecord): 
 }
 
 /**
- * Allocates the endpoints of a container that is about to start; undone by `networks.disconnect`. `previous`: addresses by
- * network name that it gets again if they are free.
+ * Allocates the endpoints of a container that is about to start; undone by `networks.disconnect`. Whoever records the start
+ * has them record themselves. `previous`: addresses by network name that it gets again if they are free.
  */
 export async function connectNetworks(
   engine: Deps,
   container: ContainerRecord,
   mode: NetworkMode,
   previous: ReadonlyMap<string, { readonly ipv4: string; readonly ipv6: string }> = new Map(),
-): Promise<EndpointPlan[]> {
+): Promise<StartingEndpoint[]> {
   if (mode.kind === 'container' || mode.kind === 'namespace') return []
   const primary = mode.kind === 'network' ? mode.name : mode.kind
   const endpointConfigs = configuredNetworks(engine, container, primary)
   const names = namesOf(engine, container)
   const publisher = mode.kind === 'network' ? publishingNetwork(engine, endpointConfigs) : undefined
-  const plans: EndpointPlan[] = []
+  const plans: StartingEndpoint[] = []
   for (const [network, config] of endpointConfigs) {
     assertUserDefined(network, config)
     plans.push(
@@ -51,10 +51,25 @@ export async function connectNetworks(
         gatewayPriority: config.GwPriority,
         ports: network === publisher ? portBindings(container) : [],
         index: plans.length,
+        isOnly: endpointConfigs.size === 1,
       }),
     )
   }
   return plans
+}
+
+/**
+ * Of a container whose start nobody has recorded: its endpoint, if that was to be recorded with the start. Networks with links have
+ * written theirs down before.
+ */
+export async function unrecordedEndpoints(
+  engine: Deps,
+  container: ContainerRecord,
+): Promise<StartingEndpoint[]> {
+  const mode = effectiveNetworkMode(engine, container)
+  const isBare = mode.kind === 'none' || mode.kind === 'host'
+  if (!isBare || engine.networks.endpointsOfContainer(container.id).length > 0) return []
+  return connectNetworks(engine, container, mode)
 }
 
 /** Ports are published once: where the default route is. */

@@ -2,7 +2,7 @@ import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isEngineError, isErrno } from '@ctr/errdefs'
 import { isCgroupFrozen, thawCgroup } from '@ctr/linux'
-import type { Endpoint } from '@ctr/network'
+import type { Endpoint, StartingEndpoint } from '@ctr/network'
 import { killShim, type ShimConnection } from '@ctr/shim'
 import { isStorageError } from '@ctr/store'
 import type { Engine } from '../engine.ts'
@@ -10,6 +10,7 @@ import { recordExecExit, superviseExec } from '../exec/start.ts'
 import { recoverVolumes } from '../volume/recover.ts'
 import { closeScope } from './close-scope.ts'
 import { isConfiguredWith, withoutNetwork } from './configured-networks.ts'
+import { unrecordedEndpoints } from './connect-networks.ts'
 import type { ContainerRecord } from './container.ts'
 import { containerEvent, networkEvent } from './container-event.ts'
 import { removeLeftovers } from './create.ts'
@@ -171,7 +172,7 @@ async function settleContainer(engine: Engine, id: string, probe: Probe): Promis
   if (container === undefined) return
   switch (probe.kind) {
     case 'running':
-      adopt(engine, container, probe.connection)
+      await adopt(engine, container, probe.connection)
       return
     case 'ended':
       // The killed engine may have recorded the exit and not have come to remove the directory.
@@ -188,11 +189,19 @@ async function settleContainer(engine: Engine, id: string, probe: Probe): Promis
 }
 
 /** It runs. If the row does not say so, its start was under way when the engine was killed. */
-function adopt(engine: Engine, container: ContainerRecord, connection: ShimConnection): void {
+async function adopt(
+  engine: Engine,
+  container: ContainerRecord,
+  connection: ShimConnection,
+): Promise<void> {
   const { id, state } = container
   const { pid, startTime } = connection
   const isKnown = isAlive(state) && state.pid === pid && state.startTime === startTime
-  if (!isKnown) recordLateStart(engine, container, connection.startedAtNs, { pid, startTime })
+  if (!isKnown) {
+    const endpoints = await unrecordedEndpoints(engine, container)
+    const process = { pid, startTime, endpoints }
+    recordLateStart(engine, container, connection.startedAtNs, process)
+  }
   settleFreezer(engine, engine.containers.get(id))
   superviseContainer(engine, id, connection)
   engine.log.info({ containerId: id, pid }, 'adopted')
@@ -218,15 +227,22 @@ function settleFreezer(engine: Engine, container: ContainerRecord): void {
   }
 }
 
+interface LateProcess {
+  readonly pid: number
+  readonly startTime: bigint
+  readonly endpoints: readonly StartingEndpoint[]
+}
+
 /** The start that the killed engine did not come to record. */
 function recordLateStart(
   engine: Engine,
   container: ContainerRecord,
   startedAtNs: bigint,
   // A process that has ended already: any pid but 0 will do for the moment before its exit is recorded.
-  process: { readonly pid: number; readonly startTime: bigint } = { pid: 1, startTime: 0n },
+  { endpoints, ...process }: LateProcess = { pid: 1, startTime: 0n, endpoints: [] },
 ): void {
   engine.events.commit('volatile', () => {
+    for (const endpoint of endpoints) endpoint.record()
     engine.containers.change(container.id, {
       state: {
         ...lastRun(container.state),

@@ -1,7 +1,7 @@
 import { chmod } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { EngineError, errnoText, isErrno } from '@ctr/errdefs'
-import { type EndpointPlan, forwardError } from '@ctr/network'
+import { type EndpointPlan, forwardError, type StartingEndpoint } from '@ctr/network'
 import { encode, type Program, type ShimConnection, ShimError, type StartInput } from '@ctr/shim'
 import {
   addressesByNetwork,
@@ -180,7 +180,7 @@ function recordStart(
   engine: Engine,
   container: ContainerRecord,
   connection: ShimConnection,
-  endpoints: readonly EndpointPlan[],
+  endpoints: readonly StartingEndpoint[],
   options: QueuedStart,
 ): void {
   const isByUser = options.cause === 'user'
@@ -209,6 +209,7 @@ function recordStart(
       },
     })
     for (const endpoint of endpoints) {
+      endpoint.record()
       engine.events.add(networkEvent(engine, container, endpoint, 'connect'))
     }
     for (const event of mountEvents(engine, container, 'mount')) engine.events.add(event)

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { EngineError } from '@ctr/errdefs'
-import type { EndpointRow, EndpointTable } from '@ctr/store'
+import type { EndpointNames, EndpointRow, EndpointTable } from '@ctr/store'
 import { type Address, formatMac, macOf, parseAddress, parseMac } from '../address.ts'
 import {
   type AddressBook,
@@ -40,6 +40,8 @@ export interface ConnectOptions {
   readonly ports: readonly PortBinding[]
   /** n of the container's `eth<n>`. */
   readonly index: number
+  /** The container starts with no other network, and the caller records what it gets of one without links: `StartingEndpoint`. */
+  readonly isOnly?: boolean
 }
 
 interface AllocateDeps {
@@ -55,16 +57,7 @@ export function allocateEndpoint(
   network: Network,
   o: ConnectOptions & { readonly isChanging: boolean },
 ): EndpointRow {
-  if (network.configuration !== undefined) {
-    throw new EngineError('FORBIDDEN', 'cannot create endpoint on configuration-only network')
-  }
-  const others = deps.endpoints.ofContainer(o.containerId)
-  if (others.some((row) => row.networkId === network.id)) {
-    throw new EngineError(
-      'FORBIDDEN',
-      `endpoint with name ${o.containerName} already exists in network ${network.name}`,
-    )
-  }
+  const others = assertCanConnect(deps, network, o)
   const id = randomBytes(32).toString('hex')
   const gateway = others.find((other) => other.isGateway)
   const gatewayPriority = o.gatewayPriority ?? 0
@@ -83,25 +76,73 @@ export function allocateEndpoint(
     isChanging: o.isChanging,
     ...(network.driver === 'bridge'
       ? bridgeParts(deps, network, { ...o, ports: bindings }, { id, isGateway })
-      : {
-          link: undefined,
-          macAddress: '',
-          isGateway: false,
-          ipv4: undefined,
-          ipv6: undefined,
-          ports: [],
-        }),
+      : NO_LINK),
   }
-  deps.endpoints.insert(row, {
-    names: [...o.aliases, o.hostname ?? '']
-      .filter((name) => name !== '')
-      .map((name) => name.toLowerCase()),
-    nameservers: o.nameservers ?? [],
-    links: Object.fromEntries((o.links ?? []).map(parseLink)),
-  })
+  deps.endpoints.insert(row, namesOf(o))
   if (!isGateway || publisher === undefined) return row
   deps.endpoints.movePorts(publisher.id, id)
   return { ...row, ports: publisher.ports }
+}
+
+/**
+ * An endpoint that holds nothing on the host (networks host and none), of a container without other networks. `record` writes it
+ * down, inside a transaction: the caller's own, which says that the container runs.
+ */
+export function bareEndpoint(
+  deps: Pick<AllocateDeps, 'endpoints'>,
+  network: Network,
+  o: ConnectOptions,
+): { row: EndpointRow; record: () => void } {
+  assertCanConnect(deps, network, o)
+  const row: EndpointRow = {
+    id: randomBytes(32).toString('hex'),
+    networkId: network.id,
+    containerId: o.containerId,
+    containerName: o.containerName,
+    interface: o.index,
+    aliases: o.aliases,
+    gatewayPriority: o.gatewayPriority ?? 0,
+    isChanging: false,
+    ...NO_LINK,
+  }
+  return { row, record: () => deps.endpoints.insert(row, namesOf(o)) }
+}
+
+const NO_LINK = {
+  link: undefined,
+  macAddress: '',
+  isGateway: false,
+  ipv4: undefined,
+  ipv6: undefined,
+  ports: [],
+} as const
+
+/** Gives the container's other endpoints. */
+function assertCanConnect(
+  { endpoints }: Pick<AllocateDeps, 'endpoints'>,
+  network: Network,
+  { containerId, containerName }: ConnectOptions,
+): readonly EndpointRow[] {
+  if (network.configuration !== undefined) {
+    throw new EngineError('FORBIDDEN', 'cannot create endpoint on configuration-only network')
+  }
+  const others = endpoints.ofContainer(containerId)
+  if (others.some((row) => row.networkId === network.id)) {
+    throw new EngineError(
+      'FORBIDDEN',
+      `endpoint with name ${containerName} already exists in network ${network.name}`,
+    )
+  }
+  return others
+}
+
+/** What the resolver must know of it. */
+function namesOf({ aliases, hostname = '', nameservers, links }: ConnectOptions): EndpointNames {
+  return {
+    names: [...aliases, hostname].filter((name) => name !== '').map((name) => name.toLowerCase()),
+    nameservers: nameservers ?? [],
+    links: Object.fromEntries((links ?? []).map(parseLink)),
+  }
 }
 
 function isBetter(

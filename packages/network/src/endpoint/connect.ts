@@ -3,23 +3,35 @@ import { EngineError } from '@ctr/errdefs'
 import { interfaceIndex } from '@ctr/linux'
 import { type EndpointRow, volatileTransaction } from '@ctr/store'
 import { poolsOf } from '../network/network.ts'
-import { allocateEndpoint, type ConnectOptions } from './allocate.ts'
+import { allocateEndpoint, bareEndpoint, type ConnectOptions } from './allocate.ts'
 import { assertReachable, type LinkOptions, parseLinkOptions } from './link-options.ts'
 import type { EndpointParts } from './parts.ts'
 import { type EndpointPlan, planEndpoint } from './plan.ts'
 import { releaseEndpoints } from './release.ts'
 import { resolverOn } from './resolver-at.ts'
 
+/** An endpoint of a container that is about to start. */
+export interface StartingEndpoint extends EndpointPlan {
+  /** To be called in the transaction that says that the container runs. What holds something on the host is written down before. */
+  readonly record: () => void
+}
+
 /** Allocates everything for a container that is about to start. */
 export async function connectEndpoint(
   parts: EndpointParts,
   o: ConnectOptions,
-): Promise<EndpointPlan> {
+): Promise<StartingEndpoint> {
+  const network = parts.registry.get(o.network)
+  if (o.isOnly === true && network.driver !== 'bridge') {
+    const options = parseLinkOptions({ ...network.options, ...o.driverOptions })
+    const { row, record } = bareEndpoint(parts, network, o)
+    return { ...planEndpoint(row, network, undefined, { options }), record }
+  }
   const { row, options } = reserveEndpoint(parts, o, { isRunning: false })
   try {
     const plan = await planReserved(parts, row, { options, isRunning: false })
     await parts.firewall?.publish(plan.publications)
-    return plan
+    return { ...plan, record: () => undefined }
   } catch (error) {
     await releaseEndpoints(parts, [row])
     throw error
