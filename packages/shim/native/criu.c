@@ -71,16 +71,19 @@ bool criu_receive(int fd, int flags, struct criu_answer *answer) {
       .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
   ssize_t n;
   *answer = (struct criu_answer){.terminal = -1};
+  /* A criu that has ended with something of ours unread leaves ECONNRESET, once, before what it has said. */
   do
     n = recvmsg(fd, &header, flags | MSG_CMSG_CLOEXEC);
-  while (n < 0 && errno == EINTR);
+  while (n < 0 && (errno == EINTR || errno == ECONNRESET));
   if (n <= 0)
     return false;
   struct cmsghdr *c = CMSG_FIRSTHDR(&header);
   if (c && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(int)))
     memcpy(&answer->terminal, CMSG_DATA(c), sizeof(int));
   parse_answer((struct wire){data, data + n}, answer);
-  return answer->is_final || send(fd, consent, sizeof consent, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)sizeof consent;
+  if (answer->is_final || send(fd, consent, sizeof consent, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)sizeof consent)
+    return true;
+  return errno == EPIPE || errno == ECONNRESET; /* it has ended, but may have said more */
 }
 
 static _Noreturn void become_criu(char *path, int socket) {

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { shimBinaryPath } from '../src/binary.ts'
 import { ShimError } from '../src/index.ts'
 import type { Op, Program } from '../src/ops.ts'
 import { Bench } from './minimal-program.ts'
@@ -69,6 +72,24 @@ describe('restore', { timeout: 300_000 }, () => {
       request: 'request',
     })
     assert.equal(noise.detail, 'process of criu')
+  })
+
+  it('hears the last words of a criu that has ended and read nothing', async () => {
+    const dir = await bench.runtimeDir()
+    const [notify, done] = ['\\010\\006\\020\\001', '\\010\\001\\020\\001']
+    const criu = join(dir, 'criu')
+    // Both messages are there, and the sender is not, when the first is read.
+    const lines = [
+      '#!/bin/sh',
+      'kill -STOP $PPID',
+      '(eval "exec $2>&-"; until grep -q "^State:.Z" /proc/$$/status; do sleep 0.01; done; kill -CONT $PPID) &',
+      `printf '${notify}' >&$2`,
+      `printf '${done}' >&$2`,
+    ]
+    await writeFile(criu, lines.join('\n'), { mode: 0o755 })
+    const shim = process.env['CTR_SHIM_BINARY'] ?? shimBinaryPath
+    const ended = spawnSync(shim, ['criu', criu], { input: 'request', encoding: 'utf8' })
+    assert.deepEqual([ended.status, ended.stderr], [0, ''])
   })
 
   it('stands last of what the child does', async () => {
