@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
+import { isErrno } from '@ctr/errdefs'
 import { connectUnix } from './connect.ts'
 import { gone, requestError, withTimeout } from './connection.ts'
 import { encodeFrame, FRAMES, u32s } from './frames.ts'
@@ -19,11 +20,29 @@ export async function attachShim(
   try {
     const errno = await withTimeout(readResult(socket), timeoutMs, runtimeDir)
     if (errno !== 0) throw requestError(errno)
+    loseLateInput(socket)
     return socket
   } catch (error) {
     socket.destroy()
     throw error
   }
+}
+
+/**
+ * Input for a process that has ended goes nowhere. Node would destroy the socket of a failed write, and with it what the process
+ * had said before and nobody has read yet.
+ */
+function loseLateInput(socket: Socket): void {
+  const write = socket._write.bind(socket)
+  const writeAll = socket._writev?.bind(socket)
+  socket._write = (bytes, encoding, done) => write(bytes, encoding, unlessGone(done))
+  if (writeAll) socket._writev = (pieces, done) => writeAll(pieces, unlessGone(done))
+}
+
+type Done = (error?: Error | null) => void
+
+function unlessGone(done: Done): Done {
+  return (error) => done(isErrno(error, 'EPIPE', 'ECONNRESET') ? null : error)
 }
 
 /** Reads frames up to RESULT and not a byte more: what follows belongs to the raw stream. */
