@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto'
 import { createReadStream, createWriteStream } from 'node:fs'
 import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { createGzip } from 'node:zlib'
 import type { AuthConfig, ProgressMessage } from '@ctr/api'
 import { EngineError } from '@ctr/errdefs'
 import { digestOf, familiarName, MEDIA_TYPE, type Reference, repositoryOf, shortId } from '@ctr/oci'
 import { type BlobRow, type ImageRow, transaction } from '@ctr/store'
+import { gzipFile } from './content/gzip.ts'
 import type { ImageDeps } from './deps.ts'
 import { parseUserReference } from './lookup.ts'
 import { blobPath, Workspace } from './paths.ts'
@@ -171,12 +171,7 @@ async function toPushBlob(deps: ImageDeps, workspace: Workspace, blob: BlobRow):
       done(null, chunk)
     },
   })
-  await pipeline(
-    createReadStream(path, { highWaterMark: 1 << 18 }),
-    createGzip({ chunkSize: 1 << 18 }),
-    measure,
-    createWriteStream(compressed, { flags: 'wx' }),
-  )
+  await pipeline(gzipFile(path), measure, createWriteStream(compressed, { flags: 'wx' }))
   const digest = `sha256:${hash.digest('hex')}`
   return { mediaType: MEDIA_TYPE.dockerLayerGzip, digest, size, path: compressed }
 }
