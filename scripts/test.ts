@@ -121,7 +121,7 @@ async function runFiles(files: readonly string[], concurrency: number): Promise<
   const stream = runTests({
     files: files.map((file) => `${root}/${file}`),
     concurrency,
-    timeout: 10 * MINUTE_MS,
+    timeout: 20 * MINUTE_MS,
   })
   for await (const event of stream) {
     switch (event.type) {

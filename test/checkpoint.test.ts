@@ -133,6 +133,7 @@ describe('checkpoint', { skip }, () => {
   test('a restored container is one like any other: exec, pause, signals, wait', async () => {
     const script = 'trap "echo bye; exit 7" TERM; while :; do echo tick; sleep 0.05; done'
     await daemon.ok(['run', '-d', '--name', 'cc', 'busybox', 'sh', '-c', script])
+    await waitFor('the trap', async () => (await daemon.ok(['logs', 'cc'])).includes('tick'))
     await daemon.ok(['checkpoint', 'create', 'cc', 'xx'])
     await daemon.ok(['start', '--checkpoint', 'xx', 'cc'])
     assert.equal(await daemon.ok(['exec', 'cc', 'cat', '/proc/1/comm']), 'sh')

@@ -22,7 +22,7 @@ const criu = (await testCriu()) ?? ''
 const skip = criu === '' ? 'needs criu 4: CTR_TEST_CRIU, or sh scripts/fetch-criu.sh' : false
 const COUNT = 'i=0; while :; do i=$((i+1)); echo $i; sleep 0.02; done'
 
-describe('options of checkpoint and restore', { skip, timeout: 240_000 * SLOW }, () => {
+describe('options of checkpoint and restore', { skip, timeout: 600_000 * SLOW }, () => {
   let bundle: TestBundle
   let id: string
   let children: ChildProcess[] = []

@@ -85,7 +85,7 @@ describe('the process of a container', () => {
     }
   })
   test('limits act and update changes them live', async () => {
-    const id = await t.create(['sleep', '60'], {
+    const id = await t.create(['sleep', '1000'], {
       hostConfig: { Memory: 64 * 2 ** 20, NanoCpus: 5e8 },
     })
     await startContainer(t.engine, id)
@@ -132,7 +132,7 @@ describe('the process of a container', () => {
   })
 
   test('a container shares the network, IPC and PID namespaces of another', async () => {
-    const donor = await t.create(['sleep', '60'], {
+    const donor = await t.create(['sleep', '1000'], {
       hostConfig: { IpcMode: 'shareable' },
       name: 'ns-donor',
     })

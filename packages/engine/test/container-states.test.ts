@@ -42,7 +42,7 @@ describe('the states of a container', () => {
 
   test('a container that ends just now can be committed', async () => {
     for (let round = 0; round < 5; round++) {
-      const id = await t.create(['sleep', '60'])
+      const id = await t.create(['sleep', '1000'])
       await startContainer(t.engine, id)
       process.kill((getContainer(t.engine, id).state as { pid: number }).pid, 'SIGKILL')
       const imageId = await commitContainer(t.engine, {
@@ -58,7 +58,7 @@ describe('the states of a container', () => {
   })
 
   test('start of a running container changes nothing and says so', async () => {
-    const id = await t.create(['sleep', '60'])
+    const id = await t.create(['sleep', '1000'])
     await startContainer(t.engine, id)
     const { state } = getContainer(t.engine, id)
     await assert.rejects(startContainer(t.engine, id), (e) => isEngineError(e, 'NOT_MODIFIED'))
@@ -113,7 +113,7 @@ describe('the states of a container', () => {
   })
 
   test('kill ends it with 128 + signal and a stopped one cannot be killed', async () => {
-    const id = await t.create(['sleep', '60'])
+    const id = await t.create(['sleep', '1000'])
     await startContainer(t.engine, id)
     await killContainer(t.engine, id, 'SIGKILL')
     const { state } = getContainer(t.engine, id)
@@ -125,7 +125,7 @@ describe('the states of a container', () => {
   })
 
   test('a running container is not removed without force', async () => {
-    const id = await t.create(['sleep', '60'])
+    const id = await t.create(['sleep', '1000'])
     await startContainer(t.engine, id)
     await assert.rejects(removeContainer(t.engine, id, { force: false, volumes: false }), (e) =>
       isEngineError(e, 'CONFLICT'),
@@ -142,7 +142,7 @@ describe('the states of a container', () => {
   })
 
   test('of many that stop and remove one container all end well or with a clear error', async () => {
-    const id = await t.create(['sleep', '60'])
+    const id = await t.create(['sleep', '1000'])
     await startContainer(t.engine, id)
     const results = await Promise.allSettled([
       ...Array.from({ length: 5 }, () => stopContainer(t.engine, id, { timeoutSeconds: 0 })),
@@ -200,7 +200,7 @@ describe('the states of a container', () => {
   })
 
   test('pause of a container that has ended, which the engine has not heard of yet, is a conflict', async () => {
-    const id = await t.create(['sleep', '60'])
+    const id = await t.create(['sleep', '1000'])
     await startContainer(t.engine, id)
     const { state } = getContainer(t.engine, id)
     assert.ok(isAlive(state))
@@ -217,7 +217,7 @@ describe('the states of a container', () => {
   })
 
   test('restart gives a new process and keeps a --rm container', async () => {
-    const id = await t.create(['sleep', '60'], { hostConfig: { AutoRemove: true } })
+    const id = await t.create(['sleep', '1000'], { hostConfig: { AutoRemove: true } })
     await startContainer(t.engine, id)
     const first = getContainer(t.engine, id).state
     await restartContainer(t.engine, id, { timeoutSeconds: 0 })
@@ -245,7 +245,7 @@ describe('the states of a container', () => {
   })
 
   test('stop of a container with restart policy always is final', async () => {
-    const id = await t.create(['sleep', '60'], {
+    const id = await t.create(['sleep', '1000'], {
       hostConfig: { RestartPolicy: { Name: 'always', MaximumRetryCount: 0 } },
     })
     await startContainer(t.engine, id)
@@ -268,8 +268,8 @@ describe('the states of a container', () => {
   })
 
   test('ps shows what runs, newest first; filters restrict', async () => {
-    const a = await t.create(['sleep', '60'], { config: { Labels: { k: 'v' } } })
-    const b = await t.create(['sleep', '60'], { name: 'named-one' })
+    const a = await t.create(['sleep', '1000'], { config: { Labels: { k: 'v' } } })
+    const b = await t.create(['sleep', '1000'], { name: 'named-one' })
     await startContainer(t.engine, a)
     await startContainer(t.engine, b)
     const ids = (filters: [string, string[]][] = [], all = false): string[] =>

@@ -158,8 +158,8 @@ describe('after kill -9 of the engine', () => {
       async (engine) => {
         const hostConfig = { RestartPolicy: { Name: 'always' }, Binds: ['/anonymous'] }
         const ids = [
-          await engine.create(['sleep', '60'], hostConfig),
-          await engine.create(['sleep', '60'], hostConfig),
+          await engine.create(['sleep', '1000'], hostConfig),
+          await engine.create(['sleep', '1000'], hostConfig),
         ]
         for (const id of ids) await engine.call('start', id)
         const runtimeDirs = join(engine.config.execRoot, 'c')
@@ -253,9 +253,9 @@ describe('after kill -9 of the engine', () => {
   test('execs are known, and end with their code', async () => {
     await afterKill(
       async (engine) => {
-        const id = await engine.create(['sleep', '60'])
+        const id = await engine.create(['sleep', '1000'])
         await engine.call('start', id)
-        const exec = await engine.call<string>('execDetached', id, { Cmd: ['sleep', '61'] })
+        const exec = await engine.call<string>('execDetached', id, { Cmd: ['sleep', '1001'] })
         return { id, exec }
       },
       async (engine, { id, exec }) => {
@@ -273,11 +273,11 @@ describe('after kill -9 of the engine', () => {
     for (let round = 0; round < 12; round++) {
       await afterKill(
         async (engine) => {
-          const known = await engine.create(['sleep', '60'])
+          const known = await engine.create(['sleep', '1000'])
           await engine.call('start', known)
           const churn = async (): Promise<void> => {
             for (;;) {
-              const id = await engine.create(['sleep', '60'], { Binds: ['/anonymous'] })
+              const id = await engine.create(['sleep', '1000'], { Binds: ['/anonymous'] })
               await engine.call('start', id)
               await engine.call('remove', id, { force: true, volumes: true })
             }
@@ -315,7 +315,7 @@ function networksOf(engine: Engine, id: string): string[] {
 describe('leftovers', () => {
   test('a start that was not recorded is, with its endpoint', async () => {
     await using t = await TestEngine.open()
-    const id = await t.create(['sleep', '60'], { hostConfig: { NetworkMode: 'none' } })
+    const id = await t.create(['sleep', '1000'], { hostConfig: { NetworkMode: 'none' } })
     await startContainer(t.engine, id)
     const { db } = t.engine.store
     // As a kill before that commit leaves it.
@@ -354,7 +354,7 @@ describe('leftovers', () => {
     timeout: 300_000,
   }, async () => {
     await using t = await TestEngine.open()
-    const id = await t.create(['sleep', '60'])
+    const id = await t.create(['sleep', '1000'])
     await startContainer(t.engine, id)
     const pidFile = join(t.config.execRoot, 'c', id.slice(0, 24), 'shim.pid')
     const shimPid = Number(readFileSync(pidFile, 'utf8'))

@@ -57,7 +57,7 @@ describe('the mounts of a container', { skip: needsRoot }, () => {
         .split('\n')
         .filter((line) => line.includes(bench.dir) || !foreign.test(line))
     const before = mounts()
-    await using running = await bench.start(['sleep', '60'])
+    await using running = await bench.start(['sleep', '1000'])
     assert.deepEqual(mounts(), before)
     assert.notEqual(
       readlinkSync(`/proc/${running.connection.pid}/ns/mnt`),

@@ -51,7 +51,7 @@ describe('the process of a container', { skip: needsRoot }, () => {
   })
 
   test("another container's namespaces are joined by path", async () => {
-    await using first = await bench.start(['sleep', '60'])
+    await using first = await bench.start(['sleep', '1000'])
     const { pid } = first.connection
     const change = withSpec((spec) => {
       assert.ok(spec.linux)
@@ -238,7 +238,7 @@ describe('the process of a container', { skip: needsRoot }, () => {
   })
 
   test('exec enters namespaces, cgroup, limits and filter of the container', async () => {
-    await using running = await bench.start(['sleep', '60'])
+    await using running = await bench.start(['sleep', '1000'])
     const out = join(bench.dir, 'c', running.input.containerId.slice(0, 24), 'upper/out')
     const script = `for n in mnt uts ipc pid net; do readlink /proc/self/ns/$n; done >/out
       grep -E 'CapEff|CapBnd|Seccomp:' /proc/self/status | tr -d '\\t' >>/out; umask >>/out; pwd >>/out; cat /proc/self/cgroup >>/out; exit 9`

@@ -38,7 +38,7 @@ describe('a user namespace', { skip: needsRoot }, () => {
     )
 
   test('root inside is nobody special outside, and owns the image inside', async () => {
-    await using running = await bench.start(['sleep', '60'], inUserNamespace())
+    await using running = await bench.start(['sleep', '1000'], inUserNamespace())
     assert.deepEqual(running.connection.warnings, [])
     const { pid } = running.connection
     assert.match(readFileSync(`/proc/${pid}/uid_map`, 'utf8'), /^\s*0\s+200000\s+65536\n$/)
@@ -76,7 +76,7 @@ describe('a user namespace', { skip: needsRoot }, () => {
   })
 
   test('an exec is in it', async () => {
-    await using running = await bench.start(['sleep', '60'], inUserNamespace())
+    await using running = await bench.start(['sleep', '1000'], inUserNamespace())
     assert.equal((await running.exec(['sh', '-c', 'test $(id -u) = 0 && touch /made'])).exitCode, 0)
     assert.equal(statSync(`/proc/${running.connection.pid}/root/made`).uid, FIRST)
     const asUser = await running.exec(['sh', '-c', 'test $(id -u) = 33'], {
@@ -126,7 +126,7 @@ describe('a user namespace', { skip: needsRoot }, () => {
   })
 
   test('a user namespace that exists is joined, with new namespaces that belong to it', async () => {
-    await using first = await bench.start(['sleep', '60'], inUserNamespace())
+    await using first = await bench.start(['sleep', '1000'], inUserNamespace())
     const of = (type: string): string => `/proc/${first.connection.pid}/ns/${type}`
     const change = inUserNamespace((spec) => {
       const all = ['CAP_SYS_ADMIN']
