@@ -13,7 +13,7 @@ const PROGRAM_MAX_BYTES = 16 * 1024 * 1024
 
 /** The records of a program as they travel (PROTOCOL.md §1). Throws RangeError for a value that no record can hold. */
 export function encodeProgram(program: Program): Buffer {
-  const writer = new Writer()
+  writer.begin()
   for (let index = 0; index < program.length; ) index += writeNext(writer, program, index)
   return writer.finish()
 }
@@ -55,7 +55,23 @@ export function encodeStart(program: Program): Buffer {
 export function encodePrepare(program: Program): Buffer | undefined {
   const flags = program.find((op) => op.op === 'clone')?.flags ?? 0n
   if ((flags & PREPARED_FLAGS) === 0n || (flags & CLONE.CLONE_NEWUSER) !== 0n) return undefined
-  return encodeHeader(PREPARE_MAGIC, Number(flags & PREPARED_FLAGS))
+  const loopback = program.some(raisesLoopback) ? PREPARE_LOOPBACK : 0
+  return encodeHeader(PREPARE_MAGIC, Number(flags & PREPARED_FLAGS) + loopback)
+}
+
+/** As native/protocol.h. */
+const PREPARE_LOOPBACK = 1
+
+/** As native/prepare.c. struct nlmsghdr, struct ifinfomsg: rtnetlink(7) */
+function raisesLoopback(op: Op): boolean {
+  if (op.op !== 'netlink' || op.side !== 'child' || op.message.length < 32) return false
+  const message = Buffer.from(op.message.buffer, op.message.byteOffset, op.message.length)
+  const [RTM_NEWLINK, LOOPBACK_INDEX, IFF_UP] = [16, 1, 1]
+  return (
+    message.readUInt16LE(4) === RTM_NEWLINK &&
+    message.readInt32LE(20) === LOOPBACK_INDEX &&
+    (message.readUInt32LE(24) & message.readUInt32LE(28) & IFF_UP) !== 0
+  )
 }
 
 /** A program as the spawner takes it. */
@@ -118,8 +134,11 @@ function fieldsOf(name: Op['op']): readonly (readonly [name: string, kind: strin
   return fields
 }
 
+/** Most programs have less. */
+const USUAL_BYTES = 16 * 1024
+
 class Writer {
-  #buffer = Buffer.allocUnsafe(16 * 1024)
+  #buffer = Buffer.allocUnsafeSlow(USUAL_BYTES)
   length = 0
   /** Whose fields are being written, for errors. */
   op = ''
@@ -160,8 +179,14 @@ class Writer {
     this.length += bytes.length
   }
 
+  begin(): void {
+    this.length = 0
+    if (this.#buffer.length > USUAL_BYTES) this.#buffer = Buffer.allocUnsafeSlow(USUAL_BYTES)
+  }
+
+  /** The caller's own: the writer's buffer is for the next program. */
   finish(): Buffer {
-    return this.#buffer.subarray(0, this.length)
+    return Buffer.from(this.#buffer.subarray(0, this.length))
   }
 
   #checkedU32(value: number, name: string): void {
@@ -208,3 +233,6 @@ class Writer {
     this.#buffer = bigger
   }
 }
+
+/** Of all programs: a start with a network encodes a dozen small ones. */
+const writer = new Writer()
