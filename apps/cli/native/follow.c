@@ -138,6 +138,16 @@ static int catch_signals(void)
     return fd;
 }
 
+/* As docker: PID 1 of a container need not heed these, but who asks for the end three times gets that of the client. */
+static void count_request(uint32_t number)
+{
+    static int requests;
+    if ((number != SIGINT && number != SIGTERM) || ++requests < 3)
+        return;
+    fprintf(stderr, "\ngot 3 SIGTERM/SIGINTs, forcefully exiting\n");
+    exit(1);
+}
+
 /* Sends a signal that has come, and gives the connection on which the answer will be. -1: nobody is there any more. */
 static int forward(const struct command *command, const char *container, int signals)
 {
@@ -146,6 +156,7 @@ static int forward(const struct command *command, const char *container, int sig
     char request[256];
     if (read(signals, &info, sizeof info) != sizeof info)
         return -1;
+    count_request(info.ssi_signo);
     for (int i = 0; i < FORWARDED_COUNT; i++)
         if (FORWARDED[i].number == (int)info.ssi_signo)
             name = FORWARDED[i].name;

@@ -237,6 +237,29 @@ describe('signals', { skip }, () => {
     assert.equal(output, 'ready\nTERM\nUSR1\nINT\nHUP\nUSR2\n')
   })
 
+  for (const program of [FRONT, CLIENT]) {
+    it(`end ${program.slice(repository.length + 1)} when it is asked three times, and the container goes on`, async () => {
+      const args = ['run', '--name', 'deaf', '--network', 'none', 'busybox', 'sh', '-c']
+      const script = 'trap "echo INT" INT; trap "" TERM; echo ready; while :; do sleep 0.01; done'
+      const client = spawn(program, [...args, script], { env: environment() })
+      const closed = once(client, 'close')
+      let output = ''
+      let errors = ''
+      client.stdout.on('data', (chunk) => (output += chunk))
+      client.stderr.on('data', (chunk) => (errors += chunk))
+      await waitFor('the container is ready', () => output === 'ready\n')
+      for (const lines of ['ready\nINT\n', 'ready\nINT\nINT\n']) {
+        client.kill('SIGINT')
+        await waitFor('INT', () => output === lines)
+      }
+      client.kill('SIGTERM')
+      assert.deepEqual(await closed, [1, null])
+      assert.equal(errors, '\ngot 3 SIGTERM/SIGINTs, forcefully exiting\n')
+      assert.equal(await daemon.ok(['inspect', '-f', '{{.State.Status}}', 'deaf']), 'running')
+      await daemon.ok(['rm', '-f', 'deaf'])
+    })
+  }
+
   it('end the client without --sig-proxy, and the container goes on', async () => {
     const args = ['run', '--name', 'apart', '--sig-proxy=false', '--network', 'none', 'busybox']
     const client = spawn(FRONT, [...args, 'sh', '-c', 'echo ready; sleep 1000'], {

@@ -1,3 +1,5 @@
+import { printError } from '../output/write.ts'
+
 /** What `--sig-proxy` forwards: Docker forwards all but SIGCHLD, SIGPIPE and SIGURG (docker/cli container/signals.go). */
 const FORWARDED = [
   'SIGHUP',
@@ -15,9 +17,17 @@ const FORWARDED = [
   'SIGPWR',
 ] as const satisfies readonly NodeJS.Signals[]
 
-/** From here on these signals go to `forward` instead of ending the client. Returns the way back. */
+/**
+ * From here on these signals go to `forward` instead of ending the client. Returns the way back. As docker: who asks for the
+ * end three times gets that of the client, for a program that is PID 1 need not heed SIGINT and SIGTERM.
+ */
 export function forwardSignals(forward: (signal: string) => Promise<void>): () => void {
+  let requests = 0
   const listener = (signal: NodeJS.Signals): void => {
+    if ((signal === 'SIGINT' || signal === 'SIGTERM') && ++requests === 3) {
+      printError('\ngot 3 SIGTERM/SIGINTs, forcefully exiting')
+      process.exit(1)
+    }
     forward(signal).catch(() => {
       // The container is gone or was not started yet; its exit is reported elsewhere.
     })
