@@ -105,6 +105,23 @@ test('a kill ends when there is room again', async () => {
   assert.equal(bench.status(id), 'exited')
 })
 
+test('a kill that cannot be recorded kills all the same', async () => {
+  const id = await bench.create(['sleep', '1000'])
+  await startContainer(bench.engine, id)
+  let killed: Promise<void>
+  {
+    using _full = refuse('UPDATE ON containers')
+    killed = killContainer(bench.engine, id, 'SIGKILL')
+    const runs = (): boolean =>
+      readdirSync('/proc').some((pid) => cgroupsOf(pid).includes(`${bench.config.cgroupParent}/`))
+    for (let ms = 0; runs() && ms < 20_000; ms += 50) await delay(50)
+    assert.ok(!runs())
+    assert.equal(bench.status(id), 'running')
+  }
+  await killed
+  assert.equal(bench.status(id), 'exited')
+})
+
 test('a restart by policy that cannot be recorded is tried again', async () => {
   const id = await bench.create(['sh', '-c', '[ -e /again ] && exec sleep 1000; touch /again'], {
     hostConfig: { RestartPolicy: { Name: 'always' } },

@@ -2,6 +2,7 @@ import { EngineError, isErrno } from '@ctr/errdefs'
 import { signalProcess, thawCgroup } from '@ctr/linux'
 import { parseSignal, signalName } from '@ctr/oci'
 import { ANSWER_TIMEOUT_MS, connectShim, killShim } from '@ctr/shim'
+import { isStorageError } from '@ctr/store'
 import type { Engine } from '../engine.ts'
 import type { ContainerRecord, Removal } from './container.ts'
 import { containerEvent } from './container-event.ts'
@@ -49,7 +50,7 @@ async function killInQueue(engine: Engine, id: string, signal: number): Promise<
 }
 
 /**
- * Marks the wish first, so that a restart of the engine knows it; then signals, and thaws what could not receive it.
+ * Marks the wish first, so that a restart of the engine knows it, if the database takes it; then signals, and thaws what could not receive it.
  * Says whether the shim has done it: if not, it may not tell of the end either.
  */
 export async function sendSignal(
@@ -71,10 +72,16 @@ export async function sendSignal(
     killAtNs: intent.killAtNs === 0n ? container.bookkeeping.killAtNs : intent.killAtNs,
     removal: intent.removal ?? container.bookkeeping.removal,
   }
-  engine.events.commit('volatile', () => {
-    engine.containers.change(id, { bookkeeping })
-    engine.events.add(containerEvent(container, 'kill', { signal: String(signal) }))
-  })
+  try {
+    engine.events.commit('volatile', () => {
+      engine.containers.change(id, { bookkeeping })
+      engine.events.add(containerEvent(container, 'kill', { signal: String(signal) }))
+    })
+  } catch (err) {
+    // Who could end nothing on a full disk could make no room on it either. The end itself waits for room (`recordExit`).
+    if (!isStorageError(err)) throw err
+    engine.log.error({ containerId: id, err, signal }, 'a signal that cannot be recorded')
+  }
   let isShimSilent = false
   try {
     isShimSilent = !(await deliver(engine, container, signal))
