@@ -45,7 +45,7 @@ export function ingestPath(paths: ImagePaths, digest: string): string {
 }
 
 export function snapshotPath(paths: ImagePaths, layerId: number): string {
-  return join(paths.snapshots, String(layerId))
+  return `${paths.snapshots}/${layerId}`
 }
 
 /** Everything written below the data root until now is on the disk when this resolves. */

@@ -1,7 +1,6 @@
 import { existsSync, renameSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { arch, hostname } from 'node:os'
-import { join } from 'node:path'
 import type { ContainerConfig, EndpointConfig, HostConfig, NetworkingConfig } from '@ctr/api'
 import { EngineError, isEngineError, isErrno } from '@ctr/errdefs'
 import { type ImageExecConfig, shortId } from '@ctr/oci'
@@ -356,7 +355,7 @@ export async function removeLeftovers(engine: Engine, id: string): Promise<void>
 export function removeContainerFiles(engine: Engine, id: string): void {
   // Nothing else will have its name.
   engine.trash.add(containerFilesDir(engine.config.execRoot, id))
-  const doomed = join(engine.config.dataRoot, 'tmp', `container-${id}`)
+  const doomed = `${engine.config.dataRoot}/tmp/container-${id}`
   try {
     renameSync(engine.containers.directory(id), doomed)
   } catch (error) {

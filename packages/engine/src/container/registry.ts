@@ -162,7 +162,7 @@ export class ContainerRegistry {
   }
 
   directory(id: string): string {
-    return join(this.#roots.dataRoot, 'containers', id)
+    return `${this.#roots.dataRoot}/containers/${id}`
   }
 
   #existing(id: string): ContainerRecord {
@@ -327,7 +327,7 @@ export function containerPaths(
   ContainerRecord,
   'logPath' | 'hostnamePath' | 'hostsPath' | 'resolvConfPath' | 'upperDir' | 'workDir' | 'mergedDir'
 > {
-  const directory = join(dataRoot, 'containers', id)
+  const directory = `${dataRoot}/containers/${id}`
   return {
     logPath: logDriver(hostConfig) === 'none' ? '' : `${directory}/${id}-json.log`,
     ...filesIn(containerFilesDir(execRoot, id)),

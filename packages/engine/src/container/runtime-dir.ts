@@ -1,6 +1,5 @@
 import { lstatSync, mkdirSync, rmdirSync, unlinkSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
 import { EngineError, isErrno } from '@ctr/errdefs'
 import { findShim } from '@ctr/shim'
 import type { EngineConfig } from '../config.ts'
@@ -10,25 +9,25 @@ import { isTmpfs, removeTree } from '../remove-tree.ts'
 const NAME_LENGTH = 24
 
 export function containersRuntimeDir(config: EngineConfig): string {
-  return join(config.execRoot, 'c')
+  return `${config.execRoot}/c`
 }
 
 export function execsRuntimeDir(config: EngineConfig): string {
-  return join(config.execRoot, 'x')
+  return `${config.execRoot}/x`
 }
 
 /** `hosts` and its like, which are bound into containers: their mountinfo shows the path, where tools look for the id. */
 export function containerFilesDir(execRoot: string, id: string): string {
-  return join(containersFilesDir(execRoot), id)
+  return `${containersFilesDir(execRoot)}/${id}`
 }
 
 export function containersFilesDir(execRoot: string): string {
-  return join(execRoot, 'containers')
+  return `${execRoot}/containers`
 }
 
 /** Where every overlay is mounted, each in its own mount namespace: one empty directory for all. */
 export function rootfsMountpoint({ config }: { readonly config: EngineConfig }): string {
-  return join(config.execRoot, 'rootfs')
+  return `${config.execRoot}/rootfs`
 }
 
 /** At the start of the engine, and when somebody has cleared the exec root (of a tmpfs, say) below it. */
@@ -42,11 +41,11 @@ export function makeRuntimeRoots(config: EngineConfig): void {
 
 /** What the shim of a container keeps while it lives: socket, pid, exit record. */
 export function containerRuntimeDir(config: EngineConfig, id: string): string {
-  return join(containersRuntimeDir(config), id.slice(0, NAME_LENGTH))
+  return `${containersRuntimeDir(config)}/${id.slice(0, NAME_LENGTH)}`
 }
 
 export function execRuntimeDir(config: EngineConfig, id: string): string {
-  return join(execsRuntimeDir(config), id.slice(0, NAME_LENGTH))
+  return `${execsRuntimeDir(config)}/${id.slice(0, NAME_LENGTH)}`
 }
 
 /**
@@ -81,7 +80,7 @@ export function isRuntimeDirOf(name: string, id: string): boolean {
 /** After the end. All that a shim leaves there is its record of the exit. */
 export async function vacateRuntimeDir(path: string): Promise<void> {
   try {
-    unlinkSync(join(path, 'exit'))
+    unlinkSync(`${path}/exit`)
     if (isTmpfs(path)) {
       rmdirSync(path)
       return

@@ -29,9 +29,9 @@ export function createContainerLayer(
   spare?: string,
 ): { upper: string; work: string } {
   const { topLayer } = needImage(table, imageId)
-  const directory = join(paths.containers, containerId)
-  const upper = join(directory, 'upper')
-  const work = join(directory, 'work')
+  const directory = `${paths.containers}/${containerId}`
+  const upper = `${directory}/upper`
+  const work = `${directory}/work`
   const isReady = spare !== undefined && isRenamed(spare, directory)
   if (!isReady) {
     // Of another filesystem, say: nobody else will take it.
