@@ -15,7 +15,12 @@ import { command } from '../shell.ts'
 
 const NETWORKS = ['none', 'default'] as const
 type Network = (typeof NETWORKS)[number]
-const CLIENTS = [1, 4, 16]
+/** How many cycles each of so many clients runs in one round: tens of them, so that the first after a pause does not count for much. */
+const CYCLES = new Map([
+  [1, 10],
+  [4, 5],
+  [16, 3],
+])
 const STEPS = ['create', 'start', 'wait', 'delete']
 /** Where a cycle takes 0.2 s, three rounds tell as much as ten of what takes a twentieth. */
 const PEER_ROUNDS = 3
@@ -43,7 +48,9 @@ export async function apiSuite(context: Context): Promise<Row[]> {
   const rows = await coldCycles(context)
   await warmUp(context)
   for (const network of NETWORKS) {
-    for (const clients of CLIENTS) rows.push(...(await compareCycles(context, network, clients)))
+    for (const [clients, each] of CYCLES) {
+      rows.push(...(await compareCycles(context, { network, clients, each })))
+    }
   }
   return [...rows, ...(await steps(context))]
 }
@@ -79,12 +86,12 @@ interface CycleOptions {
   readonly each: number
 }
 
-async function compareCycles(context: Context, network: Network, clients: number): Promise<Row[]> {
-  const options = { network, clients, each: clients === 16 ? 2 : 4 }
+async function compareCycles(context: Context, options: CycleOptions): Promise<Row[]> {
   const contenders = [
     ...served(context.engines).map((engine) => cycles(context, engine, options)),
     floorCycles(context, options),
   ]
+  const { network, clients } = options
   const what = `create-start-wait-delete, ${clients} ${clients === 1 ? 'client' : 'clients'}, network ${network === 'default' ? 'bridge' : 'none'}`
   const rounds = Math.max(PEER_ROUNDS, Math.ceil(context.runs / 2))
   return interleave('api', what, contenders, rounds, 200)
