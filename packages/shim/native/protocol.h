@@ -10,6 +10,7 @@
 #define PROGRAM_OPS_MAX 16384u
 #define START_MAGIC "CTR1"
 #define PREPARE_MAGIC "CTRP"
+#define PREPARE_LOOPBACK 1u /* beside the flags of clone, where the number of a signal would be */
 
 enum side { SIDE_HOST, SIDE_CHILD, SIDE_ANY };
 

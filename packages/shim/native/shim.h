@@ -130,6 +130,7 @@ struct shim {
   struct joining joining[NAMESPACE_TYPES];
   uint32_t joining_count;
   struct prepared prepared[PREPARED_KINDS];
+  bool has_loopback; /* that of the prepared network namespace is up */
   pid_t join_pid;
   int join_pidfd, join_root, own_pid_ns;
 

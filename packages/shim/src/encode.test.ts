@@ -82,6 +82,24 @@ describe('encodeProgram', () => {
     const clone = (flags: bigint): Op => ({ op: 'clone', flags, cgroup: '' })
     const message = encodePrepare([clone(0x6802_0000n)])
     assert.equal(message?.toString('hex'), '43545250' + '01000000' + '00000048')
+    const request = (index: number, flags: number): Buffer => {
+      const link = Buffer.alloc(32)
+      link.writeUInt16LE(16, 4)
+      link.writeInt32LE(index, 20)
+      link.writeUInt32LE(flags, 24)
+      link.writeUInt32LE(1, 28)
+      return link
+    }
+    const prepared = (side: 'host' | 'child', index: number, flags: number): string | undefined => {
+      const netlink = { message: request(index, flags), pid_offset: 0, ignore: 0 }
+      return encodePrepare([clone(0x4000_0000n), { op: 'netlink', side, ...netlink }])
+        ?.subarray(8)
+        .toString('hex')
+    }
+    assert.equal(prepared('child', 1, 1), '01000040', 'with its loopback up')
+    assert.equal(prepared('child', 1, 0), '00000040')
+    assert.equal(prepared('child', 2, 1), '00000040')
+    assert.equal(prepared('host', 1, 1), '00000040')
     assert.equal(encodePrepare([clone(0x2002_0000n)]), undefined)
     assert.equal(encodePrepare([clone(0x7802_0000n)]), undefined)
     assert.equal(encodePrepare([{ op: 'umask', mask: 0 }]), undefined)

@@ -57,6 +57,7 @@ describe('a spawner', { timeout: 300_000 }, () => {
       const shim = Number(readFileSync(join(runtimeDir, 'shim.pid'), 'latin1'))
       await connection.signal(9)
       assert.equal((await connection.exited).exitCode, 137)
+      await until(() => !isAlive(shim))
       return shim
     }
     await start()
@@ -81,6 +82,7 @@ describe('a spawner', { timeout: 300_000 }, () => {
       assert.deepEqual(heldNamespaces(shim), [])
       await connection.signal(9)
       await connection.exited
+      await until(() => !isAlive(shim)) // it is not to be taken for the next
       return seen
     }
     const home = namespacesOf(pid)
@@ -106,6 +108,47 @@ describe('a spawner', { timeout: 300_000 }, () => {
     assert.ok((await start(NAMESPACES)).child.every((each) => !home.includes(each)))
   })
 
+  it('has the loopback of the next start up, for a program that brings it up', async () => {
+    const socketPath = join(bench.dir, 'loopback.sock')
+    await using spawner = await Spawner.start({ socketPath, ...binary() })
+    const pid = await spawnerOf(socketPath)
+    const run = async (processOps: readonly Op[]): Promise<[isUp: boolean, net: string]> => {
+      const runtimeDir = await bench.runtimeDir()
+      const program = minimalProgram(bench, { runtimeDir, args: ['sleep', '100'], processOps })
+      const connection = await spawner.run(program)
+      const shim = Number(readFileSync(join(runtimeDir, 'shim.pid'), 'latin1'))
+      const table = readFileSync(`/proc/${connection.pid}/net/fib_trie`, 'latin1')
+      const [net] = namespacesOf(connection.pid)
+      await connection.signal(9)
+      await connection.exited
+      await until(() => !isAlive(shim)) // it is not to be taken for the next
+      return [table.includes('127.0.0.1'), net ?? '']
+    }
+    const start = async (
+      processOps: readonly Op[],
+    ): Promise<[isPrepared: boolean, isUp: boolean]> => {
+      const spare = await onlyChild(pid)
+      await untilPrepared(spare)
+      const held = heldNamespaces(spare)
+      const [isUp, net] = await run(processOps)
+      return [held.includes(net), isUp]
+    }
+    const raise = linkMessage({ index: 1, flags: 1 })
+    // Asks the same and does nothing: the name that it gives besides is none.
+    const inVain: Op = { ...raise, message: withEmptyName(raise.message), optional: true }
+    assert.equal((await run([raise]))[0], true)
+    for (let round = 0; ; round++) {
+      const [isPrepared, isUp] = await start([inVain])
+      assert.equal(isUp, isPrepared, 'up if it was made ahead')
+      if (isPrepared) break
+      // On a busy machine more than their second may have passed.
+      assert.ok(round < 20, 'it was never used')
+    }
+    assert.deepEqual(await start([]), [false, false], 'not for a program that leaves it down')
+    const [, isUp] = await start([raise])
+    assert.equal(isUp, true, 'whoever brings it up')
+  })
+
   it('keeps no namespaces for a process that joins others, and makes what it needs from within these', async () => {
     const socketPath = join(bench.dir, 'joined.sock')
     await using spawner = await Spawner.start({ socketPath, ...binary() })
@@ -122,6 +165,7 @@ describe('a spawner', { timeout: 300_000 }, () => {
       assert.ok(namespacesOf(connection.pid).every((each) => !home.includes(each)))
       await connection.signal(9)
       await connection.exited
+      await until(() => !isAlive(shim))
     }
     await start([])
     for (let round = 0; round < 3; round++) {
@@ -182,6 +226,26 @@ describe('a spawner', { timeout: 300_000 }, () => {
     }
   })
 })
+
+type Netlink = Extract<Op, { op: 'netlink' }>
+
+/** RTM_NEWLINK: struct nlmsghdr, struct ifinfomsg. rtnetlink(7) */
+function linkMessage({ index, flags }: { index: number; flags: number }): Netlink {
+  const message = Buffer.alloc(32)
+  message.writeUInt32LE(message.length, 0)
+  message.writeUInt16LE(16, 4)
+  message.writeInt32LE(index, 20)
+  message.writeUInt32LE(flags, 24)
+  message.writeUInt32LE(1, 28)
+  return { op: 'netlink', side: 'child', message, pid_offset: 0, ignore: 0 }
+}
+
+/** IFLA_IFNAME of no length: EINVAL. */
+function withEmptyName(message: Uint8Array): Buffer {
+  const longer = Buffer.concat([message, Buffer.from([4, 0, 3, 0])])
+  longer.writeUInt32LE(longer.length, 0)
+  return longer
+}
 
 function binary(): { binary?: string } {
   const path = process.env['CTR_SHIM_BINARY']
