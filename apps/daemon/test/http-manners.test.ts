@@ -156,6 +156,14 @@ test('headers of 10 MB are refused with 431', async () => {
   assert.equal((await ask('GET', '/_ping')).status, 200)
 })
 
+test('a head of many small headers is none that is too large', async () => {
+  const headers = Array.from({ length: 5000 }, (_, index) => `X-${index}: a\r\n`)
+  const answer = await raw(
+    `GET /_ping HTTP/1.1\r\nHost: x\r\n${headers.join('')}Connection: close\r\n\r\n`,
+  )
+  assert.match(answer, /^HTTP\/1.1 200 /)
+})
+
 test('what is not HTTP is a 400', async () => {
   for (const bytes of ['hello\r\n\r\n', 'GET /a\0b HTTP/1.1\r\n\r\n', '\x16\x03\x01\x02\x00\x01']) {
     const answer = await raw(bytes)

@@ -204,6 +204,8 @@ export async function buildApiServer(o: {
           ? createServer(options, serve)
           : // Docker's clients end stdin by half-closing, with TLS too. Node's http does this by itself, https does not.
             createTlsServer({ ...options, ...tls, allowHalfOpen: true } as object, serve)
+      // Bytes are counted, as in Go; Node refuses the thousandth header, too.
+      server.maxHeadersCount = 0
       server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
         if (!offersBodyFile(request)) response.writeContinue()
         serve(request, response)
