@@ -70,6 +70,22 @@ describe('unpackInto', () => {
       ],
     ],
     [
+      'a link in the place of a directory that was there, and a file behind it',
+      [
+        ['d/l/file', 'file', 'x'],
+        ['d/l', 'symlink', '../..'],
+        ['d/l/out', 'file', 'x'],
+      ],
+    ],
+    [
+      'a link in the place of an empty directory, and a file behind it',
+      [
+        ['d/l', 'directory'],
+        ['d/l', 'symlink', '../..'],
+        ['d/l/out', 'file', 'x'],
+      ],
+    ],
+    [
       'a link and a directory behind it',
       [
         ['d/l', 'symlink', '/tmp'],
@@ -100,6 +116,22 @@ describe('unpackInto', () => {
     })
     assert.equal(readFileSync(join(root, 'victim'), 'utf8'), 'safe')
     assert.equal(lstatSync(join(directory, 'f')).isFile(), true)
+  })
+
+  it('takes large files and many small ones, each with its bytes', async () => {
+    const source = target('sizes')
+    const sizes = [0, 1, 511, 512, 513, 131_072, 262_144, 262_145, 3_000_000]
+    for (const size of sizes)
+      writeFileSync(join(source, String(size)), Buffer.alloc(size, `${size} `))
+    for (let file = 0; file < 500; file++) writeFileSync(join(source, `small${file}`), `${file}`)
+    const options = { name: 'x', followLink: false, counter: { bytes: 0 } }
+    await unpackInto(packPath(source, options), {
+      directory: root,
+      from: 'x',
+      to: 'sizes-copy',
+      keepOwner: false,
+    })
+    execFileSync('diff', ['-r', source, join(root, 'sizes-copy')])
   })
 
   it('is the inverse of packPath', async () => {

@@ -1,18 +1,23 @@
 import { execFile } from 'node:child_process'
-import { createReadStream, createWriteStream } from 'node:fs'
 import {
-  chmod,
-  lchown,
-  link,
-  lstat,
-  lutimes,
-  mkdir,
-  readdir,
-  readlink,
-  rm,
-  stat,
-  symlink,
-} from 'node:fs/promises'
+  chmodSync,
+  closeSync,
+  createReadStream,
+  createWriteStream,
+  lchownSync,
+  linkSync,
+  lstatSync,
+  lutimesSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  readSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeSync,
+} from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { promisify } from 'node:util'
@@ -27,13 +32,18 @@ export interface PackOptions {
   readonly counter: { bytes: number }
 }
 
+/** A stream for each small file would take as long as all the rest; and nothing else waits for this process. */
+const SMALL_BYTES = 256 << 10
+/** Of the archive, sent at a time; a thousand small files are three thousand chunks of it. */
+const PIECE_BYTES = 128 << 10
+
 /** Walks without following links. Sockets are left out: tar has no entry for them. */
 export function packPath(path: string, options: PackOptions): AsyncIterable<Uint8Array> {
   const tar = pack()
   /** Names of files with several links, by inode. */
   const linked = new Map<string, string>()
   const add = async (file: string, name: string, isRoot: boolean): Promise<void> => {
-    const info = isRoot && options.followLink ? await stat(file) : await lstat(file)
+    const info = isRoot && options.followLink ? statSync(file) : lstatSync(file)
     const header = {
       name,
       mode: info.mode & 0o7777,
@@ -43,10 +53,9 @@ export function packPath(path: string, options: PackOptions): AsyncIterable<Uint
     }
     if (info.isDirectory()) {
       await entry({ ...header, name: `${name}/`, type: 'directory' })
-      for (const child of await readdir(file))
-        await add(join(file, child), `${name}/${child}`, false)
+      for (const child of readdirSync(file)) await add(join(file, child), `${name}/${child}`, false)
     } else if (info.isSymbolicLink()) {
-      await entry({ ...header, type: 'symlink', linkname: await readlink(file) })
+      await entry({ ...header, type: 'symlink', linkname: readlinkSync(file) })
     } else if (info.isFIFO()) {
       await entry({ ...header, type: 'fifo' })
     } else if (info.isCharacterDevice() || info.isBlockDevice()) {
@@ -59,23 +68,57 @@ export function packPath(path: string, options: PackOptions): AsyncIterable<Uint
       linked.set(inode, name)
       options.counter.bytes += info.size
       // A file that grows meanwhile must not break the archive.
-      const content = info.size === 0 ? undefined : createReadStream(file, { end: info.size - 1 })
+      if (info.size <= SMALL_BYTES) {
+        await entry({ ...header, type: 'file' }, readSmall(file, info.size))
+        return
+      }
       const sink = tar.entry({ ...header, type: 'file', size: info.size })
-      if (content === undefined) sink.end(Buffer.alloc(0))
-      else await pipeline(content, sink)
+      await pipeline(createReadStream(file, { end: info.size - 1 }), sink)
     }
   }
-  const entry = (header: Partial<Header> & { name: string }): Promise<void> =>
-    new Promise((resolve, reject) => {
-      tar.entry(header, (error) =>
-        error === null || error === undefined ? resolve() : reject(error),
-      )
+  const entry = (header: Partial<Header> & { name: string }, data?: Buffer<ArrayBuffer>) =>
+    new Promise<void>((resolve, reject) => {
+      const done = (error?: Error | null): void =>
+        error === null || error === undefined ? resolve() : reject(error)
+      if (data === undefined) tar.entry(header, done)
+      else tar.entry(header, data, done)
     })
   add(path, options.name, true).then(
     () => tar.finalize(),
     (error: unknown) => tar.destroy(error instanceof Error ? error : new Error(String(error))),
   )
-  return tar as AsyncIterable<Uint8Array>
+  return inPieces(tar as AsyncIterable<Uint8Array>)
+}
+
+/** The first `size` bytes, fewer if the file has become shorter. */
+function readSmall(path: string, size: number): Buffer<ArrayBuffer> {
+  const data = Buffer.allocUnsafe(size)
+  const fd = openSync(path, 'r')
+  try {
+    let length = 0
+    while (length < size) {
+      const read = readSync(fd, data, length, size - length, null)
+      if (read === 0) break
+      length += read
+    }
+    return data.subarray(0, length)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+async function* inPieces(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let chunks: Uint8Array[] = []
+  let bytes = 0
+  for await (const chunk of source) {
+    chunks.push(chunk)
+    bytes += chunk.length
+    if (bytes < PIECE_BYTES) continue
+    yield Buffer.concat(chunks)
+    chunks = []
+    bytes = 0
+  }
+  if (bytes > 0) yield Buffer.concat(chunks)
 }
 
 export interface UnpackOptions {
@@ -100,6 +143,8 @@ export async function unpackInto(
     // Awaited below; when an entry is refused, that error is the one to report.
   })
   const directories: { path: string; header: Header }[] = []
+  // A directory that has been seen stays one, until a member takes its place.
+  const parents = new Set([options.directory])
   let bytes = 0
   for await (const item of reader) {
     const header: Header = item.header
@@ -108,50 +153,51 @@ export async function unpackInto(
       item.resume()
       continue
     }
-    await makeParents(options.directory, path)
+    makeParents(parents, options.directory, path)
+    if (header.type !== 'directory') parents.delete(path)
     switch (header.type) {
       case 'directory':
-        if ((await lstat(path).catch(() => undefined))?.isDirectory() !== true) await mkdir(path)
+        if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) mkdirSync(path)
         directories.push({ path, header })
         item.resume()
         break
       case 'symlink':
-        await rm(path, { force: true })
-        await symlink(header.linkname ?? '', path)
-        await setOwnerAndTime(path, header, options)
+        rmSync(path, { force: true })
+        symlinkSync(header.linkname ?? '', path)
+        setOwnerAndTime(path, header, options)
         item.resume()
         break
       case 'link': {
         const target = targetPath(header.linkname ?? '', options)
         if (target === undefined) throw new Error(`invalid link in archive: ${header.linkname}`)
-        await makeParents(options.directory, target)
-        await rm(path, { force: true })
-        await link(target, path)
+        makeParents(parents, options.directory, target)
+        rmSync(path, { force: true })
+        linkSync(target, path)
         item.resume()
         break
       }
       case 'file':
       case 'contiguous-file':
         bytes += header.size ?? 0
-        await rm(path, { force: true })
-        await pipeline(item, createWriteStream(path, { flags: 'wx', mode: 0o600 }))
-        await setOwnerAndTime(path, header, options)
-        await chmod(path, (header.mode ?? 0o644) & 0o7777)
+        rmSync(path, { force: true })
+        await writeFile(path, item, header.size ?? 0)
+        setOwnerAndTime(path, header, options)
+        chmodSync(path, (header.mode ?? 0o644) & 0o7777)
         break
       case 'block-device':
       case 'character-device':
       case 'fifo':
-        await rm(path, { force: true })
+        rmSync(path, { force: true })
         await makeNode(path, header)
-        await setOwnerAndTime(path, header, options)
+        setOwnerAndTime(path, header, options)
         item.resume()
     }
   }
   await feeding
   // Last, so that a read-only directory can be filled and keeps its time.
   for (const { path, header } of directories.reverse()) {
-    await setOwnerAndTime(path, header, options)
-    await chmod(path, (header.mode ?? 0o755) & 0o7777)
+    setOwnerAndTime(path, header, options)
+    chmodSync(path, (header.mode ?? 0o755) & 0o7777)
   }
   return bytes
 }
@@ -182,21 +228,39 @@ function deviceNumbers(rdev: number): { devmajor: number; devminor: number } {
   }
 }
 
-/** Every directory between `root` and the file is a real one. */
-async function makeParents(root: string, path: string): Promise<void> {
-  const parent = dirname(path)
-  if (parent === root || parent.length <= root.length) return
-  await makeParents(root, parent)
-  const info = await lstat(parent).catch(() => undefined)
-  if (info === undefined) await mkdir(parent)
-  else if (!info.isDirectory()) throw new Error(`not a directory in archive: ${parent}`)
+async function writeFile(
+  path: string,
+  content: AsyncIterable<unknown>,
+  size: number,
+): Promise<void> {
+  if (size > SMALL_BYTES) {
+    await pipeline(content, createWriteStream(path, { flags: 'wx', mode: 0o600 }))
+    return
+  }
+  const fd = openSync(path, 'wx', 0o600)
+  try {
+    for await (const chunk of content) writeWhole(fd, chunk as Uint8Array)
+  } finally {
+    closeSync(fd)
+  }
 }
 
-async function setOwnerAndTime(
-  path: string,
-  header: Header,
-  { keepOwner }: UnpackOptions,
-): Promise<void> {
-  if (keepOwner) await lchown(path, header.uid ?? 0, header.gid ?? 0)
-  if (header.mtime !== undefined) await lutimes(path, header.mtime, header.mtime)
+function writeWhole(fd: number, data: Uint8Array): void {
+  for (let done = 0; done < data.length; ) done += writeSync(fd, data, done)
+}
+
+/** Every directory between `root` and the file is a real one. `known`: those that have been seen to be. */
+function makeParents(known: Set<string>, root: string, path: string): void {
+  const parent = dirname(path)
+  if (known.has(parent) || parent.length <= root.length) return
+  makeParents(known, root, parent)
+  const info = lstatSync(parent, { throwIfNoEntry: false })
+  if (info === undefined) mkdirSync(parent)
+  else if (!info.isDirectory()) throw new Error(`not a directory in archive: ${parent}`)
+  known.add(parent)
+}
+
+function setOwnerAndTime(path: string, header: Header, { keepOwner }: UnpackOptions): void {
+  if (keepOwner) lchownSync(path, header.uid ?? 0, header.gid ?? 0)
+  if (header.mtime !== undefined) lutimesSync(path, header.mtime, header.mtime)
 }

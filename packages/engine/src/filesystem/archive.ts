@@ -71,11 +71,9 @@ export async function extractArchive(
     idMaps: view.idMaps,
     ...(owner === undefined ? {} : { owner }),
   })
-  for await (const chunk of archive as AsyncIterable<Buffer>) {
-    for (let offset = 0; offset < chunk.length; offset += CHUNK_BYTES) {
-      job.give(chunk.subarray(offset, offset + CHUNK_BYTES))
-      while (job.given >= WINDOW) await next(job, reference, path)
-    }
+  for await (const chunk of inChunks(archive as AsyncIterable<Buffer>)) {
+    job.give(chunk)
+    while (job.given >= WINDOW) await next(job, reference, path)
   }
   job.endInput()
   for (;;) {
@@ -83,6 +81,23 @@ export async function extractArchive(
     if (reply.type === 'done') break
   }
   engine.events.emit(containerEvent(container, 'extract-to-dir'))
+}
+
+/** Clients write headers and small files one by one; each chunk costs both threads as much as many bytes. Valid until the next. */
+async function* inChunks(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES)
+  let filled = 0
+  for await (const data of source) {
+    for (let offset = 0; offset < data.length; ) {
+      const length = data.copy(buffer, filled, offset)
+      filled += length
+      offset += length
+      if (filled < CHUNK_BYTES) continue
+      yield buffer
+      filled = 0
+    }
+  }
+  if (filled > 0) yield buffer.subarray(0, filled)
 }
 
 function ownerOf(
