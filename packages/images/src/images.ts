@@ -127,13 +127,15 @@ export function openImages({ dataRoot, store, log, registries }: ImagesOptions):
     blobLocks: new BlobLocks(),
   }
   const { table } = deps
-  return {
-    list: (options) => listImages(deps, options),
-    get: (ref) => table.remember(`get ${ref}`, () => toImage(deps, getImageRow(table, ref))),
-    find: (ref) => {
+  const find = (ref: string): Image | undefined =>
+    table.remember(`find ${ref}`, () => {
       const row = findImageRow(table, ref)
       return row === undefined ? undefined : toImage(deps, row)
-    },
+    })
+  return {
+    list: (options) => listImages(deps, options),
+    get: (ref) => find(ref) ?? toImage(deps, getImageRow(table, ref)),
+    find,
     layersBytes: () => sizeOf(table.layers()),
     sharedSizes: (imageIds) => sharedSizes(deps, imageIds),
     graphDriverData: (image) => graphDriverData(image),
