@@ -55,7 +55,7 @@ async function answerTo(
     const { status, code, message } = errorAnswer(reason)
     logError(deps.log, status, { err: reason, code, route: `${route.method} ${route.path}` })
     // The client learns of it by the end of the stream.
-    if (call?.stream !== undefined) socket.destroy()
+    if (call?.stream !== undefined) breakOff(socket)
     else {
       const body = status === 304 ? undefined : json({ message })
       send(socket, answerText(route.method, status, '', body))
@@ -106,13 +106,12 @@ function send(socket: Socket, text: string): void {
 
 /** RFC 9112 §7.1 */
 function beginChunks(socket: Socket, head: string): ChunkSink {
+  gather(socket)
   send(socket, head)
   return {
     write: (chunk, done) => {
       if (chunk.byteLength === 0) return done()
-      // Nearly always the end follows at once: all of it is one write then.
-      socket.cork()
-      process.nextTick(() => socket.uncork())
+      gather(socket)
       socket.write(`${chunk.byteLength.toString(16)}\r\n`)
       socket.write(chunk)
       if (socket.write('\r\n')) done()
@@ -121,6 +120,18 @@ function beginChunks(socket: Socket, head: string): ChunkSink {
     // A client that has gone is no failure of ours: its handler hears of it by `onGone`.
     end: (done) => socket.write('0\r\n\r\n', () => done()),
   }
+}
+
+/** What is written in this turn is one write: of a small answer that is all. */
+function gather(socket: Socket): void {
+  socket.cork()
+  setImmediate(() => socket.uncork())
+}
+
+/** What has been said so far still goes. */
+function breakOff(socket: Socket): void {
+  while (socket.writableCorked > 0) socket.uncork()
+  socket.destroy()
 }
 
 /** Of an answer that a handler has begun and ended. */

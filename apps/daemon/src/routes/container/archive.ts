@@ -1,8 +1,8 @@
-import { pipeline } from 'node:stream/promises'
 import type { PathStat } from '@ctr/api'
 import { extractArchive, readArchive, statPath } from '@ctr/engine'
 import { EngineError } from '@ctr/errdefs'
 import { type Call, route } from '../../http/route.ts'
+import { sendStream } from '../../http/send-stream.ts'
 
 export const statArchiveRoute = route({
   method: 'HEAD',
@@ -25,7 +25,7 @@ export const readArchiveRoute = route({
   handle: async ({ engine }, { id, query, setHeader, openOutput }) => {
     const { stat, stream } = await readArchive(engine, id, required(query.path))
     setStatHeader(setHeader, stat)
-    await pipeline(stream, await openOutput('application/x-tar'))
+    await sendStream(stream, await openOutput('application/x-tar'))
     return undefined
   },
 })

@@ -1,4 +1,3 @@
-import { pipeline } from 'node:stream/promises'
 import { CheckpointCreate, CheckpointSummary, Type } from '@ctr/api'
 import {
   createCheckpoint,
@@ -8,6 +7,7 @@ import {
   removeCheckpoint,
 } from '@ctr/engine'
 import { route } from '../../http/route.ts'
+import { sendStream } from '../../http/send-stream.ts'
 
 export const createCheckpointRoute = route({
   method: 'POST',
@@ -66,7 +66,7 @@ export const exportCheckpointRoute = route({
       fileLocks: query['file-locks'],
       keep: query.keep,
     })
-    await pipeline(stream, await openOutput('application/x-tar'))
+    await sendStream(stream, await openOutput('application/x-tar'))
     return undefined
   },
 })

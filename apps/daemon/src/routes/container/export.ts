@@ -1,6 +1,6 @@
-import { pipeline } from 'node:stream/promises'
 import { exportContainer } from '@ctr/engine'
 import { route } from '../../http/route.ts'
+import { sendStream } from '../../http/send-stream.ts'
 
 export const exportContainerRoute = route({
   method: 'GET',
@@ -9,7 +9,7 @@ export const exportContainerRoute = route({
   status: 200,
   handle: async ({ engine }, { id, openOutput }) => {
     const stream = await exportContainer(engine, id)
-    await pipeline(stream, await openOutput('application/octet-stream'))
+    await sendStream(stream, await openOutput('application/octet-stream'))
     return undefined
   },
 })

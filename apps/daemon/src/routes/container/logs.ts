@@ -2,6 +2,7 @@ import { pipeline } from 'node:stream/promises'
 import { containerLogs } from '@ctr/engine'
 import { EngineError } from '@ctr/errdefs'
 import { route } from '../../http/route.ts'
+import { sendStream } from '../../http/send-stream.ts'
 import { streamType } from '../../http/stdio.ts'
 import { unframed } from '../../http/unframe.ts'
 import { nowNs, parseTime } from '../../time.ts'
@@ -49,7 +50,7 @@ export const containerLogsRoute = route({
     )
     const output = await openOutput(streamType(hasTty, apiMinor))
     if (isWebSocket && !hasTty) await pipeline(stream, unframed(), output)
-    else await pipeline(stream, output)
+    else await sendStream(stream, output)
     return undefined
   },
 })

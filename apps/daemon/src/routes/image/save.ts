@@ -1,8 +1,8 @@
 import type { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import { saveImages } from '@ctr/engine'
 import { EngineError } from '@ctr/errdefs'
 import { type Call, route } from '../../http/route.ts'
+import { sendStream } from '../../http/send-stream.ts'
 
 export const saveImageRoute = route({
   method: 'GET',
@@ -26,6 +26,6 @@ export const saveImagesRoute = route({
 })
 
 async function send(call: Pick<Call, 'openOutput'>, archive: Readable): Promise<undefined> {
-  await pipeline(archive, await call.openOutput('application/x-tar'))
+  await sendStream(archive, await call.openOutput('application/x-tar'))
   return undefined
 }
