@@ -287,8 +287,11 @@ static void on_listen(struct shim *s, struct source *src, uint32_t events) {
   for (const struct conn *c = s->conns; c; c = c->next)
     count++;
   int fd = accept4(src->fd, NULL, NULL, SOCK_CLOEXEC);
-  if (fd < 0)
+  if (fd < 0) { /* out of descriptors or memory, as a rule */
+    watch(s, src, 0);
+    s->accept_ms = now_ms() + ACCEPT_PAUSE_MS;
     return;
+  }
   struct conn *c = count < CONNS_MAX ? add_conn(s, fd) : NULL;
   if (c)
     send_state(s, c);

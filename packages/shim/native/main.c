@@ -145,6 +145,8 @@ static int wait_time(const struct shim *s) {
     at = s->deadline_ms;
   if (s->gather_ms && (!at || s->gather_ms < at))
     at = s->gather_ms;
+  if (s->accept_ms && (!at || s->accept_ms < at))
+    at = s->accept_ms;
   if (!at)
     return -1;
   return at <= now ? 0 : at - now > 60000 ? 60000 : (int)(at - now);

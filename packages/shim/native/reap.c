@@ -191,6 +191,10 @@ void on_deadline(struct shim *s) {
     leave(s);
   if (s->gather_ms && now_ms() >= s->gather_ms)
     send_gathered(s);
+  if (s->accept_ms && now_ms() >= s->accept_ms) {
+    s->accept_ms = 0;
+    watch(s, &s->listener, EPOLLIN);
+  }
   if (!s->deadline_ms || now_ms() < s->deadline_ms)
     return;
   s->deadline_ms = 0;

@@ -49,6 +49,8 @@ struct conn {
   uint32_t ring_head, ring_used;
 };
 
+#define ACCEPT_PAUSE_MS 50 /* after a connection that could not be taken: it is still there */
+
 #define SCRATCH_SIZE (64u << 10)
 #define RING_SIZE (1u << 20)
 #define LOG_LINE_MAX 16384u /* moby daemon/logger/copier.go, defaultBufSize */
@@ -99,6 +101,7 @@ struct shim {
   enum phase phase;
   bool finished; /* the exit is recorded and reported; attached clients are still being served */
   uint64_t exited_ms;
+  uint64_t accept_ms;   /* until then nobody is let in at shim.sock; 0: everybody is */
   uint64_t deadline_ms; /* next thing that happens by time (0: nothing), see on_deadline() */
 
   struct program program;

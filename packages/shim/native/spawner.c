@@ -154,8 +154,10 @@ int spawner(const char *socket_path, struct shim *s) {
     if (!(p[1].revents & POLLIN))
       continue;
     int connection = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-    if (connection < 0)
+    if (connection < 0) { /* out of descriptors or memory, as a rule: the connection waits, and so do we */
+      nanosleep(&(struct timespec){.tv_nsec = ACCEPT_PAUSE_MS * 1000000}, NULL);
       continue;
+    }
     if (fork() == 0)
       become_shim(s, connection);
     close(connection);

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { Spawner } from '../src/index.ts'
 import type { Op } from '../src/ops.ts'
+import { limitDescriptors, untilItSleeps } from './descriptors.ts'
 import { Bench, minimalProgram, NAMESPACES } from './minimal-program.ts'
 import { until } from './until.ts'
 
@@ -147,6 +148,18 @@ describe('a spawner', { timeout: 300_000 }, () => {
     assert.deepEqual(await start([]), [false, false], 'not for a program that leaves it down')
     const [, isUp] = await start([raise])
     assert.equal(isUp, true, 'whoever brings it up')
+  })
+
+  it('without descriptors sleeps, and serves who has come when it has some again', async () => {
+    const socketPath = join(bench.dir, 'descriptors.sock')
+    await using spawner = await Spawner.start({ socketPath, ...binary() })
+    const pid = await spawnerOf(socketPath)
+    limitDescriptors(pid, 3)
+    const runtimeDir = await bench.runtimeDir()
+    const starting = spawner.run(minimalProgram(bench, { runtimeDir, args: ['sleep', '0'] }))
+    await untilItSleeps(pid)
+    limitDescriptors(pid, 1024)
+    assert.equal((await (await starting).exited).exitCode, 0)
   })
 
   it('keeps no namespaces for a process that joins others, and makes what it needs from within these', async () => {

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { encodeStart } from '../src/encode.ts'
 import { attachShim, connectShim, readExitRecord, Spawner } from '../src/index.ts'
+import { limitDescriptors, untilItSleeps } from './descriptors.ts'
 import { Bench, minimalProgram, parseLog } from './minimal-program.ts'
 import { until } from './until.ts'
 
@@ -36,6 +37,20 @@ describe('survival', { timeout: 300_000 }, () => {
       minimalProgram(bench, { runtimeDir, args: ['sh', '-c', 'exit 0'] }),
     )
     assert.equal((await again.exited).exitCode, 0)
+  })
+
+  it('a shim without descriptors sleeps, and lets in who has come when it has some again', async () => {
+    const runtimeDir = await bench.runtimeDir()
+    const args = ['sleep', '100']
+    const connection = await bench.spawner.run(minimalProgram(bench, { runtimeDir, args }))
+    const shim = Number(await readFile(join(runtimeDir, 'shim.pid'), 'utf8'))
+    limitDescriptors(shim, 3)
+    const waiting = connectShim(runtimeDir)
+    await untilItSleeps(shim)
+    limitDescriptors(shim, 1024)
+    assert.equal((await waiting).pid, connection.pid)
+    await connection.signal(9)
+    await connection.exited
   })
 
   it('an unprivileged process dies with its shim too', async () => {
