@@ -1,7 +1,7 @@
 import type { BigIntStats } from 'node:fs'
 import { isErrno } from '@ctr/errdefs'
 import type { NewEntry } from '@ctr/images'
-import { lgetxattr, llistxattr } from '@ctr/linux'
+import { fgetxattr, flistxattr, lgetxattr, llistxattr } from '@ctr/linux'
 import type { IdMaps } from '@ctr/shim'
 import { insideId } from '../user-namespace/ids.ts'
 
@@ -33,12 +33,32 @@ export function toEntry(
 
 /** Extended attributes of `path`, a symlink itself, that make sense elsewhere. */
 export function xattrsOf(path: string | Buffer): Map<string, Buffer> | undefined {
+  return collectXattrs(
+    () => llistxattr(path),
+    (name) => lgetxattr(path, name),
+  )
+}
+
+/** As `xattrsOf`, of an open file, without the way to it by its name. */
+export function xattrsOfFile(fd: number): Map<string, Buffer> | undefined {
+  return collectXattrs(
+    () => flistxattr(fd),
+    (name) => fgetxattr(fd, name),
+  )
+}
+
+function collectXattrs(
+  list: () => string[],
+  get: (name: string) => Buffer | undefined,
+): Map<string, Buffer> | undefined {
   try {
-    const names = llistxattr(path).filter((name) => !LOCAL_XATTR.test(name))
+    const all = list()
+    if (all.length === 0) return undefined
+    const names = all.filter((name) => !LOCAL_XATTR.test(name))
     if (names.length === 0) return undefined
     const xattrs = new Map<string, Buffer>()
     for (const name of names) {
-      const value = lgetxattr(path, name)
+      const value = get(name)
       if (value !== undefined) xattrs.set(name, value)
     }
     return xattrs

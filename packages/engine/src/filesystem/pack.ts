@@ -13,7 +13,7 @@ import { EngineError, isErrno } from '@ctr/errdefs'
 import { fromText } from '@ctr/images'
 import { deviceNumbers } from '@ctr/linux'
 import type { IdMaps } from '@ctr/shim'
-import { toEntry, xattrsOf } from './attributes.ts'
+import { toEntry, xattrsOf, xattrsOfFile } from './attributes.ts'
 import { below, type OpenedPath, openPath } from './path.ts'
 import { TarOutput } from './tar-output.ts'
 import type { Control } from './worker/protocol.ts'
@@ -89,7 +89,7 @@ class Packer {
 
   #directory(fd: number, path: string, depth: number): void {
     const stats = fstatSync(fd, { bigint: true })
-    const xattrs = xattrsOf(`/proc/self/fd/${fd}/.`)
+    const xattrs = xattrsOfFile(fd)
     this.#output.add({ ...toEntry(`${path}/`, 'directory', stats, this.#idMaps), xattrs })
     this.#children(fd, `${path}/`, depth)
   }
@@ -113,8 +113,9 @@ class Packer {
 
   #node(directory: number, name: string, path: string, depth: number): void {
     const nodePath = below(directory, name)
-    const stats = lstatSync(nodePath, { bigint: true })
-    if (stats.isDirectory()) {
+    // In numbers: these are most nodes, and tell the rest when they are open.
+    const seen = lstatSync(nodePath)
+    if (seen.isDirectory()) {
       const fd = openSync(nodePath, DIRECTORY_FLAGS)
       try {
         this.#directory(fd, path, depth + 1)
@@ -123,11 +124,13 @@ class Packer {
       }
       return
     }
-    if (stats.isFile()) {
+    if (seen.isFile()) {
       this.#file(nodePath, path)
       return
     }
-    if (stats.isSocket()) return
+    const stats = lstatSync(nodePath, { bigint: true })
+    const isReplaced = stats.isDirectory() || stats.isFile()
+    if (stats.isSocket() || isReplaced) return
     if (stats.nlink > 1n && this.#addLink(path, stats)) return
     const xattrs = xattrsOf(nodePath)
     if (stats.isSymbolicLink()) {
@@ -159,7 +162,7 @@ class Packer {
       const stats = fstatSync(fd, { bigint: true })
       if (!stats.isFile()) return
       if (stats.nlink > 1n && this.#addLink(path, stats)) return
-      const entry = { ...toEntry(path, 'file', stats, this.#idMaps), xattrs: xattrsOf(nodePath) }
+      const entry = { ...toEntry(path, 'file', stats, this.#idMaps), xattrs: xattrsOfFile(fd) }
       this.#addFile({ ...entry, size: Number(stats.size) }, fd)
     } finally {
       closeSync(fd)

@@ -9,6 +9,8 @@ export class TarOutput {
   readonly #control: Control
   readonly #send: (chunk: Uint8Array<ArrayBuffer>) => void
   #buffer = new Uint8Array(CHUNK_BYTES)
+  /** The begin of a file, until its header is written. Fresh memory for each would cost as much as reading. */
+  readonly #head = new Uint8Array(CHUNK_BYTES)
   #filled = 0
 
   constructor(control: Control, send: (chunk: Uint8Array<ArrayBuffer>) => void) {
@@ -27,10 +29,9 @@ export class TarOutput {
    */
   addFile(entry: NewEntry & { readonly size: number }, fd: number): void {
     const { size } = entry
-    const head = new Uint8Array(Math.min(size, CHUNK_BYTES))
-    let position = readSync(fd, head, 0, head.length, 0)
+    let position = readSync(fd, this.#head, 0, Math.min(size, CHUNK_BYTES), 0)
     this.add(entry)
-    this.#write(head.subarray(0, position))
+    this.#write(this.#head.subarray(0, position))
     let isAtEnd = position === 0
     while (position < size) {
       if (this.#filled === CHUNK_BYTES) this.#flush()
@@ -43,7 +44,7 @@ export class TarOutput {
       this.#filled += length
       position += length
     }
-    this.#write(Buffer.alloc(paddingOf(size)))
+    this.#write(TAR_END.subarray(0, paddingOf(size)))
   }
 
   finish(): void {
