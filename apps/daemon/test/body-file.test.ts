@@ -9,6 +9,7 @@ import {
   readFileSync,
   readlinkSync,
   readSync,
+  renameSync,
   rmSync,
   statSync,
   truncateSync,
@@ -193,6 +194,18 @@ describe('a body that is a file of the client', { skip }, () => {
     closeSync(fd)
     await waitFor('the daemon lets go of the file', () => !openFiles().includes(endless))
     assert.notEqual((await daemon.ctr(['inspect', 'from-file:1'])).code, 0)
+  })
+
+  it('that nobody has read before the request failed is closed without a word', async () => {
+    const tmp = join(daemon.dataRoot, 'tmp')
+    renameSync(tmp, `${tmp}.aside`)
+    const fd = openSync(path, 'r')
+    const { status } = await load(offerOf(fd), archive)
+    closeSync(fd)
+    renameSync(`${tmp}.aside`, tmp)
+    assert.equal(status, 500)
+    await waitFor('the daemon lets go of the file', () => !openFiles().includes(path))
+    assert.doesNotMatch(daemon.log, /uncaught exception/)
   })
 
   it('another client that expects 100 Continue gets it', async () => {

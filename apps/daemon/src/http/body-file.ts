@@ -37,6 +37,8 @@ export async function openBodyFile(
   response.writeProcessing()
   // As a body that breaks off: who goes away wants no image any more.
   response.once('close', () => file.destroy(CLIENT_GONE))
+  // Who reads it hears of it, too. Nobody does where the request has failed before.
+  file.on('error', () => undefined)
   return file
 }
 

@@ -11,6 +11,8 @@ export interface ErrorAnswer {
 
 /** What a client is told about a failure; the one place that turns errors into answers. */
 export function errorAnswer(error: unknown): ErrorAnswer {
+  // What failed first; that its undoing failed, too, is for the log.
+  if (error instanceof SuppressedError) return errorAnswer(error.suppressed)
   if (error instanceof EngineError) {
     return { status: HTTP_STATUS[error.code], code: error.code, message: error.message }
   }
