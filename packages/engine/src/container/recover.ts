@@ -1,6 +1,6 @@
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { isEngineError, isErrno } from '@ctr/errdefs'
+import { isErrno } from '@ctr/errdefs'
 import { isCgroupFrozen, thawCgroup } from '@ctr/linux'
 import type { Endpoint, StartingEndpoint } from '@ctr/network'
 import { killShim, type ShimConnection } from '@ctr/shim'
@@ -14,13 +14,11 @@ import { unrecordedEndpoints } from './connect-networks.ts'
 import type { ContainerRecord } from './container.ts'
 import { containerEvent, networkEvent } from './container-event.ts'
 import { removeLeftovers } from './create.ts'
-import { recordExit, scheduleRestart, superviseContainer } from './exit.ts'
+import { recordExit, superviseContainer } from './exit.ts'
 import { networkTarget } from './forwards.ts'
-import { killAndWait } from './kill.ts'
 import { containerCgroup, killLeftovers } from './leftovers.ts'
 import { type Probe, probeRuntimeDir } from './probe.ts'
-import { removeContainer, removeContainerRecord } from './remove.ts'
-import { parseRestartPolicy, startsWithEngine } from './restart-policy.ts'
+import { resume } from './resume.ts'
 import {
   containerRuntimeDir,
   containersFilesDir,
@@ -30,17 +28,16 @@ import {
   isRuntimeDirOf,
 } from './runtime-dir.ts'
 import { withRuntimeFiles } from './runtime-files.ts'
-import { startContainer } from './start.ts'
 import { isAlive, lastRun } from './state.ts'
 import { untilRecorded } from './until-recorded.ts'
+
+const ANSWER_DEADLINE_MS = 3000
 
 /**
  * Makes the rows and the host agree after the previous engine has ended in whatever way: adopts what runs, records what
  * has ended, finishes or undoes what was half done, removes what belongs to nobody. One container never holds up the
  * rest: a shim that does not answer in time is waited for in the background.
  */
-const ANSWER_DEADLINE_MS = 3000
-
 export async function recover(engine: Engine): Promise<void> {
   const directories = await listRuntimeDirs(containersRuntimeDir(engine.config))
   const execDirectories = await listRuntimeDirs(execsRuntimeDir(engine.config))
@@ -358,60 +355,4 @@ async function removeOrphanedFiles(engine: Engine): Promise<void> {
     engine.log.info({ containerId: id }, 'remove files of a container without a row')
     await removeLeftovers(engine, id)
   }
-}
-
-/** What the previous engine would have done next. */
-function resume(engine: Engine, container: ContainerRecord): void {
-  const { id, state, bookkeeping, hostConfig } = container
-  if (bookkeeping.removal !== '') {
-    const options = { force: true, volumes: bookkeeping.removal === 'volumes' }
-    engine.background.run('end a removal of the previous engine', id, () =>
-      removeContainer(engine, id, options),
-    )
-    return
-  }
-  if (isAlive(state)) {
-    if (bookkeeping.killAtNs !== 0n) resumeStop(engine, id, bookkeeping.killAtNs)
-    return
-  }
-  if (state.status === 'restarting') {
-    // Never longer than it was: somebody may have set the clock meanwhile.
-    const leftMs = Math.min(
-      Number((state.restartAtNs - engine.clock.nowNs()) / 1_000_000n),
-      bookkeeping.restartDelayMs,
-    )
-    if (!engine.timers.has(id)) scheduleRestart(engine, id, Math.max(0, leftMs))
-    return
-  }
-  const isNobodys = state.status === 'created' && bookkeeping.isStartPending
-  if (isNobodys || (hostConfig.AutoRemove === true && state.status === 'exited')) {
-    engine.background.run('remove after its run', id, () =>
-      engine.queues.run(id, async () => {
-        if (engine.containers.byId(id)?.state.status !== state.status) return
-        await removeContainerRecord(engine, id, { volumes: true })
-      }),
-    )
-    return
-  }
-  const policy = parseRestartPolicy(hostConfig.RestartPolicy)
-  const run = { exitCode: state.exitCode, restartCount: container.restartCount, ...bookkeeping }
-  if (!startsWithEngine(policy, run)) return
-  engine.background.run('start with the engine', id, () =>
-    startContainer(engine, id).catch((error: unknown) => {
-      // Another container has needed it.
-      if (!isEngineError(error, 'NOT_MODIFIED')) throw error
-    }),
-  )
-}
-
-/** A stop whose grace was running. Its process lives, so the host has not booted anew. */
-function resumeStop(engine: Engine, id: string, killAtNs: bigint): void {
-  const leftMs = Number((killAtNs - engine.clock.monotonicNs()) / 1_000_000n)
-  engine.timers.set(
-    id,
-    engine.clock.after(Math.max(0, leftMs), () => {
-      engine.timers.delete(id)
-      engine.background.run('end a stop of the previous engine', id, () => killAndWait(engine, id))
-    }),
-  )
 }
