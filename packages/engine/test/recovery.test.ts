@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { isDeepStrictEqual } from 'node:util'
 import {
   createContainer,
   type Engine,
@@ -297,10 +298,13 @@ describe('after kill -9 of the engine', () => {
           for (const { id, state } of engine.containers.all()) {
             if (isAlive(state)) assert.deepEqual(networksOf(engine, id), ['none'])
           }
-          const volumes = readdirSync(join(engine.config.dataRoot, 'volumes')).sort()
-          assert.deepEqual(
-            volumes,
-            engine.volumes.all().map(({ name }) => name),
+          // A removal that the kill has cut short is carried on in the background: first the row, then the files.
+          const volumes = join(engine.config.dataRoot, 'volumes')
+          await until('each directory of a volume has its row', () =>
+            isDeepStrictEqual(
+              readdirSync(volumes).sort(),
+              engine.volumes.all().map(({ name }) => name),
+            ),
           )
         },
       )
