@@ -13,7 +13,6 @@ import {
   run,
   startDaemon,
   type TestDaemon,
-  waitFor,
 } from '@ctr/testkit'
 
 // bin/ctr has the daemon do `run` and `exec`; apps/cli/dist/ctr is the client for everything else.
