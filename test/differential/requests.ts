@@ -356,6 +356,7 @@ export const CALLS: readonly ApiCall[] = [
   ...['kept', 'options'].map((name) => get(`/networks/${name}`)),
   post('/networks/kept/connect', { Container: 'ref1' }, 'status'),
   remove('/networks/kept'),
+  remove('/networks/options'), // dockerd prunes in any order: one at a time
   post('/networks/prune', undefined, 'json'),
   remove('/networks/kept'),
   post(`/networks/prune?${filters({ nope: ['x'] })}`),
