@@ -12,15 +12,15 @@ docker wait job1 job2
 for n in 1 2; do docker logs --tail 1 "job$n"; done
 docker rm job1 nope job2; echo "status $?"
 docker rm $(docker ps -aq --filter label=batch)
-docker run -d --name a --network none busybox sleep 1000 >/dev/null
-docker run -d --name b --network none busybox sleep 1000 >/dev/null
-docker pause a b; docker pause a; echo "status $?"
+docker run -d --name one --network none busybox sleep 1000 >/dev/null
+docker run -d --name two --network none busybox sleep 1000 >/dev/null
+docker pause one two; docker pause one; echo "status $?"
 docker ps --filter status=paused --format '{{.Names}}' | sort
-docker exec a true; echo "status $?"
-docker stop -t 0 a
-docker unpause b a; echo "status $?"
-docker restart -t 0 a b
-docker rename a c; docker rename b c; echo "status $?"
-docker top c | wc -l
-docker rm c b; echo "status $?"
-docker rm -f c b nope; echo "status $?"
+docker exec one true; echo "status $?"
+docker stop -t 0 one
+docker unpause two one; echo "status $?"
+docker restart -t 0 one two
+docker rename one three; docker rename two three; echo "status $?"
+docker top three | wc -l
+docker rm three two; echo "status $?"
+docker rm -f three two nope; echo "status $?"
