@@ -1,7 +1,7 @@
 # Files in and out, as with cp: links, directories, names that are there and that are not, archives on stdin and stdout.
 set -u
 umask 022
-mkdir -p tree/sub && echo one >tree/one && echo two >tree/sub/two && ln -s one tree/link && ln -s /etc/hostname tree/away && chmod 640 tree/one && touch -d @1000000000 tree/sub/two
+mkdir -p tree/sub && echo one >tree/one && echo two >tree/sub/two && ln -s one tree/link && ln -s /etc/hostname tree/away && chmod 640 tree/one && touch -d @1000000000 tree/one tree/sub/two
 docker run -d --name box --network none busybox sleep 1000 >/dev/null
 docker cp tree box:/tmp; docker cp tree box:/tmp/new; docker cp tree/. box:/tmp/flat; echo "status $?"
 docker exec box sh -c 'mkdir -p /tmp/flat'; docker cp tree/. box:/tmp/flat
