@@ -1,7 +1,7 @@
 // needs: root, busybox-static, the native shim
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { describe, test } from 'node:test'
@@ -24,7 +24,7 @@ import {
 } from '@ctr/engine'
 import { removeCgroup } from '@ctr/linux'
 import { until } from './filesystem-support.ts'
-import { NEVER, newTestConfig, removeAll, TestEngine } from './support.ts'
+import { NEVER, networksOf, newTestConfig, removeAll } from './support.ts'
 
 /** Dead, but perhaps not yet reaped by PID 1. */
 function isGone(pid: number): boolean {
@@ -309,85 +309,6 @@ describe('after kill -9 of the engine', () => {
         },
       )
     }
-  })
-})
-
-function networksOf(engine: Engine, id: string): string[] {
-  return engine.networks.endpointsOfContainer(id).map(({ networkName }) => networkName)
-}
-
-describe('leftovers', () => {
-  test('a start that was not recorded is, with its endpoint', async () => {
-    await using t = await TestEngine.open()
-    const id = await t.create(['sleep', '1000'], { hostConfig: { NetworkMode: 'none' } })
-    await startContainer(t.engine, id)
-    const { db } = t.engine.store
-    // As a kill before that commit leaves it.
-    db.prepare("UPDATE containers SET status = 'created', pid = 0, start_time = 0").run()
-    db.exec('DELETE FROM kept_endpoints')
-    await t.reopen()
-    assert.equal(t.status(id), 'running')
-    assert.deepEqual(networksOf(t.engine, id), ['none'])
-    await t.reopen()
-    assert.deepEqual(networksOf(t.engine, id), ['none'])
-    await removeContainer(t.engine, id, { force: true, volumes: false })
-    assert.equal(t.engine.store.db.prepare('SELECT id FROM kept_endpoints').get(), undefined)
-  })
-
-  test('an exit that was recorded already is not recorded again', async () => {
-    await using t = await TestEngine.open()
-    const id = await t.create(['false'], {
-      hostConfig: { RestartPolicy: { Name: 'on-failure', MaximumRetryCount: 1 } },
-    })
-    const exits = waitContainer(t.engine, id, 'next-exit', NEVER)
-    await startContainer(t.engine, id)
-    await exits
-    while (t.status(id) !== 'exited') await waitContainer(t.engine, id, 'next-exit', NEVER)
-    await t.engine.queues.idle()
-    const before = getContainer(t.engine, id)
-    const directory = join(t.config.execRoot, 'c', id.slice(0, 24))
-    mkdirSync(directory)
-    const record = { status: 256, oom: false, finishedNs: String(before.state.finishedAtNs) }
-    writeFileSync(join(directory, 'exit'), JSON.stringify(record))
-    await t.reopen()
-    assert.deepEqual(getContainer(t.engine, id), before)
-    assert.ok(!existsSync(directory))
-  })
-
-  test('a shim that is stopped does not hold up the start of the engine', {
-    timeout: 300_000,
-  }, async () => {
-    await using t = await TestEngine.open()
-    const id = await t.create(['sleep', '1000'])
-    await startContainer(t.engine, id)
-    const pidFile = join(t.config.execRoot, 'c', id.slice(0, 24), 'shim.pid')
-    const shimPid = Number(readFileSync(pidFile, 'utf8'))
-    process.kill(shimPid, 'SIGSTOP')
-    // A start that waited for it would end with the test's deadline.
-    await t.reopen()
-    assert.equal(t.status(id), 'running')
-    assert.ok(!t.engine.shims.has(id))
-    process.kill(shimPid, 'SIGCONT')
-    const exited = waitContainer(t.engine, id, 'next-exit', NEVER)
-    await stopContainer(t.engine, id, { timeoutSeconds: 0 })
-    assert.equal((await exited).exitCode, 137)
-  })
-
-  test('directories of unfinished creations and removals go, a user’s volume directory stays', async () => {
-    await using t = await TestEngine.open()
-    const orphan = join(t.config.dataRoot, 'containers', 'f'.repeat(64), 'upper')
-    const pending = join(t.config.dataRoot, 'volumes', 'pending')
-    const strange = join(t.config.dataRoot, 'volumes', 'strange')
-    for (const path of [orphan, pending, strange]) mkdirSync(path, { recursive: true })
-    writeFileSync(join(pending, '.pending'), '')
-    mkdirSync(join(t.config.execRoot, 'c', 'e'.repeat(24)))
-    mkdirSync(join(t.config.execRoot, 'x', 'e'.repeat(24)))
-    await t.reopen()
-    assert.ok(!existsSync(orphan))
-    assert.ok(!existsSync(pending))
-    assert.ok(existsSync(strange))
-    assert.deepEqual(readdirSync(join(t.config.execRoot, 'c')), [])
-    assert.deepEqual(readdirSync(join(t.config.execRoot, 'x')), [])
   })
 })
 

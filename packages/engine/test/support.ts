@@ -155,3 +155,8 @@ export async function demultiplex(stream: Readable): Promise<{ stdout: string; s
 }
 
 export const NEVER: AbortSignal = new AbortController().signal
+
+/** Names of the networks that a container has endpoints on. */
+export function networksOf(engine: Engine, id: string): string[] {
+  return engine.networks.endpointsOfContainer(id).map(({ networkName }) => networkName)
+}
