@@ -8,12 +8,10 @@ import {
   lstatSync,
   lutimesSync,
   mkdirSync,
-  mkdtempSync,
   openSync,
   readdirSync,
   readFileSync,
   readlinkSync,
-  rmSync,
   symlinkSync,
   truncateSync,
   writeFileSync,
@@ -29,20 +27,7 @@ import { TarParser } from '../src/tar/parser.ts'
 import { FileProgram, OP } from '../src/unpack/file-program.ts'
 import { Unpacker } from '../src/unpack/unpacker.ts'
 import { tarOf } from './fixture.ts'
-
-const NATIVE = fileURLToPath(new URL('../native', import.meta.url))
-/** With AddressSanitizer and UBSan. */
-const BINARY = join(NATIVE, 'build/test/ctr-files')
-
-class Folder implements Disposable {
-  readonly path = mkdtempSync('/tmp/ctr-files-test-')
-  join(name: string): string {
-    return join(this.path, name)
-  }
-  [Symbol.dispose](): void {
-    rmSync(this.path, { recursive: true, force: true })
-  }
-}
+import { BINARY, Folder, makeProgram, NATIVE } from './native-program.ts'
 
 /** `isSent`: the data goes through the pipe, as that of a compressed archive, not from the file. */
 async function unpack(
@@ -117,7 +102,7 @@ function makeTree(root: string): void {
 describe('files of a layer, made by ctr-files', {
   skip: process.getuid?.() !== 0 && 'needs root',
 }, () => {
-  before(() => execFileSync('make', ['-C', NATIVE, 'test'], { stdio: 'ignore' }))
+  before(makeProgram)
 
   for (const format of ['posix', 'gnu']) {
     for (const isSent of [false, true]) {

@@ -8,7 +8,6 @@ import {
   lstatSync,
   lutimesSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -21,26 +20,12 @@ import {
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { before, describe, it } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import { deviceNumbers, lgetxattr, llistxattr, lsetxattr, mknod } from '@ctr/linux'
 import { packDirectory } from '../src/pack/pack-directory.ts'
 import { toPathBytes } from '../src/tar/format.ts'
 import { encodeHeader, type NewEntry, paddingOf, TAR_END } from '../src/tar/write.ts'
 import { newProgress } from '../src/unpack/growing-file.ts'
-
-const NATIVE = fileURLToPath(new URL('../native', import.meta.url))
-/** With AddressSanitizer and UBSan. */
-const BINARY = join(NATIVE, 'build/test/ctr-files')
-
-class Folder implements Disposable {
-  readonly path = mkdtempSync('/tmp/ctr-pack-test-')
-  join(name: string): string {
-    return join(this.path, name)
-  }
-  [Symbol.dispose](): void {
-    rmSync(this.path, { recursive: true, force: true })
-  }
-}
+import { BINARY, Folder, makeProgram } from './native-program.ts'
 
 /** The archive of `root`. */
 async function pack(folder: Folder, root: string, sameRootAs?: string): Promise<Buffer> {
@@ -179,7 +164,7 @@ function makeTree(root: string): void {
 describe('the archive of a directory, made by ctr-files', {
   skip: process.getuid?.() !== 0 && 'needs root',
 }, () => {
-  before(() => execFileSync('make', ['-C', NATIVE, 'test'], { stdio: 'ignore' }))
+  before(makeProgram)
 
   it('has the bytes that tar/write.ts gives, of nodes of every kind', async () => {
     using folder = new Folder()
