@@ -172,6 +172,10 @@ function makeContext(globals: FlagValues, commandPath: string, environment: Envi
       client ??= new Client({
         host: daemonHost(globals, environment, directory, contextName),
         apiVersion: environment['DOCKER_API_VERSION'] || undefined,
+        isStarting: async (error) => {
+          const { daemonIsStarting } = await import('./starting-daemon.ts')
+          return daemonIsStarting(error)
+        },
       })
       return client
     },

@@ -1,4 +1,4 @@
-import { ConnectError, ResponseError } from '@ctr/client'
+import { ConnectError, type Host, ResponseError } from '@ctr/client'
 import { EngineError, messageOf } from '@ctr/errdefs'
 import {
   daemonErrorText,
@@ -9,6 +9,7 @@ import {
 } from '@ctr/options'
 import { type Command, ExitError, UsageError } from './command.ts'
 import { usageLines } from './flags/help.ts'
+import { nodeFs } from './node-modules.ts'
 import { printError } from './output/write.ts'
 
 const EXIT_CANCELLED = 130
@@ -51,10 +52,29 @@ export function errorText(error: unknown): string {
   return messageOf(error)
 }
 
-function connectErrorText(error: ConnectError): string {
-  const code = error.cause instanceof Error && 'code' in error.cause ? error.cause.code : undefined
-  if (code === 'EACCES') {
-    return `permission denied while trying to connect to the ctr daemon at ${error.address}`
+function connectErrorText({ host, systemCode }: ConnectError): string {
+  if (systemCode === 'EACCES') {
+    return `permission denied while trying to connect to the ctr daemon at ${host.address}. ${whoMay(host)}`
   }
-  return `Cannot connect to the ctr daemon at ${error.address}. Is ctrd running? Start it with: ctrd &`
+  return `Cannot connect to the ctr daemon at ${host.address}. Is ctrd running? Start it with: ctrd &`
+}
+
+/** Whom a socket lets in: its owner and its group, see SocketGroup of the daemon. */
+function whoMay(host: Host): string {
+  const group = host.kind === 'unix' ? groupOf(host.path) : undefined
+  return group === undefined
+    ? 'Become root, or: sudo ctr …'
+    : `Become root (sudo ctr …), or have root add you to the group ${group} and log in again: usermod -aG ${group} $USER`
+}
+
+/** By name; undefined where there is none but root's, or where its directory is closed to us, too. */
+function groupOf(path: string): string | undefined {
+  try {
+    const { gid } = nodeFs().statSync(path)
+    const lines = nodeFs().readFileSync('/etc/group', 'utf8').split('\n')
+    const [name] = lines.find((line) => line.split(':')[2] === String(gid))?.split(':') ?? []
+    return gid === 0 ? undefined : name
+  } catch {
+    return undefined
+  }
 }

@@ -1,6 +1,6 @@
 import { fstatSync, readFileSync } from 'node:fs'
 import { EngineError } from '@ctr/errdefs'
-import { ResponseError } from './errors.ts'
+import { ConnectError, ResponseError } from './errors.ts'
 import { type Host, parseHost } from './host.ts'
 import type { BodyStream } from './http/body-stream.ts'
 import { HttpConnection, type HttpResponse, type RawStream } from './http/connection.ts'
@@ -31,6 +31,8 @@ export interface ClientOptions {
   /** `1.47`: asks for that version of the API. Absent: the daemon's newest. */
   readonly apiVersion?: string | undefined
   readonly headers?: Readonly<Record<string, string>>
+  /** Asked when nobody answers: whether it is worth another try, and takes its time to say so. Absent: it is not. */
+  readonly isStarting?: (error: ConnectError) => Promise<boolean>
 }
 
 const MAX_ERROR_BYTES = 1024 * 1024
@@ -40,6 +42,7 @@ export class Client {
   readonly host: Host
   readonly #prefix: string
   readonly #headers: Readonly<Record<string, string>>
+  readonly #isStarting: ClientOptions['isStarting']
   readonly #idle: HttpConnection[] = []
   readonly #open = new Set<HttpConnection>()
   readonly #warming: Promise<HttpConnection>[] = []
@@ -48,6 +51,7 @@ export class Client {
     this.host = typeof options.host === 'string' ? parseHost(options.host) : options.host
     this.#prefix = options.apiVersion === undefined ? '' : `/v${options.apiVersion}`
     this.#headers = { 'User-Agent': 'ctr', ...options.headers }
+    this.#isStarting = options.isStarting
   }
 
   /** Opens connections before they are needed. Failures show up in the request that would have used them. */
@@ -129,11 +133,22 @@ export class Client {
   }
 
   async #connect(): Promise<HttpConnection> {
-    const connection = await HttpConnection.open(this.host)
+    const connection = await this.#openConnection()
     this.#open.add(connection)
     connection.onIdle = () => this.#idle.push(connection)
     connection.onClose = () => this.#open.delete(connection)
     return connection
+  }
+
+  async #openConnection(): Promise<HttpConnection> {
+    for (;;) {
+      try {
+        return await HttpConnection.open(this.host)
+      } catch (error) {
+        if (!(error instanceof ConnectError) || (await this.#isStarting?.(error)) !== true)
+          throw error
+      }
+    }
   }
 }
 

@@ -1,4 +1,5 @@
 import { EngineError, type ErrorCode } from '@ctr/errdefs'
+import type { Host } from './host.ts'
 
 /** The daemon answered with an error status. `message` is the daemon's own text. */
 export class ResponseError extends EngineError {
@@ -14,12 +15,18 @@ export class ResponseError extends EngineError {
 /** No daemon answers at this address. */
 export class ConnectError extends EngineError {
   override readonly name: string = 'ConnectError'
-  readonly address: string
+  readonly host: Host
 
-  constructor(address: string, cause: unknown) {
+  constructor(host: Host, cause: unknown) {
     const reason = cause instanceof Error ? cause.message : String(cause)
-    super('UNAVAILABLE', `cannot connect to the daemon at ${address}: ${reason}`, { cause })
-    this.address = address
+    super('UNAVAILABLE', `cannot connect to the daemon at ${host.address}: ${reason}`, { cause })
+    this.host = host
+  }
+
+  /** What the system said: ENOENT, ECONNREFUSED, EACCES, … */
+  get systemCode(): string | undefined {
+    const { cause } = this
+    return cause instanceof Error && 'code' in cause ? String(cause.code) : undefined
   }
 }
 

@@ -11,7 +11,7 @@ export function helpText(): string {
           ? ' list'
           : ' value'
     const short = option.short === undefined ? '    ' : `-${option.short}, `
-    return [`  ${`${short}--${option.flag}${value}`.padEnd(36)}${option.help}`]
+    return [`  ${`${short}--${option.flag}${value} `.padEnd(36)}${option.help}`]
   })
   return `Usage:  ctrd [OPTIONS]
 

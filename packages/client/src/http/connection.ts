@@ -73,7 +73,7 @@ export class HttpConnection {
         close: (error) => connection.#onClose(error),
       })
     } catch (error) {
-      throw new ConnectError(host.address, error)
+      throw new ConnectError(host, error)
     }
     return connection
   }
