@@ -41,10 +41,8 @@ describe('a daemon that was started just now', { skip }, () => {
       const [program, socket] = [join(directory, 'ctrd'), join(directory, 's')]
       writeFileSync(program, '#!/bin/sh\nsleep 0.3\n', { mode: 0o755 })
       const script = '"$1" -H "unix://$2" & shift 2; exec "$@"'
-      const { code, stderr } = await run([
-        ...['sh', '-c', script, 'sh', program, socket],
-        ...[...daemon.cli, '-H', `unix://${socket}`, 'ps'],
-      ])
+      const client = [...daemon.cli, '-H', `unix://${socket}`, 'ps']
+      const { code, stderr } = await run(['sh', '-c', script, 'sh', program, socket, ...client])
       assert.equal(code, 1)
       assert.match(stderr, /^Cannot connect to the ctr daemon at unix:\/\/\/tmp\/ctr-starting-/)
     } finally {
