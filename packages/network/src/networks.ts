@@ -29,7 +29,13 @@ import type { FirewallState } from './firewall/render.ts'
 import { planNetwork } from './network/create.ts'
 import type { CreateNetworkOptions } from './network/create-options.ts'
 import { LowestFree } from './network/ipam.ts'
-import { isBridged, isPredefined, type Network, rulesOf } from './network/network.ts'
+import {
+  isBridged,
+  isPredefined,
+  type Network,
+  OPTION_BRIDGE_NAME,
+  rulesOf,
+} from './network/network.ts'
 import { NetworkRegistry } from './network/registry.ts'
 import type { NetworksOptions } from './options.ts'
 
@@ -133,6 +139,11 @@ export class Networks {
         'bridge networks are disabled: ctrd runs with --bridge none',
       )
     }
+    // Its name and its bridge are free again when the removal has ended that is under way.
+    const bridge = o.options?.[OPTION_BRIDGE_NAME]
+    await this.#registry.whenGone(
+      (network) => network.name === o.name || (bridge !== undefined && network.bridge === bridge),
+    )
     const facts = {
       networks: this.list(),
       hostSubnets: hostSubnets(),

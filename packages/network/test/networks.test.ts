@@ -42,6 +42,24 @@ if (isInOwnNetns(import.meta.filename)) {
       await networks.close()
     })
 
+    test('a name and a bridge can be taken again while their network is being removed', async () => {
+      await using sandbox = await Sandbox.open()
+      const networks = await sandbox.openNetworks()
+      const asked = { name: 'nb', options: { 'com.docker.network.bridge.name': 'again0' } }
+      const first = await networks.create(asked)
+      const [, second] = await Promise.all([networks.remove('nb'), networks.create(asked)])
+      assert.notEqual(second.id, first.id)
+      assert.match(run('ip -o -4 addr show dev again0'), / inet /)
+      const [, third] = await Promise.all([
+        networks.prune(() => true),
+        networks.create({ ...asked, name: 'other' }),
+      ])
+      assert.equal(networks.get('other').id, third.id)
+      await networks.remove('other')
+      assert.doesNotMatch(run('ip -br link'), /again0/)
+      await networks.close()
+    })
+
     test('a network with a container on it is not removed, nor a predefined one', async () => {
       await using sandbox = await Sandbox.open()
       const networks = await sandbox.openNetworks()

@@ -10,6 +10,8 @@ export class NetworkRegistry {
   readonly #table: NetworkTable
   readonly #hasBridges: boolean
   readonly #networks = new Map<string, Network>()
+  /** Those that are being removed: no longer in the cache, still in the database and on the host. */
+  readonly #leaving = new Map<Network, Promise<void>>()
 
   /** Without bridges, as `dockerd --bridge=none`, rows of bridge networks wait for a daemon that has them again. */
   constructor(store: Store, o: { hasBridges: boolean; createdAtNs: bigint }) {
@@ -58,6 +60,25 @@ export class NetworkRegistry {
    * connected meanwhile; last out of the database, so that after a crash it can be removed again.
    */
   async delete(network: Network, undo: () => Promise<void>): Promise<void> {
+    const left = this.#delete(network, undo)
+    this.#leaving.set(network, left)
+    try {
+      await left
+    } finally {
+      this.#leaving.delete(network)
+    }
+  }
+
+  /** Resolves when none of the networks that are meant is being removed; whether a removal has failed is for its own caller. */
+  async whenGone(isMeant: (network: Network) => boolean): Promise<void> {
+    for (;;) {
+      const meant = [...this.#leaving].filter(([network]) => isMeant(network))
+      if (meant.length === 0) return
+      await Promise.allSettled(meant.map(([, left]) => left))
+    }
+  }
+
+  async #delete(network: Network, undo: () => Promise<void>): Promise<void> {
     this.#networks.delete(network.id)
     try {
       await undo()
