@@ -25,6 +25,7 @@ import { PendingAttachments } from './container/pending-attachments.ts'
 import { StartTemplates } from './container/prepared-start.ts'
 import { recover } from './container/recover.ts'
 import { ContainerRegistry } from './container/registry.ts'
+import { restoreRemoved } from './container/removed-directory.ts'
 import { RunTimeouts } from './container/run-timeouts.ts'
 import { makeRuntimeRoots } from './container/runtime-dir.ts'
 import { SpareDirectories } from './container/spare-directories.ts'
@@ -97,6 +98,7 @@ export async function openEngine(
   const images = stack.use(
     openImages({ dataRoot: config.dataRoot, store, log, registries: config.registries }),
   )
+  restoreRemoved(config.dataRoot, new ContainerTable(store))
   await images.reconcile()
   const networks = await openNetworks({
     store,
@@ -149,7 +151,7 @@ export async function openEngine(
     restarting: new Set(),
     startingExecs: new Set(),
     background,
-    trash: new Trash({ spawner, background, log }),
+    trash: new Trash({ spawner, store, background, log }),
     startTemplates: new StartTemplates(),
     spareDirectories: new SpareDirectories({ spawner, background, log, dataRoot: config.dataRoot }),
     supervision,

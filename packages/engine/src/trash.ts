@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Program, Spawner } from '@ctr/shim'
+import type { Store } from '@ctr/store'
 import type { BackgroundWork } from './engine.ts'
 import type { Logger } from './logger.ts'
 import { removeTree } from './remove-tree.ts'
@@ -9,21 +10,24 @@ const GATHER_MS = 200
 
 /**
  * Removes directories that nobody waits for, many at a time and in a process of its own: each unlink and rmdir may wait for
- * the disk, and the engine's threads have better things to do. What it does not come to must be where the next start of
- * the engine removes it.
+ * the disk, and the engine's threads have better things to do. First it makes sure that what was committed before they were
+ * added is on the disk. What it does not come to must be where the next start of the engine removes it.
  */
 export class Trash {
   readonly #spawner: Pick<Spawner, 'task'>
+  readonly #store: Pick<Store, 'flush'>
   readonly #background: Pick<BackgroundWork, 'run'>
   readonly #log: Pick<Logger, 'debug'>
   #gathered: string[] = []
 
   constructor(deps: {
     readonly spawner: Pick<Spawner, 'task'>
+    readonly store: Pick<Store, 'flush'>
     readonly background: Pick<BackgroundWork, 'run'>
     readonly log: Pick<Logger, 'debug'>
   }) {
     this.#spawner = deps.spawner
+    this.#store = deps.store
     this.#background = deps.background
     this.#log = deps.log
   }
@@ -40,6 +44,12 @@ export class Trash {
   }
 
   async #empty(paths: readonly string[]): Promise<void> {
+    try {
+      await this.#store.flush()
+    } catch (err) {
+      // Removing is what helps on a full disk.
+      this.#log.debug({ err }, 'flush removals of containers')
+    }
     const program: Program = paths.map((path) => ({ op: 'remove_tree', path }))
     try {
       await using _task = await this.#spawner.task(program)

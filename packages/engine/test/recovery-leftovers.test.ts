@@ -1,6 +1,13 @@
 // needs: root, busybox-static, the native shim
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import {
@@ -67,6 +74,19 @@ describe('leftovers of the engine before', () => {
     const exited = waitContainer(t.engine, id, 'next-exit', NEVER)
     await stopContainer(t.engine, id, { timeoutSeconds: 0 })
     assert.equal((await exited).exitCode, 137)
+  })
+
+  test('a removal that a power cut has undone is undone as a whole', async () => {
+    await using t = await TestEngine.open()
+    const { id } = await t.run(['sh', '-c', 'echo once; cat file; echo kept >file'])
+    // The rename was on the disk, the row's end was not.
+    const { dataRoot } = t.config
+    renameSync(join(dataRoot, 'containers', id), join(dataRoot, 'tmp', `container-${id}`))
+    await t.reopen()
+    const exited = waitContainer(t.engine, id, 'next-exit', NEVER)
+    await startContainer(t.engine, id)
+    await exited
+    assert.equal((await t.output(id)).stdout, 'once\nonce\nkept\n')
   })
 
   test('directories of unfinished creations and removals go, a user’s volume directory stays', async () => {

@@ -19,7 +19,12 @@ describe('the trash', { timeout: 300_000 }, () => {
   it('is empty when the background work is done, also of what the shim does not remove', async () => {
     await using spawner = await Spawner.start({ socketPath: join(dir, 's') })
     const background = new BackgroundWork(QUIET)
-    const trash = new Trash({ spawner, background, log: QUIET })
+    const trash = new Trash({
+      spawner,
+      store: { flush: async () => undefined },
+      background,
+      log: QUIET,
+    })
     const [flat, deep, later] = ['flat', 'deep', 'later'].map((name) => join(dir, name))
     assert.ok(flat !== undefined && deep !== undefined && later !== undefined)
     mkdirSync(flat)
@@ -33,5 +38,26 @@ describe('the trash', { timeout: 300_000 }, () => {
     trash.add(later)
     await background.idle()
     assert.ok(!existsSync(later))
+  })
+
+  it('removes nothing before what was committed is on the disk', async () => {
+    await using spawner = await Spawner.start({ socketPath: join(dir, 's2') })
+    const background = new BackgroundWork(QUIET)
+    const [asked, flushed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    const store = {
+      flush: () => {
+        asked.resolve()
+        return flushed.promise
+      },
+    }
+    const trash = new Trash({ spawner, store, background, log: QUIET })
+    const removed = join(dir, 'removed')
+    mkdirSync(removed)
+    trash.add(removed)
+    await asked.promise
+    assert.ok(existsSync(removed))
+    flushed.reject(new Error('the disk is broken'))
+    await background.idle()
+    assert.ok(!existsSync(removed))
   })
 })

@@ -33,6 +33,7 @@ import { parseNetworkMode } from './modes.ts'
 import { type PlannedMount, planMounts } from './mounts.ts'
 import { assertText } from './raw-bytes.ts'
 import { containerPaths } from './registry.ts'
+import { removedDirectory } from './removed-directory.ts'
 import { makeRootDirectory, type RootDirectory, rootDirectoryOf } from './root-directory.ts'
 import { containerFilesDir } from './runtime-dir.ts'
 import { containerScope } from './scope.ts'
@@ -351,11 +352,11 @@ export async function removeLeftovers(engine: Engine, id: string): Promise<void>
   await removeLayers()
 }
 
-/** Frees the place at once; the files go in the background, from tmp/, which the next start empties. Idempotent. */
+/** Frees the place at once; the files go in the background, when the removal is on the disk. Idempotent. */
 export function removeContainerFiles(engine: Engine, id: string): void {
   // Nothing else will have its name.
   engine.trash.add(containerFilesDir(engine.config.execRoot, id))
-  const doomed = `${engine.config.dataRoot}/tmp/container-${id}`
+  const doomed = removedDirectory(engine.config.dataRoot, id)
   try {
     renameSync(engine.containers.directory(id), doomed)
   } catch (error) {

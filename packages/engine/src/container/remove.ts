@@ -98,8 +98,8 @@ export async function removeContainerRecord(
     }
     return engine.images.releaseLayers(id)
   })
-  // With --rm it would be removed again after a power cut, so nobody waits for the disk.
-  if (container.hostConfig.AutoRemove !== true) await engine.store.flush()
+  // Nobody waits for the disk: a container that is there again after a power cut has its directory again (restoreRemoved).
+  if (doomed.length > 0) await engine.store.flush()
   engine.pendingAttachments.cancel(id)
   engine.waiters.removed(id, { exitCode: container.state.exitCode })
   if (rootDirectoryOf(container.hostConfig) === undefined) {
