@@ -28,6 +28,7 @@ export { type ContainerPlaces, containerPlaces } from './container/places.ts'
 export {
   CONTAINER_FILTERS,
   getContainer,
+  type Listed,
   type ListOptions,
   listContainers,
 } from './container/query.ts'

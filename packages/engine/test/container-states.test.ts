@@ -273,7 +273,9 @@ describe('the states of a container', () => {
     await startContainer(t.engine, a)
     await startContainer(t.engine, b)
     const ids = (filters: [string, string[]][] = [], all = false): string[] =>
-      listContainers(t.engine, { all, limit: 0, filters: new Map(filters) }).map(({ id }) => id)
+      listContainers(t.engine, { all, limit: 0, filters: new Map(filters) }).map(
+        ({ record }) => record.id,
+      )
     assert.deepEqual(ids(), [b, a])
     assert.deepEqual(ids([['label', ['k=v']]]), [a])
     assert.deepEqual(ids([['name', ['^named-']]]), [b])

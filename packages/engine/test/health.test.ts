@@ -57,7 +57,7 @@ test('a container becomes healthy, says so, and is unhealthy when nobody looks',
   assert.match(first?.output ?? '', /too\n/)
   const filter = { all: true, limit: 0, filters: new Map([['health', ['healthy']]]) }
   assert.deepEqual(
-    listContainers(test.engine, filter).map((container) => container.id),
+    listContainers(test.engine, filter).map(({ record }) => record.id),
     [id],
   )
   await nextEvent(test, ({ action }) => action === 'health_status: healthy')

@@ -23,6 +23,7 @@ import { frontConnection } from './front/connection.ts'
 import { servePlain } from './front/serve.ts'
 import { frontRoutes } from './front/target.ts'
 import { MAX_JSON_BYTES, parseJsonBody } from './json-body.ts'
+import { jsonOf } from './json-text.ts'
 import { parsePath } from './path.ts'
 import { PlainFailure, PlainText } from './plain-text.ts'
 import { parseQuery } from './query.ts'
@@ -255,7 +256,7 @@ async function serveRoute(
     }
     if (answer === undefined) return reply.code(route.status ?? 204).send()
     reply.header('Content-Type', 'application/json')
-    return reply.code(route.status ?? 200).send(Buffer.from(`${JSON.stringify(answer)}\n`))
+    return reply.code(route.status ?? 200).send(Buffer.from(`${jsonOf(answer)}\n`))
   } catch (error) {
     const reason = asCancelled(error, call.isClientGone)
     if (!reply.sent) throw reason

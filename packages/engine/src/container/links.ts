@@ -210,7 +210,7 @@ export function shownLinks(
 /** Names that containers have by links, by id: `other/alias`. */
 export function linkNames(engine: Pick<Engine, 'containers'>): Map<string, string[]> {
   const names = new Map<string, string[]>()
-  for (const container of engine.containers.all()) {
+  for (const container of engine.containers.linking()) {
     for (const { target, alias } of linksOf(engine, container)) {
       names.set(target.id, [...(names.get(target.id) ?? []), `${container.name}/${alias}`])
     }

@@ -46,8 +46,15 @@ export const CONTAINER_FILTERS = [
   'volume',
 ] as const
 
+/** A container in a list. What has not changed since the last list is the same value again. */
+export interface Listed extends Pick<Container, 'endpoints' | 'linkedAs' | 'health'> {
+  readonly record: ContainerRecord
+}
+
+const NO_NAMES: readonly string[] = []
+
 /** Newest first. INVALID_ARGUMENT for a filter with an impossible value. */
-export function listContainers(engine: Deps, options: ListOptions): Container[] {
+export function listContainers(engine: Deps, options: ListOptions): Listed[] {
   const { filters, limit } = options
   const isWanted = compileFilters(engine, filters)
   // A filter by state says itself which ones.
@@ -58,20 +65,19 @@ export function listContainers(engine: Deps, options: ListOptions): Container[] 
     .filter((container) => isAll || isRunningForUser(container.state))
     .filter(isWanted)
   const linkedAs = linkNames(engine)
-  return (limit > 0 ? found.slice(0, limit) : found).map((container) =>
-    view(engine, container, linkedAs),
-  )
+  return (limit > 0 ? found.slice(0, limit) : found).map((record) => ({
+    record,
+    endpoints: engine.networks.endpointsOfContainer(record.id),
+    linkedAs: linkedAs.get(record.id) ?? NO_NAMES,
+    health: engine.health.of(record.id),
+  }))
 }
 
-export function view(
-  engine: Deps,
-  container: ContainerRecord,
-  linkedAs = linkNames(engine),
-): Container {
+export function view(engine: Deps, container: ContainerRecord): Container {
   return {
     ...container,
     hostConfig: withShownLinks(engine, container),
-    linkedAs: linkedAs.get(container.id) ?? [],
+    linkedAs: linkNames(engine).get(container.id) ?? NO_NAMES,
     endpoints: engine.networks.endpointsOfContainer(container.id),
     execIds: engine.execs
       .ofContainer(container.id)

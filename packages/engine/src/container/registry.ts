@@ -27,6 +27,8 @@ export class ContainerRegistry {
   readonly #onRollback: (undo: () => void) => void
   readonly #byId = new Map<string, ContainerRecord>()
   readonly #idByName = new Map<string, string>()
+  /** Ids of those whose host config has links. */
+  readonly #linking = new Set<string>()
   /** Names of creations and renames that are under way → id. */
   readonly #reserved = new Map<string, string>()
 
@@ -109,6 +111,11 @@ export class ContainerRegistry {
     return [...this.#byId.values()]
   }
 
+  /** Those with links, in order of creation. */
+  linking(): ContainerRecord[] {
+    return [...this.#linking].flatMap((id) => this.#byId.get(id) ?? [])
+  }
+
   volumeUsers(volume: string): string[] {
     return this.#table.volumeUsers(volume)
   }
@@ -174,6 +181,8 @@ export class ContainerRegistry {
   #keep(container: ContainerRecord): void {
     this.#byId.set(container.id, container)
     this.#idByName.set(container.name, container.id)
+    if (container.hostConfig.Links?.length) this.#linking.add(container.id)
+    else this.#linking.delete(container.id)
   }
 
   /** Keeps the container's place in the order of creation. */
@@ -184,6 +193,7 @@ export class ContainerRegistry {
 
   #forget(container: ContainerRecord): void {
     this.#byId.delete(container.id)
+    this.#linking.delete(container.id)
     this.#idByName.delete(container.name)
   }
 }

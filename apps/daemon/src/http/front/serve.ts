@@ -5,6 +5,7 @@ import type { Log } from '../../log.ts'
 import { MAX_API_MINOR, parseApiVersion } from '../api-version.ts'
 import { asCancelled, errorAnswer, logError } from '../error-answer.ts'
 import { parseJsonBody } from '../json-body.ts'
+import { jsonOf } from '../json-text.ts'
 import { PlainText } from '../plain-text.ts'
 import { parseQuery } from '../query.ts'
 import { answerText, chunkedHead } from './answer.ts'
@@ -97,7 +98,7 @@ function render(value: unknown): { type: string; text: string } | undefined {
 
 // The docker CLI shows `message` only if the type says JSON.
 function json(value: unknown): { type: string; text: string } {
-  return { type: 'application/json', text: JSON.stringify(value) }
+  return { type: 'application/json', text: jsonOf(value) }
 }
 
 function send(socket: Socket, text: string): void {

@@ -1,13 +1,14 @@
 import { ContainerSummary, parseFilters, Type } from '@ctr/api'
 import {
   CONTAINER_FILTERS,
-  type Container,
+  type ContainerRecord,
   containerSize,
   type Engine,
   listContainers,
 } from '@ctr/engine'
+import { JsonText } from '../../http/json-text.ts'
 import { route } from '../../http/route.ts'
-import { renderSummary } from './render.ts'
+import { renderSummary, summaryText } from './render-summary.ts'
 
 export const listContainersRoute = route({
   method: 'GET',
@@ -21,30 +22,33 @@ export const listContainersRoute = route({
       limit: query.limit ?? 0,
       filters: parseFilters(query.filters, CONTAINER_FILTERS),
     })
-    const named = withImageNames(engine, containers)
-    if (!query.size) return named.map((container) => renderSummary(container, apiMinor))
+    const imageName = imageNames(engine)
+    const named = containers.map(({ record, ...others }) => ({
+      record,
+      shown: { ...others, imageReference: imageName(record) },
+    }))
+    if (!query.size) {
+      const texts = named.map(({ record, shown }) => summaryText(record, shown, apiMinor))
+      return new JsonText(`[${texts.join(',')}]`)
+    }
     return await Promise.all(
-      named.map(async (container) =>
-        renderSummary(container, apiMinor, await containerSize(engine, container.id)),
+      named.map(async ({ record, shown }) =>
+        renderSummary({ ...record, ...shown }, apiMinor, await containerSize(engine, record.id)),
       ),
     )
   },
 })
 
 /** A name that stands for another image by now is not the container's: its image's id is. moby daemon/list.go refreshImage */
-function withImageNames(
-  engine: Pick<Engine, 'images'>,
-  containers: readonly Container[],
-): Container[] {
+function imageNames(engine: Pick<Engine, 'images'>): (container: ContainerRecord) => string {
   const ids = new Map<string, string | undefined>()
   const idOf = (reference: string): string | undefined => {
     if (!ids.has(reference)) ids.set(reference, engine.images.find(reference)?.id)
     return ids.get(reference)
   }
-  return containers.map((container) => {
-    const { imageId, imageReference } = container
+  return ({ imageId, imageReference }) => {
     // Without an image it is a directory's path.
     const isOwn = imageId === '' || idOf(imageReference) === imageId
-    return isOwn ? container : { ...container, imageReference: imageId }
-  })
+    return isOwn ? imageReference : imageId
+  }
 }

@@ -1,29 +1,31 @@
 import type {
   ContainerInspect,
   ContainerState,
-  ContainerSummary,
   EndpointSettings,
   Health,
   HostConfig,
   MountPoint,
   NetworkSettings,
-  Port,
   PortBinding,
 } from '@ctr/api'
 import {
   type Container,
   type ContainerPlaces,
+  type ContainerRecord,
   configuredNames,
   type Engine,
   isAlive,
   isCheckpointed,
 } from '@ctr/engine'
-import { humanDuration, nowNs, rfc3339, unixSeconds } from '../../time.ts'
+import { rfc3339 } from '../../time.ts'
 import { sortedKeys } from '../sorted-keys.ts'
 import { renderConfig } from './render-config.ts'
 import { renderHostConfig } from './render-host-config.ts'
 
 type Endpoint = Container['endpoints'][number]
+
+/** A record with the parts of it that lists show, too. */
+export type ListedContainer = ContainerRecord & Pick<Container, 'endpoints' | 'linkedAs' | 'health'>
 
 export interface ContainerSizes {
   readonly sizeRw: number
@@ -142,11 +144,11 @@ function renderHealth({ health }: Container): Health | undefined {
   }
 }
 
-function isUp({ state: { status } }: Container): boolean {
+export function isUp({ state: { status } }: ContainerRecord): boolean {
   return status === 'running' || status === 'paused' || status === 'restarting'
 }
 
-function renderMount(mount: Container['mounts'][number]): MountPoint {
+export function renderMount(mount: Container['mounts'][number]): MountPoint {
   return {
     Type: mount.type,
     ...(mount.name === undefined ? {} : { Name: mount.name }),
@@ -185,7 +187,10 @@ function renderNetworkSettings(container: Container, apiMinor: number): NetworkS
 }
 
 /** Networks that the container is on, or, while it does not run, will be on. */
-function renderNetworks(container: Container, apiMinor: number): Record<string, EndpointSettings> {
+export function renderNetworks(
+  container: ListedContainer,
+  apiMinor: number,
+): Record<string, EndpointSettings> {
   if (container.endpoints.length > 0 || isAlive(container.state)) {
     return sortedKeys(
       Object.fromEntries(
@@ -207,7 +212,7 @@ function renderNetworks(container: Container, apiMinor: number): Record<string, 
 }
 
 function renderEndpoint(
-  container: Container,
+  container: ContainerRecord,
   networkName: string,
   endpoint: Endpoint | undefined,
   apiMinor: number,
@@ -244,7 +249,7 @@ function renderEndpoint(
 }
 
 /** Published ports, and exposed ones with null. */
-function renderPortMap(container: Container): Record<string, PortBinding[] | null> {
+export function renderPortMap(container: ListedContainer): Record<string, PortBinding[] | null> {
   if (container.endpoints.length === 0) return {}
   const map: Record<string, PortBinding[] | null> = {}
   for (const port of Object.keys(container.config.ExposedPorts ?? {}))
@@ -260,95 +265,4 @@ function renderPortMap(container: Container): Record<string, PortBinding[] | nul
 
 function withProtocol(port: string): string {
   return port.includes('/') ? port : `${port}/tcp`
-}
-
-export function renderSummary(
-  container: Container,
-  apiMinor: number,
-  sizes?: ContainerSizes,
-): ContainerSummary {
-  const annotations = container.hostConfig.Annotations
-  return {
-    Id: container.id,
-    Names: [container.name, ...container.linkedAs].map((name) => `/${name}`),
-    Image: container.imageReference,
-    ImageID: container.imageId,
-    Command: [container.path, ...container.args.map(quoted)].join(' '),
-    Created: unixSeconds(container.createdAtNs),
-    Ports: renderPorts(container),
-    ...(sizes === undefined
-      ? {}
-      : {
-          ...(sizes.sizeRw === 0 ? {} : { SizeRw: sizes.sizeRw }),
-          SizeRootFs: sizes.sizeRootFs,
-        }),
-    Labels: sortedKeys(container.config.Labels ?? {}),
-    State: container.state.status,
-    Status: statusText(container, nowNs()),
-    HostConfig: {
-      NetworkMode: container.hostConfig.NetworkMode || 'default',
-      ...(apiMinor >= 46 && annotations !== undefined ? { Annotations: annotations } : {}),
-    },
-    NetworkSettings: { Networks: listedNetworks(container, apiMinor) },
-    Mounts: container.mounts.map(renderMount),
-  }
-}
-
-/** What lists leave out. moby daemon/list.go refreshImage, transform */
-function listedNetworks(container: Container, apiMinor: number): Record<string, EndpointSettings> {
-  const networks = Object.entries(renderNetworks(container, apiMinor))
-  const left = { Links: null, Aliases: null, DriverOpts: null }
-  const names = apiMinor >= 44 ? { DNSNames: null } : {}
-  return Object.fromEntries(networks.map(([key, one]) => [key, { ...one, ...left, ...names }]))
-}
-
-/** moby daemon/list.go: arguments with a space are shown in quotes. */
-function quoted(argument: string): string {
-  return argument.includes(' ') ? `'${argument}'` : argument
-}
-
-function renderPorts(container: Container): Port[] {
-  if (!isUp(container)) return []
-  return Object.entries(renderPortMap(container)).flatMap(([key, bindings]): Port[] => {
-    const [port, type = 'tcp'] = key.split('/')
-    const privatePort = Number(port)
-    if (bindings === null) return [{ PrivatePort: privatePort, Type: type }]
-    return bindings.map(({ HostIp, HostPort }) => ({
-      ...(HostIp === undefined || HostIp === '' ? {} : { IP: HostIp }),
-      PrivatePort: privatePort,
-      PublicPort: Number(HostPort),
-      Type: type,
-    }))
-  })
-}
-
-/** moby container/health.go String() */
-function healthText(health: Container['health']): string {
-  if (health === undefined) return ''
-  return health.status === 'starting' ? ' (health: starting)' : ` (${health.status})`
-}
-
-/** The STATUS column of `docker ps`. moby container/state.go String() */
-function statusText(
-  container: Pick<Container, 'state' | 'health' | 'bookkeeping'>,
-  now: bigint,
-): string {
-  const { state, health } = container
-  const since = (ns: bigint): string => humanDuration(now - ns)
-  switch (state.status) {
-    case 'created':
-      return 'Created'
-    case 'running':
-      return `Up ${since(state.startedAtNs)}${healthText(health)}`
-    case 'paused':
-      return `Up ${since(state.startedAtNs)} (Paused)`
-    case 'restarting':
-      return `Restarting (${state.exitCode}) ${since(state.finishedAtNs)} ago`
-    case 'removing':
-      return 'Removal In Progress'
-    case 'dead':
-      return 'Dead'
-    case 'exited':
-      return `Exited (${state.exitCode}) ${since(state.finishedAtNs)} ago${isCheckpointed(container) ? ' (Checkpointed)' : ''}`
-  }
 }

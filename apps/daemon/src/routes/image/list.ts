@@ -1,5 +1,5 @@
 import { ImageSummary, parseFilters, Type } from '@ctr/api'
-import { listContainers } from '@ctr/engine'
+import type { Engine } from '@ctr/engine'
 import { route } from '../../http/route.ts'
 import { renderImageSummary } from './render.ts'
 
@@ -37,9 +37,9 @@ export const listImagesRoute = route({
 })
 
 /** How many containers each image has, running or not. */
-function containersByImage(engine: Parameters<typeof listContainers>[0]): Map<string, number> {
+function containersByImage(engine: Pick<Engine, 'containers'>): Map<string, number> {
   const counts = new Map<string, number>()
-  for (const { imageId } of listContainers(engine, { all: true, limit: 0, filters: new Map() })) {
+  for (const { imageId } of engine.containers.all()) {
     counts.set(imageId, (counts.get(imageId) ?? 0) + 1)
   }
   return counts

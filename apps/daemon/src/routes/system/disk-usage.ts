@@ -1,7 +1,7 @@
 import { type DiskUsage, DiskUsage as DiskUsageSchema } from '@ctr/api'
 import { diskUsage } from '@ctr/engine'
 import { route } from '../../http/route.ts'
-import { renderSummary } from '../container/render.ts'
+import { renderSummary } from '../container/render-summary.ts'
 import { renderImageSummary } from '../image/render.ts'
 import { renderVolume } from '../volume/render.ts'
 
