@@ -39,7 +39,6 @@ export interface PublishedPortRow {
   readonly containerPort: number
 }
 
-/** Those of removed containers are among them, and nobody asks for them again. */
 const KNOWN_MAX = 2048
 
 /**
@@ -48,7 +47,9 @@ const KNOWN_MAX = 2048
  */
 export class EndpointTable {
   readonly #store: Store
-  /** Committed rows by container: a start and its end ask half a dozen times. */
+  /** All containers that have an endpoint. */
+  #holders = new Set<string>()
+  /** Rows by container, of some of them: a start and its end ask half a dozen times. Only of `#holders`. */
   readonly #known = new Map<string, readonly EndpointRow[]>()
   readonly #insert: Statement
   readonly #insertAddress: Statement
@@ -135,6 +136,7 @@ export class EndpointTable {
       .pluck()
     this.#containers = db.prepare('SELECT DISTINCT container_id FROM endpoints').pluck()
     this.#load()
+    store.onRollback(() => this.#forgetKnown())
   }
 
   /** Inside a transaction: an endpoint appears together with its addresses, ports and names. */
@@ -144,9 +146,14 @@ export class EndpointTable {
   }
 
   delete({ id, containerId }: Pick<EndpointRow, 'id' | 'containerId'>): void {
-    this.#known.delete(containerId)
     this.#delete.run(id)
     this.#unkeep.run(id)
+    const rest = this.ofContainer(containerId).filter((row) => row.id !== id)
+    if (rest.length > 0) this.#know(containerId, rest)
+    else {
+      this.#holders.delete(containerId)
+      this.#known.delete(containerId)
+    }
   }
 
   setGateway(id: string, isGateway: boolean): void {
@@ -181,16 +188,11 @@ export class EndpointTable {
   }
 
   ofContainer(containerId: string): readonly EndpointRow[] {
-    // A change takes them away, so those of an open transaction are as committed.
+    if (!this.#holders.has(containerId)) return []
     const known = this.#known.get(containerId)
     if (known !== undefined) return known
     const rows = this.#rows(this.#select.byContainer.all(containerId))
-    rows.sort((a, b) => a.interface - b.interface)
-    // What an open transaction has changed may be rolled back.
-    if (this.#store.db.inTransaction) return rows
-    if (this.#known.size === KNOWN_MAX) this.#known.clear()
-    this.#known.set(containerId, rows)
-    return rows
+    return this.#know(containerId, rows)
   }
 
   ofNetwork(networkId: string): EndpointRow[] {
@@ -229,13 +231,26 @@ export class EndpointTable {
     }
   }
 
+  #know(containerId: string, rows: readonly EndpointRow[]): readonly EndpointRow[] {
+    if (this.#known.size === KNOWN_MAX) this.#known.clear()
+    const sorted = rows.toSorted((a, b) => a.interface - b.interface)
+    this.#known.set(containerId, sorted)
+    return sorted
+  }
+
+  /** What an open transaction has changed was rolled back. */
+  #forgetKnown(): void {
+    this.#known.clear()
+    this.#holders = new Set(this.containerIds())
+  }
+
   #hold(row: EndpointRow, { names, nameservers, links }: EndpointNames): void {
-    this.#known.delete(row.containerId)
-    const { id, networkId } = row
+    const { id, networkId, containerId } = row
+    const others = this.ofContainer(containerId)
     this.#insert.run(
       id,
       networkId,
-      row.containerId,
+      containerId,
       row.containerName,
       row.interface,
       row.link ?? null,
@@ -253,6 +268,9 @@ export class EndpointTable {
       this.#insertPort.run(port.protocol, port.hostPort, port.hostIp, port.containerPort, id)
     }
     for (const name of names) this.#insertName.run(networkId, name, id)
+    this.#holders.add(containerId)
+    const ports = row.ports.toSorted((a, b) => comparePorts(a, b))
+    this.#know(containerId, [...others, { ...row, ports }])
   }
 
   #rows(rows: unknown[]): EndpointRow[] {

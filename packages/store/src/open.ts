@@ -12,6 +12,8 @@ export interface Store {
   readonly db: Database.Database
   /** Runs `body` as one immediate transaction; for `transaction` and `volatileTransaction`. */
   readonly run: <T>(body: () => T) => T
+  /** `listener` is called after a transaction of `run`, or a part of one, has been rolled back: for who keeps answers. */
+  readonly onRollback: (listener: () => void) => void
   /**
    * Resolves when everything committed so far survives a power cut. Off the main thread, and one fdatasync of the WAL for
    * all who ask while another is under way: what `synchronous=FULL` does within each commit.
@@ -42,9 +44,18 @@ export function openStore(path: string, onEmpty: () => void = () => undefined): 
   db.pragma('synchronous = NORMAL')
   const locked = db.transaction((body: () => unknown) => body())
   const log = path === ':memory:' ? undefined : new WriteAheadLog(`${path}-wal`)
+  const rollbackListeners: (() => void)[] = []
   return {
     db,
-    run: <T>(body: () => T): T => locked.immediate(body) as T,
+    run: <T>(body: () => T): T => {
+      try {
+        return locked.immediate(body) as T
+      } catch (error) {
+        for (const listener of rollbackListeners) listener()
+        throw error
+      }
+    },
+    onRollback: (listener) => void rollbackListeners.push(listener),
     flush: async () => log?.flush(),
     close: () => {
       log?.close()

@@ -48,6 +48,10 @@ export function allocateAddress(
     while (reserved.has(candidate)) candidate++
   }
   skipReserved()
+  // Mostly the hint is right, and one question is less than a walk.
+  if (book.lowestFree !== undefined && candidate <= last && !book.isTaken(family, candidate)) {
+    return candidate
+  }
   for (const taken of book.from(family, first)) {
     if (taken > candidate) break
     if (taken === candidate) candidate++

@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type EndpointRow, EndpointTable } from './endpoints.ts'
+import { openStore, type Store, transaction } from './open.ts'
+
+const CONTAINER = 'c'.repeat(64)
+const NO_NAMES = { names: [], nameservers: [], links: {} }
+
+function row(index: number, more: Partial<EndpointRow> = {}): EndpointRow {
+  return {
+    id: String(index).repeat(64),
+    networkId: `net${index}`,
+    containerId: CONTAINER,
+    containerName: 'cc',
+    interface: index,
+    link: `veth${index}`,
+    macAddress: '02:42:0a:00:00:02',
+    aliases: ['a'],
+    isGateway: index === 0,
+    gatewayPriority: 0,
+    isChanging: false,
+    ipv4: 0x0a000002n + BigInt(index),
+    ipv6: undefined,
+    ports: [],
+    ...more,
+  }
+}
+
+const port = { protocol: 'tcp', hostIp: '0.0.0.0' } as const
+const PORTS = [
+  { ...port, hostPort: 81, containerPort: 80 },
+  { ...port, hostPort: 80, containerPort: 80 },
+]
+
+function failing(store: Store, body: () => void): void {
+  assert.throws(
+    () =>
+      transaction(store, () => {
+        body()
+        throw new Error('taken back')
+      }),
+    /taken back/,
+  )
+}
+
+test('rows of a container are the same as they were given and as they are read', () => {
+  const store = openStore(':memory:')
+  const endpoints = new EndpointTable(store)
+  transaction(store, () => {
+    endpoints.insert(row(1), NO_NAMES)
+    endpoints.insert(row(0, { ports: PORTS }), NO_NAMES)
+  })
+  const expected = [row(0, { ports: PORTS.toReversed() }), row(1)]
+  assert.deepEqual(endpoints.ofContainer(CONTAINER), expected)
+  assert.deepEqual(endpoints.all(), expected)
+  // Filled from the documents, it has to ask.
+  assert.deepEqual(new EndpointTable(store).ofContainer(CONTAINER), expected)
+  store.close()
+})
+
+test('changes that are rolled back are not in the rows of a container', () => {
+  const store = openStore(':memory:')
+  const endpoints = new EndpointTable(store)
+  failing(store, () => {
+    endpoints.insert(row(0), NO_NAMES)
+    assert.deepEqual(endpoints.ofContainer(CONTAINER), [row(0)])
+  })
+  assert.deepEqual(endpoints.ofContainer(CONTAINER), [])
+
+  transaction(store, () => endpoints.insert(row(0), NO_NAMES))
+  failing(store, () => {
+    endpoints.delete(row(0))
+    assert.deepEqual(endpoints.ofContainer(CONTAINER), [])
+  })
+  assert.deepEqual(endpoints.ofContainer(CONTAINER), [row(0)])
+  failing(store, () => {
+    endpoints.setChanging(row(0).id, true)
+    assert.equal(endpoints.ofContainer(CONTAINER)[0]?.isChanging, true)
+  })
+  assert.deepEqual(endpoints.ofContainer(CONTAINER), [row(0)])
+  store.close()
+})
+
+test('a part of a transaction that is rolled back takes no other part with it', () => {
+  const store = openStore(':memory:')
+  const endpoints = new EndpointTable(store)
+  transaction(store, () => {
+    endpoints.insert(row(0), NO_NAMES)
+    failing(store, () => endpoints.insert(row(1), NO_NAMES))
+  })
+  assert.deepEqual(endpoints.ofContainer(CONTAINER), [row(0)])
+  transaction(store, () => endpoints.delete(row(0)))
+  assert.deepEqual(endpoints.ofContainer(CONTAINER), [])
+  assert.deepEqual(endpoints.containerIds(), [])
+  store.close()
+})
