@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { requires, startDaemon } from '@ctr/testkit'
+import { requires, startDaemon, waitFor } from '@ctr/testkit'
 import { checkResult, field, inBusybox, useDaemon } from './daemon-fixture.ts'
 
 const skip = requires({ root: true })
@@ -124,6 +124,22 @@ test('a deleted file of the image is a whiteout in the committed layer', { skip 
   await ctrd().ok(['run', '--rm', 'busybox', 'ls'])
   await ctrd().ok(['rm', 'wd'])
   await ctrd().ok(['rmi', 'without-ls'])
+})
+
+test('only what a power cut removes does without the disk', { skip }, async () => {
+  const root = `awk '$5=="/"' /proc/1/mountinfo`
+  assert.doesNotMatch(await ctrd().ok(['run', 'busybox', 'sh', '-c', root]), /volatile/)
+  const script = `echo run >>/runs; sync; ${root}; exec sleep 1000`
+  const id = (await ctrd().ok(['run', '-d', '--rm', 'busybox', 'sh', '-c', script])).trim()
+  for (let runs = 1; runs <= 3; runs++) {
+    if (runs > 1) await ctrd().ok(['restart', '-t', '0', id])
+    await waitFor(`run ${runs}`, async () => {
+      const lines = (await ctrd().ok(['logs', id])).match(/^.*\bvolatile\b.*$/gm)
+      return lines?.length === runs
+    })
+  }
+  assert.equal(await ctrd().ok(['exec', id, 'cat', '/runs']), 'run\nrun\nrun')
+  await ctrd().ok(['kill', id])
 })
 
 test('the writable directory goes with its container', { skip }, async () => {

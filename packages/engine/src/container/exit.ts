@@ -1,3 +1,5 @@
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
 import type { ExitRecord, ShimConnection } from '@ctr/shim'
 import type { Engine } from '../engine.ts'
 import { closeScope } from './close-scope.ts'
@@ -125,8 +127,16 @@ export async function recordExit(
   // A next run would need the place; without one nobody has to wait for the disk.
   const vacating = vacateRuntimeDir(containerRuntimeDir(engine.config, id))
   if (isRemoved) await Promise.all([removeContainerRecord(engine, id, { volumes: true }), vacating])
-  else await vacating
+  else {
+    await vacating
+    if (container.hostConfig.AutoRemove === true) forgetVolatile(container)
+  }
   if (delayMs !== undefined) scheduleRestart(engine, id, delayMs)
+}
+
+/** The mark of a volatile mount, which the kernel does not mount again while it is there. overlayfs.rst */
+function forgetVolatile({ workDir }: ContainerRecord): void {
+  rmSync(join(workDir, 'work', 'incompat'), { recursive: true, force: true })
 }
 
 /** As Docker: what was to be executed goes with the run that it was meant for. moby daemon/exec.go */

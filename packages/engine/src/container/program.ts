@@ -111,6 +111,8 @@ function rootFilesystem(engine: Engine, container: ContainerRecord): StartInput[
     lower: mountedLayers(engine, container),
     upper: `containers/${container.id}/upper`,
     work: `containers/${container.id}/work`,
+    // With --rm it is removed after a power cut.
+    isVolatile: container.hostConfig.AutoRemove === true,
     mountpoint,
   }
 }

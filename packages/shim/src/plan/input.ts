@@ -20,6 +20,8 @@ export type RootFilesystem =
       /** Empty with an empty `work`: a read-only overlay of at least two lower directories. */
       readonly upper: string
       readonly work: string
+      /** It need not outlive a power cut: no fsync or unmount waits for the disk. overlayfs.rst, "Volatile mount" */
+      readonly isVolatile?: boolean | undefined
       readonly mountpoint: string
       readonly isIdMapped?: boolean | undefined
     }

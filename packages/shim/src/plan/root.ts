@@ -12,7 +12,7 @@ export function planRoot(rootfs: RootFilesystem, mountpoint: string, input: Root
     if (maps !== undefined) return [attach(input.trees.add(rootfs.path, true, maps, true))]
     return [{ op: 'bind_root', source: rootfs.path, target: mountpoint }, root]
   }
-  const { base, lower, upper, work } = rootfs
+  const { base, lower, upper, work, isVolatile } = rootfs
   const label = input.spec.linux?.mountLabel ?? ''
   const [only] = lower
   if (upper === '' && lower.length === 1 && only !== undefined) {
@@ -28,6 +28,7 @@ export function planRoot(rootfs: RootFilesystem, mountpoint: string, input: Root
     'index=off',
     'redirect_dir=nofollow',
     'metacopy=off',
+    ...(isVolatile === true && upper !== '' ? ['volatile'] : []),
   ].join(',')
   const data = withContext(layers, label)
   if (maps !== undefined) {

@@ -72,6 +72,18 @@ test('a mapped bind of what an earlier mount has put into the root is copied fro
   assert.deepEqual(trees, ['tree', 'clone', 'attach', 'child_tree', 'attach'])
 })
 
+test('an overlay is volatile only where something can be written', () => {
+  const dataOf = (upper: string): string => {
+    const [isVolatile, work] = [true, upper && 'w']
+    const rootfs = { kind: 'overlay', base: '/b', lower: ['a', 'b'], mountpoint: '/m' } as const
+    const program = compileStart(input({ rootfs: { ...rootfs, upper, work, isVolatile } }), v2)
+    const overlay = program.find((op) => op.op === 'overlay')
+    return overlay?.op === 'overlay' ? overlay.data : ''
+  }
+  assert.match(dataOf('u'), /,volatile$/)
+  assert.doesNotMatch(dataOf(''), /volatile/)
+})
+
 test('overlay data keeps odd paths apart and can do without an upper layer', () => {
   const data = (lower: string[], upper: string): Op | undefined =>
     compileStart(
