@@ -15,7 +15,11 @@ import { reportError } from './report-error.ts'
 type Environment = Readonly<Record<string, string | undefined>>
 
 /** Explicit: nothing that is still open may keep the command alive. */
-process.exit(await main(rawArguments(process.argv.slice(2)), process.env))
+process.exit(
+  await main(rawArguments(process.argv.slice(2)), process.env).catch((error: unknown) =>
+    reportError(error, undefined, 'ctr', false),
+  ),
+)
 
 async function main(argv: readonly string[], environment: Environment): Promise<number> {
   let globals: Parsed

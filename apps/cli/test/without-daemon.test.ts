@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
+import { closeSync, openSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -39,6 +40,18 @@ describe('ctr without a daemon', () => {
     const { stdout } = ctr()
     for (const name of ['run', 'exec', 'ps', 'volume', 'network', 'cp', 'login']) {
       assert.match(stdout, new RegExp(`^ {2}${name} `, 'm'))
+    }
+  })
+
+  it('says so when what it prints cannot be written', () => {
+    for (const args of [['--help'], ['--version'], ['run', '--help'], ['help', 'volume']]) {
+      const full = openSync('/dev/full', 'w')
+      const { status, stderr } = spawnSync(process.execPath, [MAIN, ...args], {
+        encoding: 'utf8',
+        stdio: ['ignore', full, 'pipe'],
+      })
+      closeSync(full)
+      assert.deepEqual([status, stderr], [1, 'ENOSPC: no space left on device, write\n'])
     }
   })
 

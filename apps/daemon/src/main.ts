@@ -13,10 +13,10 @@ const { serviceManager } = await import('./systemd.ts')
 
 async function main(argv: readonly string[]): Promise<void> {
   const flags = parseFlags(argv)
-  if (flags.showsHelp) return void process.stdout.write(helpText())
-  if (flags.showsVersion) return void process.stdout.write(versionText())
+  if (flags.showsHelp) return print(helpText())
+  if (flags.showsVersion) return print(versionText())
   const config = loadConfig(flags)
-  if (flags.values.get('validate') === true) return void process.stdout.write('configuration OK\n')
+  if (flags.values.get('validate') === true) return print('configuration OK\n')
 
   const log = openLog(config.logLevel, config.logFormat)
   for (const [option, why] of Object.entries(config.ignored)) {
@@ -83,6 +83,11 @@ async function main(argv: readonly string[]): Promise<void> {
         },
       )
   }
+}
+
+/** At once: what cannot be written is an error of ours like any other. */
+function print(text: string): void {
+  writeFileSync(process.stdout.fd, text)
 }
 
 const SHUTDOWN_MS = 800

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import {
+  closeSync,
   existsSync,
   mkdtempSync,
+  openSync,
   readFileSync,
   rmSync,
   statSync,
@@ -40,6 +42,16 @@ test('--version and --help answer on stdout', () => {
   assert.match(help.stdout, /^Usage: {2}ctrd \[OPTIONS\]/)
   assert.match(help.stdout, /Examples:/)
   assert.equal(help.code, 0)
+})
+
+test('an answer that cannot be written is an error', () => {
+  const full = openSync('/dev/full', 'w')
+  const { status, stderr } = spawnSync(process.execPath, [main, '--help'], {
+    encoding: 'utf8',
+    stdio: ['ignore', full, 'pipe'],
+  })
+  closeSync(full)
+  assert.deepEqual([status, stderr], [1, 'ctrd: ENOSPC: no space left on device, write\n'])
 })
 
 test('a wrong flag or configuration ends with 1 and says why', () => {
