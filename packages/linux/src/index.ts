@@ -66,7 +66,7 @@ export {
   relabelTree,
   setFileLabel,
 } from './selinux.ts'
-export { unreadByPeer } from './socket-queue.ts'
+export { hasPeerGone, unreadByPeer } from './socket-queue.ts'
 export {
   deviceNumbers,
   FILESYSTEM_MAGIC,

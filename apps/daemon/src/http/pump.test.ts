@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { afterEach, test } from 'node:test'
 import { encodeFrame, STDERR, STDOUT } from '@ctr/api'
-import { socketPair } from '@ctr/testkit'
+import { socketPair, unixSocketPair } from '@ctr/testkit'
 import { type PumpOptions, pump } from './pump.ts'
 
 const opened: Socket[] = []
@@ -119,6 +119,20 @@ test('a user that vanishes ends the input of the process, and nothing hangs', as
   await once(program, 'end')
   program.end()
   assert.equal(await outcome, 'ended')
+})
+
+test('a user that vanishes beside a silent process is not waited for', async () => {
+  for (const stdin of [true, false]) {
+    const [user, client] = await unixSocketPair()
+    const [process, program] = await openedPair()
+    opened.push(user, client)
+    const outcome = pump({ client, process, stdin })
+    user.write('last words')
+    const heard = stdin ? once(program, 'data') : undefined
+    user.destroy()
+    assert.equal(await outcome, 'ended')
+    assert.equal(String((await heard) ?? ''), stdin ? 'last words' : '')
+  }
 })
 
 test('a large output arrives whole at a slow user', async () => {
