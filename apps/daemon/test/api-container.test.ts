@@ -266,7 +266,8 @@ test('the API describes itself', { skip }, async () => {
 test('an exec is shown as dockerd shows it, before and after its end', { skip }, async () => {
   const name = await create()
   await daemon.request('POST', `/containers/${name}/start`)
-  const body = { Cmd: ['true'], DetachKeys: 'ctrl-x,a' }
+  // Attached: the answer ends when the end is recorded.
+  const body = { Cmd: ['true'], AttachStdout: true, DetachKeys: 'ctrl-x,a' }
   const created = await daemon.request('POST', `/containers/${name}/exec`, body)
   const id = JSON.parse(created.text).Id
   const shown = async (): Promise<Record<string, unknown>> =>

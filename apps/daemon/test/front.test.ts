@@ -9,6 +9,7 @@ import { after, before, describe, test } from 'node:test'
 import { Type } from '@ctr/api'
 import { EngineError } from '@ctr/errdefs'
 import type { Context } from '../src/context.ts'
+import { PlainFailure } from '../src/http/plain-text.ts'
 import { type AnyRoute, route } from '../src/http/route.ts'
 import { buildApiServer } from '../src/http/server.ts'
 import { openLog } from '../src/log.ts'
@@ -110,12 +111,28 @@ const routes: readonly AnyRoute[] = [
     path: '/containers/:id/attach',
     takesConnection: true,
     summary: '',
-    handle: async () => ({ isRare: true }),
+    query: { stdin: 'boolean' },
+    body: Type.Partial({ Tty: Type.Boolean() }),
+    isBodyOptional: true,
+    handle: async (_context, { id, takeOver, body }): Promise<unknown> => {
+      if (id === 'none') throw new EngineError('NOT_FOUND', 'no such container: ü')
+      if (id === 'text') {
+        throw new PlainFailure(new EngineError('CONFLICT', 'paused'), 'application/x-test')
+      }
+      if (id === 'nothing') return undefined
+      if (id !== 'taken') return { isRare: true }
+      const connection = await takeOver('application/x-test', { 'X-Words': 'a b' })
+      const [first] = (await once(connection, 'data')) as [Buffer]
+      connection.end(`tty=${body.Tty ?? false}; ${first.length > 0}`)
+      return undefined
+    },
   }),
 ]
 
 /** Each makes Node's server read the request, and changes nothing else. */
 const FOR_NODE = 'TE: trailers\r\n'
+
+const TO_TCP = 'Connection: Upgrade\r\nUpgrade: tcp\r\n'
 
 const CASES: readonly (readonly [method: string, url: string, fields?: string, body?: string])[] = [
   ['GET', '/_ping'],
@@ -171,6 +188,24 @@ const CASES: readonly (readonly [method: string, url: string, fields?: string, b
   ['PUT', '/containers/a/archive'],
   ['PUT', '/containers/none/archive', '', 'ab'],
   ['POST', '/containers/a/attach'],
+  ['POST', '/containers/a/attach', TO_TCP],
+  ['POST', '/containers/nothing/attach', TO_TCP],
+  ['POST', '/containers/none/attach', TO_TCP],
+  ['POST', '/containers/text/attach', TO_TCP],
+  ['POST', '/containers/text/attach'],
+  ['POST', '/v1.99/containers/taken/attach', TO_TCP],
+  ['POST', '/containers/taken/attach?stdin=x', TO_TCP],
+  ['POST', '/containers/taken/attach?stdin=1', TO_TCP],
+  [
+    'POST',
+    '/containers/taken/attach',
+    `${TO_TCP}Content-Type: application/json\r\n`,
+    '{"Tty":true}',
+  ],
+  ['POST', '/containers/taken/attach', `${TO_TCP}Content-Type: application/json\r\n`, '{"Tty":'],
+  ['POST', '/containers/taken/attach', TO_TCP, '{"Tty":true}'],
+  ['POST', '/containers/taken/attach', 'Upgrade: tcp\r\n'],
+  ['POST', '/containers/abc/start', TO_TCP],
 ]
 
 describe('the front of the server', { timeout: 60_000 }, () => {
@@ -203,6 +238,7 @@ describe('the front of the server', { timeout: 60_000 }, () => {
   /** All that comes until the answer to a last `GET /_ping` that ends the connection. */
   async function talk(...pieces: readonly string[]): Promise<string> {
     const socket = connect(path)
+    const closed = once(socket, 'close')
     let text = ''
     socket.setEncoding('utf8').on('data', (chunk: string) => {
       text += chunk
@@ -216,8 +252,9 @@ describe('the front of the server', { timeout: 60_000 }, () => {
         await new Promise((resolve) => setTimeout(resolve, 5))
       }
     }
-    socket.write('GET /_ping HTTP/1.1\r\nHost: d\r\nConnection: close\r\n\r\n')
-    await once(socket, 'close')
+    // Some answers are a connection's last.
+    if (socket.writable) socket.write('GET /_ping HTTP/1.1\r\nHost: d\r\nConnection: close\r\n\r\n')
+    await closed
     return text.replace(/^Date: .*\r\n/gm, '')
   }
 

@@ -35,10 +35,13 @@ function bareConnection(
 ): Duplex {
   const { socket } = request
   response.detachSocket(socket)
-  // Node's parser holds the connection through these listeners; adding one for data hands the bytes to us.
   for (const event of ['data', 'end', 'close', 'drain', 'error', 'timeout']) {
     socket.removeAllListeners(event)
   }
+  // Node's parser holds the connection until somebody reads it. What the client says from now on is for the next reader, whenever
+  // that comes; the parser would take it for a request.
+  const hold = (): void => undefined
+  socket.on('readable', hold).off('readable', hold)
   socket.on('error', () => socket.destroy())
   socket.setTimeout(0)
   const isAsked = request.headers.upgrade?.toLowerCase() === 'tcp'
@@ -50,7 +53,8 @@ function bareConnection(
   return socket
 }
 
-function upgraded(contentType: string, headers: AnswerHeaders): string {
+/** The answer that gives the connection. */
+export function upgraded(contentType: string, headers: AnswerHeaders): string {
   return `HTTP/1.1 101 UPGRADED\r\nContent-Type: ${contentType}\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n${lines(headers)}\r\n`
 }
 

@@ -2,6 +2,7 @@ import { type IncomingHttpHeaders, validateHeaderName, validateHeaderValue } fro
 import { type Duplex, Readable, Writable } from 'node:stream'
 import { CLIENT_GONE } from '../client-gone.ts'
 import type { Call } from '../route.ts'
+import type { AnswerHeaders } from '../stream.ts'
 
 interface Parts {
   readonly id: string
@@ -13,6 +14,7 @@ interface Parts {
   readonly apiMinor: number
   /** Sends the head of a chunked answer, and what follows. */
   readonly begin: (headers: string, contentType: string) => ChunkSink
+  readonly takeOver: (contentType: string, headers?: AnswerHeaders) => Duplex
 }
 
 export interface ChunkSink {
@@ -31,6 +33,7 @@ export class FrontCall implements Call {
   readonly apiMinor: number
   readonly #bytes: Buffer
   readonly #begin: Parts['begin']
+  readonly #takeOver: Parts['takeOver']
   #hangUp: AbortController | undefined
   #isClientGone = false
   #headers = ''
@@ -44,6 +47,7 @@ export class FrontCall implements Call {
     this.apiMinor = parts.apiMinor
     this.#bytes = parts.bytes
     this.#begin = parts.begin
+    this.#takeOver = parts.takeOver
   }
 
   /** Lines of the head that the handler has set. */
@@ -95,8 +99,12 @@ export class FrontCall implements Call {
     }
   }
 
-  get takeOver(): () => Promise<Duplex> {
-    return () => Promise.reject(new TypeError('a plain request does not hand its connection over'))
+  get takeOver(): Call['takeOver'] {
+    return async (contentType, headers) => {
+      const connection = this.#takeOver(contentType, headers)
+      this.#stream = connection
+      return connection
+    }
   }
 
   clientGone(): void {

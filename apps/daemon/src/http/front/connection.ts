@@ -1,6 +1,7 @@
 /**
- * The front of an HTTP server on a Unix socket. A connection begins here: while its requests are plain ones (request.ts) of
- * routes that leave it alone (target.ts) they are answered without Node's server and without a router. At the first that is anything else, the connection with all bytes that were not answered goes to Node's server, for good.
+ * The front of an HTTP server on a Unix socket. A connection begins here: while its requests are plain ones (request.ts, target.ts)
+ * they are answered without Node's server and without a router, up to one that takes the connection over. At the first that is
+ * anything else, the connection with all bytes that were not answered goes to Node's server, for good.
  */
 import type { Socket } from 'node:net'
 import { answerBrokenRequest } from '../broken-request.ts'
@@ -20,6 +21,8 @@ export interface FrontOptions {
 export interface Exchange {
   readonly body: Buffer
   readonly socket: Socket
+  /** It asks for the connection: what the client has said behind it. Any other answer than the connection is the last. */
+  readonly upgrade: { readonly head: Buffer } | undefined
   /** Called when the client has gone before the answer was complete. */
   onGone: () => void
 }
@@ -92,12 +95,15 @@ class FrontConnection {
     const request = readPlainRequest(this.#bytes)
     const target = request && findTarget(this.#options.routes, request.method, request.url)
     if (request === undefined || target === undefined) return this.#passOn()
+    // Who asks for what the route does not give, or gets the connection without having asked.
+    if (request.isUpgrade !== (target.route.takesConnection === true)) return this.#passOn()
     const end = request.bodyAt + request.bodyLength
     // The rest of the body is on its way.
     if (this.#bytes.length < end) return
     const body = this.#bytes.subarray(request.bodyAt, end)
     this.#bytes = this.#bytes.length === end ? NOTHING : this.#bytes.subarray(end)
-    const exchange: Exchange = { body, socket: this.#socket, onGone: () => undefined }
+    if (request.isUpgrade) return this.#hand(target, request, body)
+    const exchange = this.#exchangeOf(body)
     this.#exchange = exchange
     void this.#options.serve(target, request, exchange).then(() => this.#answered())
   }
@@ -108,7 +114,7 @@ class FrontConnection {
     if (socket.destroyed || socket.writableEnded) return
     // A client that asks and does not read.
     if (socket.writableNeedDrain) {
-      this.#exchange = { body: NOTHING, socket, onGone: () => undefined }
+      this.#exchange = this.#exchangeOf(NOTHING)
       socket.once('drain', () => this.#answered())
       return
     }
@@ -116,14 +122,36 @@ class FrontConnection {
     this.#next()
   }
 
-  #passOn(): void {
+  #exchangeOf(body: Buffer, upgrade?: Exchange['upgrade']): Exchange {
+    return { body, socket: this.#socket, upgrade, onGone: () => undefined }
+  }
+
+  /** Serves a request that may take the connection over: from here on nobody else reads it, or ends it with the client's last word. */
+  #hand(target: Target, request: PlainRequest, body: Buffer): void {
+    const socket = this.#socket
+    this.#stopReading()
+    // Waits for a reader, as a connection that Node's server hands over.
+    const reading: { readableFlowing: boolean | null } = socket
+    reading.readableFlowing = null
+    const exchange = this.#exchangeOf(body, { head: this.#bytes })
+    this.#exchange = exchange
+    this.#bytes = NOTHING
+    void this.#options.serve(target, request, exchange)
+  }
+
+  #stopReading(): void {
     const socket = this.#socket
     socket.off('data', this.#onData)
     socket.off('end', this.#onEnd)
-    socket.off('close', this.#onClose)
-    socket.off('error', this.#onError)
     socket.off('timeout', this.#onTimeout)
     socket.setTimeout(0)
+  }
+
+  #passOn(): void {
+    const socket = this.#socket
+    this.#stopReading()
+    socket.off('close', this.#onClose)
+    socket.off('error', this.#onError)
     // What flows stays so, and is not given to a new listener.
     socket.pause()
     socket.unshift(this.#bytes)

@@ -16,9 +16,11 @@ describe('a plain request', () => {
       headers: { host: 'd', 'x-y': 'two words', 'content-length': '5' },
       bodyAt: head.length,
       bodyLength: 5,
+      isUpgrade: false,
     })
     assert.equal(get('Connection: Keep-Alive')?.bodyLength, 0)
     assert.equal(get('Accept:')?.headers.accept, '')
+    assert.equal(get('Connection: upgrade', 'Upgrade: TCP')?.isUpgrade, true)
   })
 
   it('is nothing that needs a parser of its own', () => {
@@ -42,6 +44,7 @@ describe('a plain request', () => {
       'transfer-encoding : chunked',
       'Expect: 100-continue',
       'Upgrade: tcp',
+      'Connection: Upgrade',
       'Connection: close',
       'Connection: keep-alive, Upgrade',
       'Content-Length: 1, 1',
@@ -62,5 +65,7 @@ describe('a plain request', () => {
       assert.equal(get(field), undefined, field)
     }
     assert.equal(get('Content-Length: 1', 'Content-Length: 2'), undefined)
+    assert.equal(get('Connection: Upgrade', 'Upgrade: websocket'), undefined)
+    assert.equal(get('Connection: keep-alive', 'Upgrade: tcp'), undefined)
   })
 })

@@ -8,6 +8,8 @@ export interface PlainRequest {
   /** Of the body, in the bytes that were read. */
   readonly bodyAt: number
   readonly bodyLength: number
+  /** It asks for `tcp`, Docker's hijack. */
+  readonly isUpgrade: boolean
 }
 
 /** Larger ones are Node's. */
@@ -22,7 +24,6 @@ const LENGTH = /^(?:0|[1-9][0-9]{0,7})$/
 const OTHERS: ReadonlySet<string> = new Set([
   'transfer-encoding',
   'expect',
-  'upgrade',
   'trailer',
   'te',
   'content-encoding',
@@ -32,7 +33,8 @@ const OTHERS: ReadonlySet<string> = new Set([
 ])
 
 /**
- * Reads what nearly every client of this API sends: one head, at most `Content-Length` of body, on a connection that stays.
+ * Reads what nearly every client of this API sends: one head, at most `Content-Length` of body, on a connection that stays or is
+ * asked for.
  * Undefined for all else, be it right or wrong: Node's parser decides about that.
  */
 export function readPlainRequest(bytes: Buffer): PlainRequest | undefined {
@@ -44,13 +46,20 @@ export function readPlainRequest(bytes: Buffer): PlainRequest | undefined {
   if (request === null || firstEnd === -1) return undefined
   const headers = knownFields(head.slice(firstEnd + 2))
   if (headers === undefined) return undefined
-  const { host, connection, 'content-length': length = '0' } = headers
+  const { host, 'content-length': length = '0' } = headers
   if (host === undefined || !LENGTH.test(length)) return undefined
-  if (connection !== undefined && connection.toLowerCase() !== 'keep-alive') return undefined
   const [, method = '', url = ''] = request
   const bodyLength = Number(length)
-  if (bodyLength > MAX_BODY_BYTES) return undefined
-  return { method, url, headers, bodyAt: end + 4, bodyLength }
+  const isUpgrade = headers.upgrade !== undefined
+  if (bodyLength > MAX_BODY_BYTES || !isKnownUse(headers)) return undefined
+  return { method, url, headers, bodyAt: end + 4, bodyLength, isUpgrade }
+}
+
+/** Of the connection: it stays, or is asked for as dockerd's clients do. */
+function isKnownUse({ connection, upgrade }: IncomingHttpHeaders): boolean {
+  const use = connection?.toLowerCase()
+  if (upgrade === undefined) return use === undefined || use === 'keep-alive'
+  return use === 'upgrade' && upgrade.toLowerCase() === 'tcp'
 }
 
 /** A client sends the same ones over and over. */

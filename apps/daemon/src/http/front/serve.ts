@@ -4,10 +4,12 @@ import type { Context } from '../../context.ts'
 import type { Log } from '../../log.ts'
 import { MAX_API_MINOR, parseApiVersion } from '../api-version.ts'
 import { asCancelled, errorAnswer, logError } from '../error-answer.ts'
+import { farewell } from '../farewell.ts'
 import { parseJsonBody } from '../json-body.ts'
 import { jsonOf } from '../json-text.ts'
-import { PlainText } from '../plain-text.ts'
+import { PlainFailure, PlainText } from '../plain-text.ts'
 import { parseQuery } from '../query.ts'
+import { upgraded } from '../stream.ts'
 import { answerText, chunkedHead } from './answer.ts'
 import { type ChunkSink, FrontCall } from './call.ts'
 import type { Exchange } from './connection.ts'
@@ -39,27 +41,31 @@ async function answerTo(
   exchange: Exchange,
 ): Promise<number> {
   const { route } = target
-  const { socket } = exchange
+  const { socket, upgrade } = exchange
   let call: FrontCall | undefined
   try {
     call = openCall(target, request, exchange)
     const begin = performance.now()
     const value = await route.handle(deps.context, call)
     deps.context.metrics?.observe(route.method, route.path, performance.now() - begin)
-    if (call.stream !== undefined) return await ended(call.stream)
+    if (call.stream !== undefined) return upgrade === undefined ? await ended(call.stream) : 101
     const status = route.status ?? (value === undefined ? 204 : 200)
-    send(socket, answerText(route.method, status, call.headerLines, render(value)))
+    answer(exchange, route.method, status, render(value), call.headerLines)
     return status
   } catch (error) {
     const isGone = call?.isClientGone === true
     const reason = call?.stream === undefined ? error : asCancelled(error, isGone)
-    const { status, code, message } = errorAnswer(reason)
+    const { status, code, message } = errorAnswer(
+      reason instanceof PlainFailure ? reason.cause : reason,
+    )
     logError(deps.log, status, { err: reason, code, route: `${route.method} ${route.path}` })
     // The client learns of it by the end of the stream.
     if (call?.stream !== undefined) breakOff(socket)
-    else {
-      const body = status === 304 ? undefined : json({ message })
-      send(socket, answerText(route.method, status, '', body))
+    else if (reason instanceof PlainFailure) {
+      const body = { type: reason.contentType, text: `${message}\r\n` }
+      answer(exchange, route.method, status, body)
+    } else {
+      answer(exchange, route.method, status, status === 304 ? undefined : json({ message }))
     }
     return status
   }
@@ -84,9 +90,31 @@ function openCall(target: Target, request: PlainRequest, exchange: Exchange): Fr
     bytes: exchange.body,
     apiMinor,
     begin: (lines, contentType) => beginChunks(exchange.socket, chunkedHead(lines, contentType)),
+    takeOver: (contentType, headers) => takeOver(exchange, upgraded(contentType, headers ?? {})),
   })
   exchange.onGone = () => call.clientGone()
   return call
+}
+
+/** All that is said, of one that did not take the connection. */
+function answer(
+  { socket, upgrade }: Exchange,
+  method: string,
+  status: number,
+  body: ReturnType<typeof render>,
+  headers = '',
+): void {
+  const text = answerText(method, status, headers, body, upgrade !== undefined)
+  if (upgrade === undefined) send(socket, text)
+  else farewell(socket, text)
+}
+
+function takeOver({ socket, upgrade }: Exchange, head: string): Socket {
+  if (upgrade === undefined)
+    throw new TypeError('a plain request does not hand its connection over')
+  socket.write(head)
+  if (upgrade.head.byteLength > 0) socket.unshift(upgrade.head)
+  return socket
 }
 
 function render(value: unknown): { type: string; text: string } | undefined {
@@ -132,7 +160,7 @@ function gather(socket: Socket): void {
 /** What has been said so far still goes. */
 function breakOff(socket: Socket): void {
   while (socket.writableCorked > 0) socket.uncork()
-  socket.destroy()
+  if (!socket.writableEnded) socket.destroy()
 }
 
 /** Of an answer that a handler has begun and ended. */

@@ -16,11 +16,9 @@ export type FrontRoutes = ReadonlyMap<string, AnyRoute>
 const NAME = /^[A-Za-z0-9][\w.:@-]*(?:%2F[\w.:@-]+)*$/
 const QUERY = /^[!-~]*$/
 
-/** All but those that take the connection over. */
+/** All but those that are WebSockets. */
 export function frontRoutes(routes: readonly AnyRoute[]): FrontRoutes {
-  const served = routes.filter(
-    ({ takesConnection, webSocket }) => takesConnection !== true && webSocket !== 'only',
-  )
+  const served = routes.filter(({ webSocket }) => webSocket !== 'only')
   return new Map(served.map((route) => [`${route.method} ${route.path}`, route]))
 }
 
