@@ -93,6 +93,22 @@ test('wait answers at its end until v1.29, and at once since', { skip }, async (
   assert.equal(JSON.parse(await recent.text).StatusCode, 137)
 })
 
+test('a wait for what has ended says the same as one that was there', { skip }, async () => {
+  await create('1.51', 'ended', { Cmd: ['sleep', '1000'] })
+  await create('1.51', 'refused', { Cmd: ['/nothing'] })
+  for (const version of ['1.29', '1.41', '1.51']) {
+    await daemon.request('POST', '/containers/ended/start')
+    const before = beginWait(`/v${version}/containers/ended/wait`)
+    if (version !== '1.29') await before.begun
+    await daemon.request('POST', '/containers/ended/kill')
+    const after = await daemon.request('POST', `/v${version}/containers/ended/wait`)
+    assert.deepEqual([after.status, after.text], [200, await before.text])
+  }
+  assert.notEqual((await daemon.request('POST', '/containers/refused/start')).status, 204)
+  const { text } = await daemon.request('POST', '/containers/refused/wait')
+  assert.match((JSON.parse(text) as { Error: { Message: string } }).Error.Message, /nothing/)
+})
+
 test('wait knows no conditions until v1.29', { skip }, async () => {
   await create('1.51', 'unconditional', { Cmd: ['true'] })
   const wait = (version: string): Promise<{ status: number; text: string }> =>

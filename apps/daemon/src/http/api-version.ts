@@ -8,6 +8,18 @@ export const MIN_API_VERSION = `1.${MIN_API_MINOR}`
 
 /** The minor number of `1.44`; throws INVALID_ARGUMENT with Docker's texts outside the window. */
 export function parseApiVersion(text: string): number {
+  if (text !== knownText) {
+    knownMinor = readApiVersion(text)
+    knownText = text
+  }
+  return knownMinor
+}
+
+/** A client says the same one in each request. */
+let knownText = ''
+let knownMinor = 0
+
+function readApiVersion(text: string): number {
   const [major = 0, minor = 0] = text.split('.').map(Number)
   if (major > 1 || (major === 1 && minor > MAX_API_MINOR)) {
     throw new EngineError(

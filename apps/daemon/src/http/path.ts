@@ -52,6 +52,11 @@ export function parsePath(url: string): ApiPath {
   return { version, url: escapeName(rest) }
 }
 
+/** What may follow the name of such a resource, in one segment. */
+export function isVerb(resource: string, segment: string): boolean {
+  return Object.hasOwn(VERBS, resource) && VERBS[resource]?.includes(segment) === true
+}
+
 function verbOf(verbs: readonly string[], rest: string): string | undefined {
   return verbs
     .filter((candidate) => rest.endsWith(`/${candidate}`))

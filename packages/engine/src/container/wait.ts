@@ -5,6 +5,18 @@ import type { WaitResult } from './waiters.ts'
 
 export type WaitCondition = 'not-running' | 'next-exit' | 'removed'
 
+/** What `waitContainer` would say at once; undefined: there is something to wait for. NOT_FOUND. */
+export function waitedAlready(
+  engine: Pick<Engine, 'containers'>,
+  reference: string,
+  condition: WaitCondition,
+): WaitResult | undefined {
+  const { state } = engine.containers.get(reference)
+  if (condition !== 'not-running' || isRunningForUser(state)) return undefined
+  const { exitCode, error } = state
+  return error === '' ? { exitCode } : { exitCode, error }
+}
+
 /**
  * Waits for a condition. The registration is done when this returns its promise, so a caller can tell its client that
  * it waits and miss nothing. CANCELLED through `signal`. NOT_FOUND is thrown at once.
@@ -15,13 +27,9 @@ export function waitContainer(
   condition: WaitCondition,
   signal: AbortSignal,
 ): Promise<WaitResult> {
-  const { id, state } = engine.containers.get(reference)
-  if (condition === 'not-running' && !isRunningForUser(state)) {
-    return Promise.resolve({
-      exitCode: state.exitCode,
-      ...(state.error === '' ? {} : { error: state.error }),
-    })
-  }
+  const result = waitedAlready(engine, reference, condition)
+  if (result !== undefined) return Promise.resolve(result)
+  const { id } = engine.containers.get(reference)
   const what = condition === 'removed' ? 'removal' : 'exit'
   const { promise: cancelled, reject } = Promise.withResolvers<never>()
   const cancel = (): void => reject(new EngineError('CANCELLED', 'the client went away'))

@@ -1,4 +1,4 @@
-import { parsePath } from '../path.ts'
+import { isVerb, parsePath } from '../path.ts'
 import type { AnyRoute } from '../route.ts'
 
 /** What a URL says. */
@@ -16,6 +16,9 @@ export type FrontRoutes = ReadonlyMap<string, AnyRoute>
 const NAME = /^[A-Za-z0-9][\w.:@-]*(?:%2F[\w.:@-]+)*$/
 const QUERY = /^[!-~]*$/
 
+/** A path that says all by itself: version, resource, name without slashes, verb. */
+const COMMON_PATH = /^(?:\/v([0-9][0-9.]*))?\/([a-z]+)\/([A-Za-z0-9][\w.:@-]*)\/([a-z]+)$/
+
 /** All but those that are WebSockets. */
 export function frontRoutes(routes: readonly AnyRoute[]): FrontRoutes {
   const served = routes.filter(({ webSocket }) => webSocket !== 'only')
@@ -27,9 +30,11 @@ export function findTarget(routes: FrontRoutes, method: string, url: string): Ta
   const queryAt = url.indexOf('?')
   const path = queryAt === -1 ? url : url.slice(0, queryAt)
   if (path.includes('%')) return undefined
-  const { version, url: rest } = parsePath(path)
   const query = readQuery(queryAt === -1 ? '' : url.slice(queryAt + 1))
   if (query === undefined) return undefined
+  const common = findCommon(routes, method, path)
+  if (common !== undefined) return { ...common, query }
+  const { version, url: rest } = parsePath(path)
   const named = routes.get(`${method} ${rest}`)
   // `/containers/:id/json` as it stands there names a container `:id`.
   if (named?.path.includes(':') === false) return { route: named, version, id: '', query }
@@ -37,6 +42,21 @@ export function findTarget(routes: FrontRoutes, method: string, url: string): Ta
   const route = routes.get([`${method} /${resource}/:id`, ...verb].join('/'))
   if (route === undefined || !NAME.test(name)) return undefined
   return { route, version, id: name.replaceAll('%2F', '/'), query }
+}
+
+/** The same for nearly every path of one container, without taking it apart twice. */
+function findCommon(
+  routes: FrontRoutes,
+  method: string,
+  path: string,
+): Omit<Target, 'query'> | undefined {
+  const parts = COMMON_PATH.exec(path)
+  if (parts === null) return undefined
+  const resource = parts[2] ?? ''
+  const verb = parts[4] ?? ''
+  if (!isVerb(resource, verb)) return undefined
+  const route = routes.get(`${method} /${resource}/:id/${verb}`)
+  return route && { route, version: parts[1], id: parts[3] ?? '' }
 }
 
 function readQuery(text: string): Record<string, string | string[]> | undefined {

@@ -1,5 +1,5 @@
 import { WaitResponse } from '@ctr/api'
-import { type WaitResult, waitContainer, waitForHealth } from '@ctr/engine'
+import { type WaitResult, waitContainer, waitedAlready, waitForHealth } from '@ctr/engine'
 import { EngineError } from '@ctr/errdefs'
 import { route } from '../../http/route.ts'
 
@@ -20,6 +20,10 @@ export const waitContainerRoute = route({
       throw new EngineError('INVALID_ARGUMENT', `invalid condition: "${text}"`)
     }
     engine.containers.get(id)
+    if (condition === 'not-running') {
+      const { exitCode, error } = waitedAlready(engine, id, condition) ?? {}
+      if (exitCode !== undefined) return waitResponse(exitCode, error, apiMinor)
+    }
     const waiting =
       condition === 'healthy' || condition === 'unhealthy'
         ? waitForHealth(engine, id, condition, signal)
