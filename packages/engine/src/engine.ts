@@ -9,6 +9,7 @@ import type { PendingAttachments } from './container/pending-attachments.ts'
 import type { StartTemplates } from './container/prepared-start.ts'
 import type { ContainerRegistry } from './container/registry.ts'
 import type { SpareDirectories } from './container/spare-directories.ts'
+import type { Wish } from './container/unrecorded-wish.ts'
 import type { Waiters } from './container/waiters.ts'
 import type { DefaultSeccomp } from './default-seccomp.ts'
 import type { EventLog } from './events.ts'
@@ -61,6 +62,8 @@ export interface Engine extends AsyncDisposable {
   readonly timers: Map<string, Disposable>
   /** Containers between the stop and the start of a `restart`: --rm does not remove them. */
   readonly restarting: Set<string>
+  /** Of the present run, by container id: what the database has not taken. */
+  readonly unrecordedWishes: Map<string, Wish>
   /** Names the victims of OOM kills. */
   readonly oomLog: OomLog
   /** Execs between the request to run them and their process. */

@@ -149,6 +149,7 @@ export async function openEngine(
     timers: new Map(),
     oomLog,
     restarting: new Set(),
+    unrecordedWishes: new Map(),
     startingExecs: new Set(),
     background,
     trash: new Trash({ spawner, store, background, log }),

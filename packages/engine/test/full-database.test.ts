@@ -12,6 +12,7 @@ import {
   removeContainer,
   startContainer,
   startExec,
+  stopContainer,
   unpauseContainer,
   waitContainer,
   waitExec,
@@ -121,6 +122,86 @@ test('a kill that cannot be recorded kills all the same', async () => {
   await killed
   assert.equal(bench.status(id), 'exited')
 })
+
+const RESTARTS = { hostConfig: { RestartPolicy: { Name: 'unless-stopped' } } }
+
+async function noProcesses(): Promise<void> {
+  const { cgroupParent } = bench.config
+  const runs = (): boolean =>
+    readdirSync('/proc').some((pid) => cgroupsOf(pid).includes(`${cgroupParent}/`))
+  for (let ms = 0; runs() && ms < 20_000; ms += 50) await delay(50)
+  assert.ok(!runs())
+}
+
+test('the wish to stop holds when it cannot be recorded', async () => {
+  const id = await bench.create(['sleep', '1000'], RESTARTS)
+  await startContainer(bench.engine, id)
+  let stopped: Promise<void>
+  {
+    using _full = refuse('UPDATE ON containers')
+    stopped = stopContainer(bench.engine, id, { timeoutSeconds: 0 })
+    await noProcesses()
+  }
+  await stopped
+  assert.equal(bench.status(id), 'exited')
+  // The policy is that of the next run again.
+  await startContainer(bench.engine, id)
+  process.kill(runningPid(id), 'SIGKILL')
+  for (let ms = 0; bench.engine.containers.get(id).restartCount === 0 && ms < 20_000; ms += 50) {
+    await delay(50)
+  }
+  assert.equal(getContainer(bench.engine, id).restartCount, 1)
+})
+
+test('a stop of a paused container holds when it cannot be recorded', async () => {
+  const id = await bench.create(['sleep', '1000'], RESTARTS)
+  await startContainer(bench.engine, id)
+  await pauseContainer(bench.engine, id)
+  let stopped: Promise<void>
+  {
+    using _full = refuse('UPDATE ON containers')
+    stopped = stopContainer(bench.engine, id, { timeoutSeconds: 0 })
+    await noProcesses()
+  }
+  await stopped
+  assert.equal(bench.status(id), 'exited')
+})
+
+test('the next engine knows the wish to stop that this one could not record', async () => {
+  const ended = await bench.create(['sleep', '1000'], RESTARTS)
+  // Its process ends later, and the stop has a grace: the next engine keeps it.
+  const stubborn = await bench.create(
+    ['sh', '-c', 'trap "" TERM; sleep 1000 & wait; wait'],
+    RESTARTS,
+  )
+  const removed = await bench.create(['sleep', '1000'], RESTARTS)
+  for (const id of [ended, stubborn, removed]) await startContainer(bench.engine, id)
+  {
+    using _full = refuse('UPDATE ON containers')
+    const { engine } = bench
+    void stopContainer(engine, ended, { timeoutSeconds: 0 }).catch(() => undefined)
+    void stopContainer(engine, stubborn, { timeoutSeconds: 1 }).catch(() => undefined)
+    const removal = { force: true, volumes: false }
+    void removeContainer(engine, removed, removal).catch(() => undefined)
+    await delay(500)
+    await engine[Symbol.asyncDispose]()
+    await bench.reopen()
+  }
+  assert.equal(await exitCodeOf(ended), 137)
+  assert.equal(await exitCodeOf(stubborn), 137)
+  const isThere = (): boolean => bench.engine.containers.byId(removed) !== undefined
+  for (let ms = 0; isThere() && ms < 20_000; ms += 50) await delay(50)
+  assert.ok(!isThere())
+  await noProcesses()
+  assert.equal(bench.status(ended), 'exited')
+  assert.equal(bench.status(stubborn), 'exited')
+})
+
+function runningPid(id: string): number {
+  const { state } = getContainer(bench.engine, id)
+  assert.ok(state.status === 'running')
+  return state.pid
+}
 
 test('a restart by policy that cannot be recorded is tried again', async () => {
   const id = await bench.create(['sh', '-c', '[ -e /again ] && exec sleep 1000; touch /again'], {

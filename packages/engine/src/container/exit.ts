@@ -10,6 +10,7 @@ import { removeContainerRecord } from './remove.ts'
 import { nextRestart, parseRestartPolicy } from './restart-policy.ts'
 import { containerRuntimeDir, vacateRuntimeDir } from './runtime-dir.ts'
 import { isAlive, lastRun } from './state.ts'
+import { withWish } from './unrecorded-wish.ts'
 import { untilRecorded } from './until-recorded.ts'
 
 /** What is reported of a run that ended without a record: its shim was killed, and it with it. */
@@ -79,13 +80,14 @@ export async function recordExit(
     isOomKilled: record?.oomKilled ?? false,
     error: record === undefined ? 'shim died' : '',
   }
+  const bookkeeping = withWish(engine, container)
   const delayMs = nextRestart(parseRestartPolicy(container.hostConfig.RestartPolicy), {
     exitCode,
     durationMs,
     restartCount: container.restartCount,
-    previousDelayMs: container.bookkeeping.restartDelayMs,
-    isManuallyStopped: container.bookkeeping.isManuallyStopped,
-    isCancelled: container.bookkeeping.isRestartCancelled,
+    previousDelayMs: bookkeeping.restartDelayMs,
+    isManuallyStopped: bookkeeping.isManuallyStopped,
+    isCancelled: bookkeeping.isRestartCancelled,
   })
   const endpoints = engine.networks.endpointsOfContainer(id)
   engine.events.commit('volatile', () => {
@@ -100,9 +102,9 @@ export async function recordExit(
             },
       ...(delayMs === undefined ? {} : { restartCount: container.restartCount + 1 }),
       bookkeeping: {
-        ...container.bookkeeping,
+        ...bookkeeping,
         killAtNs: 0n,
-        restartDelayMs: delayMs ?? container.bookkeeping.restartDelayMs,
+        restartDelayMs: delayMs ?? bookkeeping.restartDelayMs,
       },
     })
     forgetUnstartedExecs(engine, id)
@@ -118,6 +120,7 @@ export async function recordExit(
     for (const event of mountEvents(engine, container, 'unmount')) engine.events.add(event)
     engine.events.onRollback(engine.networks.disconnectUnpublished(id))
   })
+  engine.unrecordedWishes.delete(id)
   engine.waiters.exited(id, { exitCode })
   engine.timers.get(id)?.[Symbol.dispose]()
   engine.timers.delete(id)

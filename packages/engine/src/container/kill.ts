@@ -9,6 +9,7 @@ import { containerEvent } from './container-event.ts'
 import { containerCgroup } from './leftovers.ts'
 import { containerRuntimeDir } from './runtime-dir.ts'
 import { isAlive, isRunningForUser } from './state.ts'
+import { keepWish, withWish } from './unrecorded-wish.ts'
 
 const SIGTERM = 15
 const SIGKILL = 9
@@ -65,12 +66,13 @@ export async function sendSignal(
   },
 ): Promise<{ readonly isShimSilent: boolean }> {
   const { id, state } = container
+  const before = withWish(engine, container)
   const bookkeeping = {
-    ...container.bookkeeping,
+    ...before,
     isManuallyStopped: true,
-    isRestartCancelled: container.bookkeeping.isRestartCancelled || intent.endsPolicy,
-    killAtNs: intent.killAtNs === 0n ? container.bookkeeping.killAtNs : intent.killAtNs,
-    removal: intent.removal ?? container.bookkeeping.removal,
+    isRestartCancelled: before.isRestartCancelled || intent.endsPolicy,
+    killAtNs: intent.killAtNs === 0n ? before.killAtNs : intent.killAtNs,
+    removal: intent.removal ?? before.removal,
   }
   try {
     engine.events.commit('volatile', () => {
@@ -81,6 +83,7 @@ export async function sendSignal(
     // Who could end nothing on a full disk could make no room on it either. The end itself waits for room (`recordExit`).
     if (!isStorageError(err)) throw err
     engine.log.error({ containerId: id, err, signal }, 'a signal that cannot be recorded')
+    keepWish(engine, id, bookkeeping)
   }
   let isShimSilent = false
   try {
@@ -95,11 +98,22 @@ export async function sendSignal(
   }
   if (state.status === 'paused' && intent.endsPolicy) {
     thawCgroup(engine.host.cgroups, containerCgroup(engine, container))
+    recordThaw(engine, container)
+  }
+  return { isShimSilent }
+}
+
+/** Of a run that is about to end: its end is recorded in any case. */
+function recordThaw(engine: Engine, { id, state }: ContainerRecord): void {
+  if (!isAlive(state)) return
+  try {
     engine.events.commit('volatile', () => {
       engine.containers.change(id, { state: { ...state, status: 'running' } })
     })
+  } catch (err) {
+    if (!isStorageError(err)) throw err
+    engine.log.error({ containerId: id, err }, 'a thaw that cannot be recorded')
   }
-  return { isShimSilent }
 }
 
 /** True for an error of `deliver` that says that there is nothing left to signal. */
@@ -156,8 +170,6 @@ function deliverWithoutShim(engine: Engine, container: ContainerRecord, signal: 
 export function cancelRestart(engine: Engine, container: ContainerRecord): void {
   const { id, state } = container
   if (state.status !== 'restarting') return
-  engine.timers.get(id)?.[Symbol.dispose]()
-  engine.timers.delete(id)
   const { restartAtNs: _, ...last } = state
   engine.events.commit('volatile', () => {
     engine.containers.change(id, {
@@ -165,6 +177,9 @@ export function cancelRestart(engine: Engine, container: ContainerRecord): void 
       bookkeeping: { ...container.bookkeeping, isManuallyStopped: true },
     })
   })
+  // Not before it is recorded: without a timer it would be between two runs for ever.
+  engine.timers.get(id)?.[Symbol.dispose]()
+  engine.timers.delete(id)
   engine.waiters.exited(id, { exitCode: state.exitCode })
 }
 

@@ -29,6 +29,7 @@ import {
 } from './runtime-dir.ts'
 import { withRuntimeFiles } from './runtime-files.ts'
 import { isAlive, lastRun } from './state.ts'
+import { recoverWish } from './unrecorded-wish.ts'
 import { untilRecorded } from './until-recorded.ts'
 
 const ANSWER_DEADLINE_MS = 3000
@@ -122,6 +123,7 @@ async function recoverContainer(
   hasDirectory: boolean,
 ): Promise<void> {
   if (!hasDirectory && !isAlive(container.state)) return
+  recoverWish(engine, container)
   await withDeadline(
     engine,
     container.id,

@@ -7,10 +7,12 @@ import { removeContainer, removeContainerRecord } from './remove.ts'
 import { parseRestartPolicy, startsWithEngine } from './restart-policy.ts'
 import { startContainer } from './start.ts'
 import { isAlive } from './state.ts'
+import { withWish } from './unrecorded-wish.ts'
 
 /** What the previous engine would have done next. */
 export function resume(engine: Engine, container: ContainerRecord): void {
-  const { id, state, bookkeeping, hostConfig } = container
+  const { id, state, hostConfig } = container
+  const bookkeeping = withWish(engine, container)
   if (bookkeeping.removal !== '') {
     const options = { force: true, volumes: bookkeeping.removal === 'volumes' }
     engine.background.run('end a removal of the previous engine', id, () =>
