@@ -17,6 +17,9 @@ import { headPingRoute, pingRoute } from '../src/routes/system/ping.ts'
 const directory = mkdtempSync(join(tmpdir(), 'ctr-daemon-http-'))
 export const socketPath = join(directory, 's')
 
+/** What the route of `attach` waits for between its answer and its first look at what the client says. */
+export const attachReads = { after: Promise.resolve() }
+
 /** Routes of this test: what the engine does is not the subject. */
 const routes = [
   pingRoute,
@@ -54,6 +57,7 @@ const routes = [
     isBodyOptional: true,
     handle: async (_context, { takeOver, body }) => {
       const stream = await takeOver('application/x-test')
+      await attachReads.after
       await echo(stream, `tty=${body.Tty ?? false};`)
     },
   }),

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { test } from 'node:test'
+import { waitFor } from '@ctr/testkit'
 import { WebSocket } from 'ws'
-import { ask, listener, raw, readAll, readUntil, socketPath } from './http-fixture.ts'
+import { ask, attachReads, listener, raw, readAll, readUntil, socketPath } from './http-fixture.ts'
 
 test('an upgrade hands the connection over, with half-close', async () => {
   const socket = connect({ path: socketPath, allowHalfOpen: true })
@@ -41,6 +42,25 @@ test('an old client without Upgrade gets a bare connection', async () => {
   socket.end('GET / HTTP/1.1\r\n\r\n')
   assert.equal(await readAll(socket), 'GET / HTTP/1.1\r\n\r\nbye')
 })
+
+for (const header of ['', 'Content-Length: 0', 'Connection: close']) {
+  test(`an old client with ${header || 'no header'} may speak as soon as it has the answer`, async (t) => {
+    const accepted = once(listener, 'connection')
+    const socket = connect({ path: socketPath, allowHalfOpen: true })
+    const [served] = (await accepted) as [Socket]
+    const reads = Promise.withResolvers<void>()
+    attachReads.after = reads.promise
+    t.after(() => reads.resolve())
+    const request = `POST /containers/a/attach HTTP/1.1\r\nHost: x\r\n${header && `${header}\r\n`}\r\n`
+    socket.write(request)
+    const head = await readUntil(socket, '\r\n\r\n')
+    assert.equal(head, 'HTTP/1.1 200 OK\r\nContent-Type: application/x-test\r\n\r\n')
+    socket.end('first words')
+    await waitFor('them to arrive', () => served.bytesRead === request.length + 11)
+    reads.resolve()
+    assert.equal(await readAll(socket), 'tty=false;first wordsbye')
+  })
+}
 
 test('Upgrade without Connection is an upgrade too, as for Go clients of dockerd', async () => {
   const socket = connect({ path: socketPath, allowHalfOpen: true })

@@ -113,7 +113,7 @@ export class ServedCall implements Call {
       return this.#opened(await this.#webSocket.open(this.#messages))
     }
     this.reply.hijack()
-    return this.#opened(takeOver(this.request.raw, this.reply.raw, contentType, headers))
+    return this.#opened(await takeOver(this.request.raw, this.reply.raw, contentType, headers))
   }
 
   /** moby#28176 */

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex, Writable } from 'node:stream'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { upgradeOf } from './upgrade.ts'
 
 /** Of the answer to a request that was taken over; values are sent percent-encoded. */
@@ -12,14 +13,18 @@ export type AnswerHeaders = Readonly<Record<string, string>>
  * Docker's hijack: 101 after `Upgrade: tcp`; for clients that asked for nothing, 200 and the bare connection. As dockerd,
  * it does not need `Connection: Upgrade` for the 101: Go's clients that set only `Upgrade` get no writable body from a 200.
  */
-export function takeOver(
+export async function takeOver(
   request: IncomingMessage,
   response: ServerResponse,
   contentType: string,
   headers: AnswerHeaders = {},
-): Duplex {
+): Promise<Duplex> {
   const upgrade = upgradeOf(request)
-  if (upgrade === undefined) return bareConnection(request, response, contentType, headers)
+  if (upgrade === undefined) {
+    // At the end of a request Node makes its connection flow; that is in this turn where there is no body.
+    await nextTurn()
+    return bareConnection(request, response, contentType, headers)
+  }
   const { socket, head } = upgrade
   response.detachSocket(socket as never)
   socket.write(upgraded(contentType, headers))
@@ -35,8 +40,9 @@ function bareConnection(
 ): Duplex {
   const { socket } = request
   response.detachSocket(socket)
+  // One by one: after `removeAllListeners('data')` a stream of Node 24 takes itself for listened to.
   for (const event of ['data', 'end', 'close', 'drain', 'error', 'timeout']) {
-    socket.removeAllListeners(event)
+    for (const listener of socket.rawListeners(event)) socket.off(event, listener as () => void)
   }
   // Node's parser holds the connection until somebody reads it. What the client says from now on is for the next reader, whenever
   // that comes; the parser would take it for a request.
