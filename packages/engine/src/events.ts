@@ -1,5 +1,5 @@
 import type { EventRow, EventTable, Store } from '@ctr/store'
-import { transaction, volatileTransaction } from '@ctr/store'
+import { isStorageError, transaction, volatileTransaction } from '@ctr/store'
 import type { Clock } from './clock.ts'
 
 /** Something that happened. Rows of the database first, then published: history can be queried after a restart. */
@@ -16,6 +16,9 @@ export interface EngineEvent {
 export type EventType = 'container' | 'image' | 'volume' | 'network' | 'daemon' | 'secret'
 
 export type NewEvent = Pick<EngineEvent, 'type' | 'action' | 'actorId' | 'attributes'>
+
+/** After everything that is in the history. */
+const UNRECORDED = 2n ** 63n - 1n
 
 type Listener = (event: EngineEvent) => void
 
@@ -75,9 +78,18 @@ export class EventLog {
     this.#undo.push(undo)
   }
 
-  /** An event without a change of state, e.g. `attach`. */
+  /**
+   * An event without a change of state, e.g. `attach`. If the database does not take it (a full disk), those who listen hear it
+   * all the same, and history does not: what it tells of is done, and `cp` out of a full disk is wanted more than its event.
+   */
   emit(event: NewEvent): void {
-    this.commit('volatile', () => this.add(event))
+    try {
+      this.commit('volatile', () => this.add(event))
+    } catch (error) {
+      if (!isStorageError(error)) throw error
+      this.#pending.push({ ...event, sequence: UNRECORDED, timeNs: this.#clock.nowNs() })
+      this.#publish()
+    }
   }
 
   listen(listener: Listener): Disposable {

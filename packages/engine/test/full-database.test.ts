@@ -1,5 +1,6 @@
 // needs: root, busybox-static, the native shim
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
@@ -9,10 +10,12 @@ import {
   getContainer,
   killContainer,
   pauseContainer,
+  readArchive,
   removeContainer,
   startContainer,
   startExec,
   stopContainer,
+  topContainer,
   unpauseContainer,
   waitContainer,
   waitExec,
@@ -244,6 +247,23 @@ async function exec(id: string, ...command: string[]): Promise<number> {
   await startExec(bench.engine, execId, { detach: true, tty: false })
   return await ended
 }
+
+test('what changes nothing is done, and only its event is lost', async () => {
+  const id = await bench.create(['sleep', '1000'])
+  await startContainer(bench.engine, id)
+  const heard: string[] = []
+  using _listener = bench.engine.events.listen(({ action }) => heard.push(action))
+  {
+    using _full = refuse('INSERT ON events')
+    assert.equal((await topContainer(bench.engine, id, '')).processes.length, 1)
+    const { stream } = await readArchive(bench.engine, id, '/etc/passwd')
+    stream.resume()
+    await once(stream, 'end')
+  }
+  assert.deepEqual(heard, ['top', 'archive-path'])
+  const history = bench.engine.events.history(0n, 2n ** 62n, 0n, 100)
+  assert.ok(history.every(({ action }) => !heard.includes(action)))
+})
 
 test('execs end, too: at once, or when there is room again', async () => {
   const id = await bench.create(['sleep', '1000'])
