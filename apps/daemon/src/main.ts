@@ -9,6 +9,7 @@ const { loadConfig } = await import('./config/config.ts')
 const { parseFlags } = await import('./config/flags.ts')
 const { helpText, versionText } = await import('./config/help.ts')
 const { openLog } = await import('./log.ts')
+const { checkPrivileges } = await import('./privileges.ts')
 const { serviceManager } = await import('./systemd.ts')
 
 async function main(argv: readonly string[]): Promise<void> {
@@ -18,6 +19,7 @@ async function main(argv: readonly string[]): Promise<void> {
   const config = loadConfig(flags)
   if (flags.values.get('validate') === true) return print('configuration OK\n')
 
+  checkPrivileges()
   const log = openLog(config.logLevel, config.logFormat)
   for (const [option, why] of Object.entries(config.ignored)) {
     log.warn({ option, why }, 'an option has no effect here')

@@ -5,6 +5,7 @@ import {
   existsSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -17,6 +18,7 @@ import { fileURLToPath } from 'node:url'
 import { requires, startDaemon, waitFor } from '@ctr/testkit'
 
 const root = { skip: requires({ root: true }) }
+const notRoot = requires({ root: true, commands: ['setpriv'] })
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
 
 interface Outcome {
@@ -52,6 +54,21 @@ test('an answer that cannot be written is an error', () => {
   })
   closeSync(full)
   assert.deepEqual([status, stderr], [1, 'ctrd: ENOSPC: no space left on device, write\n'])
+})
+
+test('somebody who is not root is told so, and nothing is made', { skip: notRoot }, () => {
+  const directory = mkdtempSync('/tmp/ctr-daemon-process-')
+  try {
+    const user = ['--reuid=65534', '--regid=65534', '--clear-groups']
+    const at = ['--data-root', join(directory, 'data'), '--exec-root', join(directory, 'run')]
+    const command = [...user, process.execPath, main, ...at, '-H', `unix://${directory}/s`]
+    const { status, stderr } = spawnSync('setpriv', command, { encoding: 'utf8', timeout: 300_000 })
+    assert.equal(status, 1)
+    assert.match(stderr, /^ctrd: it needs root, .*: become root, or start it with sudo\n$/)
+    assert.deepEqual(readdirSync(directory), [])
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
 })
 
 test('a wrong flag or configuration ends with 1 and says why', () => {
