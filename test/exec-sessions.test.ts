@@ -6,6 +6,7 @@ import { checkResult, useDaemon } from './daemon-fixture.ts'
 
 // docs/decisions/0018-execs-end-with-their-client.md
 const skip = requires({ root: true })
+const needsDocker = requires({ root: true, commands: ['docker'] })
 const ctrd = useDaemon({ bridge: false })
 const terminal = { rows: 24, columns: 80 }
 
@@ -45,7 +46,7 @@ test('ls shows what runs, with -a also what has ended', { skip }, async () => {
   checkResult({ code: 1, stderr: /No such container: nope/ }, unknown)
 })
 
-test('a container named ls is still a container', { skip }, async () => {
+test('a container named ls is still a container', { skip: needsDocker }, async () => {
   await sleeper('ls')
   assert.equal(await ctrd().ok(['exec', 'ls', 'echo', 'inside']), 'inside')
   assert.match(await ctrd().ok(['exec', 'ls', '-a']), /echo inside/)
@@ -120,7 +121,7 @@ test('Ctrl-C at the client ends the command, --keep lets it go on', { skip }, as
   assert.deepEqual(await running(), ['"sleep 301"'])
 })
 
-test('for Docker’s client a command goes on, as with Docker', { skip }, async () => {
+test('for Docker’s client a command goes on, as with Docker', { skip: needsDocker }, async () => {
   await sleeper('one')
   const client = ctrd().dockerSession(['exec', 'one', 'sleep', '301'])
   await theExec()

@@ -170,19 +170,3 @@ describe('info', { skip }, () => {
     })
   }
 })
-
-describe('NO_COLOR', { skip: requires({ root: true }) }, () => {
-  /** ECMA-48 Select Graphic Rendition: CSI … m. */
-  const COLOUR = new RegExp(`${String.fromCharCode(0x1b)}\\[[\\d;]*m`)
-  for (const args of [['--help'], ['images', '--tree'], ['ps', '-a'], ['info'], ['inspect', 'x']]) {
-    it(`${args.join(' ')} has no colours on a terminal`, async () => {
-      await using session = daemon.session(args, {
-        tty: { rows: 30, columns: 100 },
-        env: { NO_COLOR: '1' },
-      })
-      await session.exited
-      assert.doesNotMatch(session.output, COLOUR)
-      assert.notEqual(session.output, '')
-    })
-  }
-})

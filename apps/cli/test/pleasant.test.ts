@@ -73,3 +73,19 @@ describe('what takes more than a second', { skip }, () => {
     assert.equal(await session.exited, 0)
   })
 })
+
+describe('NO_COLOR', { skip }, () => {
+  /** ECMA-48 Select Graphic Rendition: CSI … m. */
+  const COLOUR = new RegExp(`${String.fromCharCode(0x1b)}\\[[\\d;]*m`)
+  for (const args of [['--help'], ['images', '--tree'], ['ps', '-a'], ['info'], ['inspect', 'x']]) {
+    it(`${args.join(' ')} has no colours on a terminal`, async () => {
+      await using session = daemon.session(args, {
+        tty: TTY,
+        env: { NO_COLOR: '1' },
+      })
+      await session.exited
+      assert.doesNotMatch(session.output, COLOUR)
+      assert.notEqual(session.output, '')
+    })
+  }
+})
