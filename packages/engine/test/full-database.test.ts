@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import {
+  commitContainer,
   createExec,
   getContainer,
   killContainer,
@@ -263,6 +264,22 @@ test('what changes nothing is done, and only its event is lost', async () => {
   assert.deepEqual(heard, ['top', 'archive-path'])
   const history = bench.engine.events.history(0n, 2n ** 62n, 0n, 100)
   assert.ok(history.every(({ action }) => !heard.includes(action)))
+})
+
+test('a commit leaves nothing frozen, whatever of it cannot be recorded', async () => {
+  const id = await bench.create(['sleep', '1000'])
+  await startContainer(bench.engine, id)
+  const request = { container: id, pause: true, author: '', comment: '', changes: [] }
+  for (const what of ['INSERT ON events', 'INSERT ON layers', 'INSERT ON images']) {
+    {
+      using _full = refuse(what)
+      const committed = commitContainer(bench.engine, request)
+      if (what === 'INSERT ON events') await committed
+      else await assert.rejects(committed, /no room/)
+    }
+    assert.equal(await exec(id, 'true'), 0)
+    assert.equal(await exec(id, 'touch', `/changed after ${what}`), 0)
+  }
 })
 
 test('execs end, too: at once, or when there is room again', async () => {

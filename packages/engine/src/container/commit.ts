@@ -46,11 +46,11 @@ export async function commitContainer(engine: Engine, request: CommitRequest): P
     const freezes = request.pause && container.state.status === 'running'
     await using stack = new AsyncDisposableStack()
     if (freezes && (await freezeUnlessEnded(engine, cgroup))) {
-      engine.events.emit(containerEvent(container, 'pause'))
       stack.defer(() => {
         thawCgroup(engine.host.cgroups, cgroup)
         engine.events.emit(containerEvent(container, 'unpause'))
       })
+      engine.events.emit(containerEvent(container, 'pause'))
     }
     const imageId = await engine.images.commit({
       parentId: container.imageId,
