@@ -62,8 +62,22 @@ function reachable(nameservers: readonly string[], hasIpv6: boolean): readonly s
   return usable.length > 0 ? usable : FALLBACK_NAMESERVERS
 }
 
+interface ResolvConf {
+  readonly nameservers: readonly string[]
+  readonly search: readonly string[]
+  readonly options: readonly string[]
+}
+
+/** Each start reads the host's, which hardly ever is another one. */
+let last: { readonly text: string; readonly parsed: ResolvConf } | undefined
+
+function parse(text: string): ResolvConf {
+  if (last?.text !== text) last = { text, parsed: parseLines(text) }
+  return last.parsed
+}
+
 /** resolv.conf(5): of `search` and `domain` the last one counts. */
-function parse(text: string): { nameservers: string[]; search: string[]; options: string[] } {
+function parseLines(text: string): ResolvConf {
   const result = { nameservers: [] as string[], search: [] as string[], options: [] as string[] }
   for (const line of text.split('\n')) {
     const [keyword, ...values] = line.trim().split(/\s+/)

@@ -51,6 +51,19 @@ describe('a template of programs', () => {
     assert.deepEqual(template?.fill(B, ofB), encodeStart(programOf(B, beside(ofB))))
   })
 
+  it('has an operation that is the same for many as it stands in each program', () => {
+    const shared = Object.freeze(netlink(7))
+    for (const place of [true, false, true]) {
+      const here = (op: Op): Op => (place ? { ...op, beside: true } : op)
+      const [ofA, ofB] = [
+        [shared, netlink(1)],
+        [shared, netlink(2)],
+      ]
+      const template = ProgramTemplate.of(programOf(A, ofA.map(here)), A, ofA)
+      assert.deepEqual(template?.fill(B, ofB), encodeStart(programOf(B, ofB.map(here))))
+    }
+  })
+
   it('is none of a program that has not all of its own operations, or in another order', () => {
     const own = [netlink(1), netlink(2)]
     assert.equal(ProgramTemplate.of(programOf(A, own), A, [...own].reverse()), undefined)

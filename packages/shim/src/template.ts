@@ -85,9 +85,16 @@ function isSame(op: Op, own: Op | undefined): boolean {
   )
 }
 
-function encodeOwn(own: readonly Op[], { index, beside }: OwnPlace): Buffer {
-  const ops = own.slice(index, index + 1)
-  return encodeProgram(beside ? ops.map((op) => ({ ...op, beside })) : ops)
+/** Of operations that many containers have: who makes them freezes them. */
+const alike = { beside: new WeakMap<Op, Uint8Array>(), inOrder: new WeakMap<Op, Uint8Array>() }
+
+function encodeOwn(own: readonly Op[], { index, beside }: OwnPlace): Uint8Array {
+  const op = own[index]
+  if (op === undefined) throw new RangeError(`no operation ${index} of its own`)
+  const known = beside ? alike.beside : alike.inOrder
+  const encoded = known.get(op) ?? encodeProgram([beside ? { ...op, beside } : op])
+  if (Object.isFrozen(op)) known.set(op, encoded)
+  return encoded
 }
 
 function placesOf(bytes: Buffer, id: string): Place[] {

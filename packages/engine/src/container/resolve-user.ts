@@ -65,7 +65,6 @@ function readAccounts(
   container: ContainerRecord,
 ): Accounts {
   const { id, imageId, upperDir } = container
-  const lower = container.layers.map((layer) => resolve(engine.config.dataRoot, layer))
   // Of a directory of the host nothing is known; for `explain` there is no container layer at all.
   const stamp = imageId === '' ? undefined : accountsStamp(upperDir)
   if (stamp === UNTOUCHED) {
@@ -75,6 +74,7 @@ function readAccounts(
     const reading = containerAccounts.get(id)
     if (reading?.stamp === stamp) return reading.accounts
   }
+  const lower = container.layers.map((layer) => resolve(engine.config.dataRoot, layer))
   const layers = isEmptyOrMissing(upperDir) ? lower : [upperDir, ...lower]
   const accounts = {
     passwd: readText(engine, layers, '/etc/passwd'),
@@ -108,10 +108,11 @@ const SETTLED_NS = 1_000_000_000n
  */
 function accountsStamp(upperDir: string): string | undefined {
   // Nearly always; an exception takes ten times as long.
-  if (lstatSync(join(upperDir, 'etc'), { throwIfNoEntry: false }) === undefined) return UNTOUCHED
+  const etc = `${upperDir}/etc`
+  if (lstatSync(etc, { throwIfNoEntry: false }) === undefined) return UNTOUCHED
   let directory: number
   try {
-    directory = openSync(join(upperDir, 'etc'), ETC_FLAGS)
+    directory = openSync(etc, ETC_FLAGS)
   } catch (error) {
     if (isErrno(error, 'ENOENT')) return UNTOUCHED
     if (isErrno(error, 'ENOTDIR', 'ELOOP')) return undefined

@@ -59,12 +59,10 @@ export function childOps(endpoint: EndpointLink): Op[] {
   const hasIpv6 = addresses.some(({ address }) => address.family === 6)
   return [
     // As Docker: no IPv6, not even link-local, on a network without it. EAFNOSUPPORT: the kernel has none anyway.
-    ...(hasIpv6 ? [] : [netlink('child', disableIpv6LinkLocal({ index }), EAFNOSUPPORT)]),
+    ...(hasIpv6 ? [] : [withoutLinkLocal(index)]),
     ...addresses.map(({ address, prefix }) => netlink('child', newAddress(index, address, prefix))),
-    netlink('child', setLinkUp({ index })),
-    ...gateways.map((gateway) =>
-      netlink('child', newRoute({ family: gateway.family, gateway, index })),
-    ),
+    linkUp(index),
+    ...gateways.map((gateway) => defaultRoute(gateway, index)),
     ...endpoint.options.routes.map(({ destination: { family, address: value, prefix }, gateway }) =>
       netlink(
         'child',
@@ -76,7 +74,37 @@ export function childOps(endpoint: EndpointLink): Op[] {
 
 /** The only thing that a new network namespace needs by itself. */
 export function loopbackOps(): Op[] {
-  return [netlink('child', setLinkUp({ index: LOOPBACK_INDEX }))]
+  return [linkUp(LOOPBACK_INDEX)]
+}
+
+function linkUp(index: number): Op {
+  return alike(`up ${index}`, () => netlink('child', setLinkUp({ index })))
+}
+
+function withoutLinkLocal(index: number): Op {
+  return alike(`no link-local ${index}`, () =>
+    netlink('child', disableIpv6LinkLocal({ index }), EAFNOSUPPORT),
+  )
+}
+
+function defaultRoute(gateway: Address, index: number): Op {
+  const { family, value } = gateway
+  return alike(`by ${family} ${value} ${index}`, () =>
+    netlink('child', newRoute({ family, gateway, index })),
+  )
+}
+
+/** Made before. Frozen: they are one and the same in the programs of many containers. */
+const made = new Map<string, Op>()
+const MADE_MAX = 256
+
+function alike(key: string, make: () => Op): Op {
+  const known = made.get(key)
+  if (known !== undefined) return known
+  const op = Object.freeze(make())
+  if (made.size === MADE_MAX) made.clear()
+  made.set(key, op)
+  return op
 }
 
 /** The shim's listeners: they hold the host's ports and serve loopback, hairpin and IPv6 clients. */

@@ -39,8 +39,13 @@ export function mtuOf(network: Network): number | undefined {
   return text === undefined ? undefined : Number(text)
 }
 
-export function poolsOf(network: Network): Pool[] {
-  return network.pools.map(parsePool)
+/** A change of a network is another object. */
+const known = new WeakMap<Network, readonly Pool[]>()
+
+export function poolsOf(network: Network): readonly Pool[] {
+  const pools = known.get(network) ?? network.pools.map(parsePool)
+  known.set(network, pools)
+  return pools
 }
 
 export function parsePool(row: PoolRow): Pool {
