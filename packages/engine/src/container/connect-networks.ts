@@ -5,6 +5,7 @@ import type { NetworkPlan } from '@ctr/shim'
 import type { Engine } from '../engine.ts'
 import { configuredNetworks } from './configured-networks.ts'
 import type { ContainerRecord } from './container.ts'
+import { exposedPorts } from './exposed-ports.ts'
 import { type NetworkMode, parseNetworkMode } from './modes.ts'
 
 type Deps = Pick<Engine, 'config' | 'networks'>
@@ -126,10 +127,17 @@ export function portBindings(container: ContainerRecord): PortBinding[] {
   )
   if (hostConfig.PublishAllPorts !== true) return published
   const bound = new Set(Object.keys(hostConfig.PortBindings ?? {}))
-  const exposed = Object.keys(config.ExposedPorts ?? {}).filter((port) => !bound.has(port))
+  const free = exposedPorts(config).filter(
+    ({ port, protocol }) => !bound.has(`${port}/${protocol}`),
+  )
   return [
     ...published,
-    ...exposed.map((port) => ({ ...parsePort(port), hostIp: '', hostPort: '' })),
+    ...free.map(({ port, protocol }) => ({
+      protocol,
+      containerPort: port,
+      hostIp: '',
+      hostPort: '',
+    })),
   ]
 }
 

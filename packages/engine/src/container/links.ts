@@ -2,6 +2,7 @@ import type { HostConfig } from '@ctr/api'
 import { EngineError } from '@ctr/errdefs'
 import type { Engine } from '../engine.ts'
 import type { ContainerRecord } from './container.ts'
+import { type ExposedPort, exposedPorts } from './exposed-ports.ts'
 import { isDefaultBridge } from './modes.ts'
 import { isRunningForUser } from './state.ts'
 
@@ -117,7 +118,7 @@ export function linkEnvironment(engine: Deps, container: ContainerRecord): strin
     const [address] = addressesOnBridge(engine, target)
     if (address === undefined) return []
     const prefix = alias.toUpperCase().replaceAll('-', '_')
-    const ports = exposedPorts(target)
+    const ports = sortedPorts(target)
     const inherited = (target.config.Env ?? []).filter((text) =>
       /^(?!HOME=|PATH=)[^=]+=/.test(text),
     )
@@ -131,19 +132,9 @@ export function linkEnvironment(engine: Deps, container: ContainerRecord): strin
   })
 }
 
-interface ExposedPort {
-  readonly port: number
-  readonly protocol: string
-}
-
 /** By number, TCP first. */
-function exposedPorts({ config }: ContainerRecord): ExposedPort[] {
-  return Object.keys(config.ExposedPorts ?? {})
-    .map((text) => {
-      const [port, protocol = 'tcp'] = text.split('/')
-      return { port: Number(port), protocol }
-    })
-    .sort((a, b) => a.port - b.port || (a.protocol === 'tcp' ? -1 : 1))
+function sortedPorts({ config }: ContainerRecord): ExposedPort[] {
+  return exposedPorts(config).sort((a, b) => a.port - b.port || (a.protocol === 'tcp' ? -1 : 1))
 }
 
 function portVariables(prefix: string, { port, protocol }: ExposedPort, address: string): string[] {

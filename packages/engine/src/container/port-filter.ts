@@ -1,6 +1,7 @@
 import { EngineError } from '@ctr/errdefs'
 import type { Engine } from '../engine.ts'
 import type { ContainerRecord } from './container.ts'
+import { exposedPorts } from './exposed-ports.ts'
 import { isRunningForUser } from './state.ts'
 
 interface PortRange {
@@ -61,12 +62,8 @@ function portsOf(
   const bound = engine.networks.endpointsOfContainer(id).flatMap(({ ports }) => ports)
   if (key === 'publish')
     return bound.map(({ hostPort, protocol }) => ({ port: hostPort, protocol }))
-  const exposed = Object.keys(config.ExposedPorts ?? {}).map((text) => {
-    const [port, protocol = 'tcp'] = text.split('/')
-    return { port: Number(port), protocol }
-  })
   return [
     ...bound.map(({ containerPort, protocol }) => ({ port: containerPort, protocol })),
-    ...exposed,
+    ...exposedPorts(config),
   ]
 }

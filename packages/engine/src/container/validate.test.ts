@@ -94,6 +94,16 @@ describe('validation', () => {
     }
     assert.throws(() => check({}, { StopSignal: 'SIGNOPE' }), /invalid signal: SIGNOPE/)
     assert.throws(() => check({}, { Hostname: 'a\nb' }), /invalid hostname/)
+    for (const ports of ['', '-1', '90-', '9-8', '1-2-3', '1-65536/tcp', '80/tcp/x']) {
+      assert.throws(
+        () => check({}, { ExposedPorts: { [ports]: {} } }),
+        /invalid port specification/,
+      )
+    }
+    assert.deepEqual(
+      check({}, { ExposedPorts: { '9010-9012/tcp': {}, '53/udp': {}, '80': {} } }),
+      [],
+    )
     assert.throws(() => check({}, { Healthcheck: { Interval: 5 } }), /cannot be less than 1ms/)
   })
 

@@ -42,7 +42,7 @@ function validateConfig(config: ContainerConfig): void {
       throw invalid(`invalid environment variable: ${variable}`)
     }
   }
-  for (const port of Object.keys(config.ExposedPorts ?? {})) validatePort(port)
+  for (const ports of Object.keys(config.ExposedPorts ?? {})) validatePorts(ports, isPortRange)
   for (const word of [...(config.Entrypoint ?? []), ...(config.Cmd ?? [])]) {
     if (word.includes('\0')) throw invalid('invalid argument: it contains a NUL byte')
   }
@@ -156,18 +156,18 @@ function validateExtraHost(entry: string): void {
   }
 }
 
-/** `80`, `80/udp` */
-function validatePort(port: string): void {
-  const [number = '', protocol = 'tcp', ...more] = port.split('/')
-  if (parsePort(number) === undefined || more.length > 0) {
-    throw invalid(`invalid port specification: "${port}"`)
+/** `80`, `80/udp`; what is exposed may also be a range. */
+function validatePorts(text: string, isValid: (ports: string) => boolean): void {
+  const [ports = '', protocol = 'tcp', ...more] = text.split('/')
+  if (!isValid(ports) || more.length > 0) {
+    throw invalid(`invalid port specification: "${text}"`)
   }
   if (!['tcp', 'udp', 'sctp'].includes(protocol)) throw invalid(`invalid proto: ${protocol}`)
 }
 
 function validatePortBindings(hostConfig: HostConfig): void {
   for (const [port, bindings] of Object.entries(hostConfig.PortBindings ?? {})) {
-    validatePort(port)
+    validatePorts(port, (number) => parsePort(number) !== undefined)
     for (const { HostPort = '', HostIp = '' } of bindings) {
       if (HostPort !== '' && !isPortRange(HostPort)) {
         throw invalid(`invalid port specification: "${HostPort}"`)
