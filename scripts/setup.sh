@@ -81,8 +81,18 @@ $(echo "$ENGINE_PACKAGES" | sed 's/|/  - /; s/^/      /')"
   elif ! node -e "process.exit(parseInt(process.versions.node) >= $NODE_MINIMUM ? 0 : 1)"; then
     problem "Node $NODE_MINIMUM or newer (this is $(node --version); Debian 12 and Ubuntu 24.04 are the first to bring one, https://nodejs.org has others)"
   fi
+  case $mode in
+    test) ! is_overlay /tmp || problem "a /tmp that is no overlay, for the containers of the tests: in a container, start that with --tmpfs /tmp:exec,dev,suid" ;;
+    quickstart) ! is_overlay /var/lib/ctr || problem "a /var/lib/ctr that is no overlay, for the files of containers: in a container, start that with -v /var/lib/ctr" ;;
+  esac
   command -v npm >/dev/null || problem "npm (apt-get install npm; then: $again)"
   [ -z "$problems" ] || { printf 'ctr needs, and this machine does not have:\n%s' "$problems" >&2; exit 1; }
+}
+
+is_overlay() { # a directory that may not be there yet; the kernel makes no overlay upon an overlay
+  place=$1
+  until [ -d "$place" ]; do place=$(dirname "$place"); done
+  [ "$(stat -f -c %T "$place" 2>/dev/null)" = overlayfs ]
 }
 
 system_name() { # as the system calls itself: os-release(5)

@@ -67,6 +67,26 @@ test('without root set-up says what it needs and changes nothing', {
   assert.equal(readFileSync(`${root}/.build/stamps/modules`, 'utf8'), before)
 })
 
+test('in a container set-up asks for a place that is no overlay', {
+  skip: skip || requires({ commands: ['unshare'] }),
+}, async () => {
+  const directory = mkdtempSync('/tmp/ctr-overlay-')
+  try {
+    const layers = `lowerdir=/var/lib,upperdir=${directory}/u,workdir=${directory}/w`
+    const inside = `mount -t tmpfs t "$0" && mkdir "$0/u" "$0/w" && mount -t overlay -o ${layers} overlay /var/lib && exec "$@"`
+    const unshared = ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', inside]
+    const command = [...unshared, directory, 'sh', script, 'quickstart']
+    const { code, stderr } = await run(command, { env })
+    assert.equal(code, 1)
+    assert.match(
+      stderr,
+      /does not have:\n {2}- a \/var\/lib\/ctr that is no overlay, .* -v \/var\/lib\/ctr\n$/,
+    )
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
+})
+
 test('on a system without apt set-up names the packages', { skip }, async () => {
   const tools = mkdtempSync('/tmp/ctr-tools-')
   try {

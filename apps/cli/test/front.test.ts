@@ -50,8 +50,8 @@ afterEach(() => {
 })
 after(async () => {
   if (skip !== false) return
-  wire.server.close()
-  await daemon[Symbol.asyncDispose]()
+  wire?.server.close()
+  await daemon?.[Symbol.asyncDispose]()
   rmSync(directory, { recursive: true })
 })
 

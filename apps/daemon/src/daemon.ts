@@ -1,6 +1,7 @@
 import { type Engine, openEngine } from '@ctr/engine'
 import type { DaemonConfig } from './config/config.ts'
 import type { Context } from './context.ts'
+import { checkDataRoot } from './data-root.ts'
 import { loadDefaultImage } from './default-image.ts'
 import { buildApiServer } from './http/server.ts'
 import { listen } from './listen/listen.ts'
@@ -28,6 +29,7 @@ export async function startDaemon(
   await using cleanup = new AsyncDisposableStack()
   cleanup.use(lockRoot(config.engine.dataRoot))
   cleanup.use(lockRoot(config.engine.execRoot))
+  checkDataRoot(config.engine.dataRoot)
   if (config.pidFile !== undefined) cleanup.use(writePidFile(config.pidFile))
   // Before anything is made on the host for an engine that nobody could talk to.
   for (const host of config.hosts) if (host.kind === 'unix') await refuseTakenSocket(host.path)

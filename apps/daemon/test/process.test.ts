@@ -18,6 +18,7 @@ import { fileURLToPath } from 'node:url'
 import { requires, startDaemon, waitFor } from '@ctr/testkit'
 
 const root = { skip: requires({ root: true }) }
+const notUnshared = requires({ root: true, commands: ['unshare'] })
 const notRoot = requires({ root: true, commands: ['setpriv'] })
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
 
@@ -66,6 +67,24 @@ test('somebody who is not root is told so, and nothing is made', { skip: notRoot
     assert.equal(status, 1)
     assert.match(stderr, /^ctrd: it needs root, .*: become root, or start it with sudo\n$/)
     assert.deepEqual(readdirSync(directory), [])
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
+})
+
+test('a data root on an overlay is refused, with what to do', { skip: notUnshared }, () => {
+  const directory = mkdtempSync('/tmp/ctr-daemon-process-')
+  try {
+    const script = `cd "$0" && mkdir m && mount -t tmpfs t m && mkdir m/l m/u m/w m/o &&
+      mount -t overlay -o lowerdir=m/l,upperdir=m/u,workdir=m/w overlay m/o && exec "$@"`
+    const at = ['--data-root', `${directory}/m/o/data`, '--exec-root', `${directory}/run`]
+    const start = [process.execPath, main, ...at, '-H', `unix://${directory}/s`]
+    const inside = [...start, '--pidfile', `${directory}/pid`, '--bridge', 'none']
+    const command = ['--mount', '--propagation', 'private', 'sh', '-c', script, directory]
+    const options = { encoding: 'utf8', timeout: 300_000 } as const
+    const { status, stderr } = spawnSync('unshare', [...command, ...inside], options)
+    assert.equal(status, 1)
+    assert.match(stderr, /^ctrd: \/.*\/m\/o\/data is on an overlay, .* --data-root\n$/)
   } finally {
     rmSync(directory, { recursive: true })
   }
