@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, test } from 'node:test'
 import { requires, waitFor } from '@ctr/testkit'
@@ -104,6 +104,22 @@ describe('a stopped shim', { skip, timeout: 300_000 }, () => {
     session.write('\n')
     assert.equal(await session.exited, 7)
     assert.equal(await status('it'), 'exited 7 ')
+  })
+
+  test('of an exec does not hold up the end of its container', async () => {
+    await daemon().ok(['run', '-d', '--name', 'it', 'busybox', 'sleep', '300'])
+    const session = daemon().session(['exec', 'it', 'sh', '-c', 'echo ready; sleep 300'])
+    await session.waitFor('ready')
+    const [directory] = readdirSync(join(daemon().execRoot, 'x'))
+    const path = join(daemon().execRoot, 'x', directory ?? '', 'shim.pid')
+    const shim = Number(readFileSync(path, 'utf8'))
+    stopped.push(shim)
+    signal(shim, 'SIGSTOP')
+    await daemon().ok(['stop', '-t', '0', 'it'])
+    assert.equal(await status('it'), 'exited 137 ')
+    await session.exited
+    await daemon().ok(['start', 'it'])
+    assert.equal(await daemon().ok(['exec', 'it', 'echo', 'goes on']), 'goes on')
   })
 
   test('that was there before the daemon is ended by rm --force', async () => {

@@ -1,13 +1,13 @@
 import { EngineError, isErrno } from '@ctr/errdefs'
 import { signalProcess, thawCgroup } from '@ctr/linux'
 import { parseSignal, signalName } from '@ctr/oci'
-import { ANSWER_TIMEOUT_MS, connectShim, killShim } from '@ctr/shim'
+import { ANSWER_TIMEOUT_MS, connectShim, findShim, killShim } from '@ctr/shim'
 import { isStorageError } from '@ctr/store'
 import type { Engine } from '../engine.ts'
 import type { ContainerRecord, Removal } from './container.ts'
 import { containerEvent } from './container-event.ts'
 import { containerCgroup } from './leftovers.ts'
-import { containerRuntimeDir } from './runtime-dir.ts'
+import { containerRuntimeDir, execRuntimeDir } from './runtime-dir.ts'
 import { isAlive, isRunningForUser } from './state.ts'
 import { keepWish, withWish } from './unrecorded-wish.ts'
 
@@ -219,13 +219,28 @@ function exitOf(engine: Engine, id: string): { promise: Promise<void>; cancel: (
     ),
   )
   late.catch(() => undefined) // nobody may be waiting any more
+  const stuck = engine.clock.after(ANSWER_TIMEOUT_MS, () => endStoppedExecs(engine, id))
   const exited = engine.waiters.add(id, 'attempt', controller.signal).then(() => undefined)
   return {
     promise: Promise.race([exited, late]),
     cancel: () => {
       controller.abort()
       timer[Symbol.dispose]()
+      stuck[Symbol.dispose]()
     },
+  }
+}
+
+/**
+ * PID 1 of a PID namespace ends after everything in it was reaped, and a process of an exec by its shim only: one that somebody has
+ * stopped (SIGSTOP) holds up the end of the container. Its process is dead already. pid_namespaces(7)
+ */
+function endStoppedExecs(engine: Engine, containerId: string): void {
+  for (const { id, state } of engine.execs.ofContainer(containerId)) {
+    const runtimeDir = execRuntimeDir(engine.config, id)
+    if (state.status !== 'running' || findShim(runtimeDir)?.condition !== 'stopped') continue
+    engine.log.warn({ containerId, execId: id }, 'end the stopped shim of an exec')
+    killShim(runtimeDir)
   }
 }
 
