@@ -23,3 +23,10 @@ test('an older version is refused with the oldest one that is served', () => {
     })
   }
 })
+
+test('routes may be older, with the fields of the oldest one that is served', () => {
+  assert.equal(parseApiVersion('1.22', 12), 24)
+  assert.equal(parseApiVersion('1.30', 12), 30)
+  assert.throws(() => parseApiVersion('1.22'), { code: 'INVALID_ARGUMENT' })
+  assert.throws(() => parseApiVersion('1.11', 12), { code: 'INVALID_ARGUMENT' })
+})

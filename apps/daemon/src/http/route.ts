@@ -24,6 +24,8 @@ export interface Route<Q extends QuerySpec = QuerySpec, B = unknown> {
   readonly takesConnection?: boolean
   /** A GET whose stream can be a WebSocket as well (`also`), or can be nothing else (`only`). */
   readonly webSocket?: 'also' | 'only'
+  /** Minor number of the oldest API version that has it as it is; 24 unless told. */
+  readonly oldestApiMinor?: number
   /** Of a good answer; without it 200, or 204 when there is no value. */
   readonly status?: 200 | 201 | 204
   readonly response?: JsonSchema

@@ -95,6 +95,9 @@ export async function buildApiServer(o: {
     const upgrade = upgradeOf(request.raw)
     done(null, upgrade === undefined ? payload : Readable.from([upgrade.body]))
   })
+  const oldest = new Map(
+    o.routes.map((route) => [`${route.method} ${route.path}`, route.oldestApiMinor]),
+  )
   app.addHook('onRequest', (request, reply, done) => {
     reply.headers({
       'Api-Version': API_VERSION,
@@ -106,7 +109,7 @@ export async function buildApiServer(o: {
     const refusal = refusals.get(request.raw)
     if (refusal !== undefined) throw new EngineError('FORBIDDEN', refusal)
     const version = versions.get(request.raw)
-    if (version !== undefined) parseApiVersion(version)
+    if (version !== undefined) parseApiVersion(version, oldest.get(routeName(request)))
     done()
   })
   app.addHook('onResponse', (request, reply, done) => {
@@ -147,7 +150,8 @@ export async function buildApiServer(o: {
       opening?: WebSocketOpening,
     ): Promise<FastifyReply> => {
       if (route.takesConnection !== true) declineUpgrade(request.raw)
-      const minor = parseApiVersion(versions.get(request.raw) ?? `1.${MAX_API_MINOR}`)
+      const version = versions.get(request.raw) ?? `1.${MAX_API_MINOR}`
+      const minor = parseApiVersion(version, route.oldestApiMinor)
       return serveRoute(
         route,
         o,

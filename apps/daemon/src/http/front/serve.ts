@@ -74,7 +74,7 @@ async function answerTo(
 function openCall(target: Target, request: PlainRequest, exchange: Exchange): FrontCall {
   const { route, id } = target
   const { headers } = request
-  const apiMinor = parseApiVersion(target.version ?? LATEST)
+  const apiMinor = parseApiVersion(target.version ?? LATEST, route.oldestApiMinor)
   const call = new FrontCall({
     id,
     query: parseQuery(route.query ?? {}, target.query),

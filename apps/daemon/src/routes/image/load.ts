@@ -1,4 +1,5 @@
 import { loadImages } from '@ctr/engine'
+import { ANCIENT_API_MINOR } from '../../http/api-version.ts'
 import { serveProgress } from '../../http/progress.ts'
 import { route } from '../../http/route.ts'
 
@@ -7,6 +8,7 @@ export const loadImagesRoute = route({
   path: '/images/load',
   summary: 'Load images from a tar archive (docker save, OCI layout; also compressed)',
   query: { quiet: 'boolean', platform: 'string' },
+  oldestApiMinor: ANCIENT_API_MINOR,
   takesStream: true,
   status: 200,
   handle: async ({ engine }, call) => {
