@@ -21,6 +21,11 @@ export function useCompileCache(): void {
   }
 }
 
+/** Where compiled code is, or would be. */
+export function cacheDirectory(): string {
+  return process.env['NODE_COMPILE_CACHE'] ?? DIRECTORY
+}
+
 /** Node writes it when it ends; a daemon that is killed has none then. */
 export function saveCompileCache(): void {
   setTimeout(flushCompileCache, SAVE_AFTER_MS).unref()
