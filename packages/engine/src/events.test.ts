@@ -12,6 +12,8 @@ const event = (action: string, attributes: Record<string, string> = {}): NewEven
   attributes,
 })
 
+const YEAR_NS = 365n * 86_400_000_000_000n
+
 describe('events', () => {
   let store: Store
   let events: EventLog
@@ -49,6 +51,38 @@ describe('events', () => {
     }
     const [, , third, fourth] = all
     assert.deepEqual(events.history(0n, 2n ** 62n, third?.sequence ?? 0n, 1), [fourth])
+  })
+
+  test('are found by their time also after the clock was set back', () => {
+    let now = 1_000_000n * 1_000_000_000n
+    const clock = { ...systemClock, nowNs: () => (now += 1000n) }
+    events = new EventLog(store, new EventTable(store), clock)
+    const emit = (...actions: string[]): void =>
+      actions.forEach((action) => events.emit(event(action)))
+    const found = (sinceNs: bigint, untilNs: bigint): string[] =>
+      events.history(sinceNs, untilNs, 0n, 100).map(({ action }) => action)
+    emit('before')
+    const start = now
+    now += YEAR_NS
+    emit('a year on', 'and on')
+    now -= YEAR_NS
+    // Of a step back that is taken back itself nothing is left.
+    assert.throws(() =>
+      events.commit('durable', () => {
+        events.add(event('never'))
+        throw new Error('no')
+      }),
+    )
+    emit('back', 'again')
+    assert.deepEqual(found(0n, start), ['before'])
+    assert.deepEqual(found(start + 1n, now), ['a year on', 'and on', 'back', 'again'])
+    // A small step is not one: strictly in order, a little ahead of the clock.
+    now -= 10_000_000_000n
+    emit('later')
+    assert.deepEqual(found(now, now + 60_000_000_000n).at(-1), 'later')
+    const times = events.history(0n, 2n ** 62n, 0n, 100).map(({ timeNs }) => timeNs)
+    assert.ok(times.every((time, index) => index === 0 || time > (times[index - 1] ?? 0n)))
+    assert.equal(times.length, 6)
   })
 
   test('of a transaction that fails nothing is seen and memory is taken back', () => {

@@ -20,6 +20,9 @@ export type NewEvent = Pick<EngineEvent, 'type' | 'action' | 'actorId' | 'attrib
 /** After everything that is in the history. */
 const UNRECORDED = 2n ** 63n - 1n
 
+/** A clock that is corrected by less is waited for: the times go on from the last one. */
+const CLOCK_STEP_NS = 60_000_000_000n
+
 type Listener = (event: EngineEvent) => void
 
 /** Writes events within the transaction of the change that they report, and publishes them after the commit. */
@@ -45,6 +48,7 @@ export class EventLog {
   add(event: NewEvent): void {
     // Strictly increasing: clients that resume with `since` neither miss nor repeat an event.
     const now = this.#clock.nowNs()
+    if (this.#lastTimeNs - now > CLOCK_STEP_NS) this.#followClock(now)
     const timeNs = now > this.#lastTimeNs ? now : this.#lastTimeNs + 1n
     const sequence = this.#table.insert({
       timeNs,
@@ -55,6 +59,15 @@ export class EventLog {
     })
     this.#lastTimeNs = timeNs
     this.#pending.push({ ...event, sequence, timeNs })
+  }
+
+  /** Somebody has set the clock back: without this nobody who asks for the last minutes would find anything for as long. */
+  #followClock(nowNs: bigint): void {
+    const before = this.#lastTimeNs
+    this.onRollback(() => {
+      this.#lastTimeNs = before
+    })
+    this.#lastTimeNs = this.#table.bringForward(nowNs)
   }
 
   /** One transaction: the change and its events. `volatile` changes are void after a reboot and skip the fsync. */

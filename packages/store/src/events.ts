@@ -20,6 +20,7 @@ export class EventTable {
   readonly #between: Statement
   readonly #from: Statement
   readonly #prune: Statement
+  readonly #bringForward: Statement
   readonly #last: Statement
 
   constructor(store: Store) {
@@ -42,6 +43,9 @@ export class EventTable {
     this.#prune = db.prepare(
       `DELETE FROM events WHERE sequence < (SELECT max(sequence) FROM events)
          AND (sequence <= (SELECT max(sequence) FROM events) - ? OR time_ns < ?)`,
+    )
+    this.#bringForward = db.prepare(
+      'UPDATE events SET time_ns = ? + sequence - ? WHERE sequence >= ?',
     )
     this.#last = db
       .prepare('SELECT sequence, time_ns AS timeNs FROM events ORDER BY sequence DESC LIMIT 1')
@@ -83,6 +87,13 @@ export class EventTable {
   /** Keeps the newest `rows` that are not older than `olderThanNs`; the newest of all stays, so that no number comes twice. */
   prune(rows: number, olderThanNs: bigint): void {
     this.#prune.run(rows, olderThanNs)
+  }
+
+  /** The events that are younger than `nowNs` are of now, in their order. Gives the time of the newest. */
+  bringForward(nowNs: bigint): bigint {
+    const first = this.#firstAt(nowNs)
+    this.#bringForward.run(nowNs, first, first)
+    return this.lastTimeNs()
   }
 
   /** Time of the newest event; 0 without one. */
