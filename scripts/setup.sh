@@ -9,6 +9,8 @@ PNPM_VERSION=12.21.0
 NODE_MINIMUM=18
 # What apt, npm and pnpm say when they reach nobody.
 NO_NETWORK='Temporary failure resolving|Could not (resolve|connect)|Unable to connect|EAI_AGAIN|ENOTFOUND|ENETUNREACH|EHOSTUNREACH|ECONNREFUSED|ECONNRESET|ETIMEDOUT|dns error|error sending request'
+# What they say when somebody between speaks TLS in the name of others.
+FOREIGN_CA='SELF_SIGNED_CERT|UNABLE_TO_(GET_ISSUER|VERIFY_LEAF)|self-signed certificate|unable to get local issuer|UnknownIssuer|Certificate verification failed'
 
 # Debian and Ubuntu packages, each with what it is for.
 ENGINE_PACKAGES='gcc|compiles ctr-shim, the small native process beside each container
@@ -187,6 +189,12 @@ logged() {
   echo "\$ $*" >>"$log"
   begin=$(wc -l <"$log")
   "$@" >>"$log" 2>&1 9>&- && return 0
+  distrusted=$(tail -n "+$begin" "$log" | grep -E "$FOREIGN_CA" | cut -c1-200 | head -n 3)
+  if [ -n "$distrusted" ]; then
+    printf '%s\n' "$distrusted" >&2
+    die "$what failed: is there a proxy with a certificate of its own? Name the file of its authority, then run the same command again:
+  NODE_EXTRA_CA_CERTS=FILE in the environment (npm), 'cafile=FILE' in ~/.npmrc (pnpm), /usr/local/share/ca-certificates and update-ca-certificates (apt). All of it: $log"
+  fi
   offline=$(tail -n "+$begin" "$log" | grep -E "$NO_NETWORK" | cut -c1-200 | head -n 3)
   if [ -n "$offline" ]; then
     printf '%s\n' "$offline" >&2

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { createServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
 import { basename } from 'node:path'
 import { test } from 'node:test'
 import { requires, run } from '@ctr/testkit'
@@ -123,6 +126,35 @@ test('without a network set-up says so in a few lines', {
     assert.match(result.stderr, /^setup: npm install pnpm failed: is there no network\?/m)
     assert.ok(result.stderr.split('\n').length <= 6, result.stderr)
   } finally {
+    rmSync(clone, { recursive: true })
+  }
+})
+
+test('behind somebody who speaks TLS in the name of others set-up says where to name him', {
+  skip: skip || requires({ commands: ['openssl', 'npm'] }),
+}, async () => {
+  const clone = mkdtempSync('/tmp/ctr-foreign-')
+  const [key, cert] = [`${clone}/key`, `${clone}/cert`]
+  const pair = ['-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-out', cert]
+  const made = await run(['openssl', 'req', '-x509', ...pair, '-subj', '/CN=127.0.0.1'])
+  assert.equal(made.code, 0, made.stderr)
+  const registry = createServer({ key: readFileSync(key), cert: readFileSync(cert) })
+  registry.listen(0, '127.0.0.1')
+  await once(registry, 'listening')
+  try {
+    cpSync(script, `${clone}/scripts/setup.sh`)
+    const { code, stderr } = await run(['sh', `${clone}/scripts/setup.sh`], {
+      env: {
+        ...env,
+        npm_config_cache: `${clone}/cache`,
+        npm_config_fetch_retries: '0',
+        npm_config_registry: `https://127.0.0.1:${(registry.address() as AddressInfo).port}`,
+      },
+    })
+    assert.equal(code, 1)
+    assert.match(stderr, /^setup: npm install pnpm failed: is there a proxy with a certificate/m)
+  } finally {
+    registry.close()
     rmSync(clone, { recursive: true })
   }
 })
