@@ -1,5 +1,8 @@
 import {
+  chmodSync,
+  chownSync,
   closeSync,
+  constants,
   ftruncateSync,
   mkdirSync,
   openSync,
@@ -32,11 +35,30 @@ export function lockRoot(directory: string): Disposable {
 function openIn(directory: string, path: string): number {
   try {
     makeDirectory(directory)
-    return openSync(path, 'a+', 0o600)
+    takeDirectory(directory)
+    return openSync(path, LOCK_FLAGS, 0o600)
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause)
     throw new EngineError('INTERNAL', `cannot use ${directory} as a root: ${why}`, { cause })
   }
+}
+
+const { O_CREAT, O_NOFOLLOW, O_RDWR } = constants
+/** Whatever a link leads to would be emptied. */
+const LOCK_FLAGS = O_RDWR | O_CREAT | O_NOFOLLOW
+const WRITABLE_BY_OTHERS = 0o022
+const STICKY = 0o1000
+
+/**
+ * One that was there before, as dockerd does: who could rename what is in it would have containers run anything. What has the
+ * sticky bit (/tmp) belongs to everybody, and is left so.
+ */
+function takeDirectory(directory: string): void {
+  const { uid, mode } = statSync(directory)
+  const ours = process.geteuid?.() ?? 0
+  if ((mode & STICKY) !== 0) return
+  if (uid !== ours) chownSync(directory, ours, process.getegid?.() ?? 0)
+  if ((mode & WRITABLE_BY_OTHERS) !== 0) chmodSync(directory, mode & 0o7777 & ~WRITABLE_BY_OTHERS)
 }
 
 /** Not by Node's `recursive`, which never ends where nothing can be made, as in /proc. */
