@@ -73,6 +73,7 @@ check_machine() {
   [ "$(uname -s)" = Linux ] || problem "a Linux kernel (this is $(uname -s)): containers are a feature of Linux. Use a Linux machine or VM."
   case $(uname -m) in x86_64 | aarch64) ;; *) problem "an x86_64 or aarch64 processor (this is $(uname -m))" ;; esac
   [ "$(id -u)" = 0 ] || problem "root (you are $(id -un)): namespaces, mounts, cgroups and packages need it. Become root, or: sudo $again"
+  [ "$mode" = setup ] || [ "$(id -u)" != 0 ] || has_capabilities || problem "CAP_NET_ADMIN and CAP_SYS_ADMIN, which this root does not have: in a container, start that one with --privileged"
   if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
     problem "Debian 12/13 or Ubuntu (this is $(system_name), without apt-get). On another system with glibc install the counterparts of
     these packages and go on as CONTRIBUTING.md says, or run the tests in a container: docker-compose.test.yml
@@ -89,6 +90,11 @@ $(echo "$ENGINE_PACKAGES" | sed 's/|/  - /; s/^/      /')"
   esac
   command -v npm >/dev/null || problem "npm (apt-get install npm; then: $again)"
   [ -z "$problems" ] || { printf 'ctr needs, and this machine does not have:\n%s' "$problems" >&2; exit 1; }
+}
+
+has_capabilities() { # linux/capability.h: 12 is CAP_NET_ADMIN, 21 is CAP_SYS_ADMIN
+  mask=$(sed -n 's/^CapEff:[[:space:]]*//p' /proc/self/status 2>/dev/null)
+  [ -z "$mask" ] || [ $((0x$mask >> 12 & 0x$mask >> 21 & 1)) = 1 ]
 }
 
 is_overlay() { # a directory that may not be there yet; the kernel makes no overlay upon an overlay

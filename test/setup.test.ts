@@ -70,6 +70,15 @@ test('without root set-up says what it needs and changes nothing', {
   assert.equal(readFileSync(`${root}/.build/stamps/modules`, 'utf8'), before)
 })
 
+test('in an unprivileged container set-up says what its root lacks', {
+  skip: skip || requires({ commands: ['setpriv'] }),
+}, async () => {
+  const command = ['setpriv', '--bounding-set=-sys_admin', 'sh', script, 'quickstart']
+  const { code, stderr } = await run(command, { env })
+  assert.equal(code, 1)
+  assert.match(stderr, /does not have:\n {2}- CAP_NET_ADMIN and CAP_SYS_ADMIN, .*--privileged\n$/)
+})
+
 test('in a container set-up asks for a place that is no overlay', {
   skip: skip || requires({ commands: ['unshare'] }),
 }, async () => {
