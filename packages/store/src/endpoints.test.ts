@@ -94,3 +94,47 @@ test('a part of a transaction that is rolled back takes no other part with it', 
   assert.deepEqual(endpoints.containerIds(), [])
   store.close()
 })
+
+/** As on the networks host and none. */
+function bareRow(index: number, more: Partial<EndpointRow> = {}): EndpointRow {
+  return row(index, { link: undefined, macAddress: '', isGateway: false, ipv4: undefined, ...more })
+}
+
+test('an endpoint that holds nothing on the host is found, changed and kept as any other', () => {
+  const store = openStore(':memory:')
+  const endpoints = new EndpointTable(store)
+  const other = 'a'.repeat(64)
+  const linked = row(2, { containerId: other, containerName: 'aa', networkId: 'net0' })
+  transaction(store, () => {
+    endpoints.insert(bareRow(0), NO_NAMES)
+    endpoints.insert(linked, NO_NAMES)
+  })
+  const check = (table: EndpointTable, expected: EndpointRow): void => {
+    assert.deepEqual(table.ofContainer(CONTAINER), [expected])
+    assert.deepEqual(table.all(), [linked, expected])
+    const byName = [linked, expected].sort((a, b) => (a.containerName < b.containerName ? -1 : 1))
+    assert.deepEqual(table.ofNetwork('net0'), byName)
+    assert.deepEqual(new Set(table.containerIds()), new Set([CONTAINER, other]))
+  }
+  check(endpoints, bareRow(0))
+  transaction(store, () => {
+    endpoints.renameContainer(CONTAINER, 'a')
+    endpoints.setChanging(bareRow(0).id, true)
+  })
+  const changed = bareRow(0, { containerName: 'a', isChanging: true })
+  check(endpoints, changed)
+  check(new EndpointTable(store), changed)
+  failing(store, () => {
+    endpoints.renameContainer(CONTAINER, 'zz')
+    endpoints.insert(bareRow(1), NO_NAMES)
+  })
+  check(endpoints, changed)
+  failing(store, () => endpoints.delete(changed))
+  check(endpoints, changed)
+  transaction(store, () => endpoints.delete(changed))
+  for (const table of [endpoints, new EndpointTable(store)]) {
+    assert.deepEqual(table.all(), [linked])
+    assert.deepEqual(table.ofContainer(CONTAINER), [])
+  }
+  store.close()
+})

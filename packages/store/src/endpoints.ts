@@ -1,4 +1,5 @@
 import type { Statement } from 'better-sqlite3'
+import { fromDocument, type KeptRow, toDocument } from './endpoint-document.ts'
 import type { Store } from './open.ts'
 
 export interface EndpointRow {
@@ -43,10 +44,12 @@ const KNOWN_MAX = 2048
 
 /**
  * What running containers hold: the tables of HELD_SCHEMA in memory, and for each endpoint a document in `kept_endpoints`, of which
- * they are made anew when the engine starts.
+ * they are made anew when the engine starts. Bare endpoints are in a map instead of the tables.
  */
 export class EndpointTable {
   readonly #store: Store
+  /** Those that hold nothing on the host, by id: no name, address or port leads to them, so they are in no table. */
+  readonly #bare = new Map<string, EndpointRow>()
   /** All containers that have an endpoint. */
   #holders = new Set<string>()
   /** Rows by container, of some of them: a start and its end ask half a dozen times. Only of `#holders`. */
@@ -57,6 +60,7 @@ export class EndpointTable {
   readonly #insertName: Statement
   readonly #keep: Statement
   readonly #unkeep: Statement
+  readonly #keptBare: Statement
   readonly #keepGateway: Statement
   readonly #keepChanging: Statement
   readonly #keepPorts: Statement
@@ -93,6 +97,9 @@ export class EndpointTable {
     )
     this.#keep = db.prepare('INSERT INTO kept_endpoints (id, document) VALUES (?, ?)')
     this.#unkeep = db.prepare('DELETE FROM kept_endpoints WHERE id = ?')
+    this.#keptBare = db.prepare(
+      "SELECT id, document FROM kept_endpoints WHERE document ->> 'link' IS NULL",
+    )
     this.#keepGateway = db.prepare(
       "UPDATE kept_endpoints SET document = json_set(document, '$.isGateway', ?) WHERE id = ?",
     )
@@ -103,7 +110,7 @@ export class EndpointTable {
       "UPDATE kept_endpoints SET document = json_set(document, '$.ports', json(?)) WHERE id = ?",
     )
     this.#keepName = db.prepare(
-      "UPDATE kept_endpoints SET document = json_set(document, '$.containerName', ?) WHERE id IN (SELECT id FROM endpoints WHERE container_id = ?)",
+      "UPDATE kept_endpoints SET document = json_set(document, '$.containerName', ?) WHERE id = ?",
     )
     this.#delete = db.prepare('DELETE FROM endpoints WHERE id = ?')
     this.#setGateway = db.prepare('UPDATE endpoints SET is_gateway = ? WHERE id = ?')
@@ -142,11 +149,11 @@ export class EndpointTable {
   /** Inside a transaction: an endpoint appears together with its addresses, ports and names. */
   insert(row: EndpointRow, names: EndpointNames): void {
     this.#hold(row, names)
-    this.#keep.run(row.id, JSON.stringify(toDocument(row, names)))
+    this.#keep.run(row.id, toDocument(row, names))
   }
 
   delete({ id, containerId }: Pick<EndpointRow, 'id' | 'containerId'>): void {
-    this.#delete.run(id)
+    if (!this.#bare.delete(id)) this.#delete.run(id)
     this.#unkeep.run(id)
     const rest = this.ofContainer(containerId).filter((row) => row.id !== id)
     if (rest.length > 0) this.#know(containerId, rest)
@@ -158,12 +165,14 @@ export class EndpointTable {
 
   setGateway(id: string, isGateway: boolean): void {
     this.#known.clear()
+    this.#changeBare(id, { isGateway })
     this.#setGateway.run(Number(isGateway), id)
     this.#keepGateway.run(Number(isGateway), id)
   }
 
   setChanging(id: string, isChanging: boolean): void {
     this.#known.clear()
+    this.#changeBare(id, { isChanging })
     this.#setChanging.run(Number(isChanging), id)
     this.#keepChanging.run(Number(isChanging), id)
   }
@@ -178,29 +187,39 @@ export class EndpointTable {
   }
 
   renameContainer(containerId: string, name: string): void {
+    for (const { id } of this.ofContainer(containerId)) {
+      this.#changeBare(id, { containerName: name })
+      this.#keepName.run(name, id)
+    }
     this.#known.clear()
     this.#rename.run(name, containerId)
-    this.#keepName.run(name, containerId)
   }
 
   all(): EndpointRow[] {
-    return this.#rows(this.#select.all.all())
+    const rows = [...this.#rows(this.#select.all.all()), ...this.#bare.values()]
+    return rows.sort(
+      (a, b) => compareText(a.containerId, b.containerId) || a.interface - b.interface,
+    )
   }
 
   ofContainer(containerId: string): readonly EndpointRow[] {
     if (!this.#holders.has(containerId)) return []
     const known = this.#known.get(containerId)
     if (known !== undefined) return known
+    const bare = this.#bareWhere((row) => row.containerId === containerId)
     const rows = this.#rows(this.#select.byContainer.all(containerId))
-    return this.#know(containerId, rows)
+    return this.#know(containerId, [...rows, ...bare])
   }
 
   ofNetwork(networkId: string): EndpointRow[] {
-    return this.#rows(this.#select.byNetwork.all(networkId))
+    const bare = this.#bareWhere((row) => row.networkId === networkId)
+    const rows = [...this.#rows(this.#select.byNetwork.all(networkId)), ...bare]
+    return rows.sort((a, b) => compareText(a.containerName, b.containerName))
   }
 
   containerIds(): string[] {
-    return this.#containers.all() as string[]
+    const bare = [...this.#bare.values()].map(({ containerId }) => containerId)
+    return [...new Set([...(this.#containers.all() as string[]), ...bare])]
   }
 
   /** Addresses in use from `from` upwards, in order; lazily, so that the search for a gap can stop early. */
@@ -225,10 +244,7 @@ export class EndpointTable {
     const { db } = this.#store
     db.exec('DELETE FROM endpoints')
     const rows = db.prepare('SELECT id, document FROM kept_endpoints').all() as KeptRow[]
-    for (const { id, document } of rows) {
-      const { row, names } = fromDocument(id, JSON.parse(document) as EndpointDocument)
-      this.#hold(row, names)
-    }
+    for (const { row, names } of rows.map(fromDocument)) this.#hold(row, names)
   }
 
   #know(containerId: string, rows: readonly EndpointRow[]): readonly EndpointRow[] {
@@ -241,12 +257,33 @@ export class EndpointTable {
   /** What an open transaction has changed was rolled back. */
   #forgetKnown(): void {
     this.#known.clear()
+    this.#bare.clear()
+    const rows = this.#keptBare.all() as KeptRow[]
+    for (const { row } of rows.map(fromDocument)) if (isBare(row)) this.#bare.set(row.id, row)
     this.#holders = new Set(this.containerIds())
   }
 
-  #hold(row: EndpointRow, { names, nameservers, links }: EndpointNames): void {
-    const { id, networkId, containerId } = row
+  #changeBare(id: string, change: Partial<EndpointRow>): void {
+    const row = this.#bare.get(id)
+    if (row !== undefined) this.#bare.set(id, { ...row, ...change })
+  }
+
+  #bareWhere(isMeant: (row: EndpointRow) => boolean): EndpointRow[] {
+    return [...this.#bare.values()].filter(isMeant)
+  }
+
+  #hold(row: EndpointRow, names: EndpointNames): void {
+    const { containerId } = row
     const others = this.ofContainer(containerId)
+    const ports = row.ports.toSorted((a, b) => comparePorts(a, b))
+    if (isBare(row)) this.#bare.set(row.id, row)
+    else this.#insertRow(row, names)
+    this.#holders.add(containerId)
+    this.#know(containerId, [...others, { ...row, ports }])
+  }
+
+  #insertRow(row: EndpointRow, { names, nameservers, links }: EndpointNames): void {
+    const { id, networkId, containerId } = row
     this.#insert.run(
       id,
       networkId,
@@ -268,9 +305,6 @@ export class EndpointTable {
       this.#insertPort.run(port.protocol, port.hostPort, port.hostIp, port.containerPort, id)
     }
     for (const name of names) this.#insertName.run(networkId, name, id)
-    this.#holders.add(containerId)
-    const ports = row.ports.toSorted((a, b) => comparePorts(a, b))
-    this.#know(containerId, [...others, { ...row, ports }])
   }
 
   #rows(rows: unknown[]): EndpointRow[] {
@@ -299,6 +333,11 @@ export class EndpointTable {
     const ports = this.#portsOf.all(id) as PublishedPortRow[]
     return ports.sort((a, b) => comparePorts(a, b))
   }
+}
+
+/** Of the networks host and none. */
+function isBare({ link, ipv4, ipv6, ports }: EndpointRow): boolean {
+  return link === undefined && ipv4 === undefined && ipv6 === undefined && ports.length === 0
 }
 
 function comparePorts(a: PublishedPortRow, b: PublishedPortRow): number {
@@ -336,57 +375,4 @@ function toBlob(value: bigint, family: 4 | 6): Buffer {
 
 function fromBlob(blob: Buffer): bigint {
   return BigInt(`0x${blob.toString('hex')}`)
-}
-
-interface KeptRow {
-  readonly id: string
-  readonly document: string
-}
-
-/** As migration 011 writes it: addresses in hex digits, no booleans. What came later may be absent. */
-interface EndpointDocument
-  extends Omit<
-      EndpointRow,
-      'id' | 'link' | 'isGateway' | 'gatewayPriority' | 'isChanging' | 'ipv4' | 'ipv6'
-    >,
-    EndpointNames {
-  readonly link: string | null
-  readonly isGateway: number
-  readonly gatewayPriority?: number
-  readonly isChanging?: number
-  readonly ipv4: string | null
-  readonly ipv6: string | null
-}
-
-function toDocument(row: EndpointRow, names: EndpointNames): EndpointDocument {
-  return {
-    ...row,
-    link: row.link ?? null,
-    isGateway: Number(row.isGateway),
-    isChanging: Number(row.isChanging),
-    ipv4: row.ipv4 === undefined ? null : row.ipv4.toString(16),
-    ipv6: row.ipv6 === undefined ? null : row.ipv6.toString(16),
-    ...names,
-  }
-}
-
-function fromDocument(
-  id: string,
-  { names, nameservers, links, ...row }: EndpointDocument,
-): { row: EndpointRow; names: EndpointNames } {
-  const ip = (hex: string | null): bigint | undefined =>
-    hex === null ? undefined : BigInt(`0x${hex}`)
-  return {
-    row: {
-      ...row,
-      id,
-      link: row.link ?? undefined,
-      isGateway: row.isGateway !== 0,
-      gatewayPriority: row.gatewayPriority ?? 0,
-      isChanging: (row.isChanging ?? 0) !== 0,
-      ipv4: ip(row.ipv4),
-      ipv6: ip(row.ipv6),
-    },
-    names: { names, nameservers, links },
-  }
 }

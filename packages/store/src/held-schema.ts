@@ -11,7 +11,7 @@ CREATE TABLE held.endpoints (
   container_id   TEXT NOT NULL,
   container_name TEXT NOT NULL,
   interface      INTEGER NOT NULL,
-  -- Host end of the veth pair; null on the networks host and none.
+  -- Host end of the veth pair; null where there is none. (Endpoints of the networks host and none are not here: EndpointTable.)
   link           TEXT UNIQUE,
   mac_address    TEXT NOT NULL,
   -- JSON.
