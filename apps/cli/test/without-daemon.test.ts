@@ -77,6 +77,12 @@ describe('ctr without a daemon', () => {
       "ctr: unknown command: ctr rnu\n\nDid you mean 'ctr run'?\n\nRun 'ctr --help' for more information\n",
     ],
     [
+      ['compose', 'up'],
+      1,
+      "ctr: unknown command: ctr compose\n\nCompose works with ctrd: DOCKER_HOST=unix:///var/run/ctr.sock docker compose ...\n\nRun 'ctr --help' for more information\n",
+    ],
+    [['build', '.'], 1, /\n\nctr builds no images\. Bring one: docker build .* \| ctr load\n\n/],
+    [
       ['volume', 'prnue'],
       1,
       "ctr: unknown command: ctr volume prnue\n\nDid you mean 'ctr volume prune'?\n\nUsage:  ctr volume COMMAND\n\nRun 'ctr volume --help' for more information\n",
