@@ -41,7 +41,7 @@ test('an unknown path or method is not found', async () => {
   ] as const) {
     const answer = await ask(method, path)
     assert.equal(answer.status, 404, path)
-    assert.equal(answer.text, '{"message":"page not found"}')
+    assert.equal(answer.text, '{"message":"page not found"}\n')
     assert.equal(answer.headers['content-type'], 'application/json')
   }
 })
@@ -146,13 +146,13 @@ test('a body of 10 MB is refused with 413', async () => {
     ]),
   )
   assert.match(answer, /^HTTP\/1.1 413 /)
-  assert.match(answer, /{"message":"Request body is too large"}$/)
+  assert.match(answer, /{"message":"Request body is too large"}\n$/)
 })
 
 test('headers of 10 MB are refused with 431', async () => {
   const answer = await raw(`GET /_ping HTTP/1.1\r\nHost: x\r\nX: ${'y'.repeat(10_000_000)}\r\n\r\n`)
   assert.match(answer, /^HTTP\/1.1 431 /)
-  assert.match(answer, /{"message":"the headers are larger than 1048576 bytes"}$/)
+  assert.match(answer, /{"message":"the headers are larger than 1048576 bytes"}\n$/)
   assert.equal((await ask('GET', '/_ping')).status, 200)
 })
 

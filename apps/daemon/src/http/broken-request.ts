@@ -10,7 +10,7 @@ export function answerBrokenRequest(error: Error & { code?: string }, socket: So
     return
   }
   const [status, message] = brokenRequest(error.code)
-  const body = JSON.stringify({ message })
+  const body = `${JSON.stringify({ message })}\n`
   socket.end(
     `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
     () => socket.destroy(),

@@ -239,7 +239,7 @@ function sendMessage(reply: FastifyReply, status: number, message: string): Fast
   return reply
     .code(status)
     .header('Content-Type', 'application/json')
-    .send(Buffer.from(JSON.stringify({ message })))
+    .send(Buffer.from(`${JSON.stringify({ message })}\n`))
 }
 
 /** Runs a handler and answers with its value. */

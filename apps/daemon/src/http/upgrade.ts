@@ -101,7 +101,7 @@ async function readBody(
 }
 
 function refuse(socket: Duplex, message: string): void {
-  const body = JSON.stringify({ message })
+  const body = `${JSON.stringify({ message })}\n`
   farewell(
     socket,
     `HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,

@@ -65,7 +65,7 @@ async function answerTo(
       const body = { type: reason.contentType, text: `${message}\r\n` }
       answer(exchange, route.method, status, body)
     } else {
-      answer(exchange, route.method, status, status === 304 ? undefined : json({ message }))
+      answer(exchange, route.method, status, status === 304 ? undefined : render({ message }))
     }
     return status
   }
@@ -120,13 +120,8 @@ function takeOver({ socket, upgrade }: Exchange, head: string): Socket {
 function render(value: unknown): { type: string; text: string } | undefined {
   if (value === undefined) return undefined
   if (value instanceof PlainText) return { type: 'text/plain; charset=utf-8', text: value.text }
-  const { type, text } = json(value)
-  return { type, text: `${text}\n` }
-}
-
-// The docker CLI shows `message` only if the type says JSON.
-function json(value: unknown): { type: string; text: string } {
-  return { type: 'application/json', text: jsonOf(value) }
+  // The docker CLI shows `message` only if the type says JSON.
+  return { type: 'application/json', text: `${jsonOf(value)}\n` }
 }
 
 function send(socket: Socket, text: string): void {
