@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { openImages } from '@ctr/images'
 import { OomLog, prepareCgroupParent, readHostFacts } from '@ctr/linux'
 import { openNetworks } from '@ctr/network'
+import { newId } from '@ctr/oci'
 import { Spawner } from '@ctr/shim'
 import {
   ContainerTable,
@@ -106,6 +107,7 @@ export async function openEngine(
     bridge: config.bridge,
     defaults: config.networks,
     instance: id.slice(0, 8),
+    newId,
     exec: async (program) => {
       const task = await spawner.task(program)
       await task[Symbol.asyncDispose]()

@@ -12,6 +12,8 @@ export interface NetworksOptions {
   readonly defaults: NetworkDefaults
   /** Short and unique to this daemon: names its nftables table and marks its links. Letters, digits, `-`. */
   readonly instance: string
+  /** 64 hex digits that nobody else has. */
+  readonly newId: () => string
 }
 
 export interface Logger {

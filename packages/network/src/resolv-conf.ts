@@ -33,8 +33,28 @@ export function pointsToSystemdStub(hostFile: string): boolean {
   return nameservers.length > 0 && nameservers.every((address) => address === SYSTEMD_STUB)
 }
 
-/** Content of a container's /etc/resolv.conf. */
+/** Content of a container's /etc/resolv.conf. Asked for at each start, and mostly the same as at the one before. */
 export function resolvConf(o: ResolvConfOptions): string {
+  if (rendered === undefined || !isSame(rendered.o, o)) rendered = { o, text: render(o) }
+  return rendered.text
+}
+
+let rendered: { readonly o: ResolvConfOptions; readonly text: string } | undefined
+
+/** Lists are the same if they are one and the same: nobody changes them. */
+function isSame(a: ResolvConfOptions, b: ResolvConfOptions): boolean {
+  return (
+    a.hostFile === b.hostFile &&
+    a.nameservers === b.nameservers &&
+    a.search === b.search &&
+    a.options === b.options &&
+    a.resolver === b.resolver &&
+    a.isHostNetwork === b.isHostNetwork &&
+    a.hasIpv6 === b.hasIpv6
+  )
+}
+
+function render(o: ResolvConfOptions): string {
   const host = parse(o.hostFile)
   const inherited = o.isHostNetwork
     ? host.nameservers

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { randomUUID } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -90,6 +90,7 @@ export class Sandbox {
       bridge: { kind: 'bridge', ...bridge },
       defaults: { ...NETWORK_DEFAULTS, ...defaults },
       instance: 'test',
+      newId: () => randomBytes(32).toString('hex'),
     })
   }
 

@@ -9,6 +9,7 @@ import {
   requestAddress,
 } from '../network/ipam.ts'
 import { type Network, OPTION_HOST_BINDING, poolsOf } from '../network/network.ts'
+import type { NetworksOptions } from '../options.ts'
 import { bestGateway, type GatewayCandidate, leadsOut } from './gateway.ts'
 import { allocatePorts, type PortBinding, type PortFacts } from './ports.ts'
 
@@ -49,6 +50,7 @@ interface AllocateDeps {
   readonly ports: PortFacts
   readonly lowestFree: LowestFree
   readonly networkOf: (id: string) => Network
+  readonly options: Pick<NetworksOptions, 'newId'>
 }
 
 /** Decides an endpoint and writes it down. Inside a transaction: what was free is ours when it commits. */
@@ -58,7 +60,7 @@ export function allocateEndpoint(
   o: ConnectOptions & { readonly isChanging: boolean },
 ): EndpointRow {
   const others = assertCanConnect(deps, network, o)
-  const id = randomBytes(32).toString('hex')
+  const id = deps.options.newId()
   const gateway = others.find((other) => other.isGateway)
   const gatewayPriority = o.gatewayPriority ?? 0
   const isGateway = isBetter(deps, { network, priority: gatewayPriority }, gateway)
@@ -89,13 +91,13 @@ export function allocateEndpoint(
  * down, inside a transaction: the caller's own, which says that the container runs.
  */
 export function bareEndpoint(
-  deps: Pick<AllocateDeps, 'endpoints'>,
+  deps: Pick<AllocateDeps, 'endpoints' | 'options'>,
   network: Network,
   o: ConnectOptions,
 ): { row: EndpointRow; record: () => void } {
   assertCanConnect(deps, network, o)
   const row: EndpointRow = {
-    id: randomBytes(32).toString('hex'),
+    id: deps.options.newId(),
     networkId: network.id,
     containerId: o.containerId,
     containerName: o.containerName,
