@@ -134,7 +134,7 @@ async function runFiles(files: readonly string[], concurrency: number): Promise<
         break
       case 'test:fail':
         // A suite or a file fails with its tests, which are reported themselves.
-        if (failureType(event.data) !== 'subtestsFailed') reportFailure(event.data)
+        if (failureType(event.data) !== 'subtestsFailed') reportFailure(event.data, outputs)
         break
       case 'test:summary':
         if (event.data.file !== undefined) reportFile(event.data, event.data.file, outputs)
@@ -154,7 +154,7 @@ function reportFile(
   result.passed = counts.passed
   if (!success && result.failed === 0) fail(path, `${path}: ended without a result`)
   const { passed, failed, skips } = result
-  if (failed > 0) console.log(outputs.get(file)?.join('').split('\n').slice(-60).join('\n') ?? '')
+  if (failed > 0) console.log(endOf(outputs, file))
   const details = [
     `${passed} passed`,
     ...(failed > 0 ? [`${failed} failed`] : []),
@@ -190,11 +190,17 @@ function remember(outputs: Map<string, string[]>, file: string | undefined, mess
   outputs.set(file, lines)
 }
 
-function reportFailure(data: EventData.TestFail): void {
+function endOf(outputs: Map<string, string[]>, file: string): string {
+  return outputs.get(file)?.join('').split('\n').slice(-60).join('\n') ?? ''
+}
+
+function reportFailure(data: EventData.TestFail, outputs: Map<string, string[]>): void {
   fail(relative(root, data.file ?? data.name), title(data))
   const cause: unknown = data.details.error.cause
   const text = cause instanceof Error ? (cause.stack ?? cause.message) : inspect(cause)
   console.log(`    FAILED ${title(data)}\n${text.replace(/^/gm, '        ')}`)
+  // A file that fails as a whole has no summary: it could not be loaded, or began another program.
+  if (data.name.startsWith('/')) console.log(endOf(outputs, data.name))
 }
 
 function failureType(data: EventData.TestFail): string | undefined {
