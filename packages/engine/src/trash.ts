@@ -17,14 +17,14 @@ export class Trash {
   readonly #spawner: Pick<Spawner, 'task'>
   readonly #store: Pick<Store, 'flush'>
   readonly #background: Pick<BackgroundWork, 'run'>
-  readonly #log: Pick<Logger, 'debug'>
+  readonly #log: Pick<Logger, 'debug' | 'warn'>
   #gathered: string[] = []
 
   constructor(deps: {
     readonly spawner: Pick<Spawner, 'task'>
     readonly store: Pick<Store, 'flush'>
     readonly background: Pick<BackgroundWork, 'run'>
-    readonly log: Pick<Logger, 'debug'>
+    readonly log: Pick<Logger, 'debug' | 'warn'>
   }) {
     this.#spawner = deps.spawner
     this.#store = deps.store
@@ -56,7 +56,16 @@ export class Trash {
     } catch (err) {
       // Too deep, too many for the time that a task has, or the spawner has just been killed.
       this.#log.debug({ err, paths }, 'remove files of containers')
-      for (const path of paths) await removeTree(path)
+      for (const path of paths) await this.#remove(path)
+    }
+  }
+
+  /** One that cannot be removed (a mount point) must not keep the others. */
+  async #remove(path: string): Promise<void> {
+    try {
+      await removeTree(path)
+    } catch (err) {
+      this.#log.warn({ err, path }, 'not removed before the next start')
     }
   }
 }

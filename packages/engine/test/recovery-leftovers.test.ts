@@ -10,6 +10,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import {
   getContainer,
   removeContainer,
@@ -17,6 +18,7 @@ import {
   stopContainer,
   waitContainer,
 } from '@ctr/engine'
+import { MNT_DETACH, mount, umount } from '@ctr/linux'
 import { NEVER, networksOf, TestEngine } from './support.ts'
 
 describe('leftovers of the engine before', () => {
@@ -35,6 +37,31 @@ describe('leftovers of the engine before', () => {
     assert.deepEqual(networksOf(t.engine, id), ['none'])
     await removeContainer(t.engine, id, { force: true, volumes: false })
     assert.equal(t.engine.store.db.prepare('SELECT id FROM kept_endpoints').get(), undefined)
+  })
+
+  test('files on a filesystem of their own are removed where they are', async () => {
+    await using t = await TestEngine.open()
+    const containers = join(t.config.dataRoot, 'containers')
+    const left = (): string[] => readdirSync(containers).filter((name) => name !== 'busy')
+    const gone = async (): Promise<void> => {
+      for (let ms = 0; left().length > 0 && ms < 20_000; ms += 50) await delay(50)
+      assert.deepEqual(left(), [])
+    }
+    mount('tmpfs', containers, 'tmpfs', 0, '')
+    mkdirSync(join(containers, 'busy'))
+    mount('tmpfs', join(containers, 'busy'), 'tmpfs', 0, '')
+    try {
+      const id = await t.create(['true'], { hostConfig: { NetworkMode: 'none' } })
+      await startContainer(t.engine, id)
+      await removeContainer(t.engine, id, { force: true, volumes: false })
+      await gone()
+      mkdirSync(join(containers, 'f'.repeat(64)))
+      await t.reopen()
+      await gone()
+    } finally {
+      umount(join(containers, 'busy'), MNT_DETACH)
+      umount(containers, MNT_DETACH)
+    }
   })
 
   test('an exit that was recorded already is not recorded again', async () => {

@@ -356,12 +356,15 @@ export async function removeLeftovers(engine: Engine, id: string): Promise<void>
 export function removeContainerFiles(engine: Engine, id: string): void {
   // Nothing else will have its name.
   engine.trash.add(containerFilesDir(engine.config.execRoot, id))
+  const directory = engine.containers.directory(id)
   const doomed = removedDirectory(engine.config.dataRoot, id)
   try {
-    renameSync(engine.containers.directory(id), doomed)
+    renameSync(directory, doomed)
+    engine.trash.add(doomed)
   } catch (error) {
     if (isErrno(error, 'ENOENT')) return
-    throw error
+    // Somebody has mounted something there: it goes where it is, and the next start looks there, too.
+    if (!isErrno(error, 'EXDEV', 'EBUSY')) throw error
+    engine.trash.add(directory)
   }
-  engine.trash.add(doomed)
 }

@@ -355,6 +355,6 @@ async function removeOrphanedFiles(engine: Engine): Promise<void> {
   for (const id of orphans) {
     if (engine.containers.byId(id) !== undefined) continue
     engine.log.info({ containerId: id }, 'remove files of a container without a row')
-    await removeLeftovers(engine, id)
+    await isolate(engine, id, () => removeLeftovers(engine, id))
   }
 }
