@@ -1,16 +1,21 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, renameSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { isErrno } from '@ctr/errdefs'
 import type { Logger } from './deps.ts'
 import type { ImagePaths } from './paths.ts'
 import { removeTrees } from './unpack/remove-trees.ts'
 
+interface Grave {
+  readonly directory: string
+  readonly name: string
+}
+
 /** Deletes directories nobody waits for. What is left when the daemon ends is in `tmp` and goes at the next start. */
 export class Graveyard {
   readonly #paths: ImagePaths
   readonly #log: Logger
-  #waiting: string[] = []
+  #waiting: Grave[] = []
   #running: Promise<void> | undefined
 
   constructor(paths: ImagePaths, log: Logger) {
@@ -21,14 +26,16 @@ export class Graveyard {
   /** Takes `path` away at once, and deletes it in the background. Nothing happens if it is not there. */
   bury(path: string): void {
     if (!existsSync(path)) return
-    const grave = `removed-${randomBytes(8).toString('hex')}`
-    try {
-      renameSync(path, join(this.#paths.tmp, grave))
-    } catch (error) {
-      if (isErrno(error, 'ENOENT')) return
-      throw error
+    const name = `removed-${randomBytes(8).toString('hex')}`
+    // Where somebody has mounted something: beside it. The next start removes what has no row.
+    const directory = [this.#paths.tmp, dirname(path)].find((parent) =>
+      hasMoved(path, join(parent, name)),
+    )
+    if (directory === undefined) {
+      if (existsSync(path)) this.#log.warn({ path }, 'not deleted: something is mounted there')
+      return
     }
-    this.#waiting.push(grave)
+    this.#waiting.push({ directory, name })
     this.#running ??= this.#work()
   }
 
@@ -43,24 +50,43 @@ export class Graveyard {
     while (this.#waiting.length > 0) {
       const graves = this.#waiting
       this.#waiting = []
-      if (await this.#remove(graves)) continue
-      // One that cannot be removed must not keep the others.
-      for (const grave of graves) if (this.#isThere(grave)) await this.#remove([grave])
+      const byDirectory = Map.groupBy(graves, ({ directory }) => directory)
+      for (const [directory, group] of byDirectory) {
+        await this.#empty(
+          directory,
+          group.map(({ name }) => name),
+        )
+      }
     }
     this.#running = undefined
   }
 
-  #isThere(grave: string): boolean {
-    return existsSync(join(this.#paths.tmp, grave))
+  async #empty(directory: string, names: readonly string[]): Promise<void> {
+    if (await this.#remove(directory, names)) return
+    // One that cannot be removed must not keep the others.
+    for (const name of names) {
+      if (existsSync(join(directory, name))) await this.#remove(directory, [name])
+    }
   }
 
-  async #remove(graves: readonly string[]): Promise<boolean> {
+  async #remove(directory: string, names: readonly string[]): Promise<boolean> {
     try {
-      await removeTrees(this.#paths.tmp, graves)
+      await removeTrees(directory, names)
       return true
     } catch (error) {
-      this.#log.warn({ error, graves }, 'not deleted before the next start')
+      this.#log.warn({ error, directory, names }, 'not deleted before the next start')
       return false
     }
+  }
+}
+
+/** False if it is not there, or cannot be moved for what is mounted. */
+function hasMoved(from: string, to: string): boolean {
+  try {
+    renameSync(from, to)
+    return true
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'EXDEV', 'EBUSY')) return false
+    throw error
   }
 }

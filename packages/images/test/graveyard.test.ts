@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
+import { MNT_DETACH, mount, umount } from '@ctr/linux'
 import { Graveyard } from '../src/graveyard.ts'
 import { makeImagePaths } from '../src/paths.ts'
 import { removeTrees } from '../src/unpack/remove-trees.ts'
@@ -47,6 +48,28 @@ describe('what is removed in the background', {
       assert.ok(warnings.length > 0)
       execFileSync('chattr', ['-i', join(root, 'tmp', left[0] ?? '', 'f')])
     } finally {
+      rmSync(root, { recursive: true })
+    }
+  })
+
+  it('what is on a filesystem of its own, but for what is mounted', async () => {
+    const root = mkdtempSync('/tmp/ctr-images-test-')
+    const warnings: unknown[] = []
+    const log = { ...quiet, warn: (fields: unknown) => warnings.push(fields) }
+    const graveyard = new Graveyard(makeImagePaths(root), log)
+    const snapshots = join(root, 'snapshots')
+    mount('tmpfs', snapshots, 'tmpfs', 0, '')
+    try {
+      for (const name of ['1', '2', 'mounted']) mkdirSync(join(snapshots, name))
+      writeFileSync(join(snapshots, '1', 'f'), 'x')
+      mount('tmpfs', join(snapshots, 'mounted'), 'tmpfs', 0, '')
+      for (const name of ['mounted', '1', '2']) graveyard.bury(join(snapshots, name))
+      await graveyard.settle()
+      assert.deepEqual(readdirSync(snapshots), ['mounted'])
+      assert.deepEqual(warnings, [{ path: join(snapshots, 'mounted') }])
+    } finally {
+      umount(join(snapshots, 'mounted'), MNT_DETACH)
+      umount(snapshots, MNT_DETACH)
       rmSync(root, { recursive: true })
     }
   })
