@@ -84,6 +84,34 @@ test('what a registry has under a name', { skip }, async () => {
   assert.equal(invalid.status, 400)
 })
 
+test('a name without a tag is pulled with all tags that the registry has', { skip }, async () => {
+  const name = `${open.address}/many`
+  for (const tag of ['1', '2']) {
+    await daemon.ok(['tag', 'busybox', `${name}:${tag}`])
+    await daemon.ok(['push', '--quiet', `${name}:${tag}`])
+    await daemon.ok(['rmi', `${name}:${tag}`])
+  }
+  const pulled = await daemon.request('POST', `/images/create?fromImage=${name}`)
+  assert.equal(pulled.status, 200)
+  const said = pulled.text.trim().split(/\r?\n/)
+  const statuses = said.map((line) => (JSON.parse(line) as { status: string }).status)
+  assert.equal(statuses.filter((status) => status === 'Pulling from many').length, 2)
+  assert.deepEqual(
+    statuses.filter((status) => status.startsWith('Status: ')),
+    [`Status: Downloaded newer image for ${name}`],
+  )
+  const tags = async (): Promise<string[]> =>
+    (await daemon.ok(['images', '--format', '{{.Tag}}', name])).split('\n').sort()
+  assert.deepEqual(await tags(), ['1', '2'])
+  await daemon.ok(['rmi', `${name}:1`, `${name}:2`])
+  await daemon.ok(['pull', '--all-tags', '--quiet', name])
+  assert.deepEqual(await tags(), ['1', '2'])
+  await daemon.ok(['rmi', `${name}:1`, `${name}:2`])
+  const unknown = await daemon.request('POST', `/images/create?fromImage=${open.address}/none`)
+  assert.equal(unknown.status, 404)
+  assert.match(unknown.text, /repository .*\/none not found: name unknown/)
+})
+
 test('search asks the registry that the term names', { skip }, async () => {
   const asked: string[] = []
   const index = createServer((request, response) => {

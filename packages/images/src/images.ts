@@ -21,6 +21,7 @@ import { findImageRow, getImageRow } from './lookup.ts'
 import { makeImagePaths } from './paths.ts'
 import { type DryRunOptions, pruneImages } from './prune.ts'
 import { type PullOptions, pullImage } from './pull.ts'
+import { pullAllTags } from './pull-all.ts'
 import { type PushOptions, pushImage } from './push.ts'
 import { type Distribution, inspectDistribution } from './registry/distribution.ts'
 import { BlobLocks } from './registry/download.ts'
@@ -56,6 +57,8 @@ export interface Images {
   load(tar: Readable, options: LoadOptions): Promise<{ loaded: string[] }>
   /** From a registry. Throws with Docker's texts: denied, unknown, unreachable. */
   pull(ref: string, options: PullOptions): Promise<Image>
+  /** What the registry has under a name, tag by tag. */
+  pullAllTags(name: string, options: PullOptions): Promise<Image[]>
   /** One tag, or without a tag all of the repository. */
   push(ref: string, options: PushOptions): Promise<void>
   /** docker save's format and an OCI layout at once. Throws for an unknown image before anything is written. */
@@ -142,6 +145,7 @@ export function openImages({ dataRoot, store, log, registries }: ImagesOptions):
     history: (ref) => imageHistory(deps, ref),
     load: (tar, options) => loadImages(deps, tar as AsyncIterable<Buffer>, options),
     pull: (ref, options) => pullImage(deps, ref, options),
+    pullAllTags: (name, options) => pullAllTags(deps, name, options),
     push: (ref, options) => pushImage(deps, ref, options),
     save: (refs) => saveImages(deps, refs),
     import: (tar, options) => importImage(deps, tar as AsyncIterable<Buffer>, options),

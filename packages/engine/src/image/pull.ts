@@ -16,3 +16,13 @@ export async function pullImage(
   })
   return image
 }
+
+/** As `pullImage`, of all tags that the registry has; `name` has none. */
+export async function pullAllTags(
+  engine: Pick<Engine, 'images' | 'events'>,
+  name: string,
+  options: Parameters<Images['pull']>[1],
+): Promise<void> {
+  await engine.images.pullAllTags(name, options)
+  engine.events.emit({ type: 'image', action: 'pull', actorId: name, attributes: { name } })
+}

@@ -74,6 +74,23 @@ export class RegistryClient {
     return { data, digest: digestOf(data), mediaType }
   }
 
+  /** All tags of the repository; a registry may give them in pages. distribution-spec §Content Discovery */
+  async tags(): Promise<string[]> {
+    const tags: string[] = []
+    let page = ''
+    for (;;) {
+      const response = await this.#request({ method: 'GET', path: `tags/list${page}`, headers: {} })
+      const body: unknown = JSON.parse((await readBody(response, MAX_MANIFEST_BYTES)).toString())
+      const listed = (body as { readonly tags?: unknown } | null)?.tags
+      if (Array.isArray(listed)) tags.push(...listed.filter((tag) => typeof tag === 'string'))
+      const next = /<[^>]*(\?[^>]*)>\s*;\s*rel="?next"?/.exec(
+        String(response.headers['link'] ?? ''),
+      )
+      if (next?.[1] === undefined || next[1] === page) return tags
+      page = next[1]
+    }
+  }
+
   /** A small blob (a config), checked. */
   async document(digest: string, maxBytes: number): Promise<Buffer> {
     const response = await this.blob(digest, 0)

@@ -1,7 +1,8 @@
 import { Readable } from 'node:stream'
-import { importImage, pullImage } from '@ctr/engine'
+import { importImage, pullAllTags, pullImage } from '@ctr/engine'
 import { EngineError } from '@ctr/errdefs'
 import { connectionError } from '@ctr/images'
+import { parseReference } from '@ctr/oci'
 import { serveProgress } from '../../http/progress.ts'
 import { type Call, route } from '../../http/route.ts'
 import { parseRegistryAuth } from './registry-auth.ts'
@@ -28,7 +29,9 @@ export const createImageRoute = route({
     if (fromImage !== undefined) {
       const auth = parseRegistryAuth(call.headers['x-registry-auth'])
       await serveProgress(call, async (send) => {
-        await pullImage(engine, withTag(fromImage, tag), {
+        const reference = withTag(fromImage, tag)
+        const pull = isNameOnly(reference) ? pullAllTags : pullImage
+        await pull(engine, reference, {
           ...(platform === undefined ? {} : { platform }),
           ...(auth === undefined ? {} : { auth }),
           onProgress: send,
@@ -54,6 +57,16 @@ export const createImageRoute = route({
 function withTag(name: string, tag: string | undefined): string {
   if (tag === undefined) return name
   return tag.includes(':') ? `${name}@${tag}` : `${name}:${tag}`
+}
+
+/** Neither tag nor digest: all tags are meant. What is no reference at all is refused by the pull of one image. */
+function isNameOnly(reference: string): boolean {
+  try {
+    const { tag, digest } = parseReference(reference)
+    return tag === undefined && digest === undefined
+  } catch {
+    return false
+  }
 }
 
 /** `-` is the request's body; a URL is fetched by the daemon. */
