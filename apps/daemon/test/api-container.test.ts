@@ -110,7 +110,7 @@ test('a list is of what runs, newest first, or of all', { skip }, async () => {
     `/containers/json?filters=${encodeURIComponent('{"x":["y"]}')}`,
   )
   assert.equal(bad.status, 400)
-  assert.equal(bad.text, `{"message":"invalid filter 'x'"}`)
+  assert.equal(bad.text, `{"message":"invalid filter 'x'"}\n`)
 })
 
 test('fields follow the version that is asked for', { skip }, async () => {
