@@ -61,8 +61,9 @@ const wanted = values.engines.split(',')
 const suites = values.suites.split(',')
 const engines: Engine[] = []
 let cleaning: Promise<void> | undefined
+// A second one, as timeout(1) sends, finds the cleaning under way.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => void cleanUp().finally(() => process.exit(1)))
+  process.on(signal, () => void cleanUp().finally(() => process.exit(1)))
 }
 try {
   if (wanted.includes('ctr')) engines.push(await startCtr(folder))
