@@ -14,6 +14,7 @@ import { type AnyRoute, route } from '../src/http/route.ts'
 import { buildApiServer } from '../src/http/server.ts'
 import { openLog } from '../src/log.ts'
 import { headPingRoute, pingRoute } from '../src/routes/system/ping.ts'
+import { CASES, FOR_NODE } from './front-cases.ts'
 
 let release: () => void = () => undefined
 let end: () => void = () => undefined
@@ -127,92 +128,6 @@ const routes: readonly AnyRoute[] = [
       return undefined
     },
   }),
-]
-
-/** Each makes Node's server read the request, and changes nothing else. */
-const FOR_NODE = 'TE: trailers\r\n'
-
-const TO_TCP = 'Connection: Upgrade\r\nUpgrade: tcp\r\n'
-
-const CASES: readonly (readonly [method: string, url: string, fields?: string, body?: string])[] = [
-  ['GET', '/_ping'],
-  ['HEAD', '/_ping'],
-  ['GET', '/v1.24/_ping'],
-  ['GET', '/v1.99/_ping'],
-  ['GET', '/v1.23/_ping'],
-  ['GET', '/_ping?x=1&x=%41'],
-  ['GET', '/info'],
-  ['GET', '/absent'],
-  ['POST', '/containers/create', 'Content-Type: application/json\r\n', '{"Name":"ü"}'],
-  [
-    'POST',
-    '/v1.44/containers/create?name=n&all=1&all=2&all=3&flag=0&n=7',
-    'content-type: Application/JSON; charset=utf-8\r\n',
-    '{"Name":null,"Other":1}',
-  ],
-  ['POST', '/containers/create?name=a%20b+c&flag', 'Content-Type: application/json\r\n', '{}'],
-  ['POST', '/containers/create?n=x', 'Content-Type: application/json\r\n', '{}'],
-  ['POST', '/containers/create', 'Content-Type: application/json\r\n', '{"Name":'],
-  ['POST', '/containers/create', 'Content-Type: application/json\r\n', '{"Name":1}'],
-  ['POST', '/containers/create', 'Content-Type: text/plain\r\n', '{}'],
-  ['POST', '/containers/create'],
-  ['POST', '/containers/abc/start', 'User-Agent: me/1 (x)\r\n'],
-  ['POST', '/containers/none/start'],
-  ['POST', '/containers/same/start'],
-  ['POST', '/containers/bug/start'],
-  ['POST', '/containers/a/b/start'],
-  ['POST', '/containers/%61/start'],
-  ['POST', '/containers//start'],
-  ['DELETE', '/containers/abc/start'],
-  ['POST', '/containers/abc/wait'],
-  ['POST', '/v1.43/containers/create/start'],
-  ['POST', '/v1.44.0/containers/abc/start'],
-  ['POST', '/v1.99/containers/abc/start'],
-  ['POST', '/v1.2/containers/abc/start'],
-  ['POST', '/v1./containers/abc/start'],
-  ['POST', '/containers/abc/history'],
-  ['POST', '/constructor/abc/start'],
-  ['POST', '/containers/:id/start'],
-  ['POST', '/v1.44/containers/:id/wait'],
-  ['GET', '/info?filters=%7B%22label%22%3A%5B%22a%20b%2Bc%C3%BC%22%5D%7D&name=a+b=c'],
-  ['GET', '/info?filters=%7&name=x'],
-  ['GET', '/info?filters=%FF&name=%zz'],
-  ['GET', '/info?na%6De=1&&filters&name=2'],
-  ['GET', '/info/'],
-  ['GET', '/info#a?name=b'],
-  ['GET', '/images/b:latest/json'],
-  ['GET', '/v1.41/images/localhost:5000/a/b@sha256:0/json'],
-  ['GET', '/images/a%2Fb/json'],
-  ['GET', '/images/a//b/json'],
-  ['GET', '/images/../json'],
-  ['GET', '/images/json'],
-  ['DELETE', '/images/a/b'],
-  ['DELETE', '/images/a/json'],
-  ['HEAD', '/containers/a/archive?path=/x'],
-  ['HEAD', '/containers/none/archive'],
-  ['HEAD', '/info'],
-  ['PUT', '/containers/a/archive', 'Content-Type: application/x-tar\r\n', 'a\0b'],
-  ['PUT', '/containers/a/archive'],
-  ['PUT', '/containers/none/archive', '', 'ab'],
-  ['POST', '/containers/a/attach'],
-  ['POST', '/containers/a/attach', TO_TCP],
-  ['POST', '/containers/nothing/attach', TO_TCP],
-  ['POST', '/containers/none/attach', TO_TCP],
-  ['POST', '/containers/text/attach', TO_TCP],
-  ['POST', '/containers/text/attach'],
-  ['POST', '/v1.99/containers/taken/attach', TO_TCP],
-  ['POST', '/containers/taken/attach?stdin=x', TO_TCP],
-  ['POST', '/containers/taken/attach?stdin=1', TO_TCP],
-  [
-    'POST',
-    '/containers/taken/attach',
-    `${TO_TCP}Content-Type: application/json\r\n`,
-    '{"Tty":true}',
-  ],
-  ['POST', '/containers/taken/attach', `${TO_TCP}Content-Type: application/json\r\n`, '{"Tty":'],
-  ['POST', '/containers/taken/attach', TO_TCP, '{"Tty":true}'],
-  ['POST', '/containers/taken/attach', 'Upgrade: tcp\r\n'],
-  ['POST', '/containers/abc/start', TO_TCP],
 ]
 
 describe('the front of the server', { timeout: 60_000 }, () => {
