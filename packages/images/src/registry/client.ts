@@ -32,6 +32,9 @@ const MANIFEST_TYPES = [
 /** As containerd. */
 const MAX_MANIFEST_BYTES = 8 << 20
 const MAX_TOKEN_BYTES = 1 << 20
+/** Nobody pulls more; a registry that goes on for ever is told apart by them. */
+const MAX_TAGS = 10_000
+const MAX_PAGES = 1000
 
 /** One repository of a registry. OCI distribution-spec v1.1, and Docker's token authentication. */
 export class RegistryClient {
@@ -74,21 +77,22 @@ export class RegistryClient {
     return { data, digest: digestOf(data), mediaType }
   }
 
-  /** All tags of the repository; a registry may give them in pages. distribution-spec §Content Discovery */
+  /** All tags of the repository; a registry may give them in pages. UNAVAILABLE if they do not end. distribution-spec §Content Discovery */
   async tags(): Promise<string[]> {
-    const tags: string[] = []
-    let page = ''
-    for (;;) {
+    const tags = new Set<string>()
+    let page: string | undefined = ''
+    for (let pages = 0; page !== undefined; pages++) {
+      if (pages === MAX_PAGES || tags.size > MAX_TAGS) {
+        throw new EngineError('UNAVAILABLE', `the registry lists more than ${MAX_TAGS} tags`)
+      }
       const response = await this.#request({ method: 'GET', path: `tags/list${page}`, headers: {} })
-      const body: unknown = JSON.parse((await readBody(response, MAX_MANIFEST_BYTES)).toString())
-      const listed = (body as { readonly tags?: unknown } | null)?.tags
-      if (Array.isArray(listed)) tags.push(...listed.filter((tag) => typeof tag === 'string'))
-      const next = /<[^>]*(\?[^>]*)>\s*;\s*rel="?next"?/.exec(
-        String(response.headers['link'] ?? ''),
-      )
-      if (next?.[1] === undefined || next[1] === page) return tags
-      page = next[1]
+      const { tags: listed } = parseObject(await readBody(response, MAX_MANIFEST_BYTES))
+      if (Array.isArray(listed)) {
+        for (const tag of listed) if (typeof tag === 'string') tags.add(tag)
+      }
+      page = nextPage(response.headers['link'])
     }
+    return [...tags]
   }
 
   /** A small blob (a config), checked. */
@@ -307,12 +311,17 @@ function withQuery(url: URL, query: Record<string, string>): URL {
   return result
 }
 
+/** The query of the next page. RFC 8288 */
+function nextPage(link: string | string[] | undefined): string | undefined {
+  return /<[^>]*(\?[^>]*)>\s*;\s*rel="?next"?/.exec(String(link ?? ''))?.[1]
+}
+
 function parseObject(data: Buffer): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(data.toString('utf8'))
     if (typeof value === 'object' && value !== null) return value as Record<string, unknown>
   } catch {
-    // Reported by the caller: there is no token in it.
+    // Reported by the caller: there is nothing in it.
   }
   return {}
 }
