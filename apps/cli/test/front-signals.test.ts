@@ -1,14 +1,10 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { requires, startDaemon, type TestDaemon, waitFor } from '@ctr/testkit'
+import { CLIENT, FRONT, repository } from './programs.ts'
 
-// bin/ctr has the daemon do `run` and `exec`; apps/cli/dist/ctr is the client for everything else.
-const repository = join(import.meta.dirname, '../../..')
-const FRONT = join(repository, 'bin/ctr')
-const CLIENT = join(repository, 'apps/cli/dist/ctr')
 const skip = requires({ root: true, files: [FRONT, CLIENT] })
 
 const RUN = ['run', '--rm', '--network', 'none']

@@ -14,11 +14,8 @@ import {
   startDaemon,
   type TestDaemon,
 } from '@ctr/testkit'
+import { CLIENT, FRONT } from './programs.ts'
 
-// bin/ctr has the daemon do `run` and `exec`; apps/cli/dist/ctr is the client for everything else.
-const repository = join(import.meta.dirname, '../../..')
-const FRONT = join(repository, 'bin/ctr')
-const CLIENT = join(repository, 'apps/cli/dist/ctr')
 const skip = requires({ root: true, files: [FRONT, CLIENT] })
 
 const RUN = ['run', '--rm', '--network', 'none']
