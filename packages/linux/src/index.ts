@@ -34,6 +34,7 @@ export {
   type PressureLine,
   readCgroupStats,
 } from './cgroup/stats.ts'
+export { isExt4WithoutJournal, spreadDirectories } from './ext4.ts'
 export { type HostFacts, readHostFacts } from './host-facts.ts'
 export { beginWriteback, futimes, lutimes, mknod, syncfs } from './inode.ts'
 export { errnoName } from './libc.ts'
