@@ -13,6 +13,7 @@ import {
   pauseContainer,
   readArchive,
   removeContainer,
+  restartContainer,
   startContainer,
   startExec,
   stopContainer,
@@ -122,6 +123,40 @@ test('a kill that cannot be recorded kills all the same', async () => {
   }
   await killed
   assert.equal(bench.status(id), 'exited')
+})
+
+/** A disk that is read-only, as after an error of its own, takes nothing any more. */
+test('a disk that takes nothing keeps no stop, kill or wait waiting when the process has ended', async () => {
+  const [stopped = '', killed = '', removed = ''] = await Promise.all(
+    Array.from({ length: 3 }, () => bench.create(['sleep', '1000'])),
+  )
+  for (const id of [stopped, killed, removed]) await startContainer(bench.engine, id)
+  {
+    using _readOnly = refuse('UPDATE ON containers')
+    const code = exitCodeOf(stopped)
+    const began = performance.now()
+    await Promise.all([
+      stopContainer(bench.engine, stopped, { timeoutSeconds: 0 }),
+      killContainer(bench.engine, killed, 'SIGKILL'),
+      assert.rejects(
+        removeContainer(bench.engine, removed, { force: true, volumes: false }),
+        /has ended, but the database does not take it: no room/,
+      ),
+    ])
+    assert.equal(await code, 137)
+    assert.ok(performance.now() - began < 20_000)
+    await noProcesses()
+    assert.equal(bench.status(stopped), 'running')
+    await assert.rejects(
+      restartContainer(bench.engine, stopped, { timeoutSeconds: 0 }),
+      /has ended, but the database does not take it: no room/,
+    )
+  }
+  for (const id of [stopped, killed, removed]) {
+    for (let ms = 0; bench.status(id) !== 'exited' && ms < 20_000; ms += 50) await delay(50)
+    // The removal was refused: it is one no more.
+    await startContainer(bench.engine, id)
+  }
 })
 
 const RESTARTS = { hostConfig: { RestartPolicy: { Name: 'unless-stopped' } } }

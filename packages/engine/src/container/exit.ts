@@ -35,7 +35,10 @@ export function superviseContainer(engine: Engine, id: string, connection: ShimC
     // Each time from the queue: meanwhile the container can be asked for other things.
     const end = (): Promise<void> =>
       engine.queues.run(id, () => endRun(engine, id, connection, record))
-    await untilRecorded(engine, id, end)
+    await untilRecorded(engine, id, end, (error) => {
+      const exitCode = record?.exitCode ?? SHIM_DIED_EXIT_CODE
+      engine.waiters.endedUnrecorded(id, { exitCode }, error)
+    })
   })
 }
 

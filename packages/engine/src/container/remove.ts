@@ -1,4 +1,5 @@
 import { EngineError } from '@ctr/errdefs'
+import { isStorageError } from '@ctr/store'
 import type { Engine } from '../engine.ts'
 import { markPending, removeVolumeFiles } from '../volume/remove.ts'
 import { volumeEvent } from '../volume/volume-event.ts'
@@ -9,6 +10,7 @@ import { removeLink } from './links.ts'
 import { rootDirectoryOf } from './root-directory.ts'
 import { isAlive, isRunningForUser } from './state.ts'
 import { releaseLayer } from './storage-size.ts'
+import { keepWish, withWish } from './unrecorded-wish.ts'
 
 export interface RemoveOptions {
   /** Kill it first if it runs. */
@@ -60,14 +62,28 @@ export async function removeContainer(
 async function killForRemoval(engine: Engine, id: string, options: RemoveOptions): Promise<void> {
   try {
     await killAndWait(engine, id, options.volumes ? 'volumes' : 'container')
+    engine.waiters.assertRecorded(id)
   } catch (error) {
-    const bookkeeping = engine.containers.byId(id)?.bookkeeping
-    if (bookkeeping !== undefined && bookkeeping.removal !== '') {
-      engine.events.commit('volatile', () => {
-        engine.containers.change(id, { bookkeeping: { ...bookkeeping, removal: '' } })
-      })
-    }
+    takeRemovalBack(engine, id)
     throw error
+  }
+}
+
+function takeRemovalBack(engine: Engine, id: string): void {
+  const container = engine.containers.byId(id)
+  if (container === undefined) return
+  const { bookkeeping } = container
+  if (engine.unrecordedWishes.has(id)) {
+    keepWish(engine, id, { ...withWish(engine, container), removal: '' })
+  }
+  if (bookkeeping.removal === '') return
+  try {
+    engine.events.commit('volatile', () => {
+      engine.containers.change(id, { bookkeeping: { ...bookkeeping, removal: '' } })
+    })
+  } catch (err) {
+    if (!isStorageError(err)) throw err
+    engine.log.error({ containerId: id, err }, 'a removal that failed is recorded as one to come')
   }
 }
 

@@ -14,6 +14,7 @@ export async function restartContainer(
   engine.restarting.add(id)
   try {
     await stopRun(engine, id, options)
+    engine.waiters.assertRecorded(id)
     await engine.queues.run(id, () => startInQueue(engine, id, { cause: 'user' }))
   } catch (error) {
     // Another restart was faster.

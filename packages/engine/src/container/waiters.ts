@@ -1,3 +1,5 @@
+import { EngineError } from '@ctr/errdefs'
+
 /** What `wait` answers. */
 export interface WaitResult {
   readonly exitCode: number
@@ -20,6 +22,8 @@ interface Waiting {
  */
 export class Waiters {
   readonly #byContainer = new Map<string, Waiting>()
+  /** Why the end of a run is not in the database yet. */
+  readonly #unrecorded = new Map<string, Error>()
 
   /** Registers at once; `signal` takes the registration back (the promise then stays pending). */
   add(containerId: string, what: keyof Waiting, signal: AbortSignal): Promise<WaitResult> {
@@ -36,8 +40,26 @@ export class Waiters {
   }
 
   exited(containerId: string, result: WaitResult): void {
+    this.#unrecorded.delete(containerId)
     this.#resolve(containerId, 'exit', result)
     this.#resolve(containerId, 'attempt', result)
+  }
+
+  /** The run has ended, but the database does not take it (a disk that is read-only). Who waits for the end waits no longer. */
+  endedUnrecorded(containerId: string, result: WaitResult, cause: Error): void {
+    this.exited(containerId, result)
+    this.#unrecorded.set(containerId, cause)
+  }
+
+  /** INTERNAL while the container counts as running, but has ended: what needs a container that is known to be stopped. */
+  assertRecorded(containerId: string): void {
+    const cause = this.#unrecorded.get(containerId)
+    if (cause === undefined) return
+    throw new EngineError(
+      'INTERNAL',
+      `container ${containerId} has ended, but the database does not take it: ${cause.message}`,
+      { cause },
+    )
   }
 
   startFailed(containerId: string, result: WaitResult): void {
