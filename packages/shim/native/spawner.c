@@ -117,7 +117,7 @@ static _Noreturn void become_shim(struct shim *s, int connection) {
     _exit(1);
   close_range(4, UINT_MAX, 0);
   setsid();
-  prctl(PR_SET_NAME, "ctr-shim");
+  prctl(PR_SET_NAME, "ctr-spare"); /* until it has a program: src/shim-process.ts */
   signal(SIGCHLD, SIG_DFL); /* a shim does reap */
   ignore_signals();
   serve(s, 3);

@@ -12,6 +12,8 @@ export interface ShimProcess {
 }
 
 const SHIM_NAME = 'ctr-shim'
+/** Until it has read its program. native/spawner.c */
+const SPARE_NAME = 'ctr-spare'
 const SIGKILL = 9
 
 /**
@@ -38,6 +40,16 @@ export function findShim(runtimeDir: string): ShimProcess | undefined {
 export function killShim(runtimeDir: string): boolean {
   const shim = findShim(runtimeDir)
   return shim !== undefined && signalProcess(shim.pid, shim.startTime, SIGKILL)
+}
+
+/** Ends those shims of a spawner that were stopped before they had a program: nothing of it is done. True if there was one. */
+export function killStoppedSpares(spawner: number): boolean {
+  const stopped = childrenOf(spawner).filter((pid) => {
+    const status = processStatus(pid)
+    const isSpare = status?.name === SPARE_NAME && isStopState(status.state)
+    return isSpare && signalProcess(pid, status.startTime, SIGKILL)
+  })
+  return stopped.length > 0
 }
 
 /** By SIGSTOP, or a debugger. */
@@ -86,13 +98,16 @@ function holds(pid: number, runtimeDir: string): boolean {
 
 /** Of its child until that executes the container's program: the shim waits for it. */
 function statesOfStarting(pid: number): string[] {
+  return childrenOf(pid)
+    .map((child) => processStatus(child))
+    .filter((status) => status?.name === SHIM_NAME)
+    .map((status) => status?.state ?? '')
+}
+
+function childrenOf(pid: number): number[] {
   try {
     const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim()
-    return children
-      .split(' ')
-      .map((child) => processStatus(Number(child)))
-      .filter((status) => status?.name === SHIM_NAME)
-      .map((status) => status?.state ?? '')
+    return children === '' ? [] : children.split(' ').map(Number)
   } catch (error) {
     // Gone, or a kernel without CONFIG_PROC_CHILDREN.
     if (isErrno(error, 'ENOENT', 'ESRCH')) return []

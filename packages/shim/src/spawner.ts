@@ -9,7 +9,7 @@ import { connectUnix } from './connect.ts'
 import { Connection, noAnswer, type ShimConnection } from './connection.ts'
 import { type EncodedProgram, encode } from './encode.ts'
 import type { Program } from './ops.ts'
-import { findShim, isRunning, isStopped, killShim } from './shim-process.ts'
+import { findShim, isRunning, isStopped, killShim, killStoppedSpares } from './shim-process.ts'
 import { SpareConnection, type SpawnerConnection } from './spare.ts'
 import { StreamingConnection } from './streaming-connection.ts'
 
@@ -23,6 +23,8 @@ const RESTART_PAUSE_MAX_MS = 5000
 const END_NOTICE_MS = 1000
 const ATTEMPTS_MAX = 5
 const WATCH_MS = 5000
+/** Who has not read its program by then, and is stopped, is not waited for. */
+const SPARE_WATCH_MS = 1000
 /** A start may have to wait for a mount of a slow server, but not for ever. */
 const START_TIMEOUT_MS = 120_000
 
@@ -156,7 +158,7 @@ export class Spawner implements AsyncDisposable {
       const connection = new Connection(socket, runtimeDir, program.program)
       socket.write(message)
       onSent(connection)
-      using _watch = this.#watch(connection, runtimeDir)
+      using watch = this.#watch(connection, runtimeDir, spawner.pid)
       try {
         await connection.opened
         if (usesSpare) this.#prepareSpare(program)
@@ -166,7 +168,7 @@ export class Spawner implements AsyncDisposable {
         const isUntouched =
           !connection.hasAnswered && (runtimeDir === undefined || !hasShim(runtimeDir))
         const canRepeat = isUntouched && attempt < ATTEMPTS_MAX && !isErrno(error, 'ETIMEDOUT')
-        if (!canRepeat || !(await hasEnded(spawner))) throw error
+        if (!canRepeat || !(watch.hasEndedSpare || (await hasEnded(spawner)))) throw error
       }
     }
   }
@@ -181,17 +183,26 @@ export class Spawner implements AsyncDisposable {
   }
 
   /** Of a start that is not heard of. Somebody may have stopped its shim, or the spawner: they are ended then. */
-  #watch(connection: Connection, runtimeDir: string | undefined): Disposable {
+  #watch(
+    connection: Connection,
+    runtimeDir: string | undefined,
+    spawner: number | undefined,
+  ): Disposable & { readonly hasEndedSpare: boolean } {
     let waitedMs = 0
     const timer = setInterval(() => {
-      waitedMs += WATCH_MS
+      waitedMs += SPARE_WATCH_MS
+      if (!connection.hasAnswered && spawner !== undefined && killStoppedSpares(spawner)) {
+        watch.hasEndedSpare = true
+      }
+      if (waitedMs % WATCH_MS !== 0) return
       if (isStopped(this.#process?.pid)) this.#process?.kill('SIGKILL')
       const shim = runtimeDir === undefined ? undefined : findShim(runtimeDir)
       if (shim?.condition !== 'stopped' && waitedMs < START_TIMEOUT_MS) return
       connection.abandon(noAnswer(runtimeDir, waitedMs))
       if (runtimeDir !== undefined) killShim(runtimeDir)
-    }, WATCH_MS)
-    return { [Symbol.dispose]: () => clearInterval(timer) }
+    }, SPARE_WATCH_MS)
+    const watch = { hasEndedSpare: false, [Symbol.dispose]: () => clearInterval(timer) }
+    return watch
   }
 
   /** The spawner may just be dead and about to be restarted: then the socket is there and refuses. */

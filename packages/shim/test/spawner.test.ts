@@ -207,6 +207,26 @@ describe('a spawner', { timeout: 300_000 }, () => {
     assert.match(log.join('\n'), /SIGKILL; starting it again/)
   })
 
+  it('a spare shim that was stopped is ended, and the next start takes another', async () => {
+    const socketPath = join(bench.dir, 'spare.sock')
+    await using spawner = await Spawner.start({ socketPath, ...binary() })
+    const spawnerPid = await spawnerOf(socketPath)
+    const run = async (): Promise<void> => {
+      const runtimeDir = await bench.runtimeDir()
+      const program = minimalProgram(bench, { runtimeDir, args: ['sh', '-c', 'exit 3'] })
+      assert.equal((await (await spawner.run(program)).exited).exitCode, 3)
+    }
+    await run()
+    const spare = await onlyChild(spawnerPid)
+    assert.equal(readFileSync(`/proc/${spare}/comm`, 'latin1'), 'ctr-spare\n')
+    process.kill(spare, 'SIGSTOP')
+    const beganAtMs = performance.now()
+    await run()
+    // START_TIMEOUT_MS is 120 s, and a start may not be repeated after it.
+    assert.ok(performance.now() - beganAtMs < 60_000)
+    await until(() => !isAlive(spare))
+  })
+
   it('a shim that was stopped in the middle of a start is ended, and the start fails', async () => {
     const makeTime: Op[] = Array.from({ length: 16_000 }, (_, n) => ({
       op: 'mkdir',
