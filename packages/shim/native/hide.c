@@ -7,14 +7,56 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+static bool is_null(int fd) {
+  struct stat st;
+  return fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
+}
+
+/*
+ * The host's, before the change of root: for a /dev that is somebody's directory, where `null` may be anything or missing.
+ * Read-only, as its mode and owner are everybody's.
+ */
+int op_keep_null(struct shim *s) {
+  struct mount_attributes a = {.set = ATTR_RDONLY};
+  s->step = "open_tree /dev/null";
+  scoped_fd null = open("/dev/null", O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  if (null < 0)
+    return errno;
+  if (!is_null(null))
+    return ENODEV;
+  s->null = sys_open_tree(null, "", AT_EMPTY_PATH);
+  if (s->null < 0)
+    return errno;
+  s->step = "mount_setattr";
+  return sys_mount_setattr(s->null, AT_EMPTY_PATH, &a) < 0 ? errno : 0;
+}
+
+/* The first mask is what was kept, the others are copies of it: the kernel before 6.15 copies no mount that is nowhere. */
+static int mask_by_kept(struct shim *s, const char *path, int target) {
+  scoped_fd tree = s->null;
+  if (s->null_is_placed) {
+    s->step = "open_tree";
+    tree = sys_open_tree(s->null, "", AT_EMPTY_PATH);
+    if (tree < 0)
+      return errno;
+  }
+  s->step = "move_mount";
+  if (sys_move_mount(tree, target) < 0)
+    return errno;
+  if (s->null_is_placed)
+    return 0;
+  s->null_is_placed = true;
+  s->null = open_in_root(s, path, O_PATH, 0);
+  return s->null < 0 ? errno : 0;
+}
+
 /* The container's /dev/null, if it is really that. */
 static int clone_null(struct shim *s, int *tree) {
-  struct stat st;
   s->step = "/dev/null";
   scoped_fd null = open_in_root(s, "/dev/null", O_PATH, 0);
-  if (null < 0 || fstat(null, &st) < 0)
+  if (null < 0)
     return errno;
-  if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3))
+  if (!is_null(null))
     return ENODEV;
   *tree = sys_open_tree(null, "", AT_EMPTY_PATH);
   return *tree < 0 ? errno : 0;
@@ -53,6 +95,8 @@ int op_mask(struct shim *s, const struct op *o) {
     return is_missing(errno) ? 0 : errno;
   if (S_ISDIR(st.st_mode))
     return mask_directory(s, op_str(o, 0), target);
+  if (s->null >= 0)
+    return mask_by_kept(s, op_str(o, 0), target);
   int error = clone_null(s, &tree);
   if (error)
     return error;

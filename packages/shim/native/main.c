@@ -108,7 +108,7 @@ static void decode_or_fail(struct shim *s) {
 }
 
 static void init_shim(struct shim *s) {
-  s->written = s->dir = s->join_pidfd = s->join_root = s->own_pid_ns = s->pty_slave = s->root = s->empty = s->place = s->oom_counter_fd = -1;
+  s->written = s->dir = s->join_pidfd = s->join_root = s->own_pid_ns = s->pty_slave = s->root = s->empty = s->null = s->place = s->oom_counter_fd = -1;
   s->console_socket = s->fifo = s->relay.master = s->held_mounts = -1;
   s->criu_end = s->criu.fd = s->listener.fd = s->sync.fd = s->oom.fd = s->input.fd = s->log.fd = -1;
   for (int i = 0; i < 2; i++)

@@ -73,6 +73,7 @@ enum side { SIDE_HOST, SIDE_CHILD, SIDE_ANY };
   X(COPY_UP, 50, CHILD, "copy_up", "SSLS", "source target flags data")                                                 \
   X(CHROOT, 51, CHILD, "chroot", "", "")                                                                               \
   X(FILE_LABEL, 52, CHILD, "file_label", "SS", "path value")                                                           \
+  X(KEEP_NULL, 53, CHILD, "keep_null", "", "")                                                                         \
   X(SETHOSTNAME, 60, CHILD, "sethostname", "S", "name")                                                                \
   X(SETDOMAINNAME, 61, CHILD, "setdomainname", "S", "name")                                                            \
   X(SYSCTL, 62, CHILD, "sysctl", "SS", "key value")                                                                    \

@@ -340,6 +340,8 @@ int rootfs_op(struct shim *s, const struct op *o) {
     return op_mknod(s, o);
   case OP_FILE:
     return op_file(s, o);
+  case OP_KEEP_NULL:
+    return op_keep_null(s);
   case OP_MASK:
     return op_mask(s, o);
   case OP_READONLY:

@@ -24,6 +24,7 @@ int op_bind(struct shim *s, const struct op *o);
 int op_attach(struct shim *s, const struct op *o);
 
 /* hide.c */
+int op_keep_null(struct shim *s);
 int op_mask(struct shim *s, const struct op *o);
 int op_readonly(struct shim *s, const struct op *o);
 

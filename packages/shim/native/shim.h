@@ -179,6 +179,8 @@ struct shim {
   int child_sync; /* sync.h */
   int root;       /* root of the `in root` paths */
   int empty;      /* the tmpfs over masked directories, -1: none yet */
+  int null;       /* the host's /dev/null, which masks files instead of the root's, -1: not asked for */
+  bool null_is_placed; /* a mask */
   int place;      /* directory of the last operation in the root, -1: none (rootfs.c) */
   char place_path[PATH_MAX];
   bool entered;

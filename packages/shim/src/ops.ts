@@ -198,7 +198,7 @@ const ops = {
       gid: 'u32',
     },
   },
-  /** Hide an in-root path: a file under the container's /dev/null, a directory under an empty read-only tmpfs. Missing: nothing. */
+  /** Hide an in-root path: a file under the container's /dev/null (or see `keep_null`), a directory under an empty read-only tmpfs. Missing: nothing. */
   mask: { code: 42, side: 'child', fields: { path: 'str' } },
   /** Make an in-root path read-only by a bind on itself. Missing: nothing. */
   readonly: { code: 43, side: 'child', fields: { path: 'str' } },
@@ -244,6 +244,9 @@ const ops = {
 
   /** SELinux: give the in-root file or directory the label `value`. Nothing where its filesystem has labels of its own. */
   file_label: { code: 52, side: 'child', fields: { path: 'str', value: 'str' } },
+
+  /** The host's /dev/null is what `mask` hides files under, not the root's: that may be anything. Before the change of root. */
+  keep_null: { code: 53, side: 'child', fields: {} },
 
   // --- child side: the process -------------------------------------------------------------------------------------
   sethostname: { code: 60, side: 'child', fields: { name: 'str' } },

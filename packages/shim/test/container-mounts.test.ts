@@ -1,7 +1,15 @@
 // needs root, overlay; runs on cgroup v1, v2 and hybrid
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
+import {
+  mkdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import type { RuntimeSpec } from '@ctr/oci'
@@ -116,6 +124,31 @@ describe('the mounts of a container', { skip: needsRoot }, () => {
     assert.equal(outcome.stdout, '0\n0\n')
     const denied = outcome.stderr.match(/Read-only file system/g)?.length
     assert.equal(denied, bench.host.cgroups.mode === 'v2' ? 4 : 5, outcome.stderr)
+  })
+
+  test("files are masked by the host's /dev/null where /dev is somebody's directory", async () => {
+    const dev = join(bench.dir, 'foreign-dev')
+    mkdirSync(dev)
+    const run = async (): Promise<readonly string[]> =>
+      await bench.lines(
+        `cat /proc/keys /proc/timer_list | wc -c; stat -c %t:%T /proc/keys; ls /dev | tr "\\n" " "; echo
+         chmod 600 /proc/keys 2>&1 | grep -c Read-only; echo x >/proc/keys && ls /sys/firmware | wc -l`,
+        withSpec((spec) => {
+          spec.mounts = spec.mounts?.filter(({ destination }) => !destination.startsWith('/dev'))
+          const options = ['rbind']
+          spec.mounts?.push({ destination: '/dev', type: 'bind', source: dev, options })
+        }),
+      )
+    const mode = statSync('/dev/null').mode
+    assert.deepEqual(await run(), ['0', '1:3', '', '1', '0'])
+    // CVE-2025-31133: what is there may lead to what is to be hidden, or to what nobody may write to.
+    symlinkSync('/proc/sys/kernel/domainname', join(dev, 'null'))
+    assert.deepEqual(await run(), ['0', '1:3', 'null ', '1', '0'])
+    rmSync(join(dev, 'null'))
+    writeFileSync(join(dev, 'null'), 'of somebody')
+    assert.deepEqual(await run(), ['0', '1:3', 'null ', '1', '0'])
+    assert.equal(readFileSync(join(dev, 'null'), 'utf8'), 'of somebody')
+    assert.equal(statSync('/dev/null').mode, mode)
   })
 
   test('a read-only root keeps its mounts writable', async () => {

@@ -1,12 +1,13 @@
 import { posix } from 'node:path'
 import type { HostFacts } from '@ctr/linux'
 import { BIND_SOURCE_IN_ROOT, type Op } from '../ops.ts'
-import { MS } from './constants.ts'
+import { MOUNT_ATTR, MS } from './constants.ts'
 import { planDevices } from './devices.ts'
 import { planInit } from './init.ts'
 import { planMount, planReadonlyDev } from './mount.ts'
 import { parseMountOptions } from './mount-options.ts'
 import { planRoot } from './root.ts'
+import { hasForeignNull } from './rootfs.ts'
 import type { RootfsInput } from './rootfs-input.ts'
 
 /** Below the mountpoint of a restore: the root filesystem alone, the same with all its mounts, and mounts for criu. */
@@ -61,16 +62,16 @@ export function planRestoredRootfs(
     ...input.beforePivot,
     inPlace,
     ...mounts.map((path, index): Op => {
-      const source = masked.has(path) && !mounted.has(path) ? '/dev/null' : path
-      return {
-        op: 'bind',
-        source: posix.join('/', RESTORED_TREE, source),
-        target: posix.join('/', RESTORED_MOUNTS, String(index)),
-        flags: BIND_SOURCE_IN_ROOT,
-        attr: 0n,
-        clear: 0n,
-        propagation: 0n,
+      const isMask = masked.has(path) && !mounted.has(path)
+      const target = posix.join('/', RESTORED_MOUNTS, String(index))
+      const changes = { target, clear: 0n, propagation: 0n }
+      // The host's, as `keep_null` of a start.
+      if (isMask && hasForeignNull(spec)) {
+        const attr = MOUNT_ATTR.MOUNT_ATTR_RDONLY
+        return { op: 'bind', source: '/dev/null', flags: 0, attr, ...changes }
       }
+      const source = posix.join('/', RESTORED_TREE, isMask ? '/dev/null' : path)
+      return { op: 'bind', source, flags: BIND_SOURCE_IN_ROOT, attr: 0n, ...changes }
     }),
   ]
 }

@@ -50,6 +50,7 @@ export function planRootfs(input: RootfsInput, host: HostFacts): RootfsPlan {
     ...planCwd(spec),
     ...input.beforePivot,
     ...(spec.root?.readonly === true ? [{ op: 'readonly_root' } as const] : []),
+    ...(hasForeignNull(spec) ? [{ op: 'keep_null' } as const] : []),
     changeOfRoot(input, host),
     ...(hasMountNamespace ? planOwnPropagation(spec.linux?.rootfsPropagation) : []),
   ]
@@ -59,6 +60,18 @@ export function planRootfs(input: RootfsInput, host: HostFacts): RootfsPlan {
 /** It shows them, or what is copied into it counts as the container's memory. */
 function needsCgroups(mount: RuntimeMount, options: MountOptions): boolean {
   return mount.type === 'cgroup' || mount.type === 'cgroup2' || options.isCopy
+}
+
+/**
+ * Its /dev/null is not known to be one: it comes from a directory of the host that anybody may have filled. runc 1.1 takes what is
+ * there for a mask (CVE-2025-31133), or masks nothing if it is missing.
+ */
+export function hasForeignNull({ mounts = [] }: RuntimeSpec): boolean {
+  return mounts.some(
+    ({ destination, type, options = [] }) =>
+      (type === 'bind' || parseMountOptions(options).bind !== 'none') &&
+      ['/dev', '/dev/null'].includes(posix.resolve('/', destination)),
+  )
 }
 
 function changeOfRoot({ hasMountNamespace }: RootfsInput, host: HostFacts): Op {
