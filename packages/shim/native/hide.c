@@ -13,8 +13,8 @@ static bool is_null(int fd) {
 }
 
 /*
- * The host's, before the change of root: for a /dev that is somebody's directory, where `null` may be anything or missing.
- * Read-only, as its mode and owner are everybody's.
+ * The host's, before the change of root: for a /dev that is somebody's directory, whose `null` may be anything or
+ * missing. Read-only, as its mode and owner are everybody's.
  */
 int op_keep_null(struct shim *s) {
   struct mount_attributes a = {.set = ATTR_RDONLY};
@@ -31,7 +31,8 @@ int op_keep_null(struct shim *s) {
   return sys_mount_setattr(s->null, AT_EMPTY_PATH, &a) < 0 ? errno : 0;
 }
 
-/* The first mask is what was kept, the others are copies of it: the kernel before 6.15 copies no mount that is nowhere. */
+/* The first mask is what was kept, the others are copies of it: the kernel before 6.15 copies no mount that is nowhere.
+ */
 static int mask_by_kept(struct shim *s, const char *path, int target) {
   scoped_fd tree = s->null;
   if (s->null_is_placed) {

@@ -135,6 +135,19 @@ test('a user that vanishes beside a silent process is not waited for', async () 
   }
 })
 
+test('a user that has said that it sends no more is not waited for, either, when it has vanished', async () => {
+  const [user, client] = await unixSocketPair()
+  const [process, program] = await openedPair()
+  opened.push(user, client)
+  const outcome = pump({ client, process, stdin: false })
+  user.end()
+  await once(client, 'end')
+  program.write('output')
+  assert.equal(String(await once(user, 'data')), 'output')
+  user.destroy()
+  assert.equal(await outcome, 'ended')
+})
+
 test('a large output arrives whole at a slow user', async () => {
   const { user, program } = await scene({ stdin: true })
   const size = 8 * 1024 * 1024

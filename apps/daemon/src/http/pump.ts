@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream'
-import { hasPeerGone } from '@ctr/linux'
 import { DetachScanner } from './detach-keys.ts'
 import { farewell } from './farewell.ts'
+import { leaveWhenGone } from './half-closed.ts'
 import { unframed } from './unframe.ts'
 
 /** How long a process may take to read what a client has left behind. */
@@ -52,18 +52,8 @@ function forward(o: PumpOptions, detach: () => void): void {
   forwardOutput(o)
   if (o.stdin) forwardInput(o, detach)
   else o.client.resume()
-  if (o.client.readableEnded) leaveIfGone(o.client)
-  else o.client.once('end', () => leaveIfGone(o.client))
-}
-
-/**
- * A client that was killed looks as one whose input has ended, until something is written to it; a process that is silent for
- * days would keep two descriptors for each of them.
- */
-function leaveIfGone(client: Duplex): void {
-  const { _handle: handle } = client as { readonly _handle?: { readonly fd?: number } }
-  const fd = handle?.fd ?? -1
-  if (fd >= 0 && hasPeerGone(fd)) client.destroy()
+  if (o.client.readableEnded) leaveWhenGone(o.client)
+  else o.client.once('end', () => leaveWhenGone(o.client))
 }
 
 function whenClosed(stream: Duplex): Promise<void> {
