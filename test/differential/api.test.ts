@@ -3,13 +3,12 @@ import { after, before, describe, test } from 'node:test'
 import { type ApiResponse, requires } from '@ctr/testkit'
 import { jsonDifferences, shapeDifferences } from './json-difference.ts'
 import { isKnownCall, unknownFields } from './known-differences.ts'
-import { Lane, reasonNoReference } from './lane.ts'
+import { Lane, reasonNoReference, reference } from './lane.ts'
 import { normalise } from './normalise.ts'
 import { type ApiCall, CALLS } from './requests.ts'
 
 /** Every call of requests.ts of dockerd and of ctrd: status, error message, and the shape of JSON documents. */
-const skip =
-  requires({ root: true, commands: ['docker', 'unshare', 'ip'] }) || (await reasonNoReference())
+const skip = requires({ root: true, commands: ['docker', 'unshare', 'ip'] }) || reasonNoReference()
 
 describe('every call', () => {
   const lanes: Lane[] = []
@@ -55,7 +54,7 @@ interface Answer {
 }
 
 async function answer(lane: Lane, call: ApiCall): Promise<Answer> {
-  const path = call.path.startsWith('/v1.') ? call.path : `/v1.41${call.path}`
+  const path = call.path.startsWith('/v1.') ? call.path : `/v${reference.apiVersion}${call.path}`
   const response: ApiResponse = await lane.daemon.request(call.method, path, call.body)
   const type = String(response.headers['content-type'] ?? 'none').split(';')[0] ?? ''
   return { status: response.status, type, text: messageOf(normalise(response.text, lane.texts)) }

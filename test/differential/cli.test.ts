@@ -16,7 +16,7 @@ const lines = readFileSync(new URL('commands.txt', import.meta.url), 'utf8')
   .filter((line) => line !== '' && !line.startsWith('#'))
 
 const skip = requires({ root: true, commands: ['docker', 'unshare', 'ip'] })
-const skipDaemons = skip || (await reasonNoReference())
+const skipDaemons = skip || reasonNoReference()
 const skipClients = skip || (await notVersion('docker', 28))
 
 const SKIPS = { docker: skip, reference: skipDaemons, ctr: skipClients }

@@ -3,8 +3,12 @@ import type { DaemonOptions, RunResult, TestDaemon } from '@ctr/testkit'
 import { busyboxArchive, requires, run, startDaemon } from '@ctr/testkit'
 import { type LaneTexts, normalise } from './normalise.ts'
 
-/** API of dockerd 20.10: all lanes speak it, so that a difference is not one of versions. */
-const API_VERSION = '1.41'
+/** Major versions of dockerd that ctrd is compared with, and the newest API that each speaks. */
+const API_VERSIONS = { 20: '1.41', 28: '1.50' } as const
+export type ReferenceVersion = keyof typeof API_VERSIONS
+
+/** Of the dockerd here. All lanes speak its API, so that a difference is not one of versions. */
+export const reference = await findReference()
 
 /** One engine and one client, with the same containers, volumes and files as every other lane. */
 export class Lane implements AsyncDisposable {
@@ -59,7 +63,7 @@ export class Lane implements AsyncDisposable {
     const client = this.#client.join(' ')
     return await run(['sh', '-c', `docker() { ${client} "$@"; }; ${line}`], {
       cwd: this.workDirectory,
-      env: { ...this.daemon.clientEnvironment, DOCKER_API_VERSION: API_VERSION },
+      env: { ...this.daemon.clientEnvironment, DOCKER_API_VERSION: reference.apiVersion },
       timeoutMs,
     })
   }
@@ -98,13 +102,28 @@ export interface Answer {
 }
 
 /** The reason why there is no dockerd to compare with. */
-export async function reasonNoReference(): Promise<string | false> {
-  return requires({ commands: ['dockerd', 'iptables'] }) || (await notVersion('dockerd', 20))
+export function reasonNoReference(): string | false {
+  if (!reference.isKnown) return `needs dockerd ${Object.keys(API_VERSIONS).join(' or ')}`
+  return requires({ commands: ['dockerd', 'iptables'] })
+}
+
+async function findReference(): Promise<{
+  readonly version: ReferenceVersion
+  readonly apiVersion: string
+  readonly isKnown: boolean
+}> {
+  const found = Number(await majorVersion('dockerd'))
+  const version = found === 28 ? 28 : 20
+  return { version, apiVersion: API_VERSIONS[version], isKnown: version === found }
 }
 
 /** The reason to skip unless the program's major version is this. */
 export async function notVersion(program: string, major: number): Promise<string | false> {
-  const { stdout } = await run([program, '--version']).catch(() => ({ stdout: '' }))
-  const found = /version (\d+)\./.exec(stdout)?.[1]
+  const found = await majorVersion(program)
   return found === String(major) ? false : `needs ${program} ${major}, found ${found ?? 'none'}`
+}
+
+async function majorVersion(program: string): Promise<string | undefined> {
+  const { stdout } = await run([program, '--version']).catch(() => ({ stdout: '' }))
+  return /version (\d+)\./.exec(stdout)?.[1]
 }

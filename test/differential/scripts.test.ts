@@ -11,7 +11,7 @@ const scripts = readdirSync(directory).toSorted()
 
 const skip =
   requires({ root: true, commands: ['docker', 'unshare', 'ip'] }) ||
-  (await reasonNoReference()) ||
+  reasonNoReference() ||
   (await notVersion('docker', 28))
 
 describe('scripts', { concurrency: false, skip }, () => {

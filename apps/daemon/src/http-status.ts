@@ -10,6 +10,8 @@ export const HTTP_STATUS: Readonly<Record<ErrorCode, number>> = {
   NOT_MODIFIED: 304,
   NOT_IMPLEMENTED: 501,
   UNAVAILABLE: 503,
+  // As dockerd: 503 would be about ourselves.
+  UPSTREAM: 500,
   CANCELLED: 499,
   INTERNAL: 500,
 }

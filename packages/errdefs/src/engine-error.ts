@@ -11,6 +11,8 @@ export type ErrorCode =
   | 'NOT_MODIFIED'
   | 'NOT_IMPLEMENTED'
   | 'UNAVAILABLE'
+  /** Another server that had to be asked, a registry, does not answer, or not as it should. */
+  | 'UPSTREAM'
   | 'CANCELLED'
   | 'INTERNAL'
 

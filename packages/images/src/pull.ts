@@ -116,7 +116,7 @@ async function resolveManifest(
 
 function verify({ digest }: FetchedManifest, expected: string | undefined): void {
   if (expected === undefined || digest === expected) return
-  throw new EngineError('UNAVAILABLE', `manifest verification failed for digest ${expected}`)
+  throw new EngineError('UPSTREAM', `manifest verification failed for digest ${expected}`)
 }
 
 function isIndex({ data, mediaType }: FetchedManifest): boolean {
@@ -132,16 +132,15 @@ function isIndex({ data, mediaType }: FetchedManifest): boolean {
 function readManifest({ data, mediaType }: FetchedManifest): ImageManifest {
   if (/manifest\.v1\+(?:json|prettyjws)$/.test(mediaType) && !mediaType.includes('oci')) {
     throw new EngineError(
-      'UNAVAILABLE',
+      'UPSTREAM',
       `unsupported manifest media type ${mediaType}: Docker image format v1 is too old`,
     )
   }
   const manifest = parseManifest(data)
-  if (manifest.layers.length > MAX_LAYERS)
-    throw new EngineError('UNAVAILABLE', 'max depth exceeded')
+  if (manifest.layers.length > MAX_LAYERS) throw new EngineError('UPSTREAM', 'max depth exceeded')
   const { mediaType: configType } = manifest.config
   const isImage = ['', MEDIA_TYPE.ociConfig, MEDIA_TYPE.dockerConfig].includes(configType)
-  if (!isImage) throw new EngineError('UNAVAILABLE', `unsupported media type ${configType}`)
+  if (!isImage) throw new EngineError('UPSTREAM', `unsupported media type ${configType}`)
   return manifest
 }
 
@@ -152,10 +151,7 @@ async function fetchConfig({
   const config = await client.document(manifest.config.digest, MAX_CONFIG_BYTES)
   const parsed = parseImageConfig(config)
   if (parsed.rootfs.diff_ids.length !== manifest.layers.length) {
-    throw new EngineError(
-      'UNAVAILABLE',
-      'the layers of the manifest and of the config do not match',
-    )
+    throw new EngineError('UPSTREAM', 'the layers of the manifest and of the config do not match')
   }
   return { config, parsed }
 }
@@ -284,7 +280,7 @@ async function fetchLayer(
   const diffId = unpacked.diffId ?? descriptor.digest
   if (diffId !== o.diffId) {
     throw new EngineError(
-      'UNAVAILABLE',
+      'UPSTREAM',
       `layer ${descriptor.digest} does not match its diff ID ${o.diffId}`,
     )
   }

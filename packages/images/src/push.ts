@@ -4,8 +4,16 @@ import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { AuthConfig, ProgressMessage } from '@ctr/api'
 import { EngineError } from '@ctr/errdefs'
-import { digestOf, familiarName, MEDIA_TYPE, type Reference, repositoryOf, shortId } from '@ctr/oci'
-import { type BlobRow, type ImageRow, transaction } from '@ctr/store'
+import {
+  digestOf,
+  familiarName,
+  familiarReference,
+  MEDIA_TYPE,
+  type Reference,
+  repositoryOf,
+  shortId,
+} from '@ctr/oci'
+import { type BlobRow, type ImageNameRow, type ImageRow, transaction } from '@ctr/store'
 import { gzipFile } from './content/gzip.ts'
 import type { ImageDeps } from './deps.ts'
 import { parseUserReference } from './lookup.ts'
@@ -31,8 +39,9 @@ interface PushBlob {
 export async function pushImage(deps: ImageDeps, ref: string, options: PushOptions): Promise<void> {
   const reference = parseUserReference(ref)
   const progress = options.onProgress ?? (() => {})
-  const tags = tagsToPush(deps, reference)
+  // In dockerd's order: a client has seen the first line when it is told that there is nothing to push.
   progress({ status: `The push refers to repository [${repositoryOf(reference)}]` })
+  const names = namesOf(deps, reference)
   try {
     const [endpoints = []] = endpointsOf(reference.domain, deps.registries, 'push')
     const client = await RegistryClient.connect({
@@ -42,25 +51,38 @@ export async function pushImage(deps: ImageDeps, ref: string, options: PushOptio
       auth: options.auth,
       signal: options.signal,
     })
-    for (const { tag, row } of tags) await pushTag(deps, client, { reference, tag, row, progress })
+    for (const { tag, row } of tagsToPush(deps, reference, names)) {
+      await pushTag(deps, client, { reference, tag, row, progress })
+    }
   } catch (error) {
     throw translatePushError(error)
   }
 }
 
-function tagsToPush({ table }: ImageDeps, reference: Reference): { tag: string; row: ImageRow }[] {
+/** The tags of the repository. NOT_FOUND if it has none. */
+function namesOf({ table }: ImageDeps, reference: Reference): ImageNameRow[] {
   const repository = repositoryOf(reference)
-  const names = table
-    .tags()
-    .filter((name) => name.repository === repository)
-    .filter((name) => reference.tag === undefined || name.value === reference.tag)
-  if (names.length === 0) {
-    throw new EngineError(
-      'NOT_FOUND',
-      `An image does not exist locally with the tag: ${familiarName(reference)}`,
-    )
+  const names = table.tags().filter((name) => name.repository === repository)
+  if (names.length > 0) return names
+  throw new EngineError(
+    'NOT_FOUND',
+    `An image does not exist locally with the tag: ${familiarName(reference)}`,
+  )
+}
+
+function tagsToPush(
+  { table }: ImageDeps,
+  reference: Reference,
+  names: readonly ImageNameRow[],
+): { tag: string; row: ImageRow }[] {
+  if (reference.digest !== undefined) {
+    throw new EngineError('INVALID_ARGUMENT', 'cannot push a digest reference')
   }
-  return names.flatMap(({ value, imageId }) => {
+  const wanted = names.filter(({ value }) => (reference.tag ?? value) === value)
+  if (wanted.length === 0) {
+    throw new EngineError('NOT_FOUND', `tag does not exist: ${familiarReference(reference)}`)
+  }
+  return wanted.flatMap(({ value, imageId }) => {
     const row = table.image(imageId)
     return row === undefined ? [] : [{ tag: value, row }]
   })

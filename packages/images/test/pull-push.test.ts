@@ -237,7 +237,7 @@ describe('pull', { skip }, () => {
     const port = await freePort()
     await using test = openTestImages()
     await assert.rejects(test.images.pull(`127.0.0.1:${port}/x`, {}), {
-      code: 'UNAVAILABLE',
+      code: 'UPSTREAM',
       message: `Get "http://127.0.0.1:${port}/v2/": dial tcp 127.0.0.1:${port}: connect: connection refused`,
     })
   })
@@ -392,6 +392,23 @@ describe('push', { skip }, () => {
     await assert.rejects(test.images.push('127.0.0.1:1/nope', {}), {
       code: 'NOT_FOUND',
       message: 'An image does not exist locally with the tag: 127.0.0.1:1/nope',
+    })
+  })
+
+  it('of a tag that is not here, or of a digest, is refused when the registry has answered', async () => {
+    await using registry = await startRegistry()
+    await using test = openTestImages()
+    const name = `${registry.host}/team/app`
+    await test.images.load(streamOf(dockerArchive([BASE, TOP], { tags: [`${name}:v1`] })), {})
+    const { lines, onProgress } = recorder()
+    await assert.rejects(test.images.push(`${name}:nope`, { onProgress }), {
+      code: 'NOT_FOUND',
+      message: `tag does not exist: ${name}:nope`,
+    })
+    assert.deepEqual(lines, [`The push refers to repository [${name}]`])
+    await assert.rejects(test.images.push(`${name}@sha256:${'a'.repeat(64)}`, {}), {
+      code: 'INVALID_ARGUMENT',
+      message: 'cannot push a digest reference',
     })
   })
 })

@@ -39,6 +39,7 @@ export function asCancelled(error: unknown, isClientGone: boolean): unknown {
 
 export function logError(log: Log, status: number, fields: Record<string, unknown>): void {
   if (status === 499) log.info(fields, 'client disconnected')
-  else if (status >= 500 && status !== 501 && status !== 503) log.error(fields, 'request failed')
+  else if (status >= 500 && status !== 501 && status !== 503 && fields['code'] !== 'UPSTREAM')
+    log.error(fields, 'request failed')
   else log.debug(fields, 'request refused')
 }

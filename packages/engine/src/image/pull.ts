@@ -1,7 +1,7 @@
 import type { Image, Images } from '@ctr/images'
 import type { Engine } from '../engine.ts'
 
-/** UNAVAILABLE, NOT_FOUND, UNAUTHENTICATED: see @ctr/images. The event names what was asked for, as Docker's. */
+/** UPSTREAM, NOT_FOUND, UNAUTHENTICATED: see @ctr/images. The event names what was asked for, as Docker's. */
 export async function pullImage(
   engine: Pick<Engine, 'images' | 'events'>,
   reference: string,

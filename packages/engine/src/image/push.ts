@@ -2,7 +2,7 @@ import type { Images } from '@ctr/images'
 import type { Engine } from '../engine.ts'
 import { imageEvent } from './image-event.ts'
 
-/** One tag, or without a tag all of the repository. NOT_FOUND, UNAUTHENTICATED, UNAVAILABLE: see @ctr/images. */
+/** One tag, or without a tag all of the repository. NOT_FOUND, UNAUTHENTICATED, UPSTREAM: see @ctr/images. */
 export async function pushImage(
   engine: Pick<Engine, 'images' | 'events'>,
   reference: string,

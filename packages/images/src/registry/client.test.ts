@@ -46,7 +46,7 @@ test('pages without an end are refused', { timeout: 60_000 }, async () => {
     response.setHeader('Link', `<?last=${page++}>; rel=next`)
     response.end('{"tags":["same"]}')
   })
-  await assert.rejects(endless, { code: 'UNAVAILABLE', message: /more than 10000 tags/ })
+  await assert.rejects(endless, { code: 'UPSTREAM', message: /more than 10000 tags/ })
 })
 
 test('more tags than anybody pulls are refused, and what is no list has none', async () => {
@@ -56,7 +56,7 @@ test('more tags than anybody pulls are refused, and what is no list has none', a
       response.setHeader('Link', '<?last=x>; rel="next"')
       response.end(many)
     }),
-    { code: 'UNAVAILABLE' },
+    { code: 'UPSTREAM' },
   )
   assert.deepEqual(await tagsOf((_query, response) => void response.end('[nonsense')), [])
 })

@@ -58,7 +58,7 @@ export class RegistryClient {
         await client.#ping()
         return client
       } catch (error) {
-        if (!isEngineError(error, 'UNAVAILABLE')) throw error
+        if (!isEngineError(error, 'UPSTREAM')) throw error
         // Of TLS and plain HTTP on loopback the second one says what matters.
         failure = endpoint.base.startsWith('http:') ? error : (failure ?? error)
       }
@@ -77,13 +77,13 @@ export class RegistryClient {
     return { data, digest: digestOf(data), mediaType }
   }
 
-  /** All tags of the repository; a registry may give them in pages. UNAVAILABLE if they do not end. distribution-spec §Content Discovery */
+  /** All tags of the repository; a registry may give them in pages. UPSTREAM if they do not end. distribution-spec §Content Discovery */
   async tags(): Promise<string[]> {
     const tags = new Set<string>()
     let page: string | undefined = ''
     for (let pages = 0; page !== undefined; pages++) {
       if (pages === MAX_PAGES || tags.size > MAX_TAGS) {
-        throw new EngineError('UNAVAILABLE', `the registry lists more than ${MAX_TAGS} tags`)
+        throw new EngineError('UPSTREAM', `the registry lists more than ${MAX_TAGS} tags`)
       }
       const response = await this.#request({ method: 'GET', path: `tags/list${page}`, headers: {} })
       const { tags: listed } = parseObject(await readBody(response, MAX_MANIFEST_BYTES))
@@ -100,10 +100,7 @@ export class RegistryClient {
     const response = await this.blob(digest, 0)
     const data = await readBody(response, maxBytes)
     if (digestOf(data) !== digest) {
-      throw new EngineError(
-        'UNAVAILABLE',
-        `filesystem layer verification failed for digest ${digest}`,
-      )
+      throw new EngineError('UPSTREAM', `filesystem layer verification failed for digest ${digest}`)
     }
     return data
   }
@@ -138,7 +135,7 @@ export class RegistryClient {
     started.resume()
     const location = started.headers.location
     if (location === undefined)
-      throw new EngineError('UNAVAILABLE', 'the registry gave no upload location')
+      throw new EngineError('UPSTREAM', 'the registry gave no upload location')
     const url = new URL(location, this.#endpoint.base)
     url.searchParams.set('digest', digest)
     const response = await this.#send({
@@ -169,7 +166,7 @@ export class RegistryClient {
     const { statusCode, statusMessage } = response
     if (statusCode === 200) return
     throw new EngineError(
-      statusCode === 401 ? 'UNAUTHENTICATED' : 'UNAVAILABLE',
+      statusCode === 401 ? 'UNAUTHENTICATED' : 'UPSTREAM',
       `login attempt to ${url} failed with status: ${statusCode} ${statusMessage}`,
     )
   }
@@ -185,7 +182,7 @@ export class RegistryClient {
     if (status === 401) await this.#authenticate(response)
     else if (status !== 200) {
       throw new EngineError(
-        'UNAVAILABLE',
+        'UPSTREAM',
         `${this.#endpoint.base} is no registry: HTTP status ${status}`,
       )
     }
@@ -243,7 +240,7 @@ export class RegistryClient {
     const { auth, path, actions } = this.#options
     const realm = URL.parse(parameters['realm'] ?? '')
     if (realm === null || !['http:', 'https:'].includes(realm.protocol)) {
-      throw new EngineError('UNAVAILABLE', 'the registry asks for a token but names no valid realm')
+      throw new EngineError('UPSTREAM', 'the registry asks for a token but names no valid realm')
     }
     // Without a repository it is only about who we are.
     const scope = path === '' ? '' : `repository:${path}:${actions}`
@@ -269,7 +266,7 @@ export class RegistryClient {
     const token = document['token'] ?? document['access_token']
     if (typeof token !== 'string' || token === '') {
       throw new EngineError(
-        'UNAVAILABLE',
+        'UPSTREAM',
         'authorization server did not include a token in the response',
       )
     }

@@ -5,7 +5,7 @@ export function connectionError(method: string, url: URL, error: unknown): Engin
   const verb = `${method.slice(0, 1)}${method.slice(1).toLowerCase()}`
   // fetch() keeps the reason in the cause.
   const reason = error instanceof TypeError && error.cause instanceof Error ? error.cause : error
-  return new EngineError('UNAVAILABLE', `${verb} "${url.href}": ${describe(url, reason)}`, {
+  return new EngineError('UPSTREAM', `${verb} "${url.href}": ${describe(url, reason)}`, {
     cause: error,
   })
 }

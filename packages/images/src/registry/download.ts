@@ -50,7 +50,7 @@ export async function downloadBlob(options: DownloadOptions): Promise<void> {
   if (`sha256:${state.hash.digest('hex')}` !== descriptor.digest) {
     await file.truncate(0)
     throw new EngineError(
-      'UNAVAILABLE',
+      'UPSTREAM',
       `filesystem layer verification failed for digest ${descriptor.digest}`,
     )
   }
@@ -90,7 +90,7 @@ async function fetchRest(file: FileHandle, state: State, options: DownloadOption
       if (data.length === 0) continue
       if (state.offset + batch.bytes + data.length > descriptor.size) {
         throw new EngineError(
-          'UNAVAILABLE',
+          'UPSTREAM',
           `blob ${descriptor.digest} is larger than its manifest says`,
         )
       }
@@ -160,7 +160,7 @@ class Batch {
 function isFinal(error: unknown): boolean {
   if (error instanceof RegistryError)
     return error.status >= 400 && error.status < 500 && error.status !== 429
-  return error instanceof EngineError && error.code !== 'UNAVAILABLE'
+  return error instanceof EngineError && error.code !== 'UPSTREAM'
 }
 
 /** One owner per blob: a second pull of it waits for the first, and then finds it stored. */

@@ -49,7 +49,7 @@ export async function readBody(response: IncomingMessage, maxBytes: number): Pro
     length += chunk.length
     if (length > maxBytes) {
       response.destroy()
-      throw new EngineError('UNAVAILABLE', `the registry's answer is larger than ${maxBytes} bytes`)
+      throw new EngineError('UPSTREAM', `the registry's answer is larger than ${maxBytes} bytes`)
     }
     chunks.push(chunk)
   }
@@ -73,14 +73,14 @@ export function translatePullError(error: unknown, reference: Reference): unknow
     case 'UNAUTHORIZED':
       return new EngineError('UNAUTHENTICATED', error.message, { cause: error })
     default:
-      return new EngineError('UNAVAILABLE', error.message, { cause: error })
+      return new EngineError('UPSTREAM', error.message, { cause: error })
   }
 }
 
 export function translatePushError(error: unknown): unknown {
   if (!(error instanceof RegistryError)) return error
   const code =
-    error.status === 401 ? 'UNAUTHENTICATED' : error.status === 403 ? 'FORBIDDEN' : 'UNAVAILABLE'
+    error.status === 401 ? 'UNAUTHENTICATED' : error.status === 403 ? 'FORBIDDEN' : 'UPSTREAM'
   return new EngineError(code, error.message, { cause: error })
 }
 

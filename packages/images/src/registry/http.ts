@@ -34,13 +34,13 @@ export async function send(request: RegistryRequest): Promise<IncomingMessage> {
     response.destroy()
     const next = new URL(location, current.url)
     if (!['http:', 'https:'].includes(next.protocol)) {
-      throw new EngineError('UNAVAILABLE', `unsupported redirect to ${next.protocol}`)
+      throw new EngineError('UPSTREAM', `unsupported redirect to ${next.protocol}`)
     }
     const isSameOrigin = next.origin === new URL(current.url).origin
     const { Authorization: _, ...others } = current.headers
     current = { ...current, url: next.href, headers: isSameOrigin ? current.headers : others }
   }
-  throw new EngineError('UNAVAILABLE', `stopped after ${MAX_REDIRECTS} redirects`)
+  throw new EngineError('UPSTREAM', `stopped after ${MAX_REDIRECTS} redirects`)
 }
 
 function sendOnce(request: RegistryRequest): Promise<IncomingMessage> {

@@ -4,7 +4,7 @@ import { RegistryClient } from './client.ts'
 import { endpointsOf, type RegistrySettings } from './endpoint.ts'
 import { translatePushError } from './errors.ts'
 
-/** Asks a registry whether it knows these credentials. UNAUTHENTICATED if not, UNAVAILABLE if it does not answer. */
+/** Asks a registry whether it knows these credentials. UNAUTHENTICATED if not, UPSTREAM if it does not answer. */
 export async function checkLogin(
   settings: RegistrySettings,
   auth: AuthConfig,

@@ -41,7 +41,7 @@ export async function searchRegistry(
       if (response.statusCode === 200) return parseResults(body)
       throw new EngineError('INTERNAL', `Unexpected status code ${response.statusCode}`)
     } catch (error) {
-      if (!(error instanceof EngineError) || error.code !== 'UNAVAILABLE') throw error
+      if (!(error instanceof EngineError) || error.code !== 'UPSTREAM') throw error
       failure = error
     }
   }

@@ -86,7 +86,7 @@ async function source(
     throw connectionError('GET', url, cause)
   })
   if (!response.ok || response.body === null) {
-    throw new EngineError('UNAVAILABLE', `got HTTP status code ${response.status} from ${url.href}`)
+    throw new EngineError('UPSTREAM', `got HTTP status code ${response.status} from ${url.href}`)
   }
   return Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0])
 }
