@@ -6,6 +6,7 @@ import { transaction } from '@ctr/store'
 import type { ImageDeps } from './deps.ts'
 import { MOUNT_POINTS_LAYER, makeMountPoints } from './layer/mount-points.ts'
 import { blobPath, snapshotPath } from './paths.ts'
+import { WORK_PREFIX } from './work-places.ts'
 
 /** Rows that are gone; their files are still there. */
 export type Removed = ReturnType<ImageDeps['table']['removeUnused']>
@@ -34,7 +35,8 @@ export function reconcileFiles(deps: ImageDeps): void {
   removeStrangers(deps, paths.blobs, blobs)
   for (const name of readdirSync(paths.ingest)) {
     const path = join(paths.ingest, name)
-    if (Date.now() - statSync(path).mtimeMs > INGEST_MAX_AGE_MS) deps.graveyard.bury(path)
+    if (name.startsWith(WORK_PREFIX) || Date.now() - statSync(path).mtimeMs > INGEST_MAX_AGE_MS)
+      deps.graveyard.bury(path)
   }
 }
 
