@@ -9,7 +9,7 @@ import { refuseTakenSocket } from './listen/unix-socket.ts'
 import type { RootLog } from './log.ts'
 import { writePidFile } from './pid-file.ts'
 import { reload } from './reload.ts'
-import { lockRoot } from './root-lock.ts'
+import { lockRoot, takeEntries } from './root-lock.ts'
 import { routes } from './routes/index.ts'
 import type { ServiceManager } from './systemd.ts'
 
@@ -29,6 +29,9 @@ export async function startDaemon(
   await using cleanup = new AsyncDisposableStack()
   cleanup.use(lockRoot(config.engine.dataRoot))
   cleanup.use(lockRoot(config.engine.execRoot))
+  for (const path of [config.engine.dataRoot, config.engine.execRoot].flatMap(takeEntries)) {
+    log.warn({ path }, 'belonged to somebody else, or was writable for others: it is ours now')
+  }
   checkDataRoot(config.engine.dataRoot)
   if (config.pidFile !== undefined) cleanup.use(writePidFile(config.pidFile))
   // Before anything is made on the host for an engine that nobody could talk to.

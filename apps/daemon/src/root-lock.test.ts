@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import {
   chmodSync,
   chownSync,
+  lchownSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -14,7 +15,7 @@ import {
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import { requires } from '@ctr/testkit'
-import { lockRoot } from './root-lock.ts'
+import { lockRoot, takeEntries } from './root-lock.ts'
 
 describe('a root', { skip: requires({ root: true }) }, () => {
   let parent: string
@@ -44,6 +45,36 @@ describe('a root', { skip: requires({ root: true }) }, () => {
 
   test('that belongs to everybody stays so', () => {
     assert.equal(prepared(0o1777, 0), '0:0 1777')
+  })
+
+  test('takes what is its own, and says what it was', () => {
+    mkdirSync(join(directory, 'content/blobs'), { recursive: true })
+    mkdirSync(join(directory, 'containers/1'), { recursive: true })
+    mkdirSync(join(directory, 'foreign'))
+    writeFileSync(join(directory, 'ctr.db'), '')
+    for (const name of ['containers', 'containers/1', 'ctr.db', 'foreign']) {
+      chownSync(join(directory, name), 1000, 1000)
+    }
+    chmodSync(join(directory, 'content/blobs'), 0o777)
+    const taken = ['containers', 'content/blobs', 'ctr.db'].map((name) => join(directory, name))
+    assert.deepEqual(takeEntries(directory), taken)
+    assert.deepEqual(takeEntries(directory), [])
+    assert.equal(statSync(join(directory, 'containers')).uid, 0)
+    assert.equal(statSync(join(directory, 'content/blobs')).mode & 0o777, 0o755)
+    // A container's own files may be anybody's.
+    assert.equal(statSync(join(directory, 'containers/1')).uid, 1000)
+    assert.equal(statSync(join(directory, 'foreign')).uid, 1000)
+  })
+
+  test('follows links of root only', () => {
+    mkdirSync(join(directory, 'elsewhere'), { recursive: true })
+    chownSync(join(directory, 'elsewhere'), 1000, 1000)
+    const link = join(directory, 'volumes')
+    symlinkSync(join(directory, 'elsewhere'), link)
+    assert.deepEqual(takeEntries(directory), [link])
+    assert.equal(statSync(join(directory, 'elsewhere')).uid, 0)
+    lchownSync(link, 1000, 1000)
+    assert.throws(() => takeEntries(directory), /volumes is a link made by user 1000: remove it/)
   })
 
   test('is not locked by the file that a link leads to', () => {

@@ -4,6 +4,7 @@ import {
   closeSync,
   constants,
   ftruncateSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -54,11 +55,40 @@ const STICKY = 0o1000
  * sticky bit (/tmp) belongs to everybody, and is left so.
  */
 function takeDirectory(directory: string): void {
-  const { uid, mode } = statSync(directory)
+  if ((statSync(directory).mode & STICKY) === 0) take(directory)
+}
+
+/** Nobody else's, and writable for nobody else. True if it has changed. */
+function take(path: string): boolean {
+  const { uid, mode } = statSync(path)
   const ours = process.geteuid?.() ?? 0
-  if ((mode & STICKY) !== 0) return
-  if (uid !== ours) chownSync(directory, ours, process.getegid?.() ?? 0)
-  if ((mode & WRITABLE_BY_OTHERS) !== 0) chmodSync(directory, mode & 0o7777 & ~WRITABLE_BY_OTHERS)
+  const isForeign = uid !== ours
+  const isWritable = (mode & WRITABLE_BY_OTHERS) !== 0
+  if (isForeign) chownSync(path, ours, process.getegid?.() ?? 0)
+  if (isWritable) chmodSync(path, mode & 0o7777 & ~WRITABLE_BY_OTHERS)
+  return isForeign || isWritable
+}
+
+/** docs/state-on-disk.md, parents first */
+const OWN_ENTRIES = [
+  ...['containers', 'snapshots', 'volumes', 'tmp', 'rootfs', 'c', 'x'],
+  ...['content', 'content/ingest', 'content/blobs', 'content/blobs/sha256'],
+  ...['ctr.db', 'ctr.db-wal', 'ctr.db-shm', 'secrets.key'],
+]
+
+/**
+ * What is ours in a root, if it was there before: taken as the root itself; gives the paths. INTERNAL for a link that somebody else
+ * has put there: root's own (`volumes` on another disk) are followed.
+ */
+export function takeEntries(root: string): string[] {
+  return OWN_ENTRIES.map((name) => join(root, name)).filter((path) => {
+    const stats = lstatSync(path, { throwIfNoEntry: false })
+    if (stats === undefined) return false
+    if (stats.isSymbolicLink() && stats.uid !== (process.geteuid?.() ?? 0)) {
+      throw new EngineError('INTERNAL', `${path} is a link made by user ${stats.uid}: remove it`)
+    }
+    return statSync(path, { throwIfNoEntry: false }) !== undefined && take(path)
+  })
 }
 
 /** Not by Node's `recursive`, which never ends where nothing can be made, as in /proc. */
