@@ -77,11 +77,8 @@ export function assertCanExec(container: ContainerRecord, reference = container.
 }
 
 function forgetOldest(engine: Engine, containerId: string): void {
-  if (engine.execs.countOfContainer(containerId) < KEPT_PER_CONTAINER + FORGOTTEN_AT_ONCE) return
-  const ended = engine.execs
-    .ofContainer(containerId)
-    .filter((exec) => exec.state.status === 'exited')
-  const surplus = ended.length - KEPT_PER_CONTAINER
+  const ended = engine.execs.endedOfContainer(containerId)
+  const surplus = ended.size - KEPT_PER_CONTAINER
   if (surplus < FORGOTTEN_AT_ONCE) return
-  for (const exec of ended.slice(0, surplus)) engine.execs.delete(exec.id)
+  for (const id of [...ended].slice(0, surplus)) engine.execs.delete(id)
 }

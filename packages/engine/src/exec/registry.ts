@@ -24,6 +24,8 @@ export class ExecRegistry {
   readonly #onRollback: (undo: () => void) => void
   readonly #byId = new Map<string, Exec>()
   readonly #idsByContainer = new Map<string, Set<string>>()
+  /** Of those that have ended, in that order. */
+  readonly #endedByContainer = new Map<string, Set<string>>()
   readonly #watchers = new Map<string, Set<(exec: Exec | undefined) => void>>()
   /** Their clients have left on purpose: nobody's going hangs them up. */
   readonly #kept = new Set<string>()
@@ -61,8 +63,9 @@ export class ExecRegistry {
     return [...ids].flatMap((id) => this.#byId.get(id) ?? [])
   }
 
-  countOfContainer(containerId: string): number {
-    return this.#idsByContainer.get(containerId)?.size ?? 0
+  /** Ids of those that have ended, the first to end first. */
+  endedOfContainer(containerId: string): ReadonlySet<string> {
+    return this.#endedByContainer.get(containerId) ?? NONE
   }
 
   /** Told each change of its state; undefined: it has gone. */
@@ -119,9 +122,8 @@ export class ExecRegistry {
     this.#byId.delete(id)
     this.#kept.delete(id)
     this.#tell(id, undefined)
-    const siblings = this.#idsByContainer.get(exec.containerId)
-    siblings?.delete(id)
-    if (siblings?.size === 0) this.#idsByContainer.delete(exec.containerId)
+    remove(this.#idsByContainer, exec)
+    remove(this.#endedByContainer, exec)
   }
 
   #tell(id: string, exec: Exec | undefined): void {
@@ -130,10 +132,26 @@ export class ExecRegistry {
 
   #keep(exec: Exec): void {
     this.#byId.set(exec.id, exec)
-    const siblings = this.#idsByContainer.get(exec.containerId) ?? new Set()
-    siblings.add(exec.id)
-    this.#idsByContainer.set(exec.containerId, siblings)
+    add(this.#idsByContainer, exec)
+    if (exec.state.status === 'exited') add(this.#endedByContainer, exec)
+    else remove(this.#endedByContainer, exec)
   }
+}
+
+const NONE: ReadonlySet<string> = new Set()
+
+type ByContainer = Map<string, Set<string>>
+
+function add(ids: ByContainer, { id, containerId }: Exec): void {
+  const siblings = ids.get(containerId) ?? new Set()
+  siblings.add(id)
+  ids.set(containerId, siblings)
+}
+
+function remove(ids: ByContainer, { id, containerId }: Exec): void {
+  const siblings = ids.get(containerId)
+  siblings?.delete(id)
+  if (siblings?.size === 0) ids.delete(containerId)
 }
 
 function toRow(exec: Omit<Exec, 'number'>): Omit<ExecRow, 'number'> {
