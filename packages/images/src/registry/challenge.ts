@@ -7,8 +7,7 @@ export interface Challenge {
 /** Parses `Bearer realm="…",service="…"`, also several schemes in one header. Text that is none is skipped. */
 export function parseChallenges(header: string): Challenge[] {
   const challenges: { scheme: string; parameters: Record<string, string> }[] = []
-  const token =
-    /\s*,?\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*)))?/y
+  const token = /[\s,]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*)))?/y
   for (let match = token.exec(header); match !== null; match = token.exec(header)) {
     const [, name = '', quoted, plain] = match
     const value = quoted?.replace(/\\(.)/g, '$1') ?? plain

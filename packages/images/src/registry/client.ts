@@ -6,7 +6,7 @@ import { digestOf, MEDIA_TYPE } from '@ctr/oci'
 import { parseChallenges } from './challenge.ts'
 import type { Endpoint } from './endpoint.ts'
 import { RegistryError, readBody, readError } from './errors.ts'
-import { type RegistryRequest, send } from './http.ts'
+import { discard, type RegistryRequest, send } from './http.ts'
 
 export interface RegistryClientOptions {
   readonly endpoints: readonly Endpoint[]
@@ -117,7 +117,7 @@ export class RegistryClient {
   async hasBlob(digest: string): Promise<boolean> {
     try {
       const response = await this.#request({ method: 'HEAD', path: `blobs/${digest}`, headers: {} })
-      response.resume()
+      discard(response)
       return true
     } catch (error) {
       if (error instanceof RegistryError && error.status === 404) return false
@@ -132,7 +132,7 @@ export class RegistryClient {
       path: 'blobs/uploads/',
       headers: { 'Content-Length': '0' },
     })
-    started.resume()
+    discard(started)
     const location = started.headers.location
     if (location === undefined)
       throw new EngineError('UPSTREAM', 'the registry gave no upload location')
@@ -145,7 +145,7 @@ export class RegistryClient {
       body: open(),
     })
     if (response.statusCode !== 201) throw await readError(response)
-    response.resume()
+    discard(response)
   }
 
   async putManifest(reference: string, data: Buffer, mediaType: string): Promise<void> {
@@ -155,14 +155,14 @@ export class RegistryClient {
       headers: { 'Content-Type': mediaType },
       body: data,
     })
-    response.resume()
+    discard(response)
   }
 
   /** After `connect`: whether the credentials are good. For Basic this is the first time that they are sent. */
   async checkAccess(): Promise<void> {
     const url = `${this.#endpoint.base}/v2/`
     const response = await this.#send({ method: 'GET', url, headers: {} })
-    response.resume()
+    discard(response)
     const { statusCode, statusMessage } = response
     if (statusCode === 200) return
     throw new EngineError(
@@ -177,7 +177,7 @@ export class RegistryClient {
       url: `${this.#endpoint.base}/v2/`,
       headers: {},
     })
-    response.resume()
+    discard(response)
     const status = response.statusCode ?? 0
     if (status === 401) await this.#authenticate(response)
     else if (status !== 200) {
@@ -196,7 +196,7 @@ export class RegistryClient {
     const url = `${this.#endpoint.base}/v2/${this.#options.path}/${path}`
     let response = await this.#send({ ...rest, url })
     if (response.statusCode === 401 && (await this.#authenticate(response))) {
-      response.resume()
+      discard(response)
       response = await this.#send({ ...rest, url })
     }
     const status = response.statusCode ?? 0
@@ -310,7 +310,9 @@ function withQuery(url: URL, query: Record<string, string>): URL {
 
 /** The query of the next page. RFC 8288 */
 function nextPage(link: string | string[] | undefined): string | undefined {
-  return /<[^>]*(\?[^>]*)>\s*;\s*rel="?next"?/.exec(String(link ?? ''))?.[1]
+  const target = /<([^<>]*)>\s*;\s*rel="?next"?/.exec(String(link ?? ''))?.[1] ?? ''
+  const queryAt = target.indexOf('?')
+  return queryAt === -1 ? undefined : target.slice(queryAt)
 }
 
 function parseObject(data: Buffer): Record<string, unknown> {

@@ -19,6 +19,7 @@ export interface RegistryRequest {
 const IDLE_TIMEOUT_MS = 60_000
 const CONNECT_TIMEOUT_MS = 15_000
 const MAX_REDIRECTS = 5
+const MAX_DISCARDED_BYTES = 64 << 10
 /** Docker keeps client certificates and authorities per host here. */
 const CERTIFICATE_ROOTS = ['/etc/ctr/certs.d', '/etc/docker/certs.d']
 
@@ -30,17 +31,35 @@ export async function send(request: RegistryRequest): Promise<IncomingMessage> {
     const location = response.headers.location
     const isRedirect = [301, 302, 303, 307, 308].includes(response.statusCode ?? 0)
     const isRead = current.method === 'GET' || current.method === 'HEAD'
+    // Whoever the registry sends us to (where blobs are, mostly) has no say in where its password goes.
+    if (!isSameOrigin(current.url, request.url)) delete response.headers['www-authenticate']
     if (!isRedirect || !isRead || location === undefined) return response
     response.destroy()
-    const next = new URL(location, current.url)
-    if (!['http:', 'https:'].includes(next.protocol)) {
-      throw new EngineError('UPSTREAM', `unsupported redirect to ${next.protocol}`)
+    const next = URL.parse(location, current.url)
+    if (next === null || !['http:', 'https:'].includes(next.protocol)) {
+      throw new EngineError('UPSTREAM', `unsupported redirect to ${next?.protocol ?? location}`)
     }
-    const isSameOrigin = next.origin === new URL(current.url).origin
     const { Authorization: _, ...others } = current.headers
-    current = { ...current, url: next.href, headers: isSameOrigin ? current.headers : others }
+    current = {
+      ...current,
+      url: next.href,
+      headers: isSameOrigin(next.href, current.url) ? current.headers : others,
+    }
   }
   throw new EngineError('UPSTREAM', `stopped after ${MAX_REDIRECTS} redirects`)
+}
+
+/** A body that nobody reads: the connection serves on if it is small, and is closed if it may have no end. */
+export function discard(response: IncomingMessage): void {
+  let bytes = 0
+  response.on('data', (chunk: Buffer) => {
+    bytes += chunk.byteLength
+    if (bytes > MAX_DISCARDED_BYTES) response.destroy()
+  })
+}
+
+function isSameOrigin(a: string, b: string): boolean {
+  return new URL(a).origin === new URL(b).origin
 }
 
 function sendOnce(request: RegistryRequest): Promise<IncomingMessage> {
