@@ -71,9 +71,21 @@ function take(path: string): boolean {
 
 /** docs/state-on-disk.md, parents first */
 const OWN_ENTRIES = [
-  ...['containers', 'snapshots', 'volumes', 'tmp', 'rootfs', 'c', 'x'],
-  ...['content', 'content/ingest', 'content/blobs', 'content/blobs/sha256'],
-  ...['ctr.db', 'ctr.db-wal', 'ctr.db-shm', 'secrets.key'],
+  'containers',
+  'snapshots',
+  'volumes',
+  'tmp',
+  'content',
+  'content/ingest',
+  'content/blobs',
+  'content/blobs/sha256',
+  'ctr.db',
+  'ctr.db-wal',
+  'ctr.db-shm',
+  'secrets.key',
+  'rootfs',
+  'c',
+  'x',
 ]
 
 /**
