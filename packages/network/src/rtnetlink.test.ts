@@ -79,11 +79,16 @@ test('the pid of the peer goes into IFLA_NET_NS_PID', () => {
 test('nested attributes of a veth pair add up', () => {
   const { message } = newVeth({ host: { name: 'veth0', master: 7 }, peer: { name: 'eth0', mac } })
   const top = attributes(message.subarray(32))
-  assert.deepEqual([...top.keys()], [3, 10, 18]) // IFLA_IFNAME, IFLA_MASTER, IFLA_LINKINFO
+  // IFLA_IFNAME, IFLA_MASTER, IFLA_NUM_TX_QUEUES, IFLA_NUM_RX_QUEUES, IFLA_LINKINFO
+  assert.deepEqual([...top.keys()], [3, 10, 31, 32, 18])
   const info = attributes(top.get(18))
   assert.equal(info.get(1)?.toString(), 'veth\0')
   const peer = attributes(info.get(2)).get(1)?.subarray(16)
-  assert.deepEqual([...attributes(peer).keys()], [3, 1, 19])
+  const ends = attributes(peer)
+  assert.deepEqual([...ends.keys()], [3, 1, 31, 32, 19])
+  for (const end of [top, ends]) {
+    assert.deepEqual([end.get(31)?.readUInt32LE(), end.get(32)?.readUInt32LE()], [1, 1])
+  }
 })
 
 function attributes(bytes: Buffer | undefined): Map<number, Buffer> {

@@ -30,6 +30,8 @@ const IFLA_LINKINFO = 18
 const IFLA_NET_NS_PID = 19
 const IFLA_IFALIAS = 20
 const IFLA_AF_SPEC = 26
+const IFLA_NUM_TX_QUEUES = 31
+const IFLA_NUM_RX_QUEUES = 32
 const IFLA_INFO_KIND = 1
 const IFLA_INFO_DATA = 2
 const IFLA_INFO_SLAVE_KIND = 4
@@ -86,6 +88,9 @@ export interface VethOptions {
 /** Makes both ends at once, the peer in the network namespace of the program's child. veth(4) */
 export function newVeth(o: VethOptions): NetlinkMessage {
   const common = [
+    // Of both kinds the kernel uses one, but makes (and shows in sysfs) as many as it has processors, if none are named.
+    u32(IFLA_NUM_TX_QUEUES, 1),
+    u32(IFLA_NUM_RX_QUEUES, 1),
     ...(o.mtu === undefined ? [] : [u32(IFLA_MTU, o.mtu)]),
     ...(o.txQueueLength === undefined ? [] : [u32(IFLA_TXQLEN, o.txQueueLength)]),
   ]

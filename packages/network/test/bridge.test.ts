@@ -23,6 +23,7 @@ if (isInOwnNetns(import.meta.filename)) {
         /1: lo .*127\.0\.0\.1\/8[^]*2: eth0 .*172\.17\.0\.2\/16 brd 172\.17\.255\.255/,
       )
       assert.match(a.run('ip -o link show eth0'), /mtu 1500 .*state UP .*02:42:ac:11:00:02/)
+      assert.match(a.run('ip -d -o link show eth0'), /numtxqueues 1 numrxqueues 1 /)
       assert.equal(a.run('ip -6 -o addr show dev eth0'), '', 'no link-local address')
       assert.match(a.run('ip route'), /^default via 172\.17\.0\.1 dev eth0/)
       a.run('ping -c1 -W2 172.17.0.1')
