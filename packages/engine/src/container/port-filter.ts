@@ -1,14 +1,8 @@
 import { EngineError } from '@ctr/errdefs'
 import type { Engine } from '../engine.ts'
 import type { ContainerRecord } from './container.ts'
-import { exposedPorts } from './exposed-ports.ts'
+import { type ExposedRange, exposedRanges } from './exposed-ports.ts'
 import { isRunningForUser } from './state.ts'
-
-interface PortRange {
-  readonly first: number
-  readonly last: number
-  readonly protocol: string
-}
 
 /**
  * The filters `publish` (a port of the host) and `expose` (a port of the container): `80`, `80/udp`, `8000-8080/tcp`. As in
@@ -22,14 +16,14 @@ export function portFilter(
   const ranges = values.map((value) => parseRange(key, value))
   return (container) =>
     isRunningForUser(container.state) &&
-    portsOf(engine, container, key).some(({ port, protocol }) =>
+    portsOf(engine, container, key).some(({ first, last, protocol }) =>
       ranges.some(
-        (range) => range.protocol === protocol && range.first <= port && port <= range.last,
+        (range) => range.protocol === protocol && range.first <= last && first <= range.last,
       ),
     )
 }
 
-function parseRange(key: string, value: string): PortRange {
+function parseRange(key: string, value: string): ExposedRange {
   if (value.includes(':')) {
     throw new EngineError(
       'INVALID_ARGUMENT',
@@ -58,12 +52,15 @@ function portsOf(
   engine: Pick<Engine, 'networks'>,
   { id, config }: ContainerRecord,
   key: 'publish' | 'expose',
-): { port: number; protocol: string }[] {
+): ExposedRange[] {
   const bound = engine.networks.endpointsOfContainer(id).flatMap(({ ports }) => ports)
-  if (key === 'publish')
-    return bound.map(({ hostPort, protocol }) => ({ port: hostPort, protocol }))
+  if (key === 'publish') return bound.map(({ hostPort, protocol }) => rangeOf(hostPort, protocol))
   return [
-    ...bound.map(({ containerPort, protocol }) => ({ port: containerPort, protocol })),
-    ...exposedPorts(config),
+    ...bound.map(({ containerPort, protocol }) => rangeOf(containerPort, protocol)),
+    ...exposedRanges(config),
   ]
+}
+
+function rangeOf(port: number, protocol: string): ExposedRange {
+  return { first: port, last: port, protocol }
 }
