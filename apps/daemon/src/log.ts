@@ -1,6 +1,5 @@
-import { writeSync } from 'node:fs'
-import { isErrno } from '@ctr/errdefs'
 import { type Logger, pino, stdTimeFunctions } from 'pino'
+import { lineWriter } from './line-writer.ts'
 
 export type Log = Pick<Logger, 'debug' | 'info' | 'warn' | 'error'> & {
   child(bindings: Record<string, unknown>): Log
@@ -18,6 +17,12 @@ export interface RootLog extends Log {
 
 /** Lines on stderr, written before the call returns: a killed daemon has said what it did. */
 export function openLog(level: LogLevel, format: LogFormat = 'json'): RootLog {
+  const formatted = (line: string): string => (format === 'json' ? line : textLine(line))
+  const write = lineWriter(STDERR_FD, (lost) => {
+    const time = new Date().toISOString()
+    const msg = `${lost} lines of the log are lost: nobody has read them`
+    return formatted(`${JSON.stringify({ level: 'warn', time, msg })}\n`)
+  })
   return pino(
     {
       level,
@@ -25,32 +30,11 @@ export function openLog(level: LogLevel, format: LogFormat = 'json'): RootLog {
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
-    { write: (line: string) => writeLine(format === 'json' ? line : textLine(line)) },
+    { write: (line: string) => write(formatted(line)) },
   ) as unknown as RootLog
 }
 
 const STDERR_FD = 2
-
-/** As long as a reader of a non-blocking pipe may take for a line. */
-const WAIT_MS = 5
-const WAITS = 20
-
-/**
- * A line that cannot be written is lost: a full disk, a closed terminal (EIO) or a reader that has gone must not end the engine, nor
- * the request that speaks.
- */
-function writeLine(line: string): void {
-  let rest: Uint8Array = Buffer.from(line)
-  for (let waits = 0; rest.length > 0 && waits <= WAITS; ) {
-    try {
-      rest = rest.subarray(writeSync(STDERR_FD, rest))
-    } catch (error) {
-      if (!isErrno(error, 'EAGAIN')) return
-      waits += 1
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, WAIT_MS)
-    }
-  }
-}
 
 /** A line of JSON as logrus's TextFormatter has it, which dockerd's text is. */
 export function textLine(json: string): string {
