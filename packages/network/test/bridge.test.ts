@@ -34,6 +34,16 @@ if (isInOwnNetns(import.meta.filename)) {
       assertNothingLeft()
     })
 
+    test('a container cannot make itself the router of the host', async () => {
+      await using sandbox = await Sandbox.open()
+      const networks = await sandbox.openNetworks()
+      const a = await start(sandbox, networks, A)
+      assert.equal(run('cat /proc/sys/net/ipv6/conf/ctr0/accept_ra').trim(), '0')
+      await stop(networks, a, A)
+      await networks.close()
+      assertNothingLeft()
+    })
+
     test('outgoing traffic takes the address of the host', async () => {
       await using sandbox = await Sandbox.open()
       const networks = await sandbox.openNetworks()

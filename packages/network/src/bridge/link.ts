@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
-import { EngineError } from '@ctr/errdefs'
+import { EngineError, isErrno } from '@ctr/errdefs'
 import { interfaceIndex } from '@ctr/linux'
 import type { Program } from '@ctr/shim'
 import { type Address, parseInterfaceAddress, parseSubnet, type Subnet } from '../address.ts'
@@ -31,6 +31,7 @@ export async function ensureBridge(exec: Exec, bridge: BridgeLink): Promise<numb
   }
   const index = interfaceIndex(name)
   if (index === undefined) throw new EngineError('INTERNAL', `bridge ${name} has vanished`)
+  if (bridge.owner !== undefined) ignoreAdvertisements(name)
   await exec([
     ...(bridge.owner === undefined ? [] : [netlink('host', setLinkAlias({ index }, bridge.owner))]),
     ...bridge.addresses.map(({ address, prefix }) =>
@@ -39,6 +40,16 @@ export async function ensureBridge(exec: Exec, bridge: BridgeLink): Promise<numb
     netlink('host', setLinkUp({ index })),
   ])
   return index
+}
+
+/** Else a container that says it is a router becomes the way out of a host that does not forward IPv6. CVE-2020-13401 */
+function ignoreAdvertisements(name: string): void {
+  try {
+    writeFileSync(`/proc/sys/net/ipv6/conf/${name}/accept_ra`, '0')
+  } catch (error) {
+    // No IPv6 here; sysctls that are somebody else's.
+    if (!isErrno(error, 'ENOENT', 'EROFS', 'EACCES')) throw error
+  }
 }
 
 export async function deleteLinks(exec: Exec, names: readonly string[]): Promise<void> {
