@@ -4,8 +4,8 @@ import type { Context } from './context.ts'
 import { checkDataRoot } from './data-root.ts'
 import { loadDefaultImage } from './default-image.ts'
 import { buildApiServer } from './http/server.ts'
+import { EarlySockets } from './listen/early.ts'
 import { listen } from './listen/listen.ts'
-import { refuseTakenSocket } from './listen/unix-socket.ts'
 import type { RootLog } from './log.ts'
 import { writePidFile } from './pid-file.ts'
 import { reload } from './reload.ts'
@@ -34,9 +34,25 @@ export async function startDaemon(
   }
   checkDataRoot(config.engine.dataRoot)
   if (config.pidFile !== undefined) cleanup.use(writePidFile(config.pidFile))
-  // Before anything is made on the host for an engine that nobody could talk to.
-  for (const host of config.hosts) if (host.kind === 'unix') await refuseTakenSocket(host.path)
+  // Before anything is made on the host for an engine that nobody could talk to; and so that nobody is refused meanwhile.
+  const early = await EarlySockets.open(config.hosts, config.socketGroup, log)
+  try {
+    const daemon = cleanup.use(await startWith(early, config, log, services))
+    const stack = cleanup.move()
+    return { ...daemon, [Symbol.asyncDispose]: () => stack.disposeAsync() }
+  } catch (error) {
+    await early.refuse(error instanceof Error ? error.message : String(error))
+    throw error
+  }
+}
 
+async function startWith(
+  early: EarlySockets,
+  config: DaemonConfig,
+  log: RootLog,
+  services: Pick<ServiceManager, 'sockets' | 'notify'>,
+): Promise<Daemon> {
+  await using cleanup = new AsyncDisposableStack()
   services.notify('STATUS=Restoring containers')
   // The engine's is changed by a reload, and is its own.
   const engine = cleanup.use(await openEngine({ ...config.engine }, log))
@@ -57,7 +73,7 @@ export async function startDaemon(
   }
   const api = await buildApiServer({ routes, context, log })
   const { hosts, tls, socketGroup } = config
-  const request = { hosts, tls, socketGroup, inherited: services.sockets }
+  const request = { hosts, tls, socketGroup, inherited: services.sockets, early }
   const listeners = cleanup.use(await listen(api, request, log))
 
   const stack = cleanup.move()

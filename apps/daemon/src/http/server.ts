@@ -1,4 +1,10 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import {
+  createServer,
+  type IncomingMessage,
+  type Server,
+  type ServerOptions,
+  type ServerResponse,
+} from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { Readable, type Writable } from 'node:stream'
 import type { TlsOptions } from 'node:tls'
@@ -57,7 +63,18 @@ interface ListenerOptions {
   readonly tls?: TlsOptions
   /** Reached by TCP and not protected by TLS. */
   readonly isPlainTcp: boolean
+  /** One that listens already, instead of a new one. */
+  readonly server?: Server | undefined
 }
+
+/** Of Node's servers. */
+export const SERVER_OPTIONS: ServerOptions = {
+  maxHeaderSize: MAX_HEADER_BYTES,
+  headersTimeout: HEADERS_TIMEOUT_MS,
+  requestTimeout: 0,
+  keepAliveTimeout: KEEP_ALIVE_S * SECOND_MS,
+  shouldUpgradeCallback: shouldUpgrade,
+} as ServerOptions
 
 export async function buildApiServer(o: {
   routes: readonly AnyRoute[]
@@ -187,7 +204,7 @@ export async function buildApiServer(o: {
 
   return {
     app,
-    newListener: ({ tls, isPlainTcp } = { isPlainTcp: false }) => {
+    newListener: ({ tls, isPlainTcp, server: listening } = { isPlainTcp: false }) => {
       const check = (request: IncomingMessage): void => {
         if (tls === undefined && !isPlainTcp) return
         const refusal = crossSiteRefusal(request.headers, { isPlain: isPlainTcp })
@@ -197,18 +214,12 @@ export async function buildApiServer(o: {
         check(request)
         routing(request, response)
       }
-      const options = {
-        maxHeaderSize: MAX_HEADER_BYTES,
-        headersTimeout: HEADERS_TIMEOUT_MS,
-        requestTimeout: 0,
-        keepAliveTimeout: KEEP_ALIVE_S * SECOND_MS,
-        shouldUpgradeCallback: shouldUpgrade,
-      }
       const server: Server =
         tls === undefined
-          ? createServer(options, serve)
+          ? (listening ?? createServer(SERVER_OPTIONS))
           : // Docker's clients end stdin by half-closing, with TLS too. Node's http does this by itself, https does not.
-            createTlsServer({ ...options, ...tls, allowHalfOpen: true } as object, serve)
+            createTlsServer({ ...SERVER_OPTIONS, ...tls, allowHalfOpen: true } as object)
+      server.on('request', serve)
       // Bytes are counted, as in Go; Node refuses the thousandth header, too.
       server.maxHeadersCount = 0
       server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {

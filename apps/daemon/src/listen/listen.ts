@@ -7,8 +7,9 @@ import { exposure, type Host, type TlsFiles } from '../config/hosts.ts'
 import type { ApiServer } from '../http/server.ts'
 import type { Log } from '../log.ts'
 import { bind } from './bind.ts'
+import type { EarlySockets } from './early.ts'
 import { readTls } from './tls.ts'
-import { listenOnPath, type SocketGroup } from './unix-socket.ts'
+import type { SocketGroup } from './unix-socket.ts'
 
 export interface ListenRequest {
   readonly hosts: readonly Host[]
@@ -16,6 +17,7 @@ export interface ListenRequest {
   readonly socketGroup: SocketGroup
   /** Of systemd. */
   readonly inherited: readonly number[]
+  readonly early: EarlySockets
 }
 
 /** The addresses of the API. */
@@ -28,9 +30,14 @@ export interface Listeners extends Disposable {
 export async function listen(api: ApiServer, o: ListenRequest, log: Log): Promise<Listeners> {
   using cleanup = new DisposableStack()
   const servers: Server[] = []
-  const add = (isPlainTcp: boolean, isTls: boolean): Server => {
+  const waiting: { begin(): void }[] = []
+  const add = (isPlainTcp: boolean, isTls: boolean, listening?: Server): Server => {
     const tls = isTls && o.tls !== undefined ? readTls(o.tls) : undefined
-    const server = api.newListener({ ...(tls === undefined ? {} : { tls }), isPlainTcp })
+    const server = api.newListener({
+      ...(tls === undefined ? {} : { tls }),
+      isPlainTcp,
+      server: listening,
+    })
     servers.push(server)
     const connections = trackConnections(server)
     cleanup.defer(() => {
@@ -43,9 +50,12 @@ export async function listen(api: ApiServer, o: ListenRequest, log: Log): Promis
     switch (host.kind) {
       case 'unix': {
         const { path } = host
-        await listenOnPath(add(false, false), path, o.socketGroup, log)
-        // Only now is the path ours to remove.
+        const early = o.early.take(path)
+        if (early === undefined) break // the same path twice
+        early.restore()
+        add(false, false, early.server)
         cleanup.defer(() => rmSync(path, { force: true }))
+        waiting.push(early)
         break
       }
       case 'tcp':
@@ -62,6 +72,7 @@ export async function listen(api: ApiServer, o: ListenRequest, log: Log): Promis
         break
     }
   }
+  for (const early of waiting) early.begin()
   const stack = cleanup.move()
   return {
     reloadTls: () => {
