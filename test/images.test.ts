@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { imageArchive, requires, run, tarArchive, waitFor } from '@ctr/testkit'
 import { checkResult, field, inBusybox, useDaemon } from './daemon-fixture.ts'
+import { storeFiles } from './store-files.ts'
 
 const skip = requires({ root: true })
 const ctrd = useDaemon({ bridge: false })
@@ -208,12 +209,9 @@ test('after rmi of everything only the database is left in the store', { skip },
   await ctrd().ok(['rmi', '-f', 'busybox'])
   assert.equal(await images(), '')
   const left = (): string[] =>
-    ['content/blobs/sha256', 'snapshots', 'tmp']
-      .map((name) => `${ctrd().dataRoot}/${name}`)
-      .filter((path) => existsSync(path))
-      .flatMap((path) => readdirSync(path).map((name) => `${path}/${name}`))
-      // Below every container: the layer of mount points is of no image, nor are the directories of containers to come.
-      .filter((path) => !path.endsWith('/snapshots/0') && !path.includes('/tmp/spare-'))
+    storeFiles(ctrd().dataRoot)
+      // Below every container: the layer of mount points is of no image.
+      .filter((path) => path !== 'snapshots/0')
   await waitFor('an empty store', () => left().length === 0).catch(() => undefined)
   assert.deepEqual(left(), [])
 })

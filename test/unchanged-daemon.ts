@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
-import { existsSync, readdirSync } from 'node:fs'
 import { afterEach } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { TestDaemon } from '@ctr/testkit'
 import { waitFor } from '@ctr/testkit'
 import { removeContainers, useDaemon } from './daemon-fixture.ts'
+import { namesIn, storeFiles } from './store-files.ts'
 
 /** A daemon that is alive and as it was before after each test, whatever came in. */
 export function useUnchangedDaemon(): () => TestDaemon {
@@ -46,11 +46,6 @@ async function state(ctrd: TestDaemon): Promise<string> {
   const names = (images.json() as { RepoTags: string[]; Id: string }[]).map(
     ({ RepoTags, Id }) => `${Id} ${RepoTags.join(' ')}`,
   )
-  const files = ['content/blobs/sha256', 'snapshots', 'tmp', 'containers', 'volumes']
-    .map((name) => `${ctrd.dataRoot}/${name}`)
-    .filter((path) => existsSync(path))
-    .flatMap((path) => readdirSync(path).map((name) => `${path}/${name}`))
-    // Made ahead for containers to come.
-    .filter((path) => !path.includes('/tmp/spare-'))
+  const files = [...storeFiles(ctrd.dataRoot), ...namesIn(ctrd.dataRoot, 'containers', 'volumes')]
   return [containers.text, ...names, ...files].sort().join('\n')
 }

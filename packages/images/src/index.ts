@@ -19,6 +19,7 @@ export type { Distribution } from './registry/distribution.ts'
 export type { RegistrySettings } from './registry/endpoint.ts'
 export type { SearchResult } from './registry/search.ts'
 export type { RemoveOptions } from './remove.ts'
+export { SpreadPlaces } from './spread-places.ts'
 export {
   fromText,
   type TarEntry,

@@ -4,6 +4,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { syncfs } from '@ctr/linux'
 import { digestHex } from '@ctr/oci'
+import { SpreadPlaces } from './spread-places.ts'
 import { removeTrees } from './unpack/remove-trees.ts'
 import { WorkPlaces, workName } from './work-places.ts'
 
@@ -11,6 +12,8 @@ import { WorkPlaces, workName } from './work-places.ts'
 export interface ImagePaths {
   readonly dataRoot: string
   readonly tmp: string
+  /** Where workspaces begin: `tmp`, or below it. */
+  readonly places: SpreadPlaces
   readonly workPlaces: WorkPlaces
   readonly blobs: string
   /** Blobs that are being downloaded, or were when a pull broke off. */
@@ -26,6 +29,7 @@ export function makeImagePaths(dataRoot: string): ImagePaths {
   const plain = {
     dataRoot,
     tmp: join(dataRoot, 'tmp'),
+    places: new SpreadPlaces(join(dataRoot, 'tmp')),
     blobs: join(dataRoot, 'content', 'blobs', 'sha256'),
     ingest: join(dataRoot, 'content', 'ingest'),
     snapshots: join(dataRoot, 'snapshots'),
@@ -73,7 +77,7 @@ export class Workspace {
   #count = 0
 
   constructor(paths: ImagePaths, purpose: string) {
-    this.path = join(paths.tmp, `${purpose}-${randomBytes(8).toString('hex')}`)
+    this.path = join(paths.places.next(), `${purpose}-${randomBytes(8).toString('hex')}`)
     mkdirSync(this.path, { mode: PRIVATE })
     this.#workPlaces = paths.workPlaces
   }

@@ -12,8 +12,8 @@ export interface TestImages extends AsyncDisposable {
   readonly root: string
   readonly store: Store
   readonly images: Images
-  /** Names in tmp, snapshots and the content store: what a failure must not add to. */
-  files(): string[]
+  /** Names in tmp, snapshots and the content store, or some of them: what a failure must not add to. */
+  files(...directories: readonly string[]): string[]
 }
 
 export function openTestImages(root = mkdtempSync('/tmp/ctr-images-test-')): TestImages {
@@ -23,9 +23,16 @@ export function openTestImages(root = mkdtempSync('/tmp/ctr-images-test-')): Tes
     root,
     store,
     images,
-    files: () =>
-      ['tmp', 'snapshots', 'content/blobs/sha256'].flatMap((directory) =>
-        readdirSync(join(root, directory)).map((name) => `${directory}/${name}`),
+    files: (...directories) =>
+      (directories.length > 0 ? directories : ['tmp', 'snapshots', 'content/blobs/sha256']).flatMap(
+        (directory) =>
+          readdirSync(join(root, directory), {
+            encoding: 'utf8',
+            recursive: directory === 'tmp',
+          })
+            // The places that work begins in stay.
+            .filter((name) => !/^spread(\/[^/]+)?$/.test(name))
+            .map((name) => `${directory}/${name}`),
       ),
     [Symbol.asyncDispose]: async () => {
       await images[Symbol.asyncDispose]()

@@ -146,7 +146,7 @@ describe('reconcile', { skip: process.getuid?.() !== 0 && 'needs root' }, () => 
     await using test = openTestImages()
     await test.images.load(streamOf(dockerArchive([BASE, TOP], { tags: ['x:1'] })), {})
     await test.images.reconcile() // the layer of mount points is made by it
-    const before = test.files()
+    const before = test.files('snapshots', 'content/blobs/sha256')
     mkdirSync(join(test.root, 'snapshots/17'))
     writeFileSync(join(test.root, 'snapshots/17/file'), 'x')
     writeFileSync(join(test.root, 'content/blobs/sha256', '0'.repeat(64)), 'x')

@@ -214,7 +214,7 @@ describe('load', { skip: process.getuid?.() !== 0 && 'needs root' }, () => {
     await Promise.all(archives.map((archive) => test.images.load(streamOf(archive), {})))
     assert.equal(test.images.list().length, 3)
     assert.equal(readdirSync(`${test.root}/snapshots`).length, 2)
-    assert.deepEqual(readdirSync(`${test.root}/tmp`), [])
+    assert.deepEqual(test.files('tmp'), [])
   })
 
   it('loading beside a removal ends with a whole image', async () => {

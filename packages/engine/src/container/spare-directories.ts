@@ -1,19 +1,13 @@
 import { randomBytes } from 'node:crypto'
-import { mkdirSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { isErrno } from '@ctr/errdefs'
-import { spareLayer } from '@ctr/images'
-import { isExt4WithoutJournal, spreadDirectories } from '@ctr/linux'
+import { SpreadPlaces, spareLayer } from '@ctr/images'
 import type { Program, Spawner } from '@ctr/shim'
 import type { BackgroundWork } from '../engine.ts'
 import type { Logger } from '../logger.ts'
 
 /** A busy engine takes some ten in the time that a batch needs. */
 const MAX = 32
-
-/** Places that the batches are made in, in turn, on a filesystem that looks at what was removed lately. docs/decisions/0035 */
-const PLACES = 64
 
 /**
  * Directories of containers to come, made by a native process, many at a time: a creation renames one, where making them took
@@ -24,8 +18,7 @@ export class SpareDirectories {
   readonly #background: Pick<BackgroundWork, 'run'>
   readonly #log: Pick<Logger, 'debug'>
   readonly #tmp: string
-  #batches = 0
-  #isSpread: boolean | undefined
+  readonly #places: SpreadPlaces
   #ready: string[] = []
   #isMaking = false
 
@@ -39,6 +32,7 @@ export class SpareDirectories {
     this.#background = deps.background
     this.#log = deps.log
     this.#tmp = join(deps.dataRoot, 'tmp')
+    this.#places = new SpreadPlaces(this.#tmp)
   }
 
   /** The caller's from now on; undefined: there is none just now. It may be gone, if somebody has emptied tmp/. */
@@ -56,7 +50,7 @@ export class SpareDirectories {
   }
 
   async #fill(): Promise<void> {
-    const batch = join(this.#place(), `spare-${randomBytes(8).toString('hex')}`)
+    const batch = join(this.#places.next(), `spare-${randomBytes(8).toString('hex')}`)
     const paths = Array.from({ length: MAX - this.#ready.length }, (_, n) => `${batch}-${n}`)
     const program: Program = paths
       .flatMap(spareLayer)
@@ -71,34 +65,6 @@ export class SpareDirectories {
       await this.#remove(paths)
     } finally {
       this.#isMaking = false
-    }
-  }
-
-  /** Of the next batch. */
-  #place(): string {
-    const spread = join(this.#tmp, 'spread')
-    this.#isSpread ??= this.#canSpread(spread)
-    if (!this.#isSpread) return this.#tmp
-    const place = join(spread, String(this.#batches % PLACES))
-    this.#batches += 1
-    try {
-      mkdirSync(place, { mode: 0o700 })
-    } catch (err) {
-      if (!isErrno(err, 'EEXIST')) return this.#tmp
-    }
-    return place
-  }
-
-  #canSpread(directory: string): boolean {
-    try {
-      if (!isExt4WithoutJournal(this.#tmp)) return false
-      mkdirSync(directory, { recursive: true, mode: 0o700 })
-      spreadDirectories(directory)
-      return true
-    } catch (err) {
-      // tmp/ is gone, or the disk is full: it is only about speed.
-      this.#log.debug({ err }, 'spread spare directories')
-      return false
     }
   }
 
