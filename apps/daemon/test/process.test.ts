@@ -90,6 +90,33 @@ test('a data root on an overlay is refused, with what to do', { skip: notUnshare
   }
 })
 
+test('cgroups that are read-only are told with what to do', { skip: notUnshared }, () => {
+  const directory = mkdtempSync('/tmp/ctr-daemon-process-')
+  try {
+    const script = `while read -r _ at type _; do
+        case $type in cgroup | cgroup2) mount --bind "$at" "$at"; mount -o remount,bind,ro "$at" ;; esac
+      done <<EOF
+$(cat /proc/mounts)
+EOF
+      exec "$@"`
+    const at = ['--data-root', `${directory}/data`, '--exec-root', `${directory}/run`]
+    const start = [process.execPath, main, ...at, '-H', `unix://${directory}/s`]
+    // As no ctrd has made it.
+    const parent = ['--cgroup-parent', `/ctr-read-only-${process.pid}`]
+    const inside = [...start, ...parent, '--pidfile', `${directory}/pid`, '--bridge', 'none']
+    const command = ['--mount', '--propagation', 'private', 'sh', '-c', script, 'sh']
+    const options = { encoding: 'utf8', timeout: 300_000 } as const
+    const { status, stderr } = spawnSync('unshare', [...command, ...inside], options)
+    assert.equal(status, 1)
+    assert.match(
+      stderr,
+      /^ctrd: cannot make cgroups for containers: \/sys\/fs\/cgroup\S* is mounted read-only, .* --privileged, or mount -o remount,rw it\n$/m,
+    )
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
+})
+
 test('a wrong flag or configuration ends with 1 and says why', () => {
   const flag = ctrd('--nosuch')
   assert.equal(flag.code, 1)

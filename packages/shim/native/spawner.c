@@ -158,8 +158,11 @@ int spawner(const char *socket_path, struct shim *s) {
       nanosleep(&(struct timespec){.tv_nsec = ACCEPT_PAUSE_MS * 1000000}, NULL);
       continue;
     }
-    if (fork() == 0)
+    pid_t pid = fork();
+    if (pid == 0)
       become_shim(s, connection);
+    if (pid < 0)
+      complain("fork", errno);
     close(connection);
   }
 }

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
-import { isErrno } from '@ctr/errdefs'
+import { isErrno, PROCESS_LIMIT } from '@ctr/errdefs'
 import { shimBinaryPath } from './binary.ts'
 import { connectUnix } from './connect.ts'
 import { Connection, noAnswer, type ShimConnection } from './connection.ts'
@@ -168,7 +168,8 @@ export class Spawner implements AsyncDisposable {
         const isUntouched =
           !connection.hasAnswered && (runtimeDir === undefined || !hasShim(runtimeDir))
         const canRepeat = isUntouched && attempt < ATTEMPTS_MAX && !isErrno(error, 'ETIMEDOUT')
-        if (!canRepeat || !(watch.hasEndedSpare || (await hasEnded(spawner)))) throw error
+        if (!canRepeat) throw error
+        if (!watch.hasEndedSpare && !(await hasEnded(spawner))) throw withoutShim(error)
       }
     }
   }
@@ -272,6 +273,11 @@ export class Spawner implements AsyncDisposable {
       }
     }
   }
+}
+
+/** The spawner lives and has closed the connection: it could not fork. Its log says why. */
+function withoutShim(cause: unknown): Error {
+  return new Error(`there is no shim for it, or it was killed; perhaps ${PROCESS_LIMIT}`, { cause })
 }
 
 /** True if a shim has begun to work there. */

@@ -36,6 +36,14 @@ test('a failed mount names its source and its target', () => {
   )
 })
 
+test('a limit of processes is told with what to do', () => {
+  const clone: Op = { op: 'clone', flags: 0n, cgroup: '' } as unknown as Op
+  assert.match(
+    describe(11, 'clone3', clone).message,
+    /clone3: EAGAIN: unknown: the limit of processes is reached: raise pids\.max/,
+  )
+})
+
 test('a working directory that cannot be made or entered is named', () => {
   const mkdir: Op = { op: 'mkdir', path: '/proc/self/fd/7', mode: 0o755, uid: 0, gid: 0 }
   assert.deepEqual(describe(ENOTDIR, '', mkdir), {

@@ -1,4 +1,4 @@
-import { EngineError, errnoText } from '@ctr/errdefs'
+import { EngineError, errnoText, PROCESS_LIMIT } from '@ctr/errdefs'
 import type { Op, OpName, ShimError } from '@ctr/shim'
 
 /** Why a process could not be started: what the caller is told, and what the container's state keeps. */
@@ -51,8 +51,10 @@ function explain(cause: ShimError, command: string): Explanation {
     }
   }
   if (cause.operation?.op === 'sysctl') return explainSysctl(cause, cause.operation.key)
+  const isLimit = cause.code === 'EAGAIN' && (cause.op === 'clone' || cause.op === 'clone_in')
   return {
     reason: `error during container init: ${cause.message}`,
+    ...(isLimit ? { hint: `: ${PROCESS_LIMIT}` } : {}),
     exitCode: UNKNOWN_FAILURE,
     isInvalid: false,
   }

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { closeSync, constants, lstatSync, openSync } from 'node:fs'
-import { EngineError } from '@ctr/errdefs'
+import { EngineError, isErrno, PROCESS_LIMIT } from '@ctr/errdefs'
 import { beginWriteback } from '@ctr/linux'
 import { FILES_BINARY, failureOf } from '../unpack/file-program.ts'
 import { complete, type Progress, report } from '../unpack/growing-file.ts'
@@ -42,7 +42,13 @@ export async function packDirectory(job: PackJob, binary = FILES_BINARY): Promis
       env: {},
     })
     const ended = new Promise<string | undefined>((resolve) => {
-      child.once('error', (error) => resolve(`${binary} cannot be run: ${error.message}`))
+      child.once('error', (error) =>
+        resolve(
+          isErrno(error, 'EAGAIN')
+            ? `cannot start ctr-files: ${PROCESS_LIMIT}`
+            : `${binary} cannot be run: ${error.message}`,
+        ),
+      )
       child.once('close', (code, signal) =>
         resolve(code === 0 ? undefined : `ctr-files ended with ${signal ?? `exit code ${code}`}`),
       )

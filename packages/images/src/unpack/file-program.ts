@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs'
+import { closeSync, constants, existsSync, openSync, readSync, writeSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { getSystemErrorMessage } from 'node:util'
+import { PROCESS_LIMIT } from '@ctr/errdefs'
 import { errnoName, type PipeEnd, pipe } from '@ctr/linux'
 import { type TarEntry, TarError } from '../tar/format.ts'
 
@@ -86,7 +87,12 @@ export class FileProgram {
     })
     if (this.#child.pid === undefined) {
       this.#close()
-      throw new Error(`${binary} cannot be run: set-up builds it`)
+      // Why is told a turn later only.
+      throw new Error(
+        existsSync(binary)
+          ? `cannot start ctr-files: ${PROCESS_LIMIT}, or the limit of open files`
+          : `${binary} cannot be run: set-up builds it`,
+      )
     }
   }
 

@@ -1,5 +1,5 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { isErrno } from '@ctr/errdefs'
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { EngineError, isErrno } from '@ctr/errdefs'
 import { ancestors } from './ancestors.ts'
 import { type CgroupLayout, cgroupDirectory, findHierarchy } from './layout.ts'
 
@@ -17,8 +17,34 @@ export interface CpusetFacts {
  * Inside a container of its own (an engine in an engine) all processes of the v2 cgroup that is seen as the root move
  * into its leaf `init`: a cgroup with processes cannot give controllers to those below it. cgroup-v2.rst, "No Internal
  * Process Constraint"
+ *
+ * UNAVAILABLE where cgroups are mounted read-only, as in a container.
  */
 export function prepareCgroupParent(layout: CgroupLayout, parent: string): CpusetFacts | undefined {
+  try {
+    return prepare(layout, parent)
+  } catch (cause) {
+    // Node says ENOENT of a directory that it cannot make there.
+    const place = layout.hierarchies.map(({ mountpoint }) => mountpoint).find(isReadOnly)
+    if (place === undefined) throw cause
+    throw new EngineError(
+      'UNAVAILABLE',
+      `cannot make cgroups for containers: ${place} is mounted read-only, as in a container without --privileged: run that with --privileged, or mount -o remount,rw it`,
+      { cause },
+    )
+  }
+}
+
+function isReadOnly(directory: string): boolean {
+  try {
+    accessSync(directory, constants.W_OK)
+    return false
+  } catch (error) {
+    return isErrno(error, 'EROFS')
+  }
+}
+
+function prepare(layout: CgroupLayout, parent: string): CpusetFacts | undefined {
   for (const hierarchy of layout.hierarchies) {
     mkdirSync(cgroupDirectory(hierarchy, parent), { recursive: true, mode: 0o755 })
     if (hierarchy.version === 2 && layout.mode === 'v2') {
