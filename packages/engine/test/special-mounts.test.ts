@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { killContainer, startContainer } from '@ctr/engine'
 import { TestEngine } from './support.ts'
 
 const skip = process.getuid?.() === 0 ? false : 'needs root'
@@ -70,11 +71,45 @@ describe('mounts of images and of parts of volumes', { skip }, () => {
     const secret = join(t.config.dataRoot, 'secret')
     mkdirSync(secret)
     writeFileSync(join(secret, 'f'), 'secret\n')
-    symlinkSync(secret, join(source, 'out'))
-    symlinkSync('/etc', join(source, 'etc'))
-    await assert.rejects(run('cat /v/f', volume('out')), /no such file|ENOENT/i)
-    // What is at the link's target in the container.
-    assert.match(await run('cat /v/passwd', volume('etc')), /^root:/)
+    const links = {
+      out: secret,
+      up: '../../../secret',
+      etc: '/etc',
+      // Where it would be mounted nothing hides or protects parts of it: the host's core_pattern could be written.
+      proc: '/proc',
+      'kernel-of-proc': '../../../../../../../../proc/sys/kernel',
+      magic: '/proc/self/root',
+    }
+    for (const [name, target] of Object.entries(links)) symlinkSync(target, join(source, name))
+    for (const more of [{}, { UsernsMode: 'auto' }]) {
+      for (const name of Object.keys(links)) {
+        await assert.rejects(run('true', volume(name, more)), /EXDEV/, name)
+      }
+    }
+    symlinkSync('a/../a/b', join(source, 'within'))
+    assert.equal(await run('cat /v/f', volume('within')), 'text\n')
+  })
+
+  test('a directory of a volume that is exchanged for a symlink leads nowhere else', async () => {
+    const swap =
+      'cd /w; ln -s /proc l; mkdir d; touch d/in; while :; do mv d x; mv l d; mv d l; mv x d; done'
+    const racer = await t.create(['sh', '-c', swap], { hostConfig: { Binds: ['raced:/w'] } })
+    await startContainer(t.engine, racer)
+    const found = new Set<string>()
+    for (let count = 0; count < 20; count++) {
+      const mounts = {
+        Type: 'volume',
+        Source: 'raced',
+        Target: '/v',
+        VolumeOptions: { Subpath: 'd' },
+      }
+      found.add(await run('ls /v', { Mounts: [mounts] }).catch(() => 'refused'))
+    }
+    await killContainer(t.engine, racer, 'SIGKILL')
+    assert.deepEqual(
+      [...found].filter((seen) => !['in\n', 'refused'].includes(seen)),
+      [],
+    )
   })
 
   test('an image, read-only, and a directory of it', async () => {

@@ -3,16 +3,36 @@
 #include "sys.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
+
+/*
+ * What a symlink of a volume names may be outside of the volume: /proc, without what hides parts of it. Also the
+ * target, if it is in another volume, may lead to something else than when the volume was put there.
+ */
+static int open_below(const struct shim *s, const char *target, const char *path) {
+  scoped_fd top = open_in_root(s, target, O_PATH, 0);
+  int fd = top < 0 ? -1 : open_beneath(top, path, O_PATH);
+  struct statfs fs;
+  if (fd < 0 || fstatfs(fd, &fs) < 0)
+    return fd;
+  if (fs.f_type != PROC_SUPER_MAGIC && fs.f_type != SYSFS_MAGIC)
+    return fd;
+  close(fd);
+  errno = EXDEV;
+  return -1;
+}
 
 /* A detached copy of what is mounted at the source of a bind, or -1 with errno. */
-static int open_source(const struct shim *s, const char *path, uint32_t flags) {
+static int open_source(const struct shim *s, const char *path, const char *target, uint32_t flags) {
   unsigned how = flags & BIND_RECURSIVE ? AT_RECURSIVE : 0;
-  if (!(flags & BIND_SOURCE_IN_ROOT))
+  if (!(flags & (BIND_SOURCE_IN_ROOT | BIND_SOURCE_BELOW_TARGET)))
     return sys_open_tree(AT_FDCWD, path, how);
-  scoped_fd source = open_in_root(s, path, O_PATH, 0);
+  scoped_fd source = flags & BIND_SOURCE_IN_ROOT ? open_in_root(s, path, O_PATH, 0) : open_below(s, target, path);
   return source < 0 ? -1 : sys_open_tree(source, "", how | AT_EMPTY_PATH);
 }
 
@@ -105,7 +125,7 @@ int op_bind(struct shim *s, const struct op *o) {
   struct stat st;
   scoped_fd target = -1;
   s->step = "open_tree";
-  scoped_fd tree = open_source(s, op_str(o, 0), flags);
+  scoped_fd tree = open_source(s, op_str(o, 0), op_str(o, 1), flags);
   if (tree < 0 || fstat(tree, &st) < 0)
     return errno;
   int error = set_attributes(s, tree, flags, attributes_of(o));

@@ -9,20 +9,28 @@
 #include <limits.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/xattr.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 
 #define STEPS_MAX 256 /* components to make and symlinks to follow for one path; bounds the recursion */
 #define RETRIES_MAX 32
 
-int open_in_root(const struct shim *s, const char *path, uint64_t flags, uint64_t resolve) {
-  struct open_how how = {.flags = flags | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | resolve};
+static int open_resolved(int directory, const char *path, uint64_t flags, uint64_t resolve) {
+  struct open_how how = {.flags = flags | O_CLOEXEC, .resolve = RESOLVE_NO_MAGICLINKS | resolve};
   for (int i = 0;; i++) {
-    int fd = sys_openat2(s->root, *path ? path : "/", &how);
+    int fd = sys_openat2(directory, path, &how);
     /* EAGAIN: a rename elsewhere raced with ".." (openat2(2)) */
     if (fd >= 0 || errno != EAGAIN || i == RETRIES_MAX)
       return fd;
   }
+}
+
+int open_in_root(const struct shim *s, const char *path, uint64_t flags, uint64_t resolve) {
+  return open_resolved(s->root, *path ? path : "/", flags, RESOLVE_IN_ROOT | resolve);
+}
+
+int open_beneath(int directory, const char *path, uint64_t flags) {
+  return open_resolved(directory, path, flags, RESOLVE_BENEATH);
 }
 
 /* Splits at the last component. False if there is none. */
@@ -220,7 +228,6 @@ static int op_copy_up(struct shim *s, const struct op *o) {
   return sys_mount_setattr(fresh, AT_EMPTY_PATH, &a) < 0 ? errno : 0;
 }
 
-
 static int op_symlink(struct shim *s, const struct op *o) {
   char last[NAME_MAX + 1];
   int parent;
@@ -273,7 +280,6 @@ static int op_file(struct shim *s, const struct op *o) {
   return fchmod(file, op_u32(o, 2) & 07777) < 0 ? errno : 0;
 }
 
-
 static int op_overlay(struct shim *s, const struct op *o) {
   const char *base = op_str(o, 0);
   s->step = "chdir";
@@ -288,7 +294,6 @@ static int op_root(struct shim *s, const struct op *o) {
   s->root = open(op_str(o, 0), O_PATH | O_DIRECTORY | O_CLOEXEC);
   return s->root < 0 ? errno : 0;
 }
-
 
 static int op_readonly_root(struct shim *s) {
   struct mount_attributes a = {.set = ATTR_RDONLY};
@@ -309,7 +314,8 @@ static int op_file_label(struct shim *s, const struct op *o) {
 
 /* Operations in a directory of the root, which themselves see to it that it is the same. */
 static bool works_in_place(const struct op *o) {
-  return o->code == OP_SYMLINK || o->code == OP_MKNOD || o->code == OP_FILE || o->code == OP_MOUNT || o->code == OP_BIND;
+  return o->code == OP_SYMLINK || o->code == OP_MKNOD || o->code == OP_FILE || o->code == OP_MOUNT ||
+         o->code == OP_BIND;
 }
 
 int rootfs_op(struct shim *s, const struct op *o) {

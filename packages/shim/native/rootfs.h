@@ -15,6 +15,8 @@ struct making {
 /* rootfs.c: paths are resolved by openat2(RESOLVE_IN_ROOT); `ensure` makes what is missing, `out` is opened with O_PATH
  */
 int open_in_root(const struct shim *s, const char *path, uint64_t flags, uint64_t resolve);
+/* EXDEV: a symlink leads out of the directory; an absolute one always does. */
+int open_beneath(int directory, const char *path, uint64_t flags);
 int ensure(struct shim *s, const char *path, bool directory, struct making *m, int *out);
 int ensure_target(struct shim *s, const char *path, uint64_t resolve, int *out, bool *made);
 void leave_place(struct shim *s);

@@ -19,7 +19,13 @@ export {
   u32s,
 } from './frames.ts'
 export type { Op, OpName, Program } from './ops.ts'
-export { BIND_NO_CREATE, BIND_RECURSIVE, BIND_SOURCE_IN_ROOT, LOG_COMPRESS } from './ops.ts'
+export {
+  BIND_NO_CREATE,
+  BIND_RECURSIVE,
+  BIND_SOURCE_BELOW_TARGET,
+  BIND_SOURCE_IN_ROOT,
+  LOG_COMPRESS,
+} from './ops.ts'
 export { compileExec } from './plan/exec.ts'
 export { explainProgram } from './plan/explain.ts'
 export type {
@@ -34,7 +40,7 @@ export type {
   Stdio,
 } from './plan/input.ts'
 export { MEMORY_FLAGS, MEMORY_MODES } from './plan/memory-policy.ts'
-export { IN_ROOT, mountOptionWords } from './plan/mount-options.ts'
+export { BELOW_TARGET, IN_ROOT, mountOptionWords } from './plan/mount-options.ts'
 export { compileRestore } from './plan/restore.ts'
 export { withContext } from './plan/root.ts'
 export { compileStart, containerCgroup } from './plan/start.ts'

@@ -363,6 +363,8 @@ export const BIND_SPREAD_RECURSIVE = 16
 export const BIND_CLEAR_REST = 32
 /** Of a less privileged owner: RDONLY, NOSUID, NODEV, NOEXEC and times of access stay; EPERM if `clear` names one of them. */
 export const BIND_LOCKED = 64
+/** `source` is relative to what is mounted at the target, and stays below it: EXDEV. */
+export const BIND_SOURCE_BELOW_TARGET = 128
 export const RESTORE_SOCKET_FD = 7
 /** Number of slots, and "none". */
 export const SLOTS = 256

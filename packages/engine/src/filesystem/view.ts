@@ -4,7 +4,7 @@ import { EngineError, isErrno } from '@ctr/errdefs'
 import { isProcess, type MountFact, O_PATH, readMountInfo } from '@ctr/linux'
 import {
   BIND_RECURSIVE,
-  BIND_SOURCE_IN_ROOT,
+  BIND_SOURCE_BELOW_TARGET,
   type IdMaps,
   type Op,
   type Program,
@@ -214,7 +214,7 @@ function mountVolumes(engine: Engine, container: ContainerRecord, basePid: numbe
         const whole = { source, target, readOnly, flags }
         if (subpath === '') return [whole]
         // As at a start: see subpathMount in container/spec.ts.
-        const part = { source: `${target}/${subpath}`, flags: flags | BIND_SOURCE_IN_ROOT }
+        const part = { source: subpath, flags: flags | BIND_SOURCE_BELOW_TARGET }
         return [whole, { ...whole, ...part }]
       }),
     ...[

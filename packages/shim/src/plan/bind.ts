@@ -6,6 +6,7 @@ import {
   BIND_CLEAR_REST,
   BIND_LOCKED,
   BIND_RECURSIVE,
+  BIND_SOURCE_BELOW_TARGET,
   BIND_SOURCE_IN_ROOT,
   BIND_SPREAD_RECURSIVE,
   type Op,
@@ -33,7 +34,8 @@ export function planBind(
   const maps = mappingOf(mount, options, input.spec)
   const [, pid, path] = OTHER_ROOT.exec(source) ?? []
   const isTree =
-    !options.isInRoot && (input.hasUserNamespace || maps !== undefined || pid !== undefined)
+    options.sourceIn === 'host' &&
+    (input.hasUserNamespace || maps !== undefined || pid !== undefined)
   // A tree comes from the host's mount namespace, not from a copy that is private already.
   const propagation = isTree
     ? options.propagation || MS.MS_PRIVATE | MS.MS_REC
@@ -69,8 +71,7 @@ export function planBind(
         op: 'bind',
         source,
         target,
-        flags:
-          flags | (isRecursive ? BIND_RECURSIVE : 0) | (options.isInRoot ? BIND_SOURCE_IN_ROOT : 0),
+        flags: flags | (isRecursive ? BIND_RECURSIVE : 0) | SOURCE_FLAG[options.sourceIn],
         ...changes,
         propagation: propagation & ~MS.MS_REC,
       }
@@ -80,6 +81,8 @@ export function planBind(
   const readonly = recursiveAttributes & MOUNT_ATTR.MOUNT_ATTR_RDONLY ? MS.MS_RDONLY : 0n
   return [...binds, remount(target, MS.MS_REMOUNT | MS.MS_BIND | options.flags | readonly)]
 }
+
+const SOURCE_FLAG = { host: 0, root: BIND_SOURCE_IN_ROOT, target: BIND_SOURCE_BELOW_TARGET }
 
 /** A path of the host below the root that is a plain directory. */
 function isInRootfs(source: string, { rootfs }: RootfsInput): boolean {

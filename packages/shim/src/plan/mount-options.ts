@@ -21,8 +21,8 @@ export interface MountOptions {
   readonly isMappedRecursively: boolean
   /** A tmpfs begins with a copy of what the directory holds. */
   readonly isCopy: boolean
-  /** The source of a bind is a path inside the root. */
-  readonly isInRoot: boolean
+  /** Where the source of a bind is: on the host, a path inside the root, or one below what is at the target. */
+  readonly sourceIn: 'host' | 'root' | 'target'
   /** Everything else, for the filesystem. */
   readonly data: string
 }
@@ -71,6 +71,8 @@ const ATIME = 0x70n
 
 /** Not in the runtime spec: for a bind of something that an earlier mount has brought. */
 export const IN_ROOT = 'x-ctr.in-root'
+/** The same, of a part of what is at the destination: the source is relative to that, and no symlink leads out of it. */
+export const BELOW_TARGET = 'x-ctr.below-target'
 
 /** `rro`, `rnosuid`, …: the attribute for the whole tree. */
 const RECURSIVE = new Set(
@@ -99,7 +101,7 @@ export function parseMountOptions(words: readonly string[]): MountOptions {
   let isIdMapped = false
   let isMappedRecursively = false
   let isCopy = false
-  let isInRoot = false
+  let sourceIn: MountOptions['sourceIn'] = 'host'
   const data: string[] = []
   for (const word of words) {
     const effect = Object.hasOwn(WORDS, word) ? WORDS[word] : undefined
@@ -128,7 +130,9 @@ export function parseMountOptions(words: readonly string[]): MountOptions {
     } else if (word === 'tmpcopyup') {
       isCopy = true
     } else if (word === IN_ROOT) {
-      isInRoot = true
+      sourceIn = 'root'
+    } else if (word === BELOW_TARGET) {
+      sourceIn = 'target'
     } else if (word !== '' && !IGNORED.has(word)) {
       data.push(word)
     }
@@ -148,7 +152,7 @@ export function parseMountOptions(words: readonly string[]): MountOptions {
     isIdMapped,
     isMappedRecursively,
     isCopy,
-    isInRoot,
+    sourceIn,
     data: data.join(','),
   }
 }

@@ -1,6 +1,6 @@
 import type { HostFacts } from '@ctr/linux'
 import { defaultMounts, type RuntimeMount } from '@ctr/oci'
-import { hostId, type IdMaps, IN_ROOT } from '@ctr/shim'
+import { BELOW_TARGET, hostId, type IdMaps } from '@ctr/shim'
 import type { CdiEdits } from '../../cdi/specs.ts'
 import { hasId, ownerMaps, parseMountIds } from '../../user-namespace/mount-ids.ts'
 import type { MountPoint } from '../container.ts'
@@ -96,8 +96,8 @@ function mountIds(mount: MountPoint, source: string, input: SpecInput): Partial<
 }
 
 /**
- * The directory of the volume over the volume itself: it is looked up in the container's root, so that a symlink which
- * someone has put there leads nowhere else.
+ * The directory of the volume over the volume itself: it is looked up below that, so that a symlink which someone has put
+ * there leads nowhere else, not even to another place of the container: what hides parts of /proc is not there yet.
  */
 function subpathMount(
   { destination, subpath, ...mount }: MountPoint,
@@ -109,8 +109,8 @@ function subpathMount(
     {
       destination,
       type: 'bind',
-      source: `${destination}/${subpath}`,
-      options: [...words, IN_ROOT],
+      source: subpath,
+      options: [...words, BELOW_TARGET],
     },
   ]
 }
