@@ -77,7 +77,7 @@ export class Networks {
     this.#bridges = new Bridges(options, this.#registry)
     this.#endpoints = new EndpointTable(options.store)
     this.#resolver = new Resolver({
-      names: new NameTable(options.store),
+      names: new NameTable(options.store, this.#endpoints),
       networkById: (id) => this.#registry.byId(id),
       hostFile: '/etc/resolv.conf',
       log: options.log,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type EndpointRow, EndpointTable } from './endpoints.ts'
+import { NameTable } from './names.ts'
 import { openStore, type Store, transaction } from './open.ts'
 
 const CONTAINER = 'c'.repeat(64)
@@ -136,5 +137,89 @@ test('an endpoint that holds nothing on the host is found, changed and kept as a
     assert.deepEqual(table.all(), [linked])
     assert.deepEqual(table.ofContainer(CONTAINER), [])
   }
+  store.close()
+})
+
+/** The only one of a container, its link named after it. */
+function usualRow(digit: string, more: Partial<EndpointRow> = {}): EndpointRow {
+  return row(0, {
+    id: digit.repeat(64),
+    containerId: digit.repeat(64),
+    link: `veth${digit.repeat(11)}`,
+    ipv4: 0x0a000000n + BigInt(`0x${digit}`),
+    ...more,
+  })
+}
+
+function rowsInTables(store: Store): unknown {
+  return store.db.prepare('SELECT count(*) FROM endpoints').pluck().get()
+}
+
+test('the usual endpoint is in the tables when somebody asks them, and found before and after', () => {
+  const store = openStore(':memory:')
+  const endpoints = new EndpointTable(store)
+  const names = new NameTable(store, endpoints)
+  const [a, b] = [usualRow('a'), usualRow('b')]
+  transaction(store, () => {
+    endpoints.insert(a, { ...NO_NAMES, names: ['alias'] })
+    endpoints.insert(b, NO_NAMES)
+  })
+  assert.equal(rowsInTables(store), 0)
+  assert.deepEqual(endpoints.ofContainer(a.containerId), [a])
+  assert.deepEqual(endpoints.containerIds(), [a.containerId, b.containerId])
+  assert.equal(endpoints.isAddressTaken('net0', 4, 0x0a00000an), true)
+  assert.equal(endpoints.isAddressTaken('net1', 4, 0x0a00000an), false)
+
+  transaction(store, () => endpoints.delete(b))
+  assert.equal(endpoints.isAddressTaken('net0', 4, 0x0a00000bn), false)
+  assert.deepEqual(names.find('net0', 'alias'), [Buffer.from([10, 0, 0, 10])])
+  assert.equal(rowsInTables(store), 1)
+  assert.equal(endpoints.isAddressTaken('net0', 4, 0x0a00000an), true)
+  assert.deepEqual([...endpoints.addressesFrom('net0', 4, 0n)], [0x0a00000an])
+
+  transaction(store, () => endpoints.delete(a))
+  assert.equal(rowsInTables(store), 0)
+  assert.deepEqual(endpoints.all(), [])
+  assert.equal(endpoints.isAddressTaken('net0', 4, 0x0a00000an), false)
+  store.close()
+})
+
+test('tables that are asked within a transaction which is rolled back lose nothing', () => {
+  const store = openStore(':memory:')
+  const endpoints = new EndpointTable(store)
+  const [a, b, c] = [usualRow('a'), usualRow('b'), usualRow('c')]
+  transaction(store, () => endpoints.insert(a, NO_NAMES))
+  failing(store, () => {
+    endpoints.insert(b, NO_NAMES)
+    assert.deepEqual(endpoints.ofNetwork('net0').length, 2)
+    assert.equal(rowsInTables(store), 2)
+  })
+  assert.deepEqual(endpoints.ofContainer(b.containerId), [])
+  assert.equal(endpoints.isAddressTaken('net0', 4, 0x0a00000an), true)
+  assert.equal(endpoints.isAddressTaken('net0', 4, 0x0a00000bn), false)
+  transaction(store, () => {
+    failing(store, () => endpoints.delete(a))
+    endpoints.insert(c, NO_NAMES)
+  })
+  assert.deepEqual(endpoints.all(), [a, c])
+  assert.deepEqual(new EndpointTable(store).all(), [a, c])
+  store.close()
+})
+
+test('what contradicts an endpoint that is in no table yet is refused all the same', () => {
+  const store = openStore(':memory:')
+  const endpoints = new EndpointTable(store)
+  const first = usualRow('a')
+  const insert = (one: EndpointRow) => (): void =>
+    transaction(store, () => endpoints.insert(one, NO_NAMES))
+  insert(first)()
+  const ipv4 = first.ipv4
+  assert.throws(insert(usualRow('b', { ipv4 })), /UNIQUE/)
+  assert.throws(insert(usualRow('b', { link: first.link })), /UNIQUE/)
+  assert.throws(insert(usualRow('b', { containerId: first.containerId })), /UNIQUE/)
+  assert.deepEqual(endpoints.all(), [first])
+  insert(usualRow('b'))()
+  assert.throws(insert(usualRow('c', { ipv4 })), /UNIQUE/)
+  assert.deepEqual(endpoints.all(), [first, usualRow('b')])
   store.close()
 })

@@ -1,6 +1,16 @@
 import type { Statement } from 'better-sqlite3'
 import { fromDocument, type KeptRow, toDocument } from './endpoint-document.ts'
+import {
+  comparePorts,
+  compareText,
+  fromBlob,
+  isBare,
+  type RawAddress,
+  type RawEndpoint,
+  toBlob,
+} from './endpoint-values.ts'
 import type { Store } from './open.ts'
+import { canBePending, PendingEndpoints } from './pending-endpoints.ts'
 
 export interface EndpointRow {
   readonly id: string
@@ -44,12 +54,17 @@ const KNOWN_MAX = 2048
 
 /**
  * What running containers hold: the tables of HELD_SCHEMA in memory, and for each endpoint a document in `kept_endpoints`, of which
- * they are made anew when the engine starts. Bare endpoints are in a map instead of the tables.
+ * they are made anew when the engine starts. Bare endpoints are in a map instead of the tables; others wait in one until somebody asks
+ * the tables (`settle`).
  */
 export class EndpointTable {
   readonly #store: Store
   /** Those that hold nothing on the host, by id: no name, address or port leads to them, so they are in no table. */
   readonly #bare = new Map<string, EndpointRow>()
+  /** Neither here nor bare: in the tables. */
+  readonly #pending = new PendingEndpoints()
+  /** Ids of the rows that are in the tables. */
+  #settled = new Set<string>()
   /** All containers that have an endpoint. */
   #holders = new Set<string>()
   /** Rows by container, of some of them: a start and its end ask half a dozen times. Only of `#holders`. */
@@ -60,7 +75,7 @@ export class EndpointTable {
   readonly #insertName: Statement
   readonly #keep: Statement
   readonly #unkeep: Statement
-  readonly #keptBare: Statement
+  readonly #keptOnly: Statement
   readonly #keepGateway: Statement
   readonly #keepChanging: Statement
   readonly #keepPorts: Statement
@@ -77,6 +92,7 @@ export class EndpointTable {
   readonly #addressTaken: Statement
   readonly #portConflict: Statement
   readonly #containers: Statement
+  readonly #ids: Statement
 
   constructor(store: Store) {
     this.#store = store
@@ -97,9 +113,10 @@ export class EndpointTable {
     )
     this.#keep = db.prepare('INSERT INTO kept_endpoints (id, document) VALUES (?, ?)')
     this.#unkeep = db.prepare('DELETE FROM kept_endpoints WHERE id = ?')
-    this.#keptBare = db.prepare(
-      "SELECT id, document FROM kept_endpoints WHERE document ->> 'link' IS NULL",
+    this.#keptOnly = db.prepare(
+      'SELECT id, document FROM kept_endpoints WHERE id NOT IN (SELECT id FROM endpoints)',
     )
+    this.#ids = db.prepare('SELECT id FROM endpoints').pluck()
     this.#keepGateway = db.prepare(
       "UPDATE kept_endpoints SET document = json_set(document, '$.isGateway', ?) WHERE id = ?",
     )
@@ -153,7 +170,8 @@ export class EndpointTable {
   }
 
   delete({ id, containerId }: Pick<EndpointRow, 'id' | 'containerId'>): void {
-    if (!this.#bare.delete(id)) this.#delete.run(id)
+    if (this.#settled.delete(id)) this.#delete.run(id)
+    else if (!this.#bare.delete(id)) this.#pending.delete(id)
     this.#unkeep.run(id)
     const rest = this.ofContainer(containerId).filter((row) => row.id !== id)
     if (rest.length > 0) this.#know(containerId, rest)
@@ -163,7 +181,18 @@ export class EndpointTable {
     }
   }
 
+  /** Nothing is pending any more: to be called by whoever reads the tables. */
+  settle(): void {
+    if (this.#pending.isEmpty) return
+    const pending = this.#pending.values()
+    this.#store.run(() => {
+      for (const { row, names } of pending) this.#insertRow(row, names)
+    })
+    this.#pending.clear()
+  }
+
   setGateway(id: string, isGateway: boolean): void {
+    this.settle()
     this.#known.clear()
     this.#changeBare(id, { isGateway })
     this.#setGateway.run(Number(isGateway), id)
@@ -171,6 +200,7 @@ export class EndpointTable {
   }
 
   setChanging(id: string, isChanging: boolean): void {
+    this.settle()
     this.#known.clear()
     this.#changeBare(id, { isChanging })
     this.#setChanging.run(Number(isChanging), id)
@@ -179,6 +209,7 @@ export class EndpointTable {
 
   /** Inside a transaction: what one endpoint publishes is published by another one. */
   movePorts(from: string, to: string): void {
+    this.settle()
     this.#known.clear()
     this.#movePorts.run(to, from)
     for (const id of [from, to]) {
@@ -187,6 +218,7 @@ export class EndpointTable {
   }
 
   renameContainer(containerId: string, name: string): void {
+    this.settle()
     for (const { id } of this.ofContainer(containerId)) {
       this.#changeBare(id, { containerName: name })
       this.#keepName.run(name, id)
@@ -196,6 +228,7 @@ export class EndpointTable {
   }
 
   all(): EndpointRow[] {
+    this.settle()
     const rows = [...this.#rows(this.#select.all.all()), ...this.#bare.values()]
     return rows.sort(
       (a, b) => compareText(a.containerId, b.containerId) || a.interface - b.interface,
@@ -206,12 +239,14 @@ export class EndpointTable {
     if (!this.#holders.has(containerId)) return []
     const known = this.#known.get(containerId)
     if (known !== undefined) return known
+    this.settle()
     const bare = this.#bareWhere((row) => row.containerId === containerId)
     const rows = this.#rows(this.#select.byContainer.all(containerId))
     return this.#know(containerId, [...rows, ...bare])
   }
 
   ofNetwork(networkId: string): EndpointRow[] {
+    this.settle()
     const bare = this.#bareWhere((row) => row.networkId === networkId)
     const rows = [...this.#rows(this.#select.byNetwork.all(networkId)), ...bare]
     return rows.sort((a, b) => compareText(a.containerName, b.containerName))
@@ -219,23 +254,28 @@ export class EndpointTable {
 
   containerIds(): string[] {
     const bare = [...this.#bare.values()].map(({ containerId }) => containerId)
-    return [...new Set([...(this.#containers.all() as string[]), ...bare])]
+    const settled = this.#containers.all() as string[]
+    return [...new Set([...settled, ...bare, ...this.#pending.containerIds()])]
   }
 
   /** Addresses in use from `from` upwards, in order; lazily, so that the search for a gap can stop early. */
   *addressesFrom(networkId: string, family: 4 | 6, from: bigint): Generator<bigint> {
+    this.settle()
     for (const blob of this.#addresses.iterate(networkId, family, toBlob(from, family))) {
       yield fromBlob(blob as Buffer)
     }
   }
 
   isAddressTaken(networkId: string, family: 4 | 6, address: bigint): boolean {
+    if (this.#pending.hasAddress(networkId, family, address)) return true
+    if (this.#settled.size === 0) return false
     return this.#addressTaken.get(networkId, family, toBlob(address, family)) !== undefined
   }
 
   /** True when another endpoint has the port on this address, or either of the two is the wildcard of its family. */
   isPortTaken(protocol: string, hostIp: string, hostPort: number): boolean {
     const any = hostIp.includes(':') ? '::' : '0.0.0.0'
+    // What is pending holds no port.
     return this.#portConflict.get({ protocol, hostIp, hostPort, any }) !== undefined
   }
 
@@ -258,8 +298,13 @@ export class EndpointTable {
   #forgetKnown(): void {
     this.#known.clear()
     this.#bare.clear()
-    const rows = this.#keptBare.all() as KeptRow[]
-    for (const { row } of rows.map(fromDocument)) if (isBare(row)) this.#bare.set(row.id, row)
+    this.#pending.clear()
+    this.#settled = new Set(this.#ids.all() as string[])
+    const rows = this.#keptOnly.all() as KeptRow[]
+    for (const { row, names } of rows.map(fromDocument)) {
+      if (isBare(row)) this.#bare.set(row.id, row)
+      else this.#pending.add(row, names)
+    }
     this.#holders = new Set(this.containerIds())
   }
 
@@ -277,13 +322,26 @@ export class EndpointTable {
     const others = this.ofContainer(containerId)
     const ports = row.ports.toSorted((a, b) => comparePorts(a, b))
     if (isBare(row)) this.#bare.set(row.id, row)
-    else this.#insertRow(row, names)
+    else if (canBePending(row, others) && !this.#isAnyAddressTaken(row))
+      this.#pending.add(row, names)
+    else {
+      // The tables refuse what contradicts another row.
+      this.settle()
+      this.#insertRow(row, names)
+    }
     this.#holders.add(containerId)
     this.#know(containerId, [...others, { ...row, ports }])
   }
 
+  #isAnyAddressTaken({ networkId, ipv4, ipv6 }: EndpointRow): boolean {
+    const isTaken = (family: 4 | 6, address: bigint | undefined): boolean =>
+      address !== undefined && this.isAddressTaken(networkId, family, address)
+    return isTaken(4, ipv4) || isTaken(6, ipv6)
+  }
+
   #insertRow(row: EndpointRow, { names, nameservers, links }: EndpointNames): void {
     const { id, networkId, containerId } = row
+    this.#settled.add(id)
     this.#insert.run(
       id,
       networkId,
@@ -333,46 +391,4 @@ export class EndpointTable {
     const ports = this.#portsOf.all(id) as PublishedPortRow[]
     return ports.sort((a, b) => comparePorts(a, b))
   }
-}
-
-/** Of the networks host and none. */
-function isBare({ link, ipv4, ipv6, ports }: EndpointRow): boolean {
-  return link === undefined && ipv4 === undefined && ipv6 === undefined && ports.length === 0
-}
-
-function comparePorts(a: PublishedPortRow, b: PublishedPortRow): number {
-  return (
-    a.containerPort - b.containerPort ||
-    compareText(a.protocol, b.protocol) ||
-    a.hostPort - b.hostPort ||
-    compareText(a.hostIp, b.hostIp)
-  )
-}
-
-/** As SQLite's BINARY, for ASCII. */
-function compareText(a: string, b: string): number {
-  return Number(a > b) - Number(a < b)
-}
-
-interface RawAddress {
-  readonly family: number
-  readonly address: Buffer
-}
-
-type RawEndpoint = Omit<
-  EndpointRow,
-  'link' | 'aliases' | 'isGateway' | 'isChanging' | 'ipv4' | 'ipv6' | 'ports'
-> & {
-  link: string | null
-  aliases: string
-  isGateway: number
-  isChanging: number
-}
-
-function toBlob(value: bigint, family: 4 | 6): Buffer {
-  return Buffer.from(value.toString(16).padStart(family === 4 ? 8 : 32, '0'), 'hex')
-}
-
-function fromBlob(blob: Buffer): bigint {
-  return BigInt(`0x${blob.toString('hex')}`)
 }

@@ -64,7 +64,7 @@ test('what running containers hold comes through the change of tables, and throu
         ],
         time,
       )
-      const names = new NameTable(store)
+      const names = new NameTable(store, endpoints)
       assert.deepEqual(names.find('net', 'alias')[0], Buffer.from([10, 0, 0, 2]))
       assert.deepEqual(names.attachments(CONTAINER), [
         { networkId: 'net', nameservers: ['9.9.9.9'], links: { db: 'other' } },

@@ -1,4 +1,5 @@
 import type { Statement } from 'better-sqlite3'
+import type { EndpointTable } from './endpoints.ts'
 import type { Store } from './open.ts'
 
 /** A network that a container is attached to. */
@@ -10,13 +11,15 @@ export interface AttachmentRow {
 
 /** Questions about names and addresses to the tables of EndpointTable, which writes them. */
 export class NameTable {
+  readonly #endpoints: Pick<EndpointTable, 'settle'>
   readonly #containerAt: Statement
   readonly #attachments: Statement
   readonly #find: Statement
   readonly #nameAt: Statement
 
-  constructor(store: Store) {
+  constructor(store: Store, endpoints: Pick<EndpointTable, 'settle'>) {
     const { db } = store
+    this.#endpoints = endpoints
     this.#containerAt = db
       .prepare(
         'SELECT container_id FROM addresses JOIN endpoints ON endpoints.id = endpoint_id WHERE addresses.network_id = ? AND family = ? AND address = ?',
@@ -42,10 +45,12 @@ export class NameTable {
 
   /** Id of the container that has the address (4 or 16 bytes) on the network. */
   containerAt(networkId: string, address: Uint8Array): string | undefined {
+    this.#endpoints.settle()
     return this.#containerAt.get(networkId, familyOf(address), address) as string | undefined
   }
 
   attachments(containerId: string): AttachmentRow[] {
+    this.#endpoints.settle()
     return (this.#attachments.all(containerId) as RawAttachment[]).map((row) => ({
       networkId: row.networkId,
       nameservers: JSON.parse(row.nameservers) as string[],
@@ -55,11 +60,13 @@ export class NameTable {
 
   /** Addresses (4 or 16 bytes) of the endpoints with this name in lower case; empty when nobody has it. */
   find(networkId: string, name: string): Buffer[] {
+    this.#endpoints.settle()
     return (this.#find.all({ networkId, name }) as { address: Buffer }[]).map((row) => row.address)
   }
 
   /** Name of the container that has the address on the network. */
   nameAt(networkId: string, address: Uint8Array): string | undefined {
+    this.#endpoints.settle()
     return this.#nameAt.get(networkId, familyOf(address), address) as string | undefined
   }
 }

@@ -60,7 +60,7 @@ export class NetworkTable {
       'INSERT INTO network_pools (network_id, subnet, gateway, ip_range, aux_addresses, is_explicit) VALUES (@networkId, @subnet, @gateway, @ipRange, @auxAddresses, @isExplicit)',
     )
     this.#delete = db.prepare(
-      'DELETE FROM networks WHERE id = @id AND NOT EXISTS (SELECT 1 FROM endpoints WHERE network_id = @id)',
+      "DELETE FROM networks WHERE id = @id AND NOT EXISTS (SELECT 1 FROM kept_endpoints WHERE document ->> 'networkId' = @id)",
     )
     this.#deletePools = db.prepare('DELETE FROM network_pools WHERE network_id = ?')
     this.#setBridge = db.prepare(
