@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { beforeEach, describe, test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import { EventTable, openStore, type Store } from '@ctr/store'
 import { systemClock } from './clock.ts'
 import { EventLog, type NewEvent } from './events.ts'
@@ -12,7 +13,8 @@ const event = (action: string, attributes: Record<string, string> = {}): NewEven
   attributes,
 })
 
-const YEAR_NS = 365n * 86_400_000_000_000n
+const DAY_NS = 86_400_000_000_000n
+const YEAR_NS = 365n * DAY_NS
 
 describe('events', () => {
   let store: Store
@@ -169,12 +171,30 @@ describe('events', () => {
     assert.ok(!matches([['plugin', ['x']]], start))
   })
 
-  test('prune keeps the newest', () => {
+  test('the newest are kept, also while it grows', async () => {
+    const kept = (): string[] => events.history(0n, 2n ** 62n, 0n, 5000).map(({ action }) => action)
     for (let index = 0; index < 10; index++) events.emit(event(`e${index}`))
-    events.prune(3, 1)
+    events.keep({ rows: 3, days: 1 })
+    assert.deepEqual(kept(), ['e7', 'e8', 'e9'])
+    for (let index = 0; index < 1000; index++) events.emit(event(`f${index}`))
+    await setImmediate()
+    assert.deepEqual(kept(), ['f997', 'f998', 'f999'])
+    for (let index = 0; index < 10; index++) events.emit(event(`g${index}`))
+    await setImmediate()
+    assert.equal(kept().length, 13)
+  })
+
+  test('those that are too old go, but for the newest of all', () => {
+    let now = systemClock.nowNs() - 3n * DAY_NS
+    const old = new EventLog(store, new EventTable(store), { ...systemClock, nowNs: () => now })
+    for (const action of ['a', 'b']) old.emit(event(action))
+    old.keep({ rows: 100, days: 4 })
+    assert.equal(old.history(0n, 2n ** 62n, 0n, 10).length, 2)
+    now += 3n * DAY_NS
+    old.keep({ rows: 100, days: 1 })
     assert.deepEqual(
-      events.history(0n, 2n ** 62n, 0n, 10).map(({ action }) => action),
-      ['e7', 'e8', 'e9'],
+      old.history(0n, 2n ** 62n, 0n, 10).map(({ action }) => action),
+      ['b'],
     )
   })
 })

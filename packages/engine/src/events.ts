@@ -23,6 +23,14 @@ const UNRECORDED = 2n ** 63n - 1n
 /** A clock that is corrected by less is waited for: the times go on from the last one. */
 const CLOCK_STEP_NS = 60_000_000_000n
 
+/** Some 2 ms of the main thread each time. */
+const PRUNE_EVERY = 1000
+
+export interface EventLimits {
+  readonly rows: number
+  readonly days: number
+}
+
 type Listener = (event: EngineEvent) => void
 
 /** Writes events within the transaction of the change that they report, and publishes them after the commit. */
@@ -36,6 +44,9 @@ export class EventLog {
   /** Takes back, in reverse, what the open transaction has changed in memory. */
   #undo: (() => void)[] = []
   #lastTimeNs: bigint
+  #limits: EventLimits | undefined
+  /** Since the last time that the history was cut. */
+  #added = 0
 
   constructor(store: Store, table: EventTable, clock: Clock) {
     this.#store = store
@@ -59,6 +70,7 @@ export class EventLog {
     })
     this.#lastTimeNs = timeNs
     this.#pending.push({ ...event, sequence, timeNs })
+    this.#added += 1
   }
 
   /** Somebody has set the clock back: without this nobody who asks for the last minutes would find anything for as long. */
@@ -119,12 +131,33 @@ export class EventLog {
     return this.#table.between(sinceNs, untilNs, sequence, limit).map(decode)
   }
 
-  prune(rows: number, days: number): void {
+  /** From now on: history is cut at once, and again and again as it grows. */
+  keep(limits: EventLimits): void {
+    this.#limits = limits
+    this.#prune(limits)
+  }
+
+  #prune({ rows, days }: EventLimits): void {
     const dayNs = 86_400_000_000_000n
+    this.#added = 0
     this.#table.prune(rows, this.#clock.nowNs() - BigInt(days) * dayNs)
   }
 
+  /** On its own, after what was to be done: nobody waits for it. */
+  #pruneSoon(limits: EventLimits): void {
+    this.#added = 0
+    setImmediate(() => {
+      try {
+        this.#prune(limits)
+      } catch (error) {
+        // A full disk, or closed meanwhile; the next time does the work of both.
+        if (!isStorageError(error) && this.#store.db.open) throw error
+      }
+    })
+  }
+
   #publish(): void {
+    if (this.#limits !== undefined && this.#added >= PRUNE_EVERY) this.#pruneSoon(this.#limits)
     const published = this.#pending
     this.#pending = []
     for (const event of published) for (const listener of this.#listeners) listener(event)

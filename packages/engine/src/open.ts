@@ -80,7 +80,7 @@ export async function openEngine(
   reserveLog(database, log)
   const id = getOrCreateMeta(store, 'engine-id', randomUUID)
   const events = new EventLog(store, new EventTable(store), clock)
-  events.prune(config.eventRows, config.eventDays)
+  events.keep({ rows: config.eventRows, days: config.eventDays })
   const onRollback = (undo: () => void): void => events.onRollback(undo)
 
   // systemd makes its slices ready by itself.

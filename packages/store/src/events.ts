@@ -40,10 +40,7 @@ export class EventTable {
         'SELECT sequence, time_ns AS timeNs FROM events WHERE sequence >= ? ORDER BY sequence LIMIT 1',
       )
       .safeIntegers(true)
-    this.#prune = db.prepare(
-      `DELETE FROM events WHERE sequence < (SELECT max(sequence) FROM events)
-         AND (sequence <= (SELECT max(sequence) FROM events) - ? OR time_ns < ?)`,
-    )
+    this.#prune = db.prepare('DELETE FROM events WHERE sequence < ?')
     this.#bringForward = db.prepare(
       'UPDATE events SET time_ns = ? + sequence - ? WHERE sequence >= ?',
     )
@@ -86,7 +83,12 @@ export class EventTable {
 
   /** Keeps the newest `rows` that are not older than `olderThanNs`; the newest of all stays, so that no number comes twice. */
   prune(rows: number, olderThanNs: bigint): void {
-    this.#prune.run(rows, olderThanNs)
+    const last = this.#last.get() as Moment | undefined
+    if (last === undefined) return
+    const bySize = last.sequence - BigInt(rows) + 1n
+    const byAge = this.#firstAt(olderThanNs)
+    const first = bySize > byAge ? bySize : byAge
+    this.#prune.run(first < last.sequence ? first : last.sequence)
   }
 
   /** The events that are younger than `nowNs` are of now, in their order. Gives the time of the newest. */
