@@ -58,6 +58,8 @@ export class Spawner implements AsyncDisposable {
   #ended: Promise<unknown> = Promise.resolve()
   #ready: Promise<void>
   readonly #spare = new SpareConnection()
+  /** How often those were ended that somebody had stopped. */
+  #endedSpares = 0
   #isClosed = false
 
   private constructor(options: SpawnerOptions) {
@@ -156,9 +158,10 @@ export class Spawner implements AsyncDisposable {
       const spare = usesSpare ? this.#spare.take() : undefined
       const { socket, spawner } = spare ?? (await this.#connect())
       const connection = new Connection(socket, runtimeDir, program.program)
+      const endedSpares = this.#endedSpares
       socket.write(message)
       onSent(connection)
-      using watch = this.#watch(connection, runtimeDir, spawner.pid)
+      using _watch = this.#watch(connection, runtimeDir, spawner.pid)
       try {
         await connection.opened
         if (usesSpare) this.#prepareSpare(program)
@@ -169,7 +172,9 @@ export class Spawner implements AsyncDisposable {
           !connection.hasAnswered && (runtimeDir === undefined || !hasShim(runtimeDir))
         const canRepeat = isUntouched && attempt < ATTEMPTS_MAX && !isErrno(error, 'ETIMEDOUT')
         if (!canRepeat) throw error
-        if (!watch.hasEndedSpare && !(await hasEnded(spawner))) throw withoutShim(error)
+        // Another start may have ended ours.
+        const isEnded = this.#endedSpares !== endedSpares
+        if (!isEnded && !(await hasEnded(spawner))) throw withoutShim(error)
       }
     }
   }
@@ -188,12 +193,12 @@ export class Spawner implements AsyncDisposable {
     connection: Connection,
     runtimeDir: string | undefined,
     spawner: number | undefined,
-  ): Disposable & { readonly hasEndedSpare: boolean } {
+  ): Disposable {
     let waitedMs = 0
     const timer = setInterval(() => {
       waitedMs += SPARE_WATCH_MS
       if (!connection.hasAnswered && spawner !== undefined && killStoppedSpares(spawner)) {
-        watch.hasEndedSpare = true
+        this.#endedSpares += 1
       }
       if (waitedMs % WATCH_MS !== 0) return
       if (isStopped(this.#process?.pid)) this.#process?.kill('SIGKILL')
@@ -202,8 +207,7 @@ export class Spawner implements AsyncDisposable {
       connection.abandon(noAnswer(runtimeDir, waitedMs))
       if (runtimeDir !== undefined) killShim(runtimeDir)
     }, SPARE_WATCH_MS)
-    const watch = { hasEndedSpare: false, [Symbol.dispose]: () => clearInterval(timer) }
-    return watch
+    return { [Symbol.dispose]: () => clearInterval(timer) }
   }
 
   /** The spawner may just be dead and about to be restarted: then the socket is there and refuses. */
