@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { EngineError } from '@ctr/errdefs'
 import { isPortFree } from '@ctr/linux'
-import { type EndpointRow, EndpointTable, NameTable } from '@ctr/store'
+import { EndpointTable, NameTable } from '@ctr/store'
 import { Bridges } from './bridge/bridges.ts'
 import { isUsableBridge } from './bridge/default.ts'
 import { deleteLinks, hostSubnets } from './bridge/link.ts'
@@ -57,7 +57,6 @@ export class Networks {
   readonly #registry: NetworkRegistry
   readonly #bridges: Bridges
   readonly #endpoints: EndpointTable
-  readonly #shown = new WeakMap<EndpointRow, { network: Network; endpoint: Endpoint }>()
   /** False with `--bridge none`: no bridge networks, no firewall. */
   readonly #hasBridges: boolean
   readonly #firewall: Firewall | undefined
@@ -215,16 +214,7 @@ export class Networks {
   endpointsOfContainer(containerId: string): Endpoint[] {
     return this.#endpoints
       .ofContainer(containerId)
-      .map((row) => this.#endpointOf(row, this.get(row.networkId)))
-  }
-
-  /** The same value for the same row: rows are not changed but replaced, and so are networks. */
-  #endpointOf(row: EndpointRow, network: Network): Endpoint {
-    const known = this.#shown.get(row)
-    if (known?.network === network) return known.endpoint
-    const endpoint = toEndpoint(row, network)
-    this.#shown.set(row, { network, endpoint })
-    return endpoint
+      .map((row) => toEndpoint(row, this.get(row.networkId)))
   }
 
   /** Address at which a container finds its resolver; undefined: it has to ask the host's resolvers. */

@@ -9,6 +9,7 @@ import {
   newRoute,
   newVeth,
   setLinkUp,
+  vethLike,
 } from './rtnetlink.ts'
 
 const mac = Buffer.from('0242ac110002', 'hex')
@@ -88,6 +89,17 @@ test('nested attributes of a veth pair add up', () => {
   assert.deepEqual([...ends.keys()], [3, 1, 31, 32, 19])
   for (const end of [top, ends]) {
     assert.deepEqual([end.get(31)?.readUInt32LE(), end.get(32)?.readUInt32LE()], [1, 1])
+  }
+})
+
+test('a message like another is the one of its own name and address', () => {
+  const peer = { name: 'eth0', index: 2 }
+  for (const more of [{}, { mtu: 1400 }, { mtu: 1400, txQueueLength: 10 }]) {
+    const pair = (name: string, address: Uint8Array): ReturnType<typeof newVeth> =>
+      newVeth({ host: { name, master: 7 }, peer: { ...peer, mac: address }, ...more })
+    const other = Buffer.from('0242ac11fffe', 'hex')
+    const { message, pidOffset } = pair('veth9', other)
+    assert.deepEqual(vethLike(pair('veth0', mac), 'veth9', other), { message, pidOffset })
   }
 })
 

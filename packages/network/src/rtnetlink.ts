@@ -21,6 +21,11 @@ const NLM_F_REPLACE = 0x100
 const NLM_F_EXCL = 0x200
 const NLM_F_CREATE = 0x400
 const NLA_F_NESTED = 0x8000
+const NLMSG_HEADER_BYTES = 16
+const IFINFO_BYTES = 16
+const NLA_HEADER_BYTES = 4
+const PID_BYTES = 4
+const MAC_PADDED_BYTES = 8
 const IFLA_ADDRESS = 1
 const IFLA_IFNAME = 3
 const IFLA_MTU = 4
@@ -85,8 +90,24 @@ export interface VethOptions {
   readonly txQueueLength?: number
 }
 
+/** A message, and where in it is what differs between two pairs of one bridge. */
+export interface VethMessage extends NetlinkMessage {
+  /** Of the host end; as many bytes as the name has, and a zero. */
+  readonly nameOffset: number
+  /** Of the container end. */
+  readonly macOffset: number
+}
+
+/** The message for a pair that differs in nothing else. The name is as long. */
+export function vethLike(like: VethMessage, name: string, mac: Uint8Array): NetlinkMessage {
+  const message = Buffer.from(like.message)
+  message.write(name, like.nameOffset, 'latin1')
+  message.set(mac, like.macOffset)
+  return { message, pidOffset: like.pidOffset }
+}
+
 /** Makes both ends at once, the peer in the network namespace of the program's child. veth(4) */
-export function newVeth(o: VethOptions): NetlinkMessage {
+export function newVeth(o: VethOptions): VethMessage {
   const common = [
     // Of both kinds the kernel uses one, but makes (and shows in sysfs) as many as it has processors, if none are named.
     u32(IFLA_NUM_TX_QUEUES, 1),
@@ -114,7 +135,14 @@ export function newVeth(o: VethOptions): NetlinkMessage {
   const peer = nested(VETH_INFO_PEER, ...peerHead, u32(IFLA_NET_NS_PID, 0))
   const info = nested(IFLA_LINKINFO, text(IFLA_INFO_KIND, 'veth'), nested(IFLA_INFO_DATA, peer))
   const { message } = build(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, ...head, info)
-  return { message, pidOffset: message.length - 4 }
+  const pidOffset = message.length - PID_BYTES
+  const commonBytes = common.reduce((sum, part) => sum + part.length, 0)
+  return {
+    message,
+    pidOffset,
+    nameOffset: NLMSG_HEADER_BYTES + IFINFO_BYTES + NLA_HEADER_BYTES,
+    macOffset: pidOffset - NLA_HEADER_BYTES - commonBytes - MAC_PADDED_BYTES,
+  }
 }
 
 export function deleteLink(ref: LinkRef): NetlinkMessage {

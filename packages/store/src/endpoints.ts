@@ -320,7 +320,6 @@ export class EndpointTable {
   #hold(row: EndpointRow, names: EndpointNames): void {
     const { containerId } = row
     const others = this.ofContainer(containerId)
-    const ports = row.ports.toSorted((a, b) => comparePorts(a, b))
     if (isBare(row)) this.#bare.set(row.id, row)
     else if (canBePending(row, others) && !this.#isAnyAddressTaken(row))
       this.#pending.add(row, names)
@@ -330,7 +329,9 @@ export class EndpointTable {
       this.#insertRow(row, names)
     }
     this.#holders.add(containerId)
-    this.#know(containerId, [...others, { ...row, ports }])
+    // The same object, if it can be: what is made of a row is kept with it.
+    const ports = row.ports.toSorted((a, b) => comparePorts(a, b))
+    this.#know(containerId, [...others, ports.length > 1 ? { ...row, ports } : row])
   }
 
   #isAnyAddressTaken({ networkId, ipv4, ipv6 }: EndpointRow): boolean {

@@ -88,10 +88,10 @@ function pluggedLater(
   endpoints: readonly EndpointPlan[],
 ): [StartInput, RestoreInput] {
   const { network } = input
-  const unplug = endpoints.flatMap((endpoint) => endpoint.unplug)
+  const unplug = endpoints.flatMap((endpoint) => endpoint.plugOps(false))
   return [
     { ...input, network: { ...network, hostOps: [...network.hostOps, ...unplug] } },
-    { ...restore, afterwards: endpoints.flatMap(({ plug }) => plug) },
+    { ...restore, afterwards: endpoints.flatMap((endpoint) => endpoint.plugOps(true)) },
   ]
 }
 

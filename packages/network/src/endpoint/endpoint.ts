@@ -18,7 +18,18 @@ export interface Endpoint extends Omit<EndpointRow, 'ipv4' | 'ipv6'> {
   readonly publications: readonly Publication[]
 }
 
+/** The same value for the same row: rows are not changed but replaced, and so are networks. */
 export function toEndpoint(row: EndpointRow, network: Network): Endpoint {
+  const known = shown.get(row)
+  if (known?.network === network) return known.endpoint
+  const endpoint = makeEndpoint(row, network)
+  shown.set(row, { network, endpoint })
+  return endpoint
+}
+
+const shown = new WeakMap<EndpointRow, { network: Network; endpoint: Endpoint }>()
+
+function makeEndpoint(row: EndpointRow, network: Network): Endpoint {
   const addressOf = (family: 4 | 6, value: bigint | undefined): EndpointAddress | undefined => {
     const pool = network.pools.find(({ subnet }) => subnet.includes(':') === (family === 6))
     if (value === undefined || pool === undefined) return undefined

@@ -10,6 +10,8 @@ import {
   newVeth,
   setHairpin,
   setLinkUp,
+  type VethMessage,
+  vethLike,
 } from '../rtnetlink.ts'
 import type { LinkOptions } from './link-options.ts'
 
@@ -33,25 +35,38 @@ export interface EndpointLink {
 
 /** On the host, after clone: one message makes both ends, the peer in the child's network namespace. The pair goes with it. */
 export function hostOps(endpoint: EndpointLink): Op[] {
-  const { link, linkIndex, bridgeIndex, interfaceName, interfaceIndex, mac } = endpoint
-  const { mtu, txQueueLength, isHairpin } = endpoint.options
+  const { link } = endpoint
+  const { isHairpin } = endpoint.options
   return [
-    netlink(
-      'host',
-      newVeth({
-        host: {
-          name: link,
-          master: bridgeIndex,
-          ...(linkIndex === undefined ? {} : { index: linkIndex }),
-        },
-        peer: { name: interfaceName, index: interfaceIndex, mac },
-        ...(mtu === undefined ? {} : { mtu }),
-        ...(txQueueLength === undefined ? {} : { txQueueLength }),
-      }),
-    ),
+    netlink('host', vethMessage(endpoint)),
     ...(isHairpin ? [netlink('host', setHairpin({ name: link }))] : []),
   ]
 }
+
+/** Of pairs that differ only in the host end's name and the address; to make one from its parts takes ten times as long. */
+function vethMessage(endpoint: EndpointLink): NetlinkMessage {
+  const { link, linkIndex, bridgeIndex, interfaceName, interfaceIndex, mac } = endpoint
+  const { mtu, txQueueLength } = endpoint.options
+  const key = `${link.length} ${bridgeIndex} ${interfaceName} ${interfaceIndex} ${mtu} ${txQueueLength}`
+  const known = linkIndex === undefined ? veths.get(key) : undefined
+  if (known !== undefined) return vethLike(known, link, mac)
+  const message = newVeth({
+    host: {
+      name: link,
+      master: bridgeIndex,
+      ...(linkIndex === undefined ? {} : { index: linkIndex }),
+    },
+    peer: { name: interfaceName, index: interfaceIndex, mac },
+    ...(mtu === undefined ? {} : { mtu }),
+    ...(txQueueLength === undefined ? {} : { txQueueLength }),
+  })
+  if (veths.size === MADE_MAX) veths.clear()
+  // A `linkIndex` is a number that nobody will have again.
+  if (linkIndex === undefined) veths.set(key, message)
+  return message
+}
+
+const veths = new Map<string, VethMessage>()
 
 /** In the container's network namespace. */
 export function childOps(endpoint: EndpointLink): Op[] {
@@ -60,6 +75,11 @@ export function childOps(endpoint: EndpointLink): Op[] {
   return [
     // As Docker: no IPv6, not even link-local, on a network without it. EAFNOSUPPORT: the kernel has none anyway.
     ...(hasIpv6 ? [] : [withoutLinkLocal(index)]),
+    ...endpoint.options.sysctls.map(({ key, value }): Op => {
+      // A slash stands for a dot. sysctl.d(5)
+      const name = endpoint.interfaceName.replaceAll('.', '/')
+      return { op: 'sysctl', key: key.replace('IFNAME', name), value }
+    }),
     ...addresses.map(({ address, prefix }) => netlink('child', newAddress(index, address, prefix))),
     linkUp(index),
     ...gateways.map((gateway) => defaultRoute(gateway, index)),

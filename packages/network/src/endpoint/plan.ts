@@ -25,9 +25,8 @@ export interface EndpointPlan extends Endpoint {
   /** In the new network namespace. Those of the container's first endpoint bring `lo` up, on the network `none` too. */
   readonly childOps: Op[]
   readonly forwards: Op[]
-  /** Host operations that cut the container off from the network, and connect it again; without addresses it has none. */
-  readonly unplug: Op[]
-  readonly plug: Op[]
+  /** Host operations that connect the container, or cut it off from the network; without addresses it has none. */
+  readonly plugOps: (isPlugged: boolean) => Op[]
 }
 
 /** A running container, for changes to its network namespace. */
@@ -69,11 +68,12 @@ export function planEndpoint(
   const loopback = row.interface === 0 && network.driver !== 'host' ? loopbackOps() : []
   const mac = parseMac(row.macAddress)
   if (row.link === undefined || bridgeIndex === undefined || mac === undefined) {
-    return { ...endpoint, hostOps: [], childOps: loopback, forwards: [], unplug: [], plug: [] }
+    return { ...endpoint, hostOps: [], childOps: loopback, forwards: [], plugOps: () => [] }
   }
   const addresses = [endpoint.ipv4, endpoint.ipv6].filter((entry) => entry !== undefined)
+  const { link: hostEnd } = row
   const link = {
-    link: row.link,
+    link: hostEnd,
     linkIndex,
     bridgeIndex,
     interfaceName: options.interfaceName ?? `${options.interfacePrefix}${row.interface}`,
@@ -95,8 +95,7 @@ export function planEndpoint(
       ...(resolver === undefined ? [] : resolverOps(endpoint, resolver)),
     ],
     forwards: forwardOps(endpoint.publications),
-    unplug: plugOps(row.link, false),
-    plug: plugOps(row.link, true),
+    plugOps: (isPlugged) => plugOps(hostEnd, isPlugged),
   }
 }
 
