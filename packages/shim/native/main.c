@@ -79,7 +79,10 @@ static void receive_program(struct shim *s, int fd) {
   s->program_data = map_pages(s->program_size);
   if (!s->program_data || !receive(fd, s->program_data, s->program_size))
     _exit(1);
-  prctl(PR_SET_NAME, "ctr-shim");
+  if (s->is_spare) {
+    prctl(PR_SET_PDEATHSIG, 0);
+    prctl(PR_SET_NAME, "ctr-shim");
+  }
 }
 
 static void decode_or_fail(struct shim *s) {

@@ -168,6 +168,8 @@ struct shim {
   struct pair *pairs;
   uint64_t udp_sweep_ms; /* when the next idle UDP session may end, 0: there is none */
 
+  bool is_spare; /* forked by the spawner; of interest until there is a program */
+
   /* Programs of `ctr-shim run` (handover.c). */
   bool handover, foreground; /* foreground: stays to the end, relays the terminal */
   bool gated;                /* the child waits at its gate */

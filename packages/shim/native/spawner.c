@@ -117,7 +117,10 @@ static _Noreturn void become_shim(struct shim *s, int connection) {
     _exit(1);
   close_range(4, UINT_MAX, 0);
   setsid();
-  prctl(PR_SET_NAME, "ctr-spare"); /* until it has a program: src/shim-process.ts */
+  /* Until it has a program (main.c): src/shim-process.ts knows it by its name, and it does not stay, stopped, when the spawner ends. */
+  s->is_spare = true;
+  prctl(PR_SET_NAME, "ctr-spare");
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
   signal(SIGCHLD, SIG_DFL); /* a shim does reap */
   ignore_signals();
   serve(s, 3);
