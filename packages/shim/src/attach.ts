@@ -4,6 +4,7 @@ import { isErrno } from '@ctr/errdefs'
 import { connectUnix } from './connect.ts'
 import { gone, requestError, withTimeout } from './connection.ts'
 import { encodeFrame, FRAMES, u32s } from './frames.ts'
+import type { ShimSocket } from './shim-socket.ts'
 
 /**
  * Attaches to the process's streams. After this the socket is raw: with a terminal its output as it is, else Docker's
@@ -13,7 +14,7 @@ export async function attachShim(
   runtimeDir: string,
   streams: { stdin: boolean; stdout: boolean; stderr: boolean },
   timeoutMs?: number,
-): Promise<Socket> {
+): Promise<ShimSocket> {
   const socket = await connectUnix(join(runtimeDir, 'shim.sock'))
   const flags = (streams.stdin ? 1 : 0) | (streams.stdout ? 2 : 0) | (streams.stderr ? 4 : 0)
   socket.write(encodeFrame('ATTACH', u32s(flags)))

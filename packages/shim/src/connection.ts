@@ -1,4 +1,3 @@
-import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { connectUnix } from './connect.ts'
 import { describeOp } from './describe.ts'
@@ -16,6 +15,7 @@ import {
 } from './frames.ts'
 import type { Program } from './ops.ts'
 import { describeShim } from './shim-process.ts'
+import type { ShimSocket } from './shim-socket.ts'
 
 /**
  * The control connection of one shim. It may close at any time without any effect on the process; `connectShim`
@@ -77,7 +77,7 @@ export class Connection implements ShimConnection {
   readonly exited: Promise<ExitRecord>
   /** Settles with the first frame that says how it went. */
   readonly opened: Promise<Opening>
-  readonly #socket: Socket
+  readonly #socket: ShimSocket
   readonly #runtimeDir: string | undefined
   readonly #program: () => Program
   readonly #reader = new FrameReader()
@@ -95,7 +95,7 @@ export class Connection implements ShimConnection {
   #isSilent = false
   #hasAnswered = false
 
-  constructor(socket: Socket, runtimeDir: string | undefined, program: () => Program) {
+  constructor(socket: ShimSocket, runtimeDir: string | undefined, program: () => Program) {
     this.#socket = socket
     this.#runtimeDir = runtimeDir
     this.#program = program
@@ -104,7 +104,9 @@ export class Connection implements ShimConnection {
     // Nobody need listen: a connection is often used for a request or two.
     this.exited.catch(() => undefined)
     this.opened.catch(() => undefined)
+    // What came before, to a connection that was made ahead.
     socket.on('data', (chunk: Buffer) => this.#onData(chunk))
+    socket.onBytes = (chunk) => this.#onData(chunk)
     socket.on('error', () => undefined) // 'close' follows and says what matters
     socket.on('end', () => socket.destroy())
     socket.on('close', () => this.#onClose())
@@ -159,9 +161,14 @@ export class Connection implements ShimConnection {
     return this.#hasAnswered
   }
 
-  /** Where output of the process goes that comes among the frames. Before the first of them. */
+  /** Where output of the process goes that comes among the frames: bytes that are valid until it returns. Before the first of them. */
   set onOutput(listener: (bytes: Buffer) => void) {
     this.#reader.onOutput = listener
+  }
+
+  /** Within `onOutput`: its bytes are still in use when it returns. */
+  keepBytes(): void {
+    this.#socket.keepBytes()
   }
 
   /** Nothing is heard until `resume`. */
@@ -212,6 +219,7 @@ export class Connection implements ShimConnection {
     try {
       this.#reader.push(chunk)
       for (let frame = this.#reader.next(); frame; frame = this.#reader.next()) this.#onFrame(frame)
+      this.#reader.copyRest()
     } catch (error) {
       this.#socket.destroy(error instanceof Error ? error : undefined)
     }

@@ -69,6 +69,11 @@ export class FrameReader {
     this.#rest = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk])
   }
 
+  /** The chunks that were pushed may be used for something else from now on. */
+  copyRest(): void {
+    if (this.#rest.length > 0) this.#rest = Buffer.from(this.#rest)
+  }
+
   next(): Frame | undefined {
     this.#passOutput()
     if (this.#rest.length < HEADER_BYTES) return undefined

@@ -1,8 +1,8 @@
-import type { Socket } from 'node:net'
+import type { ShimSocket } from './shim-socket.ts'
 
 /** A connection to a spawner; it has become a shim's, unless that spawner ends before. */
 export interface SpawnerConnection {
-  readonly socket: Socket
+  readonly socket: ShimSocket
   readonly spawner: { readonly pid: number | undefined; readonly ended: Promise<unknown> }
 }
 

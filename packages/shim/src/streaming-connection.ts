@@ -1,4 +1,3 @@
-import { Duplex } from 'node:stream'
 import { isErrno } from '@ctr/errdefs'
 import {
   ANSWER_TIMEOUT_MS,
@@ -10,9 +9,7 @@ import {
 } from './connection.ts'
 import { type ExitRecord, readExitRecord } from './exit-record.ts'
 import type { ShimError } from './frames.ts'
-
-/** As much output waits here for its reader before the shim has to wait, too. */
-const HELD_MAX_BYTES = 256 * 1024
+import { StarterOutput } from './starter-output.ts'
 
 /**
  * The starter's connection of a process whose output comes among the frames (STDIO_STARTER_OUT, _ERR): what is quick to start,
@@ -23,7 +20,7 @@ const HELD_MAX_BYTES = 256 * 1024
 export class StreamingConnection implements ShimConnection {
   readonly exited: Promise<ExitRecord>
   /** In Docker's frames. What is written goes nowhere; destroyed, it is nobody's. Ends with `endOutput` only. */
-  readonly output: Duplex
+  readonly output: StarterOutput
   readonly #starter: Connection
   readonly #runtimeDir: string
   readonly #exit = Promise.withResolvers<ExitRecord>()
@@ -39,15 +36,10 @@ export class StreamingConnection implements ShimConnection {
     this.#runtimeDir = runtimeDir
     this.exited = this.#exit.promise
     this.exited.catch(() => undefined)
-    this.output = new Duplex({
-      allowHalfOpen: false,
-      highWaterMark: HELD_MAX_BYTES,
-      read: () => starter.resume(),
-      write: (_bytes, _encoding, done) => done(),
-      destroy: (error, done) => {
-        this.#leave()
-        done(error)
-      },
+    this.output = new StarterOutput({
+      resume: () => starter.resume(),
+      pause: () => this.#hold(),
+      leave: () => this.#leave(),
     })
     starter.onOutput = (bytes) => this.#take(bytes)
     starter.exited.then(
@@ -132,9 +124,13 @@ export class StreamingConnection implements ShimConnection {
   }
 
   #take(bytes: Buffer): void {
-    if (this.output.destroyed || this.output.push(bytes)) return
+    if (this.output.give(bytes)) this.#starter.keepBytes()
+  }
+
+  /** Its reader is behind. */
+  #hold(): void {
     this.#starter.pause()
-    this.#openQuietly()
+    this.#open().catch(() => undefined)
   }
 
   /** The reader has gone, or has had all: what comes now is dropped, until the shim knows that nobody listens. */
@@ -157,10 +153,6 @@ export class StreamingConnection implements ShimConnection {
     if (this.#control === undefined) this.#exit.reject(error)
     // It tells, or has just told.
     else this.#control.catch(() => this.#exit.reject(error))
-  }
-
-  #openQuietly(): void {
-    this.#open().catch(() => undefined)
   }
 
   /** Rejects with ESRCH when the process has ended, else as `connectShim`. Tried again by the next who needs it. */
