@@ -43,7 +43,7 @@ const CASES: [string[], object][] = [
 ]
 
 const REFUSED: [string, RegExp][] = [
-  ['RUN x', /^run is not a valid change command$/],
+  ['RUN x', /^RUN is not a valid change command$/],
   ['constructor x', /^constructor is not a valid change command$/],
   ['ENV', /ENV requires at least one argument/],
   ['ENV A', /ENV must have two arguments/],

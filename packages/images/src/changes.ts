@@ -80,7 +80,7 @@ export function applyChanges(config: ImageExecConfig, changes: readonly string[]
     const apply = Object.hasOwn(INSTRUCTIONS, name.toLowerCase())
       ? INSTRUCTIONS[name.toLowerCase()]
       : undefined
-    if (apply === undefined) throw invalid(`${name.toLowerCase()} is not a valid change command`)
+    if (apply === undefined) throw invalid(`${name} is not a valid change command`)
     apply(draft, text)
   }
   const { isCmdSet: _, ...result } = draft

@@ -41,9 +41,13 @@ export function maskedPaths(cpusWithThrottle: readonly number[] = []): string[] 
   ]
 }
 
-/** Docker's mounts. `shmSizeBytes` 64 MiB by default; `isPrivileged` makes /sys and the cgroups writable. */
+/** Docker's mounts. `shmSizeBytes` 64 MiB by default; `isPrivileged` makes /sys and, if nothing is said of them, the cgroups writable. */
 export function defaultMounts(
-  o: { shmSizeBytes?: number | undefined; isPrivileged?: boolean | undefined } = {},
+  o: {
+    shmSizeBytes?: number | undefined
+    isPrivileged?: boolean | undefined
+    areCgroupsWritable?: boolean | undefined
+  } = {},
 ): RuntimeMount[] {
   const access = o.isPrivileged === true ? 'rw' : 'ro'
   const kernel = ['nosuid', 'noexec', 'nodev']
@@ -67,7 +71,7 @@ export function defaultMounts(
       destination: '/sys/fs/cgroup',
       type: 'cgroup',
       source: 'cgroup',
-      options: [access, ...kernel],
+      options: [(o.areCgroupsWritable ?? o.isPrivileged) === true ? 'rw' : 'ro', ...kernel],
     },
     { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: kernel },
     {

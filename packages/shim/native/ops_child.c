@@ -25,8 +25,9 @@ static int op_enter(struct shim *s, const struct op *o) {
   s->step = "setns";
   if (setns(s->join_pidfd, (int)op_u64(o, 0)) < 0)
     return errno;
+  /* For its network alone we stay where we are: what is read-only for the container (sysctls) is not for us. */
   s->step = "chroot";
-  if (fchdir(s->join_root) < 0 || chroot(".") < 0)
+  if (op_u64(o, 0) != CLONE_NEWNET && (fchdir(s->join_root) < 0 || chroot(".") < 0))
     return errno;
   s->entered = true;
   s->step = "open root";

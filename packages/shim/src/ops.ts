@@ -145,7 +145,7 @@ const ops = {
   clone_in: { code: 29, side: 'host', fields: { slot: 'u32', type: 'u64' } },
 
   // --- child side: the root filesystem. Paths are host paths until `root`; then `in root` paths are resolved by openat2(RESOLVE_IN_ROOT) ---
-  /** setns(2) to the pidfd of `join` with `flags` (CLONE_NEW*), then to its root directory. */
+  /** setns(2) to the pidfd of `join` with `flags` (CLONE_NEW*), then, unless that is its network alone, to its root directory. */
   enter: { code: 30, side: 'child', fields: { flags: 'u64' } },
   /** setns(2) to the file of `open`. */
   setns: { code: 31, side: 'child', fields: { slot: 'u32', type: 'u64' } },

@@ -36,27 +36,38 @@ export async function connectNetworks(
   for (const [network, config] of endpointConfigs) {
     assertUserDefined(network, config)
     plans.push(
-      await engine.networks.connect({
-        containerId: container.id,
-        containerName: container.name,
-        network,
-        aliases: config.Aliases ?? [],
-        links: config.Links ?? [],
-        ...names,
-        requestedIp: config.IPAMConfig?.IPv4Address,
-        requestedIpv6: config.IPAMConfig?.IPv6Address,
-        preferredIp: previous.get(network)?.ipv4,
-        preferredIpv6: previous.get(network)?.ipv6,
-        macAddress: config.MacAddress ?? container.config.MacAddress,
-        driverOptions: config.DriverOpts,
-        gatewayPriority: config.GwPriority,
-        ports: network === publisher ? portBindings(container) : [],
-        index: plans.length,
-        isOnly: endpointConfigs.size === 1,
-      }),
+      await asNetworking(
+        engine.networks.connect({
+          containerId: container.id,
+          containerName: container.name,
+          network,
+          aliases: config.Aliases ?? [],
+          links: config.Links ?? [],
+          ...names,
+          requestedIp: config.IPAMConfig?.IPv4Address,
+          requestedIpv6: config.IPAMConfig?.IPv6Address,
+          preferredIp: previous.get(network)?.ipv4,
+          preferredIpv6: previous.get(network)?.ipv6,
+          macAddress: config.MacAddress ?? container.config.MacAddress,
+          driverOptions: config.DriverOpts,
+          gatewayPriority: config.GwPriority,
+          ports: network === publisher ? portBindings(container) : [],
+          index: plans.length,
+          isOnly: endpointConfigs.size === 1,
+        }),
+      ),
     )
   }
   return plans
+}
+
+/** Docker 28's words for what fails of a start. */
+async function asNetworking(connected: Promise<StartingEndpoint>): Promise<StartingEndpoint> {
+  return await connected.catch((cause: unknown) => {
+    if (!(cause instanceof EngineError)) throw cause
+    const message = `failed to set up container networking: ${cause.message}`
+    throw new EngineError(cause.code, message, { cause })
+  })
 }
 
 /**

@@ -139,7 +139,7 @@ describe('mounts', () => {
   })
 
   test('of contrary tmpfs words the last one holds', () => {
-    assert.throws(() => mergeTmpfsOptions(['foo']), { message: 'invalid tmpfs option ["foo"]' })
+    assert.throws(() => mergeTmpfsOptions(['foo']), { message: 'invalid tmpfs option "foo"' })
     assert.deepEqual(mergeTmpfsOptions(['noexec', 'nosuid', 'size=1m', 'exec', 'size=2m']), [
       'nosuid',
       'exec',

@@ -6,6 +6,8 @@ import { parsePreset } from './security-presets.ts'
 /** `--security-opt`, parsed. */
 export interface SecurityOptions {
   readonly noNewPrivileges: boolean
+  /** Undefined: those of a privileged container are. */
+  readonly areCgroupsWritable: boolean | undefined
   /** `default`: nothing was said. */
   readonly seccomp: { readonly kind: 'default' } | DefaultSeccomp
   /** Empty: the engine's default. */
@@ -22,10 +24,15 @@ export function parseSecurityOptions(
   let noNewPrivileges = defaults.noNewPrivileges
   let seccomp: SecurityOptions['seccomp'] = { kind: 'default' }
   let apparmorProfile = ''
+  let areCgroupsWritable: boolean | undefined
   const labels: string[] = []
   for (const option of options) {
     if (option === 'no-new-privileges') {
       noNewPrivileges = true
+      continue
+    }
+    if (option === 'writable-cgroups') {
+      areCgroupsWritable = true
       continue
     }
     if (option === 'disable') {
@@ -51,11 +58,14 @@ export function parseSecurityOptions(
       case 'no-new-privileges':
         noNewPrivileges = parseBoolean(value, option)
         break
+      case 'writable-cgroups':
+        areCgroupsWritable = parseBoolean(value, option)
+        break
       default:
         throw invalid(`invalid --security-opt 2: "${option}"`)
     }
   }
-  return { noNewPrivileges, seccomp, apparmorProfile, labels }
+  return { noNewPrivileges, areCgroupsWritable, seccomp, apparmorProfile, labels }
 }
 
 function parseSeccomp(value: string): SecurityOptions['seccomp'] {

@@ -23,7 +23,7 @@ export function mergeTmpfsOptions(words: readonly string[]): string[] {
   const byKind = new Map<string, string>()
   for (const word of words) {
     const kind = kindOf(word)
-    if (!isKnown(word)) throw invalid(`invalid tmpfs option ["${word}"]`)
+    if (!isKnown(word)) throw invalid(`invalid tmpfs option "${word}"`)
     byKind.delete(kind)
     byKind.set(kind, word)
   }

@@ -37,8 +37,10 @@ describe('users', () => {
     assert.deepEqual(resolve('77', ['lp', '4242', 'lp']), [77, 0, [0, 7, 4242], '/'])
   })
 
-  test('what follows a second colon is not looked at', () => {
-    assert.deepEqual(resolve('1:2:3').slice(0, 2), [1, 2])
+  test('what follows the first colon is the group', () => {
+    assert.throws(() => resolve('1:2:3'), {
+      message: 'unable to find group 2:3: no matching entries in group file',
+    })
   })
 
   test('unknown names and numbers out of range are refused', () => {

@@ -33,8 +33,9 @@ export function resolveUser(
   passwd: string,
   group: string,
 ): ResolvedUser {
-  // What follows a second colon is not looked at.
-  const [userText = '', groupText = ''] = text.split(':')
+  const [userText = '', ...groupWords] = text.split(':')
+  // As dockerd 28 has it: with a second colon it is the name of no group.
+  const groupText = groupWords.join(':')
   const user = findUser(userText, passwd)
   const groups = parseGroup(group)
   const supplementary =

@@ -77,7 +77,7 @@ function validateHostConfig(hostConfig: HostConfig): void {
   validateCapabilities('CapDrop', hostConfig.CapDrop ?? [])
   for (const limit of hostConfig.Ulimits ?? []) validateUlimit(limit)
   if (!['', 'default'].includes(hostConfig.Isolation ?? '')) {
-    throw invalid(`invalid isolation '${hostConfig.Isolation}' on linux`)
+    throw invalid(`invalid isolation (${hostConfig.Isolation}): linux only supports 'default'`)
   }
   if (Object.keys(hostConfig.Annotations ?? {}).includes('')) {
     throw invalid('invalid Annotations: the empty string is not permitted as an annotation key')

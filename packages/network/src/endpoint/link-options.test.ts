@@ -11,6 +11,7 @@ test('without options a link is the kernel’s', () => {
     interfaceName: undefined,
     interfacePrefix: 'eth',
     hostName: undefined,
+    sysctls: [],
   })
 })
 
@@ -40,3 +41,21 @@ for (const [key, value] of REFUSED) {
     )
   })
 }
+
+test('sysctls are of one interface, by a name that stands for it', () => {
+  const parse = (text: string) =>
+    parseLinkOptions({ 'com.docker.network.endpoint.sysctls': text }).sysctls
+  assert.deepEqual(parse('net.ipv4.conf.IFNAME.log_martians=1,net.ipv6.conf.ifname.accept_ra=0'), [
+    { key: 'net.ipv4.conf.IFNAME.log_martians', value: '1' },
+    { key: 'net.ipv6.conf.IFNAME.accept_ra', value: '0' },
+  ])
+  for (const text of [
+    'net.ipv4.conf.eth0.log_martians=1',
+    'net.ipv4.conf.all.IFNAME=1',
+    'kernel.IFNAME.x=1',
+    'net.ipv4.conf.IFNAME.x',
+    'net.ipv4.conf.IFNAME.../x=1',
+  ]) {
+    assert.throws(() => parse(text), { message: /^unrecognised network interface sysctl '/ })
+  }
+})

@@ -15,6 +15,14 @@ export interface LinkOptions {
   readonly interfacePrefix: string
   /** Name of the host's end; undefined: one of our own. */
   readonly hostName: string | undefined
+  /** Of the interface inside, which they call `IFNAME`. */
+  readonly sysctls: readonly InterfaceSysctl[]
+}
+
+interface InterfaceSysctl {
+  /** `net.ipv4.conf.IFNAME.log_martians` */
+  readonly key: string
+  readonly value: string
 }
 
 interface StaticRoute {
@@ -26,6 +34,7 @@ interface StaticRoute {
 export const OPTION_MTU = 'com.docker.network.driver.mtu'
 const OPTION_INTERFACE_PREFIX = 'com.docker.network.container_iface_prefix'
 const OPTION_INTERFACE_NAME = 'com.docker.network.endpoint.ifname'
+const OPTION_SYSCTLS = 'com.docker.network.endpoint.sysctls'
 /** Ours: libcontainer's network fields. */
 const OPTION_QUEUE = 'ctr.txqueuelen'
 const OPTION_HAIRPIN = 'ctr.hairpin'
@@ -45,6 +54,7 @@ export function parseLinkOptions(options: Options): LinkOptions {
     interfacePrefix:
       parseName(options, OPTION_INTERFACE_PREFIX, IFNAMSIZ - 1 - MAX_DIGITS) ?? 'eth',
     hostName: parseName(options, OPTION_HOST_NAME, IFNAMSIZ - 1),
+    sysctls: (options[OPTION_SYSCTLS] ?? '').split(',').filter(isNotBlank).map(parseSysctl),
   }
 }
 
@@ -97,6 +107,22 @@ function parseRoute(text: string): StaticRoute {
     return { destination, gateway }
   }
   throw invalid(OPTION_ROUTES, `"${text.trim()}": must be SUBNET via ADDRESS, several with ";"`)
+}
+
+/** Docker's CLI writes it in small letters. */
+const IFNAME = /\.IFNAME\./i
+
+/** moby daemon/network.go: each is of one interface, which has no name yet. */
+function parseSysctl(text: string): InterfaceSysctl {
+  const [, key, value] =
+    /^(net\.(?:ipv4|ipv6|mpls)\.[^.=/]+\.IFNAME\.[^.=/]+)=([^=]*)$/i.exec(text) ?? []
+  if (key !== undefined && value !== undefined) {
+    return { key: key.replace(IFNAME, '.IFNAME.'), value }
+  }
+  throw new EngineError(
+    'INVALID_ARGUMENT',
+    `unrecognised network interface sysctl '${text}'; represent 'net.X.Y.ethN.Z=V' as 'net.X.Y.IFNAME.Z=V', 'X' must be 'ipv4', 'ipv6' or 'mpls'`,
+  )
 }
 
 function invalid(key: string, reason: string): EngineError {

@@ -6,6 +6,8 @@ export interface CreateNetworkOptions {
   readonly driver?: string
   readonly isInternal?: boolean
   readonly isAttachable?: boolean
+  /** Absent: it has IPv4. */
+  readonly enableIpv4?: boolean | undefined
   readonly enableIpv6?: boolean
   readonly ipam?: readonly PoolRequest[]
   readonly ipamOptions?: Readonly<Record<string, string>> | undefined

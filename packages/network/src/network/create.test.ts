@@ -56,6 +56,35 @@ test('IPv6 comes with its own subnet, given or made up, beside IPv4', () => {
   )
 })
 
+test('without IPv4 it has IPv6 alone, and has to', () => {
+  const made = plan({
+    name: 'n1',
+    enableIpv4: false,
+    enableIpv6: true,
+    ipam: [{ subnet: '10.72.0.0/24' }],
+  })
+  assert.equal(made.pools.length, 1)
+  assert.match(made.pools[0]?.subnet ?? '', /^fd.*::\/64$/)
+  assert.throws(() => plan({ name: 'n1', enableIpv4: false, ipam: [{ subnet: 'fd00:9::/64' }] }), {
+    code: 'INVALID_ARGUMENT',
+    message: 'IPv4 or IPv6 must be enabled',
+  })
+})
+
+test('gateway modes are those of Docker 28, isolated for internal networks', () => {
+  const key = 'com.docker.network.bridge.gateway_mode_ipv4'
+  for (const mode of ['nat', 'nat-unprotected', 'routed']) {
+    assert.equal(plan({ name: 'n1', options: { [key]: mode } }).options[key], mode)
+  }
+  plan({ name: 'n1', isInternal: true, options: { [key]: 'isolated' } })
+  assert.throws(() => plan({ name: 'n1', options: { [key]: 'isolated' } }), {
+    message: "gateway mode 'isolated' can only be used for an internal network",
+  })
+  assert.throws(() => plan({ name: 'n1', options: { [key]: 'nope' } }), {
+    message: `failed to parse ${key} value: nope (unknown gateway mode nope)`,
+  })
+})
+
 test('a name is what Docker takes: anything that is not blank', () => {
   for (const name of ['_n', '-n', '.n', 'a b', 'a/b', 'ü', 'x'.repeat(255)]) {
     assert.equal(plan({ name }).name, name)
@@ -71,7 +100,10 @@ const refused: [string, CreateNetworkOptions, { code: string; message: RegExp }]
   [
     'an overlap',
     { name: 'n', ipam: [{ subnet: '10.9.9.0/24' }] },
-    { code: 'FORBIDDEN', message: /^Pool overlaps with other one on this address space$/ },
+    {
+      code: 'FORBIDDEN',
+      message: /^invalid pool request: Pool overlaps with other one on this address space$/,
+    },
   ],
   [
     'an overlap with itself',

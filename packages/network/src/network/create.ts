@@ -13,6 +13,7 @@ import {
   OPTION_BRIDGE_NAME,
   OPTION_ICC,
   OPTION_MASQUERADE,
+  OPTIONS_GATEWAY_MODE,
   parsePool,
   poolsOf,
 } from './network.ts'
@@ -47,7 +48,7 @@ function planBridged(o: CreateNetworkOptions, facts: CreateFacts): BridgedNetwor
   }
   const id = randomBytes(32).toString('hex')
   const options = { ...facts.defaults.options[driver], ...o.options }
-  checkOptions(options)
+  checkOptions(options, o.isInternal ?? false)
   const bridge = options[OPTION_BRIDGE_NAME] ?? `br-${id.slice(0, 12)}`
   checkLinkName(bridge)
   if (facts.networks.some((network) => network.bridge === bridge)) {
@@ -77,11 +78,16 @@ function planBridged(o: CreateNetworkOptions, facts: CreateFacts): BridgedNetwor
 }
 
 function planPools(o: CreateNetworkOptions, facts: CreateFacts): PoolRow[] {
+  const hasIpv4 = o.enableIpv4 ?? true
+  if (!hasIpv4 && o.enableIpv6 !== true) {
+    throw new EngineError('INVALID_ARGUMENT', 'IPv4 or IPv6 must be enabled')
+  }
   const explicit = (o.ipam ?? []).filter(
-    (entry) => entry.subnet !== undefined && entry.subnet !== '',
+    // As dockerd: subnets of IPv4 mean nothing without it.
+    ({ subnet = '' }) => subnet !== '' && (hasIpv4 || subnet.includes(':')),
   )
   const loose = (o.ipam ?? []).find(
-    (entry) => !explicit.includes(entry) && (entry.gateway || entry.ipRange),
+    ({ subnet = '', gateway, ipRange }) => subnet === '' && (gateway || ipRange),
   )
   if (loose !== undefined) {
     throw new EngineError(
@@ -96,7 +102,10 @@ function planPools(o: CreateNetworkOptions, facts: CreateFacts): PoolRow[] {
     const row = planPool(entry)
     const { subnet } = parsePool(row)
     if (taken.some((other) => overlaps(other, subnet))) {
-      throw new EngineError('FORBIDDEN', 'Pool overlaps with other one on this address space')
+      throw new EngineError(
+        'FORBIDDEN',
+        'invalid pool request: Pool overlaps with other one on this address space',
+      )
     }
     if (has(subnet.family === 6)) {
       throw new EngineError('INVALID_ARGUMENT', "bridge driver doesn't support multiple subnets")
@@ -106,7 +115,7 @@ function planPools(o: CreateNetworkOptions, facts: CreateFacts): PoolRow[] {
   }
   const { addressPools } = facts.defaults
   const used = [...taken, ...facts.hostSubnets]
-  if (!has(false)) pools.unshift(automatic(chooseSubnet(used, addressPools)))
+  if (hasIpv4 && !has(false)) pools.unshift(automatic(chooseSubnet(used, addressPools)))
   if (o.enableIpv6 && !has(true)) {
     pools.push(automatic(chooseIpv6Subnet(randomBytes(5), used, addressPools)))
   }
@@ -138,7 +147,7 @@ function checkName(name: string): void {
   )
 }
 
-function checkOptions(options: Readonly<Record<string, string>>): void {
+function checkOptions(options: Readonly<Record<string, string>>, isInternal: boolean): void {
   const { hostName, interfaceName } = parseLinkOptions(options)
   if (hostName !== undefined || interfaceName !== undefined) {
     throw new EngineError(
@@ -146,10 +155,28 @@ function checkOptions(options: Readonly<Record<string, string>>): void {
       'the name of an interface is an option of one endpoint: --network name=NETWORK,driver-opt=…',
     )
   }
+  for (const key of OPTIONS_GATEWAY_MODE) checkGatewayMode(key, options[key], isInternal)
   for (const key of [OPTION_ICC, OPTION_MASQUERADE]) {
     const value = options[key]
     if (value !== undefined && !/^(0|1|t|f|true|false)$/i.test(value)) {
       throw new EngineError('INVALID_ARGUMENT', `failed to parse ${key} value: ${value}`)
     }
+  }
+}
+
+/** Of moby libnetwork/drivers/bridge; only `nat` is one of ours. */
+const GATEWAY_MODES = ['', 'nat', 'nat-unprotected', 'routed', 'isolated']
+
+function checkGatewayMode(key: string, mode: string | undefined, isInternal: boolean): void {
+  if (mode === undefined) return
+  if (!GATEWAY_MODES.includes(mode)) {
+    const message = `failed to parse ${key} value: ${mode} (unknown gateway mode ${mode})`
+    throw new EngineError('INVALID_ARGUMENT', message)
+  }
+  if (mode === 'isolated' && !isInternal) {
+    throw new EngineError(
+      'INVALID_ARGUMENT',
+      "gateway mode 'isolated' can only be used for an internal network",
+    )
   }
 }

@@ -28,6 +28,11 @@ export const OPTION_BRIDGE_NAME = 'com.docker.network.bridge.name'
 export const OPTION_ICC = 'com.docker.network.bridge.enable_icc'
 export const OPTION_MASQUERADE = 'com.docker.network.bridge.enable_ip_masquerade'
 export const OPTION_DEFAULT_BRIDGE = 'com.docker.network.bridge.default_bridge'
+/** How a network is reached from outside, by family: checked, but every network is one of mode `nat`. */
+export const OPTIONS_GATEWAY_MODE = [
+  'com.docker.network.bridge.gateway_mode_ipv4',
+  'com.docker.network.bridge.gateway_mode_ipv6',
+]
 export const OPTION_HOST_BINDING = 'com.docker.network.bridge.host_binding_ipv4'
 
 /** Docker's names of auxiliary addresses that are the containers' way out, instead of the bridge. libnetwork drivers/bridge */

@@ -10,7 +10,7 @@ export const createNetworkRoute = route({
   body: NetworkCreate,
   status: 201,
   response: NetworkCreated,
-  handle: async ({ engine }, { body }) => {
+  handle: async ({ engine }, { body, apiMinor }) => {
     const { Name = '', IPAM } = body
     if (body.Scope === 'swarm') {
       throw new EngineError(
@@ -29,6 +29,8 @@ export const createNetworkRoute = route({
       driver: body.Driver ?? '',
       isInternal: body.Internal ?? false,
       isAttachable: body.Attachable ?? false,
+      // Of v1.48.
+      enableIpv4: apiMinor >= 48 ? body.EnableIPv4 : undefined,
       enableIpv6: body.EnableIPv6 ?? false,
       options: body.Options ?? {},
       labels: body.Labels ?? {},

@@ -13,7 +13,7 @@ export function renderNetwork(
     Created: rfc3339(network.createdAtNs),
     Scope: 'local',
     Driver: network.driver,
-    ...(apiMinor >= 48 ? { EnableIPv4: true } : {}),
+    ...(apiMinor >= 48 ? { EnableIPv4: hasIpv4(network) } : {}),
     EnableIPv6: network.hasIpv6,
     IPAM: {
       Driver: 'default',
@@ -31,6 +31,11 @@ export function renderNetwork(
     Options: { ...network.options },
     Labels: { ...network.labels },
   }
+}
+
+/** Those without addresses of their own do not lack it, as in dockerd. */
+function hasIpv4({ pools }: EngineNetwork): boolean {
+  return pools.length === 0 || pools.some(({ subnet }) => !subnet.includes(':'))
 }
 
 /** Of a configuration only what was asked for. */

@@ -5,11 +5,15 @@ import type { CdiEdits } from '../../cdi/specs.ts'
 import { hasId, ownerMaps, parseMountIds } from '../../user-namespace/mount-ids.ts'
 import type { MountPoint } from '../container.ts'
 import { assertPropagation } from '../propagation.ts'
+import type { SecurityOptions } from '../security-options.ts'
 import { mergeTmpfsOptions } from '../tmpfs-options.ts'
 import type { SpecInput } from './input.ts'
 
 /** The default mounts that no own mount replaces, then the own ones, parents before children. */
-export function compileMounts(input: SpecInput): RuntimeMount[] {
+export function compileMounts(
+  input: SpecInput,
+  { areCgroupsWritable }: Pick<SecurityOptions, 'areCgroupsWritable'>,
+): RuntimeMount[] {
   const { container } = input
   const { hostConfig } = container
   const own = [
@@ -28,6 +32,7 @@ export function compileMounts(input: SpecInput): RuntimeMount[] {
   const defaults = defaultMounts({
     shmSizeBytes: hostConfig.ShmSize,
     isPrivileged: hostConfig.Privileged,
+    areCgroupsWritable,
   })
     .filter((mount) => !isHidden(mount.destination))
     .filter((mount) => mount.destination !== '/dev/shm' || hostConfig.IpcMode !== 'none')

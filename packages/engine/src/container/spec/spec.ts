@@ -24,7 +24,7 @@ export function compileSpec(input: SpecInput): RuntimeSpec {
     root: { path: '', readonly: hostConfig.ReadonlyRootfs === true },
     ...(ownsUts ? { hostname: input.hostname } : {}),
     ...(ownsUts && (config.Domainname ?? '') !== '' ? { domainname: config.Domainname } : {}),
-    mounts: compileMounts(input),
+    mounts: compileMounts(input, security),
     annotations: hostConfig.Annotations ?? {},
     linux: {
       namespaces: compileNamespaces(input),
