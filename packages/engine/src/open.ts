@@ -122,6 +122,7 @@ export async function openEngine(
   let isClosing = false
   const disposal = stack.move()
   let warming: Disposable | undefined
+  const { promise: recovered, resolve: endRecovery } = Promise.withResolvers<void>()
   const engine: Engine = {
     id,
     config,
@@ -158,11 +159,16 @@ export async function openEngine(
     startTemplates: new StartTemplates(),
     spareDirectories: new SpareDirectories({ spawner, background, log, dataRoot: config.dataRoot }),
     supervision,
-    startByPolicy: (id) => startByPolicy(engine, id),
+    startByPolicy: async (id) => {
+      // Whose end is found at recovery, and whose next run is due: until all is settled, what a start has made looks like a leftover.
+      await recovered
+      if (!isClosing) await startByPolicy(engine, id)
+    },
     isClosing: () => isClosing,
     async [Symbol.asyncDispose]() {
       if (isClosing) return
       isClosing = true
+      endRecovery()
       warming?.[Symbol.dispose]()
       engine.health[Symbol.dispose]()
       engine.logForwarders[Symbol.dispose]()
@@ -180,6 +186,7 @@ export async function openEngine(
     engine.logForwarders.begin(engine)
     runTimeouts.begin(engine)
     await recover(engine)
+    endRecovery()
     engine.health.resume()
     engine.logForwarders.resume()
     runTimeouts.resume()

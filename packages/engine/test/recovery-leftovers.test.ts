@@ -103,6 +103,30 @@ describe('leftovers of the engine before', () => {
     assert.equal((await exited).exitCode, 137)
   })
 
+  test('a run that a policy wants begins when all that was left is settled: its network would look like a leftover', {
+    timeout: 300_000,
+  }, async () => {
+    await using t = await TestEngine.open()
+    const RestartPolicy = { Name: 'always' }
+    const silent = await t.create(['sleep', '1000'])
+    const id = await t.create(['sleep', '1000'], { hostConfig: { RestartPolicy } })
+    for (const each of [silent, id]) await startContainer(t.engine, each)
+    const shimOf = (each: string): number =>
+      Number(readFileSync(join(t.config.execRoot, 'c', each.slice(0, 24), 'shim.pid'), 'utf8'))
+    const silentShim = shimOf(silent)
+    const shim = shimOf(id)
+    await t.engine[Symbol.asyncDispose]()
+    // Recovery waits for this one, many times longer than the policy.
+    process.kill(silentShim, 'SIGSTOP')
+    process.kill(shim, 'SIGKILL')
+    await t.reopen()
+    assert.equal(t.status(id), 'restarting')
+    process.kill(silentShim, 'SIGCONT')
+    for (let ms = 0; t.status(id) !== 'running' && ms < 120_000; ms += 50) await delay(50)
+    assert.equal(t.status(id), 'running')
+    assert.deepEqual(networksOf(t.engine, id), ['none'])
+  })
+
   test('a removal that a power cut has undone is undone as a whole', async () => {
     await using t = await TestEngine.open()
     const { id } = await t.run(['sh', '-c', 'echo once; cat file; echo kept >file'])
