@@ -57,18 +57,24 @@ export class EventTable {
 
   /** At most `limit` events of the time range (both ends included), after `sequence`, oldest first. */
   between(sinceNs: bigint, untilNs: bigint, sequence: bigint, limit: number): EventRow[] {
-    const since = this.#firstAt(sinceNs)
+    const ends = this.#ends()
+    if (ends === undefined || untilNs < ends.first.timeNs || sinceNs > ends.last.timeNs) return []
+    const since = this.#firstAt(sinceNs, ends)
     const first = since > sequence ? since : sequence + 1n
-    return this.#between.all(first, this.#firstAt(untilNs + 1n), limit) as EventRow[]
+    return this.#between.all(first, this.#firstAt(untilNs + 1n, ends), limit) as EventRow[]
+  }
+
+  #ends(): { readonly first: Moment; readonly last: Moment } | undefined {
+    const first = this.#from.get(0n) as Moment | undefined
+    const last = this.#last.get() as Moment | undefined
+    return first && last && { first, last }
   }
 
   /** Sequence of the first event that is not older than `timeNs`; behind the last if there is none. From the beginning, or to now, mostly. */
-  #firstAt(timeNs: bigint): bigint {
-    const first = this.#from.get(0n) as Moment | undefined
-    const last = this.#last.get() as Moment | undefined
-    if (first === undefined || last === undefined || first.timeNs >= timeNs) {
-      return first?.sequence ?? 0n
-    }
+  #firstAt(timeNs: bigint, ends = this.#ends()): bigint {
+    if (ends === undefined) return 0n
+    const { first, last } = ends
+    if (first.timeNs >= timeNs) return first.sequence
     if (last.timeNs < timeNs) return last.sequence + 1n
     let low = first.sequence + 1n
     let high = last.sequence
