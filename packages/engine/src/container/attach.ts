@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { Duplex, Readable } from 'node:stream'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { EngineError, isErrno } from '@ctr/errdefs'
 import { ANSWER_TIMEOUT_MS, attachShim } from '@ctr/shim'
 import type { Engine } from '../engine.ts'
@@ -61,7 +62,6 @@ export async function attachContainer(
         )
       ).stream
     : undefined
-  engine.events.emit(containerEvent(container, 'attach'))
   const streams = {
     // The shim has no stdin to give without -i.
     stdin: options.stdin && container.config.OpenStdin === true,
@@ -69,9 +69,18 @@ export async function attachContainer(
     stderr: options.stderr,
   }
   if (!options.stream || !wantsStreams(streams)) {
+    engine.events.emit(containerEvent(container, 'attach'))
     return { hasTty, logs, stream: Promise.resolve(undefined), close: () => undefined }
   }
   const { connecting, session } = openSession(engine, id, hasTty, logs, streams)
+  try {
+    // The shim answers while the event is written.
+    if (isAlive(state)) await nextTurn()
+    engine.events.emit(containerEvent(container, 'attach'))
+  } catch (error) {
+    session.close()
+    throw error
+  }
   // What can be known before the answer is.
   if (isAlive(state)) await connecting
   return session
