@@ -5,4 +5,4 @@ root=$(dirname -- "$(dirname -- "$(readlink -f -- "$0")")")
 export MALLOC_ARENA_MAX="${MALLOC_ARENA_MAX:-1}"
 cache=/var/cache/ctr/node # made by the daemon, for root alone
 [ -O "$cache" ] && export NODE_COMPILE_CACHE="${NODE_COMPILE_CACHE:-$cache}"
-exec "$root/node_modules/.bin/node" --max-semi-space-size=1 --v8-pool-size=1 "$root/apps/daemon/dist/main.mjs" "$@"
+exec "$root/node_modules/.bin/node" --max-semi-space-size=1 --v8-pool-size=1 --expose-gc "$root/apps/daemon/dist/main.mjs" "$@"

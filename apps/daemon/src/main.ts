@@ -8,6 +8,7 @@ const { EngineError } = await import('@ctr/errdefs')
 const { loadConfig } = await import('./config/config.ts')
 const { parseFlags } = await import('./config/flags.ts')
 const { helpText, versionText } = await import('./config/help.ts')
+const { keepMemorySmall } = await import('./idle-memory.ts')
 const { openLog } = await import('./log.ts')
 const { checkPrivileges } = await import('./privileges.ts')
 const { serviceManager } = await import('./systemd.ts')
@@ -53,6 +54,7 @@ async function main(argv: readonly string[]): Promise<void> {
   log.info({ pid: process.pid, dataRoot: config.engine.dataRoot }, 'ctrd is ready')
   services.ready('Ready')
   saveCompileCache()
+  keepMemorySmall(log)
 
   process.on('SIGHUP', () => reload())
 

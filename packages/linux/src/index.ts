@@ -35,6 +35,7 @@ export {
   readCgroupStats,
 } from './cgroup/stats.ts'
 export { isExt4WithoutJournal, spreadDirectories } from './ext4.ts'
+export { returnFreeMemory } from './free-memory.ts'
 export { type HostFacts, readHostFacts } from './host-facts.ts'
 export { beginWriteback, futimes, lutimes, mknod, syncfs } from './inode.ts'
 export { errnoName } from './libc.ts'
