@@ -42,7 +42,7 @@ export function keepMemorySmall(log: { debug(fields: object, message: string): v
       return (user + system) / 1000
     },
     // Without --expose-gc (bin/ctrd has it) V8 collects when it thinks best.
-    collect: async () => void (await globalThis.gc?.({ execution: 'async', type: 'major' })),
+    collect: async () => globalThis.gc?.({ execution: 'async', type: 'major' }),
     trim: returnFreeMemory,
   })
   setInterval(() => {
