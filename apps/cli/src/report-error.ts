@@ -8,6 +8,7 @@ import {
   startErrorStatus,
 } from '@ctr/options'
 import { type Command, ExitError, UsageError } from './command.ts'
+import { DEFAULT_HOST } from './config/daemon-host.ts'
 import { usageLines } from './flags/help.ts'
 import { nodeFs } from './node-modules.ts'
 import { printError } from './output/write.ts'
@@ -56,7 +57,13 @@ function connectErrorText({ host, systemCode }: ConnectError): string {
   if (systemCode === 'EACCES') {
     return `permission denied while trying to connect to the ctr daemon at ${host.address}. ${whoMay(host)}`
   }
-  return `Cannot connect to the ctr daemon at ${host.address}. Is ctrd running? Start it with: ctrd &`
+  return `Cannot connect to the ctr daemon at ${host.address}. ${howToStart(host)}`
+}
+
+function howToStart(host: Host): string {
+  if (host.kind !== 'unix') return 'Is ctrd running there, and does it listen on that address?'
+  const address = host.address === DEFAULT_HOST ? '' : `-H ${host.address} `
+  return `Is ctrd running? Start it with: ctrd ${address}&`
 }
 
 /** Whom a socket lets in: its owner and its group, see SocketGroup of the daemon. */

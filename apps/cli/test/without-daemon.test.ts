@@ -63,8 +63,12 @@ describe('ctr without a daemon', () => {
       code: 1,
       stdout: '',
       stderr:
-        'Cannot connect to the ctr daemon at unix:///nonexistent/ctr.sock. Is ctrd running? Start it with: ctrd &\n',
+        'Cannot connect to the ctr daemon at unix:///nonexistent/ctr.sock. Is ctrd running? Start it with: ctrd -H unix:///nonexistent/ctr.sock &\n',
     })
+    assert.equal(
+      ctr('-H', 'tcp://127.0.0.1:1', 'ps').stderr,
+      'Cannot connect to the ctr daemon at tcp://127.0.0.1:1. Is ctrd running there, and does it listen on that address?\n',
+    )
     assert.equal(ctr('run', 'busybox').code, 125)
     assert.match(ctr('version').stdout, /^Client:\n Version: /)
   })

@@ -30,8 +30,14 @@ export function daemonErrorText(message: string): string {
   return `Error response from daemon: ${message}`
 }
 
+/** `ctr run IMAGE -p 80:80`: Docker says no more than that there is no such program. */
+const optionAsCommand = /exec: "-[^"]*": executable file not found/
+
 export function runErrorText(message: string, commandPath: string): string {
-  return `ctr: ${message}\n\nRun '${commandPath} --help' for more information`
+  const hint = optionAsCommand.test(message)
+    ? `\n\nOptions of '${commandPath}' go before the image; what follows it is the container's command`
+    : ''
+  return `ctr: ${message}${hint}\n\nRun '${commandPath} --help' for more information`
 }
 
 /** Docker's rule: the words of the daemon's message decide (docker/cli container/run.go, toStatusError). */

@@ -8,7 +8,7 @@ import { nodeFs, nodePath } from '../node-modules.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-const DEFAULT_HOST = 'unix:///var/run/ctr.sock'
+export const DEFAULT_HOST = 'unix:///var/run/ctr.sock'
 
 /** `name`: of the context that counts. */
 export function daemonHost(
