@@ -355,6 +355,12 @@ test('an engine that cannot record what it finds tries again', async () => {
     await delay(800)
     await bench.reopen()
     assert.equal(bench.status(id), 'running')
+    // It has ended before this engine began.
+    assert.equal(await exitCodeOf(id), 4)
+    await assert.rejects(
+      removeContainer(bench.engine, id, { force: true, volumes: false }),
+      /has ended, but the database does not take it: no room/,
+    )
   }
   assert.equal(await exitCodeOf(id), 4)
   await assertNothingRuns()

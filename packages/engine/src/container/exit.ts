@@ -35,11 +35,18 @@ export function superviseContainer(engine: Engine, id: string, connection: ShimC
     // Each time from the queue: meanwhile the container can be asked for other things.
     const end = (): Promise<void> =>
       engine.queues.run(id, () => endRun(engine, id, connection, record))
-    await untilRecorded(engine, id, end, (error) => {
-      const exitCode = record?.exitCode ?? SHIM_DIED_EXIT_CODE
-      engine.waiters.endedUnrecorded(id, { exitCode }, error)
-    })
+    await untilRecorded(engine, id, end, (error) => endedUnrecorded(engine, id, record, error))
   })
+}
+
+/** For who waits for the end. */
+export function endedUnrecorded(
+  { waiters }: Pick<Engine, 'waiters'>,
+  id: string,
+  record: ExitRecord | undefined,
+  error: Error,
+): void {
+  waiters.endedUnrecorded(id, { exitCode: record?.exitCode ?? SHIM_DIED_EXIT_CODE }, error)
 }
 
 /** Ours: who was killed, with the host's pid. Nothing where the kernel's log cannot be read or does not say. */

@@ -14,7 +14,7 @@ import { unrecordedEndpoints } from './connect-networks.ts'
 import type { ContainerRecord } from './container.ts'
 import { containerEvent, networkEvent } from './container-event.ts'
 import { removeLeftovers } from './create.ts'
-import { recordExit, superviseContainer } from './exit.ts'
+import { endedUnrecorded, recordExit, superviseContainer } from './exit.ts'
 import { networkTarget } from './forwards.ts'
 import { containerCgroup, killLeftovers } from './leftovers.ts'
 import { type Probe, probeRuntimeDir } from './probe.ts'
@@ -159,7 +159,10 @@ async function settleInQueue(engine: Engine, id: string, probe: Probe): Promise<
     if (!isStorageError(err)) throw err
     engine.log.error({ containerId: id, err }, 'recovery')
     engine.supervision.run('recovery', id, async () => {
-      await untilRecorded(engine, id, settle)
+      await untilRecorded(engine, id, settle, (error) => {
+        if (probe.kind !== 'running')
+          endedUnrecorded(engine, id, probe.kind === 'ended' ? probe.record : undefined, error)
+      })
       const container = engine.containers.byId(id)
       if (container !== undefined) resume(engine, container)
     })
