@@ -136,3 +136,18 @@ test('code of builds that were used more than a week ago goes', { skip }, () => 
   saved()
   assert.deepEqual(readdirSync(directory).sort(), ['a.code', 'new.code', 'old'])
 })
+
+test('a directory that may not be looked into is none', { skip }, () => {
+  chmodSync(directory, 0o700)
+  process.seteuid?.(65534)
+  try {
+    const inner = new CachedScript(SOURCE, {
+      filename: '/a.cjs',
+      name: 'a',
+      directory: join(directory, 'inner'),
+    })
+    assert.equal(inner.hasCode, false)
+  } finally {
+    process.seteuid?.(0)
+  }
+})

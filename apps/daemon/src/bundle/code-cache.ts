@@ -84,8 +84,13 @@ function isRoots({ uid, mode }: Stats): boolean {
 }
 
 function isPrivate(directory: string): boolean {
-  const stats = lstatSync(directory, { throwIfNoEntry: false })
-  return stats?.isDirectory() === true && isRoots(stats)
+  try {
+    const stats = lstatSync(directory)
+    return stats.isDirectory() && isRoots(stats)
+  } catch {
+    // Also one that we may not look into: who is not root is told so later, in words.
+    return false
+  }
 }
 
 function readCode(file: string): Buffer | undefined {
