@@ -83,9 +83,9 @@ export async function extractArchive(
   engine.events.emit(containerEvent(container, 'extract-to-dir'))
 }
 
-/** Clients write headers and small files one by one; each chunk costs both threads as much as many bytes. Valid until the next. */
-async function* inChunks(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES)
+/** Clients write headers and small files one by one; each chunk costs both threads as much as many bytes. Each is a buffer of its own. */
+async function* inChunks(source: AsyncIterable<Buffer>): AsyncGenerator<Uint8Array> {
+  let buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES)
   let filled = 0
   for await (const data of source) {
     for (let offset = 0; offset < data.length; ) {
@@ -94,6 +94,7 @@ async function* inChunks(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> 
       offset += length
       if (filled < CHUNK_BYTES) continue
       yield buffer
+      buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES)
       filled = 0
     }
   }

@@ -144,11 +144,12 @@ export class Job implements AsyncDisposable {
     return this.#given
   }
 
+  /** Hands the chunk over, with all of the buffer that it is in. */
   give(chunk: Uint8Array): void {
-    // The chunk may be a part of a large slab: a copy of its own can be handed over.
-    const copy = new Uint8Array(chunk)
     this.#given += 1
-    this.#thread.worker.postMessage({ type: 'chunk', chunk: copy } satisfies Request, [copy.buffer])
+    this.#thread.worker.postMessage({ type: 'chunk', chunk } satisfies Request, [
+      chunk.buffer as ArrayBuffer,
+    ])
   }
 
   endInput(): void {
