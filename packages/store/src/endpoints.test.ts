@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { type EndpointRow, EndpointTable } from './endpoints.ts'
 import { NameTable } from './names.ts'
-import { openStore, type Store, transaction } from './open.ts'
+import { openStore, type Store, transaction, volatileTransaction } from './open.ts'
 
 const CONTAINER = 'c'.repeat(64)
 const NO_NAMES = { names: [], nameservers: [], links: {} }
@@ -154,6 +156,24 @@ function usualRow(digit: string, more: Partial<EndpointRow> = {}): EndpointRow {
 function rowsInTables(store: Store): unknown {
   return store.db.prepare('SELECT count(*) FROM endpoints').pluck().get()
 }
+
+test('the tables are asked while somebody else has locked the file', () => {
+  const directory = mkdtempSync('/tmp/ctr-store-')
+  const path = join(directory, 'ctr.db')
+  const store = openStore(path)
+  const other = openStore(path)
+  const endpoints = new EndpointTable(store)
+  const usual = usualRow('a')
+  volatileTransaction(store, () => endpoints.insert(usual, NO_NAMES))
+  assert.equal(rowsInTables(store), 0)
+  other.run(() => {
+    assert.throws(() => volatileTransaction(store, () => undefined), /database is locked/)
+    assert.deepEqual(endpoints.all(), [usual])
+  })
+  other.close()
+  store.close()
+  rmSync(directory, { recursive: true })
+})
 
 test('the usual endpoint is in the tables when somebody asks them, and found before and after', () => {
   const store = openStore(':memory:')

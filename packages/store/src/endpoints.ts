@@ -185,7 +185,7 @@ export class EndpointTable {
   settle(): void {
     if (this.#pending.isEmpty) return
     const pending = this.#pending.values()
-    this.#store.run(() => {
+    this.#store.runInMemory(() => {
       for (const { row, names } of pending) this.#insertRow(row, names)
     })
     this.#pending.clear()

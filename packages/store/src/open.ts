@@ -12,6 +12,8 @@ export interface Store {
   readonly db: Database.Database
   /** Runs `body` as one immediate transaction; for `transaction` and `volatileTransaction`. */
   readonly run: <T>(body: () => T) => T
+  /** As `run`, of what changes tables in memory only: whoever has locked the file keeps nobody from it. */
+  readonly runInMemory: <T>(body: () => T) => T
   /** `listener` is called after a transaction of `run`, or a part of one, has been rolled back: for who keeps answers. */
   readonly onRollback: (listener: () => void) => void
   /**
@@ -31,7 +33,8 @@ export function openStore(path: string, onEmpty: () => void = () => undefined): 
   const db = new Database(path)
   db.pragma('journal_mode = WAL')
   db.pragma('foreign_keys = ON')
-  db.pragma('busy_timeout = 5000')
+  // Nobody else writes it, as a rule. Who waits is the whole daemon.
+  db.pragma('busy_timeout = 1000')
   try {
     if (isEmpty(db)) onEmpty()
     migrate(db)
@@ -45,16 +48,18 @@ export function openStore(path: string, onEmpty: () => void = () => undefined): 
   const locked = db.transaction((body: () => unknown) => body())
   const log = path === ':memory:' ? undefined : new WriteAheadLog(`${path}-wal`)
   const rollbackListeners: (() => void)[] = []
+  const withListeners = <T>(transact: () => unknown): T => {
+    try {
+      return transact() as T
+    } catch (error) {
+      for (const listener of rollbackListeners) listener()
+      throw error
+    }
+  }
   return {
     db,
-    run: <T>(body: () => T): T => {
-      try {
-        return locked.immediate(body) as T
-      } catch (error) {
-        for (const listener of rollbackListeners) listener()
-        throw error
-      }
-    },
+    run: (body) => withListeners(() => locked.immediate(body)),
+    runInMemory: (body) => withListeners(() => locked.deferred(body)),
     onRollback: (listener) => void rollbackListeners.push(listener),
     flush: async () => log?.flush(),
     close: () => {
