@@ -33,6 +33,7 @@ import { SpareDirectories } from './container/spare-directories.ts'
 import { startByPolicy } from './container/start-by-policy.ts'
 import { checkDefaultStorageSize } from './container/storage-size.ts'
 import { Waiters } from './container/waiters.ts'
+import { explainDamage } from './damaged-database.ts'
 import { readDefaultSeccomp } from './default-seccomp.ts'
 import { BackgroundWork, type Engine } from './engine.ts'
 import { EventLog } from './events.ts'
@@ -62,6 +63,14 @@ export async function openEngine(
   log: Logger,
   clock: Clock = systemClock,
 ): Promise<Engine> {
+  try {
+    return await open(config, log, clock)
+  } catch (error) {
+    throw explainDamage(error, config.dataRoot)
+  }
+}
+
+async function open(config: EngineConfig, log: Logger, clock: Clock): Promise<Engine> {
   await using stack = new AsyncDisposableStack()
   // What nobody can start a container with is refused before anything is made.
   const facts = readHostFacts()
