@@ -93,31 +93,61 @@ function hasLabel(image: Image, filter: string): boolean {
 function matchesReference(patterns: readonly string[], name: string): boolean {
   const repository = name.replace(/(?:@.*|:[^/:]*)$/, '')
   return patterns.some((pattern) => {
-    const regex = compilePattern(pattern)
-    return regex.test(name) || regex.test(repository)
+    const steps = parsePattern(pattern)
+    return isMatch(steps, name) || isMatch(steps, repository)
   })
 }
 
+/** What one character has to be; `isMany`: any number of them. */
+interface Step {
+  readonly character: RegExp
+  readonly isMany: boolean
+}
+
 /** Go's path.Match: `*` and `?` stop at a slash, `[…]`, `\\x`. */
-function compilePattern(pattern: string): RegExp {
+function parsePattern(pattern: string): Step[] {
   const parts = /\\(.)|\*|\?|\[(\^?)((?:\\.|[^\]\\])+)\]|[\s\S]/g
-  const source = pattern.replace(
-    parts,
-    (part: string, escaped?: string, not?: string, set?: string) => {
-      if (escaped !== undefined) return RegExp.escape(escaped)
-      if (part === '*') return '[^/]*'
-      if (part === '?') return '[^/]'
-      if (set !== undefined) return `[${not === '^' ? '^' : ''}${set.replace(/[[&~]/g, '\\$&')}]`
-      if (part === '[' || part === '\\') {
-        throw new EngineError(
-          'INVALID_ARGUMENT',
-          `invalid filter 'reference=${pattern}': syntax error in pattern`,
-        )
-      }
-      return RegExp.escape(part)
-    },
-  )
-  return new RegExp(`^${source}$`)
+  return Array.from(pattern.matchAll(parts), ([part, escaped, not, set]) => {
+    if (escaped !== undefined) return step(RegExp.escape(escaped))
+    if (part === '*') return step('[^/]', true)
+    if (part === '?') return step('[^/]')
+    if (set !== undefined) {
+      return step(`[${not === '^' ? '^' : ''}${set.replace(/[[&~]/g, '\\$&')}]`)
+    }
+    if (part === '[' || part === '\\') {
+      throw new EngineError(
+        'INVALID_ARGUMENT',
+        `invalid filter 'reference=${pattern}': syntax error in pattern`,
+      )
+    }
+    return step(RegExp.escape(part))
+  })
+}
+
+function step(source: string, isMany = false): Step {
+  return { character: new RegExp(`^${source}$`), isMany }
+}
+
+/** All ways at once: a regular expression of many stars tries them one after the other, for ever. */
+function isMatch(steps: readonly Step[], text: string): boolean {
+  let places = withSkipped(steps, [0])
+  for (const character of text.split('')) {
+    const next = [...places].flatMap((place) => {
+      const at = steps[place]
+      if (at === undefined || !at.character.test(character)) return []
+      return [at.isMany ? place : place + 1]
+    })
+    places = withSkipped(steps, next)
+  }
+  return places.has(steps.length)
+}
+
+/** Any number may be none. */
+function withSkipped(steps: readonly Step[], places: readonly number[]): Set<number> {
+  const all = new Set(places)
+  // Grows while it is gone through.
+  for (const place of all) if (steps[place]?.isMany === true) all.add(place + 1)
+  return all
 }
 
 function toSummary(image: Image): ImageSummary {

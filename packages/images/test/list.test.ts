@@ -37,6 +37,10 @@ describe('list', { skip: process.getuid?.() !== 0 && 'needs root' }, () => {
     assert.deepEqual(list(['reference', ['reg.io/*/m?d']]), ['reg.io/p/mid:v2'])
     assert.deepEqual(list(['reference', ['o[lx]d:[!x]']]), [])
     assert.throws(() => list(['dangling', ['maybe']]), { code: 'INVALID_ARGUMENT' })
+    assert.deepEqual(list(['reference', ['m**\\d*']]), ['mid:1'])
+    assert.deepEqual(list(['reference', ['*/mid']]), [])
+    // What held up the engine for ever.
+    assert.deepEqual(list(['reference', [`${'*'.repeat(200)}x`]]), [])
     assert.throws(() => list(['reference', ['[a']]), { code: 'INVALID_ARGUMENT' })
     assert.throws(() => list(['before', ['nope']]), { code: 'NOT_FOUND' })
   })
