@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import {
   closeSync,
   constants,
@@ -16,6 +17,7 @@ import { connect, createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { Worker } from 'node:worker_threads'
 import { isProcess, parseStartTime, processStartTime, signalProcess } from './process.ts'
 import {
   deviceNumbers,
@@ -118,4 +120,21 @@ test('a Unix socket tells who connected', async () => {
   connect(path).resume()
   assert.equal(await accepted, process.pid)
   server.close()
+})
+
+test('a path with .. is opened while others rename files elsewhere', async () => {
+  using directory = temporaryDirectory()
+  mkdirSync(join(directory.path, 'd'))
+  const name = JSON.stringify(join(directory.path, 'renamed'))
+  const script = `const fs = require('node:fs')
+    fs.writeFileSync(${name}, '')
+    for (;;) { fs.renameSync(${name}, ${name} + '1'); fs.renameSync(${name} + '1', ${name}) }`
+  const other = new Worker(script, { eval: true })
+  try {
+    await once(other, 'online')
+    const path = `/${'d/../'.repeat(20)}d`
+    for (let i = 0; i < 3000; i++) closeSync(openInRoot(directory.path, path, constants.O_RDONLY))
+  } finally {
+    await other.terminate()
+  }
 })

@@ -28,6 +28,8 @@ const SYS_openat2 = 437
 const AT_FDCWD = -100
 /** sizeof(struct open_how): flags, mode, resolve, each u64. openat2(2) */
 const OPEN_HOW_SIZE = 24
+/** EAGAIN: a rename or mount anywhere on the host raced with a `..` of the path, or of a symlink in it. */
+const MAX_ATTEMPTS = 256
 
 export const RESOLVE_NO_MAGICLINKS = 0x02
 export const RESOLVE_IN_ROOT = 0x10
@@ -64,19 +66,13 @@ export function openat2(
   how.writeBigUInt64LE(BigInt((o.flags | O_CLOEXEC) >>> 0), 0)
   how.writeBigUInt64LE(BigInt(o.mode ?? 0), 8)
   how.writeBigUInt64LE(BigInt(o.resolve), 16)
-  const fd = syscall(
-    SYS_openat2,
-    'int',
-    directory,
-    'str',
-    path,
-    'void *',
-    how,
-    'size_t',
-    OPEN_HOW_SIZE,
-  ) as number
-  if (fd < 0) throw lastError('openat2', path)
-  return fd
+  const values = ['int', directory, 'str', path, 'void *', how, 'size_t', OPEN_HOW_SIZE] as const
+  for (let attempt = 1; ; attempt++) {
+    const fd = syscall(SYS_openat2, ...values) as number
+    if (fd >= 0) return fd
+    const error = lastError('openat2', path)
+    if (error.code !== 'EAGAIN' || attempt === MAX_ATTEMPTS) throw error
+  }
 }
 
 /**
