@@ -1,49 +1,14 @@
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
 import { readdirSync } from 'node:fs'
-import type { ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { gzipSync } from 'node:zlib'
-import type { ProgressMessage } from '@ctr/api'
 import { digestOf } from '@ctr/oci'
-import { DEFAULT_REGISTRY_SETTINGS } from '../src/registry/endpoint.ts'
-import { dockerArchive, openTestImages, streamOf, tarOf } from './fixture.ts'
-import { freePort, hasRegistry, startProxy, startRegistry } from './registry.ts'
+import { dockerArchive, openTestImages, streamOf } from './fixture.ts'
+import { BASE, pushApp, recorder, skip } from './pushed-app.ts'
+import { freePort, startProxy, startRegistry } from './registry.ts'
 
-const BASE = tarOf([
-  { path: 'bin', type: 'directory', mode: 0o755 },
-  { path: 'bin/sh', type: 'file', mode: 0o755, data: randomBytes(3_000_000) },
-])
-const TOP = tarOf([{ path: 'etc/motd', type: 'file', data: 'hello' }])
 /** bcrypt of "secret". */
 const SECRET_HASH = '$2y$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a'
-
-const skip =
-  process.getuid?.() !== 0 ? 'needs root' : hasRegistry() ? false : 'needs docker-registry'
-
-/** Pushes an image of BASE and TOP as `<host>/team/app:v1`. Returns its id. */
-async function pushApp(
-  host: string,
-  auth?: { username: string; password: string },
-): Promise<string> {
-  await using test = openTestImages()
-  const name = `${host}/team/app:v1`
-  await test.images.load(streamOf(dockerArchive([BASE, TOP], { tags: [name] })), {})
-  await test.images.push(name, auth === undefined ? {} : { auth })
-  return test.images.get(name).id
-}
-
-function recorder(): { lines: string[]; onProgress: (message: ProgressMessage) => void } {
-  const lines: string[] = []
-  return {
-    lines,
-    onProgress: ({ status = '', id }) => {
-      const line = id === undefined ? status : `${id}: ${status}`
-      if (line !== lines.at(-1)) lines.push(line)
-    },
-  }
-}
 
 describe('pull', { skip }, () => {
   it('brings the image that was pushed, with the messages of Docker', async () => {
@@ -316,99 +281,6 @@ describe('pull', { skip }, () => {
     await assert.rejects(test.images.pull(`${proxy.host}/x`, {}), {
       code: 'NOT_FOUND',
       message: `pull access denied for ${proxy.host}/x, repository does not exist or may require 'docker login': denied: requested access to the resource is denied`,
-    })
-  })
-})
-
-describe('push', { skip }, () => {
-  it('sends each layer once, and says what it does', async () => {
-    await using registry = await startRegistry()
-    await using proxy = await startProxy(registry.host, {})
-    await using test = openTestImages()
-    const name = `${proxy.host}/team/app`
-    const tags = [`${name}:v1`, `${name}:v2`]
-    await test.images.load(streamOf(dockerArchive([BASE, TOP], { tags })), {})
-    const { lines, onProgress } = recorder()
-    await test.images.push(name, { onProgress })
-    const puts = proxy.requests.filter(
-      (request) => request.startsWith('PUT') && /\/blobs\//.test(request),
-    )
-    assert.equal(puts.length, 3)
-    assert.equal(lines[0], `The push refers to repository [${name}]`)
-    assert.equal(lines.filter((line) => line.endsWith(': Pushed')).length, 2)
-    assert.equal(lines.filter((line) => line.endsWith(': Layer already exists')).length, 2)
-    assert.match(
-      lines.find((line) => line.startsWith('v1: digest')) ?? '',
-      /^v1: digest: sha256:[0-9a-f]{64} size: \d+$/,
-    )
-    assert.equal(test.images.get(`${name}:v1`).repoDigests.length, 1)
-  })
-
-  it('sends as many layers at a time as it may', { timeout: 300_000 }, async () => {
-    await using registry = await startRegistry()
-    const waiting: ServerResponse[] = []
-    // The question whether a layer is there is answered when the other layer is asked for, too.
-    await using proxy = await startProxy(registry.host, {
-      answer: (request, response) => {
-        if (request.method !== 'HEAD' || waiting.length >= 2) return false
-        waiting.push(response)
-        if (waiting.length === 2) for (const one of waiting) one.writeHead(404).end()
-        return true
-      },
-    })
-    await using test = openTestImages()
-    const name = `${proxy.host}/team/app`
-    await test.images.load(streamOf(dockerArchive([BASE, TOP], { tags: [`${name}:v1`] })), {})
-    const { lines, onProgress } = recorder()
-    await test.images.push(name, { onProgress })
-    assert.equal(lines.filter((line) => line.endsWith(': Pushed')).length, 2)
-
-    test.images.setRegistries({ ...DEFAULT_REGISTRY_SETTINGS, maxUploads: 1 })
-    await using empty = await startRegistry()
-    const other = `${empty.host}/team/app`
-    await test.images.load(streamOf(dockerArchive([BASE, TOP], { tags: [`${other}:v1`] })), {})
-    const alone = recorder()
-    await test.images.push(other, { onProgress: alone.onProgress })
-    const steps = alone.lines.flatMap((line) => /: (Pushing|Pushed)$/.exec(line)?.[1] ?? [])
-    assert.deepEqual(steps, ['Pushing', 'Pushed', 'Pushing', 'Pushed'])
-  })
-
-  it('keeps compressed layers as they came, so that their digests stay', async () => {
-    await using registry = await startRegistry()
-    await using from = openTestImages()
-    const id = await from.images.import(streamOf(gzipSync(TOP)), {
-      reference: `${registry.host}/c:1`,
-      changes: [],
-    })
-    await from.images.push(`${registry.host}/c:1`, {})
-    await using to = openTestImages()
-    assert.equal((await to.images.pull(`${registry.host}/c:1`, {})).id, id)
-    const blob = digestOf(gzipSync(TOP)).slice(7)
-    assert.ok(to.files().includes(`content/blobs/sha256/${blob}`))
-  })
-
-  it('of what is not here is not found', async () => {
-    await using test = openTestImages()
-    await assert.rejects(test.images.push('127.0.0.1:1/nope', {}), {
-      code: 'NOT_FOUND',
-      message: 'An image does not exist locally with the tag: 127.0.0.1:1/nope',
-    })
-  })
-
-  it('of a tag that is not here, or of a digest, is refused when the registry has answered', async () => {
-    await using registry = await startRegistry()
-    await using test = openTestImages()
-    const name = `${registry.host}/team/app`
-    await test.images.load(streamOf(dockerArchive([BASE, TOP], { tags: [`${name}:v1`] })), {})
-    const { lines, onProgress } = recorder()
-    await assert.rejects(test.images.push(`${name}:nope`, { onProgress }), {
-      code: 'NOT_FOUND',
-      message: `tag does not exist: ${name}:nope`,
-    })
-    assert.deepEqual(lines, [`The push refers to repository [${name}]`])
-    await assert.rejects(test.images.push(`${name}@sha256:${'a'.repeat(64)}`, {}), {
-      code: 'INVALID_ARGUMENT',
-      message: 'cannot push a digest reference',
     })
   })
 })
