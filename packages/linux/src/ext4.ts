@@ -11,7 +11,7 @@ const FS_IOC_SETFLAGS = 0x40086602
 const FS_TOPDIR_FL = 0x20000
 
 /**
- * Whether `path` lies on an ext4 without a journal. It gives no inode away a second time for a minute after its file was removed, five
+ * Whether `path` lies on an ext4 without a journal. It gives no inode away a second time for a minute after its file was removed, six
  * if that is not on the disk yet, and looks at each of them whenever a file is made in their block group. fs/ext4/ialloc.c
  */
 export function isExt4WithoutJournal(path: string): boolean {
