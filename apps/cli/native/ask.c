@@ -43,12 +43,15 @@ bool send_all(int fd, const void *data, size_t length)
     return true;
 }
 
-/* Unix time, which the daemon compares with its own: about when this program began. */
+/* When this process was made, by the processor time that it has had since, and now: Unix times, which the daemon compares with its own. */
 static void write_start(char *line, size_t size)
 {
-    struct timespec now;
+    struct timespec now, used;
     clock_gettime(CLOCK_REALTIME, &now);
-    snprintf(line, size, "Ctr-Started: %lld%06ld\r\n", (long long)now.tv_sec, now.tv_nsec / 1000);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    long long now_us = now.tv_sec * 1000000LL + now.tv_nsec / 1000;
+    long long used_us = used.tv_sec * 1000000LL + used.tv_nsec / 1000;
+    snprintf(line, size, "Ctr-Started: %lld %lld\r\n", now_us - used_us, now_us);
 }
 
 /* Head and words in one piece; NULL if they are too long. */
@@ -56,7 +59,7 @@ static char *encode(const struct command *command, size_t *length)
 {
     size_t bytes = 0;
     char *const *words = command->words;
-    char started[48] = "";
+    char started[64] = "";
     if (command->is_timed)
         write_start(started, sizeof started);
     for (char *const *word = words; *word != NULL; word++)

@@ -195,13 +195,14 @@ describe('a command that the daemon does', { skip }, () => {
       'busybox',
       'sh',
       '-c',
-      'exit 4',
+      'echo hi; sleep 0.2; exit 4',
     ])
-    assert.deepEqual([code, stdout, wire.requests], [4, '', ['POST /commands']])
-    const rows = [...stderr.matchAll(/^(\w+) +(-?[\d.]+) ms$/gm)]
+    assert.deepEqual([code, stdout, wire.requests], [4, 'hi\n', ['POST /commands']])
+    const rows = [...stderr.matchAll(/^([\w ]+\w) +(-?[\d.]+) ms$/gm)]
     const names = rows.map(([, name]) => name)
-    const expected = 'request image record network program shim exit removal total'
-    assert.equal(names.join(' '), expected, stderr)
+    const expected =
+      'CLI start,request,image,record,network,program,shim,first byte,exit,removal,total'
+    assert.equal(names.join(), expected, stderr)
     const times = rows.map(([, , time]) => Number(time))
     const total = times.pop() ?? 0
     const sum = times.reduce((all, time) => all + time, 0)

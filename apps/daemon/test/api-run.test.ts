@@ -47,9 +47,19 @@ test('with AutoRemove the report comes after the removal', { skip }, async () =>
 
 test('the report tells when its phases were over, if asked', { skip }, async () => {
   const startedUs = Date.now() * 1000 - 1000
-  const body = { Cmd: ['true'], HostConfig: { AutoRemove: true } }
+  const body = { Cmd: ['sh', '-c', 'echo hi; sleep 0.2'], HostConfig: { AutoRemove: true } }
   const { Phases = [] } = (await run(body, '', '&timing=1')).report
-  const names = ['request', 'image', 'record', 'network', 'program', 'shim', 'exit', 'removal']
+  const names = [
+    'request',
+    'image',
+    'record',
+    'network',
+    'program',
+    'shim',
+    'first byte',
+    'exit',
+    'removal',
+  ]
   assert.deepEqual(
     Phases.map(({ Name }) => Name),
     names,

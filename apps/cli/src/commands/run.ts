@@ -57,7 +57,7 @@ const REMOVAL_TIMEOUT_MS = 10_000
 
 async function run(context: Context, input: Parsed): Promise<number> {
   const timeline = new Timeline()
-  timeline.mark('CLI start and options')
+  timeline.mark('CLI start')
   const { flags } = input
   const isDetached = flags.bool('detach')
   if (!isDetached) checkDetachKeys(flags.optional('detach-keys'))

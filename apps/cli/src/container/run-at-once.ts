@@ -21,7 +21,6 @@ export async function joinRun(
     stream,
     stdin: body.AttachStdin === true,
     exitOnSignals: !isProxied,
-    onFirstByte: () => timeline.mark('first byte'),
   })
   stopProxy()
   if (report !== undefined) {

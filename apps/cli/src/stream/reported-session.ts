@@ -6,7 +6,7 @@ import { openSession, type SessionOptions } from './session.ts'
  * undefined when the connection was lost before.
  */
 export async function reportedSession(
-  options: Pick<SessionOptions, 'stream' | 'stdin' | 'exitOnSignals' | 'onFirstByte'>,
+  options: Pick<SessionOptions, 'stream' | 'stdin' | 'exitOnSignals'>,
 ): Promise<string | undefined> {
   const { promise: reported, resolve: report } = Promise.withResolvers<string>()
   let text = ''

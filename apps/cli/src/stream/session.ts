@@ -70,7 +70,7 @@ async function pumpOutput(options: SessionOptions): Promise<SessionEnd> {
   const write = hasTty ? writeOut : demultiplexedWriter(onReport)
   let isFirst = true
   for await (const chunk of stream.input) {
-    if (isFirst && (hasTty || chunk[0] !== REPORT)) onFirstByte?.()
+    if (isFirst) onFirstByte?.()
     isFirst = false
     write(chunk)
   }

@@ -71,7 +71,7 @@ test('output that has ended before there was a client is followed by the epilogu
       process.destroy()
       await once(process, 'close')
     }
-    const epilogue = Promise.resolve(Buffer.from('last words'))
+    const epilogue = () => Promise.resolve(Buffer.from('last words'))
     const outcome = pump({ client, process, stdin: false, epilogue })
     assert.equal(await readAll(user), 'last words')
     user.end()

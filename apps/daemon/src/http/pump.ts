@@ -16,8 +16,8 @@ export interface PumpOptions {
   readonly stdin: boolean
   /** The key sequence that ends the attachment; only with a terminal. */
   readonly detachKeys?: readonly number[] | undefined
-  /** What is sent after the last byte of output; the client's side stays open until it is there. */
-  readonly epilogue?: Promise<Buffer> | undefined
+  /** What is sent after the last byte of output, asked for then; the client's side stays open until it is there. */
+  readonly epilogue?: (() => Promise<Buffer>) | undefined
   /** Take Docker's frames off: what `/attach/ws` sends without a terminal. */
   readonly unframe?: boolean
 }
@@ -95,8 +95,8 @@ function forwardInput({ client, process, detachKeys }: PumpOptions, detach: () =
 }
 
 /** Without an epilogue after all, the client sees the end without one. */
-async function tell(client: Duplex, epilogue: Promise<Buffer>): Promise<void> {
-  const bytes = await epilogue.catch(() => undefined)
+async function tell(client: Duplex, epilogue: () => Promise<Buffer>): Promise<void> {
+  const bytes = await epilogue().catch(() => undefined)
   if (bytes !== undefined && client.writable) client.write(bytes)
   farewell(client)
 }

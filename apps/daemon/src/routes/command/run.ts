@@ -100,11 +100,12 @@ async function runAttached(engine: Engine, call: Call, command: RunCommand): Pro
   })
 }
 
-/** From the start of the program that asks, which `Ctr-Started` tells (Unix time in microseconds), as only one of this machine can. */
+/** From the start of the program that asks, which `Ctr-Started` tells with the time when it asked (Unix times in microseconds), as only one of this machine can. */
 function withTimes(end: End, call: Call, phases: Phases): End {
-  const started = /^\d{16}$/.exec(String(call.headers['ctr-started']))
+  const [, started, asked] = /^(\d{16}) (\d{16})$/.exec(String(call.headers['ctr-started'])) ?? []
   const [first] = phases.all
-  const timeline = new Timeline(Number(started?.[0] ?? first?.AtUs) / 1000)
+  const timeline = new Timeline(Number(started ?? first?.AtUs) / 1000)
+  if (asked !== undefined) timeline.markAt('CLI start', Number(asked))
   for (const { Name, AtUs } of phases.all) timeline.markAt(Name, AtUs)
   const times = timeline.toString().trimEnd()
   return { ...end, text: end.text === '' ? times : `${end.text}\n${times}` }

@@ -1,4 +1,5 @@
-import type { RunReport } from '@ctr/api'
+import type { Duplex } from 'node:stream'
+import { type RunReport, STDERR, STDOUT } from '@ctr/api'
 import {
   type AttachSession,
   attachContainer,
@@ -69,13 +70,12 @@ export async function runToEnd(
   const { headers, prologue } = run.begin(created)
   const client = await call.takeOver(MULTIPLEXED_STREAM, headers)
   if (prologue !== undefined) client.write(prologue)
-  const end = ending.then(({ exitCode, error }) =>
-    run.end({
-      Exit: waitResponse(exitCode, error, apiMinor),
-      ...(phases && { Phases: phases.all }),
-    }),
-  )
-  end.catch(() => undefined)
+  // Not before all output has gone: its first byte is one of the phases.
+  const end = async (): Promise<Buffer> => {
+    const { exitCode, error } = await ending
+    const times = phases && { Phases: phases.all }
+    return run.end({ Exit: waitResponse(exitCode, error, apiMinor), ...times })
+  }
   let session: AttachSession
   try {
     session = await attachContainer(engine, id, { logs: false, stream: true, ...attached })
@@ -87,8 +87,21 @@ export async function runToEnd(
     return
   }
   const process = await session.stream
-  if (process === undefined) farewell(client, await end)
-  else await pump({ client, process, stdin: attached.stdin, epilogue: end })
+  if (process === undefined) farewell(client, await end())
+  else {
+    if (phases !== undefined) onFirstOutput(client, () => phases.mark('first byte'))
+    await pump({ client, process, stdin: attached.stdin, epilogue: end })
+  }
+}
+
+/** A listener for data would have it take another way than without one. */
+function onFirstOutput(client: Duplex, call: () => void): void {
+  const write = client.write.bind(client)
+  client.write = ((chunk: Buffer) => {
+    client.write = write
+    if (chunk[0] === STDOUT || chunk[0] === STDERR) call()
+    return write(chunk)
+  }) as Duplex['write']
 }
 
 /** What the failed part would have been answered with, had it been a request. */

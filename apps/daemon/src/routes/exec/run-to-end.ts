@@ -48,5 +48,5 @@ export async function runExecToEnd(
     farewell(client, await end)
     return
   }
-  await pump({ client, process, stdin: config.AttachStdin === true, epilogue: end })
+  await pump({ client, process, stdin: config.AttachStdin === true, epilogue: () => end })
 }
