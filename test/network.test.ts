@@ -133,6 +133,24 @@ test('a published UDP port answers', { skip }, async () => {
   }
 })
 
+test('a published SCTP port is listed, and taken for others', { skip }, async () => {
+  const port = await freePort()
+  const publish = (...flags: string[]) =>
+    ctrd().ctr(['run', '-d', '--name', 'sctp', ...flags, 'busybox', 'sleep', '300'])
+  const twice = await publish('-p', `127.0.0.1:${port}:7/sctp`, '-p', `${port}:8/sctp`)
+  checkResult({ code: 125, stderr: /port is already allocated/ }, twice)
+  await ctrd().ok(['rm', '-f', 'sctp'])
+  const { stderr } = await publish('-p', `127.0.0.1:${port}:7/sctp`)
+  // proc(5): those of which there can be sockets.
+  const hasSctp = /^SCTP/m.test(readFileSync('/proc/net/protocols', 'utf8'))
+  assert.equal(stderr.includes('does not support SCTP'), !hasSctp)
+  assert.equal(await ctrd().ok(['port', 'sctp']), `7/sctp -> 127.0.0.1:${port}`)
+  assert.match(await ctrd().ok(['ps']), new RegExp(`127\\.0\\.0\\.1:${port}->7/sctp`))
+  const second = await ctrd().ctr(['run', '--rm', '-p', `${port}:9/sctp`, 'busybox', 'true'])
+  checkResult({ code: 125, stderr: /port is already allocated/ }, second)
+  await ctrd().ok(['rm', '-f', 'sctp'])
+})
+
 test('a port that is taken is refused and leaves nothing', { skip }, async () => {
   const port = await freePort()
   await webServer('first', '-p', `${port}:80`)

@@ -200,18 +200,18 @@ static union address address_at(const uint8_t *p, uint32_t port) {
 
 static int forward(struct shim *s, const uint8_t *p, bool closes) {
   uint32_t protocol = get32(p), port = get32(p + 4);
-  if ((protocol != IPPROTO_TCP && protocol != IPPROTO_UDP) || port == 0 || port > UINT16_MAX)
+  if ((protocol != IPPROTO_TCP && protocol != IPPROTO_UDP && protocol != IPPROTO_SCTP) || port == 0 || port > UINT16_MAX)
     return EINVAL;
   union address address = address_at(p + 8, port);
   if (closes) {
-    forward_close(s, protocol == IPPROTO_UDP, &address);
+    forward_close(s, protocol, &address);
     return 0;
   }
   uint32_t target_port = get32(p + 24);
   if (target_port == 0 || target_port > UINT16_MAX)
     return EINVAL;
   union address target = address_at(p + 28, target_port);
-  return forward_set(s, protocol == IPPROTO_UDP, &address, &target);
+  return forward_set(s, protocol, &address, &target);
 }
 
 static void on_request(struct shim *s, struct conn *c, uint32_t type, const uint8_t *p, uint32_t length) {

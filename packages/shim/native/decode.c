@@ -115,7 +115,7 @@ static bool check_values(const struct op *o) {
   case OP_CHILD_PROC:
     return !path_is_dotted(op_str(o, 0));
   case OP_FORWARD:
-    return (op_u32(o, 0) == 6 || op_u32(o, 0) == 17) && op_u32(o, 2) <= 65535 && op_u32(o, 4) <= 65535;
+    return (op_u32(o, 0) == 6 || op_u32(o, 0) == 17 || op_u32(o, 0) == 132) && op_u32(o, 2) <= 65535 && op_u32(o, 4) <= 65535;
   case OP_OOM_WATCH:
     return op_u32(o, 1) == 1 || op_u32(o, 1) == 2;
   case OP_NETLINK: /* struct nlmsghdr is 16 bytes; the first one may be that of a batch */

@@ -1,6 +1,7 @@
 /*
  * TCP forwards. Each accepted connection has two ends; bytes go straight from one to the other through the shared
- * scratch buffer, and only what the receiving end does not take is kept with it.
+ * scratch buffer, and only what the receiving end does not take is kept with it. SCTP goes the same way, on one-to-one
+ * sockets (sctp(7)): a message may become two, and all of them are of stream 0.
  */
 #include "forward.h"
 
@@ -40,10 +41,15 @@ static bool parse(const char *text, uint32_t port, union address *a) {
 
 static void on_accept(struct shim *s, struct source *src, uint32_t events);
 
+/* For socket(2): 0 is TCP. */
+static int stream_protocol(const struct forward *f) {
+  return f->protocol == IPPROTO_SCTP ? IPPROTO_SCTP : 0;
+}
+
 static int tcp_open(struct forward *f) {
   int one = 1;
   f->src.ready = on_accept;
-  f->src.fd = socket(f->address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  f->src.fd = socket(f->address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, stream_protocol(f));
   if (f->src.fd < 0)
     return errno;
   setsockopt(f->src.fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
@@ -55,17 +61,22 @@ static int tcp_open(struct forward *f) {
   return listen(f->src.fd, SOMAXCONN) < 0 ? errno : 0;
 }
 
-static int open_forward(struct shim *s, bool is_udp, const union address *address, const union address *target) {
+static bool is_udp(const struct forward *f) {
+  return f->protocol == IPPROTO_UDP;
+}
+
+static int open_forward(struct shim *s, uint32_t protocol, const union address *address, const union address *target) {
   struct forward *f = calloc(1, sizeof *f);
   if (!f)
     return ENOMEM;
-  *f = (struct forward){.src = {.fd = -1}, .is_udp = is_udp, .address = *address, .target = *target};
+  *f = (struct forward){.src = {.fd = -1}, .protocol = protocol, .address = *address, .target = *target};
   s->step = "bind";
-  int error = is_udp ? udp_open(f) : tcp_open(f);
+  int error = is_udp(f) ? udp_open(f) : tcp_open(f);
   if (error) {
     close_fd(&f->src.fd);
     free(f);
-    return error;
+    /* Without SCTP in the kernel no program here could call, or have the port. */
+    return error == EPROTONOSUPPORT && protocol == IPPROTO_SCTP ? 0 : error;
   }
   f->next = s->forwards;
   s->forwards = f;
@@ -77,7 +88,7 @@ int forward_open(struct shim *s, const struct op *o) {
   s->step = "address";
   if (!parse(op_str(o, 1), op_u32(o, 2), &address) || !parse(op_str(o, 3), op_u32(o, 4), &target))
     return EINVAL;
-  return open_forward(s, op_u32(o, 0) == IPPROTO_UDP, &address, &target);
+  return open_forward(s, op_u32(o, 0), &address, &target);
 }
 
 /* From now on connections are served; those made before have waited in the backlog. */
@@ -188,8 +199,9 @@ static void on_end(struct shim *s, struct source *src, uint32_t events) {
   arm(s, &p->ends[1]);
 }
 
-static int dial(const union address *target) {
-  int fd = socket(target->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+static int dial(const struct forward *f) {
+  const union address *target = &f->target;
+  int fd = socket(target->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, stream_protocol(f));
   if (fd >= 0 && connect(fd, &target->any, address_length(target)) < 0 && errno != EINPROGRESS)
     close_fd(&fd);
   return fd;
@@ -205,7 +217,7 @@ static void on_accept(struct shim *s, struct source *src, uint32_t events) {
       watch(s, src, 0); /* out of descriptors: until a connection ends */
     return;
   }
-  fds[1] = dial(&f->target);
+  fds[1] = dial(f);
   struct pair *p = fds[1] < 0 ? NULL : calloc(1, sizeof *p);
   if (!p) {
     close_fd(&fds[0]);
@@ -228,7 +240,7 @@ static void on_accept(struct shim *s, struct source *src, uint32_t events) {
 
 /* What goes through it by way of us; nobody answers at the old target any more. */
 static void cut(struct shim *s, struct forward *f) {
-  if (f->is_udp)
+  if (is_udp(f))
     udp_sweep(s, f, UINT64_MAX);
   for (struct pair *p = s->pairs, *next; p; p = next) {
     next = p->next;
@@ -237,18 +249,18 @@ static void cut(struct shim *s, struct forward *f) {
   }
 }
 
-static struct forward **find(struct shim *s, bool is_udp, const union address *address) {
+static struct forward **find(struct shim *s, uint32_t protocol, const union address *address) {
   struct forward **link = &s->forwards;
-  while (*link && ((*link)->is_udp != is_udp || !same_address(&(*link)->address, address)))
+  while (*link && ((*link)->protocol != protocol || !same_address(&(*link)->address, address)))
     link = &(*link)->next;
   return link;
 }
 
 /* FORWARD: the port leads there from now on, whether it was published before or not. */
-int forward_set(struct shim *s, bool is_udp, const union address *address, const union address *target) {
+int forward_set(struct shim *s, uint32_t protocol, const union address *address, const union address *target) {
   if (s->phase == PHASE_EXITED)
     return ESRCH;
-  struct forward *f = *find(s, is_udp, address);
+  struct forward *f = *find(s, protocol, address);
   if (f && same_address(&f->target, target))
     return 0;
   if (f) {
@@ -256,15 +268,15 @@ int forward_set(struct shim *s, bool is_udp, const union address *address, const
     f->target = *target;
     return 0;
   }
-  int error = open_forward(s, is_udp, address, target);
-  if (!error && s->phase == PHASE_RUNNING)
+  int error = open_forward(s, protocol, address, target);
+  if (!error && s->phase == PHASE_RUNNING && s->forwards)
     watch(s, &s->forwards->src, EPOLLIN);
   return error;
 }
 
 /* UNFORWARD: the port is free when this returns, if it was ours. */
-void forward_close(struct shim *s, bool is_udp, const union address *address) {
-  struct forward **link = find(s, is_udp, address), *f = *link;
+void forward_close(struct shim *s, uint32_t protocol, const union address *address) {
+  struct forward **link = find(s, protocol, address), *f = *link;
   if (!f)
     return;
   cut(s, f);
@@ -277,7 +289,7 @@ void forward_close(struct shim *s, bool is_udp, const union address *address) {
 void forward_stop(struct shim *s) {
   for (struct forward *f = s->forwards, *next; f; f = next) {
     next = f->next;
-    if (f->is_udp)
+    if (is_udp(f))
       udp_sweep(s, f, UINT64_MAX);
     unwatch_close(s, &f->src);
     free(f);
@@ -302,6 +314,6 @@ void forward_tick(struct shim *s) {
     return;
   s->udp_sweep_ms = 0;
   for (struct forward *f = s->forwards; f; f = f->next)
-    if (f->is_udp)
+    if (is_udp(f))
       udp_sweep(s, f, now);
 }

@@ -30,14 +30,14 @@ static inline bool same_address(const union address *a, const union address *b) 
 struct forward {
   struct source src;
   struct forward *next;
-  bool is_udp;
+  uint32_t protocol; /* IPPROTO_TCP, IPPROTO_UDP or IPPROTO_SCTP */
   union address address, target;
   struct udp_session *sessions;
   uint32_t session_count;
 };
 
-int forward_set(struct shim *s, bool is_udp, const union address *address, const union address *target);
-void forward_close(struct shim *s, bool is_udp, const union address *address);
+int forward_set(struct shim *s, uint32_t protocol, const union address *address, const union address *target);
+void forward_close(struct shim *s, uint32_t protocol, const union address *address);
 
 int udp_open(struct forward *f);
 /* Closes idle sessions; all of them if now_ms is UINT64_MAX. */

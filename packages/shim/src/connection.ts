@@ -14,6 +14,7 @@ import {
   u32s,
 } from './frames.ts'
 import type { Program } from './ops.ts'
+import { type Protocol, protocolNumber } from './protocol-number.ts'
 import { describeShim } from './shim-process.ts'
 import type { ShimSocket } from './shim-socket.ts'
 
@@ -51,7 +52,7 @@ export interface ShimConnection {
 
 /** A port of the host that a shim listens on. */
 export interface HostPort {
-  readonly protocol: 'tcp' | 'udp'
+  readonly protocol: Protocol
   /** 16 bytes: IPv6, or IPv4 as ::ffff:a.b.c.d. */
   readonly address: Uint8Array
   readonly port: number
@@ -318,7 +319,7 @@ export class Connection implements ShimConnection {
 }
 
 function encodeHostPort({ protocol, address, port }: HostPort): Buffer {
-  return Buffer.concat([u32s(protocol === 'tcp' ? 6 : 17, port), address]) // IPPROTO_TCP, IPPROTO_UDP
+  return Buffer.concat([u32s(protocolNumber(protocol), port), address])
 }
 
 /** ESRCH: the shim is not there any more. */

@@ -1,4 +1,5 @@
 import type { Op } from './ops.ts'
+import { protocolName } from './protocol-number.ts'
 
 /** One operation in a few words for an error message, e.g. `mount proc on /proc`. */
 export function describeOp(op: Op): string {
@@ -15,7 +16,7 @@ export function describeOp(op: Op): string {
     case 'bind_root':
       return `bind ${op.source} on ${op.target}`
     case 'forward':
-      return `forward ${op.protocol === 17 ? 'udp' : 'tcp'} ${op.address}:${op.port}`
+      return `forward ${protocolName(op.protocol)} ${op.address}:${op.port}`
     case 'join':
       return `join ${op.pid}`
     case 'exec':

@@ -42,7 +42,7 @@ const ops = {
   oom_watch: { code: 6, side: 'host', fields: { path: 'str', version: 'u32' } },
   /** cgroup v2 device policy: load `insns` (struct bpf_insn[]) and attach it to the cgroup `path`. bpf(2) */
   device_bpf: { code: 7, side: 'host', fields: { path: 'str', insns: 'bytes' } },
-  /** Listen on `address`:`port` (`protocol` 6 TCP, 17 UDP) and forward to `target_address`:`target_port`. Addresses as text. */
+  /** Listen on `address`:`port` (`protocol` 6 TCP, 17 UDP, 132 SCTP: none where the kernel has no SCTP) and forward to `target_address`:`target_port`. Addresses as text. */
   forward: {
     code: 8,
     side: 'host',

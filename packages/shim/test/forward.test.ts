@@ -4,12 +4,14 @@ import { createSocket } from 'node:dgram'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { after, before, describe, it } from 'node:test'
+import { hasSctp } from '@ctr/linux'
 import type { ShimConnection } from '../src/index.ts'
 import type { Op } from '../src/ops.ts'
 import { Bench, minimalProgram } from './minimal-program.ts'
 
 const TCP = 6
 const UDP = 17
+const SCTP = 132
 
 /** Requires root: namespaces, mounts. The target is a server of the test on loopback: the way is the same. */
 describe('a forwarded port', { timeout: 300_000 }, () => {
@@ -96,6 +98,21 @@ describe('a forwarded port', { timeout: 300_000 }, () => {
     })
     await assert.rejects(start(forward(TCP, '127.0.0.1', 65536, 1)), { code: 'EINVAL' })
     await assert.rejects(start(forward(1, '127.0.0.1', 1, 1)), { code: 'EINVAL' })
+  })
+
+  it('of SCTP is held where the kernel has SCTP, and costs nothing where it has none', async () => {
+    const [port, later] = [await freePort(), await freePort()]
+    const connection = await start(forward(SCTP, '127.0.0.1', port, 9))
+    const to = { address: mapped(127, 0, 0, 1), port: 9 }
+    const at = { protocol: 'sctp', address: mapped(127, 0, 0, 1), port: later } as const
+    await connection.forward(at, to)
+    await connection.forward(at, to)
+    const again = start(forward(SCTP, '127.0.0.1', port, 9))
+    if (hasSctp()) await assert.rejects(again, { op: 'forward', code: 'EADDRINUSE' })
+    else await stop(await again)
+    await connection.unforward(at)
+    await connection.unforward({ ...at, port })
+    await stop(connection)
   })
 
   it('leads elsewhere while the process runs, and what went through it ends', async () => {

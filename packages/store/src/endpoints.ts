@@ -44,7 +44,7 @@ export interface EndpointNames {
 }
 
 export interface PublishedPortRow {
-  readonly protocol: 'tcp' | 'udp'
+  readonly protocol: 'tcp' | 'udp' | 'sctp'
   readonly hostPort: number
   readonly hostIp: string
   readonly containerPort: number

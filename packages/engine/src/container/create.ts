@@ -37,6 +37,7 @@ import { removedDirectory } from './removed-directory.ts'
 import { makeRootDirectory, type RootDirectory, rootDirectoryOf } from './root-directory.ts'
 import { containerFilesDir } from './runtime-dir.ts'
 import { containerScope } from './scope.ts'
+import { sctpWarnings } from './sctp-ports.ts'
 import { parseSecurityOptions } from './security-options.ts'
 import { withSharedIds } from './shared-ids.ts'
 import { assertJoinsOther, withoutSharedEndpoint } from './shared-network.ts'
@@ -166,7 +167,7 @@ export function planContainer(engine: Engine, request: CreateRequest): Container
       cpuCount: engine.cpuCount,
     },
   )
-  warnings.push(...deviceWeightWarnings(hostConfig))
+  warnings.push(...deviceWeightWarnings(hostConfig), ...sctpWarnings(hostConfig))
   parseSecurityOptions(hostConfig.SecurityOpt ?? [], engine.config)
   containerScope(engine, { id: '', hostConfig })
   containerLabels(engine, { id: '', hostConfig })

@@ -1,4 +1,4 @@
-import type { Op } from '@ctr/shim'
+import { type Op, protocolNumber } from '@ctr/shim'
 import { type Address, parseAddress } from '../address.ts'
 import type { Publication } from '../firewall/render.ts'
 import {
@@ -131,7 +131,7 @@ function alike(key: string, make: () => Op): Op {
 export function forwardOps(publications: readonly Publication[]): Op[] {
   return publications.map((port) => ({
     op: 'forward',
-    protocol: port.protocol === 'tcp' ? 6 : 17, // IPPROTO_TCP, IPPROTO_UDP
+    protocol: protocolNumber(port.protocol),
     address: port.hostIp,
     port: port.hostPort,
     target_address: port.targetAddress,

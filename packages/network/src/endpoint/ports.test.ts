@@ -62,19 +62,19 @@ test('a taken port gives the text of Docker', () => {
   })
 })
 
-test('one container cannot have a port twice, but may have it for tcp and udp and on two addresses', () => {
+test('one container cannot have a port twice, but may have it for tcp, udp and sctp and on two addresses', () => {
   const twice = [binding({ hostPort: '9000' }), binding({ hostPort: '9000', hostIp: '127.0.0.1' })]
   assert.throws(() => allocatePorts(twice, facts({}), endpoint), /127.0.0.1:9000 failed/)
   const fine = [
     binding({ hostPort: '9000', hostIp: '127.0.0.1' }),
     binding({ hostPort: '9000', hostIp: '127.0.0.2' }),
     binding({ hostPort: '9000', protocol: 'udp' }),
+    binding({ hostPort: '9000', protocol: 'sctp' }),
   ]
-  assert.equal(allocatePorts(fine, facts({}), endpoint).length, 4)
+  assert.equal(allocatePorts(fine, facts({}), endpoint).length, 6)
 })
 
 const invalid: [Partial<PortBinding>, RegExp][] = [
-  [{ protocol: 'sctp' }, /sctp ports cannot be published/],
   [{ protocol: 'icmp' }, /invalid proto: icmp/],
   [{ hostPort: '99999' }, /invalid port 99999/],
   [{ hostPort: '8005-8000' }, /invalid port specification/],

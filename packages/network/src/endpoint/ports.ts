@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { EngineError, errnoText } from '@ctr/errdefs'
+import { type Protocol, protocolName } from '@ctr/shim'
 import type { Address } from '../address.ts'
 import { addressBytes, formatAddress, parseAddress } from '../address.ts'
 
@@ -15,7 +16,7 @@ export interface PortBinding {
 
 /** What the user got: one address, one port. */
 export interface PublishedPort {
-  readonly protocol: 'tcp' | 'udp'
+  readonly protocol: Protocol
   readonly containerPort: number
   readonly hostIp: string
   readonly hostPort: number
@@ -23,8 +24,8 @@ export interface PublishedPort {
 
 /** Which ports are taken: by our own endpoints, and by other programs. */
 export interface PortFacts {
-  isTaken(protocol: 'tcp' | 'udp', hostIp: string, port: number): boolean
-  isFree(protocol: 'tcp' | 'udp', address: Uint8Array, port: number): boolean
+  isTaken(protocol: Protocol, hostIp: string, port: number): boolean
+  isFree(protocol: Protocol, address: Uint8Array, port: number): boolean
   /** The host has IPv6. */
   readonly hasIpv6: boolean
   /** Where the search for any port goes on, so that a port is not used again at once. */
@@ -48,7 +49,7 @@ export function allocatePorts(
   endpoint: { name: string; id: string },
 ): PublishedPort[] {
   const published: PublishedPort[] = []
-  const isTaken = (protocol: 'tcp' | 'udp', hostIp: string, port: number): boolean =>
+  const isTaken = (protocol: Protocol, hostIp: string, port: number): boolean =>
     facts.isTaken(protocol, hostIp, port) || published.some((p) => clash(p, protocol, hostIp, port))
   for (const binding of bindings.toSorted((a, b) => freedom(a) - freedom(b))) {
     const protocol = parseProtocol(binding.protocol)
@@ -92,7 +93,7 @@ export function forwardError(
 ): EngineError {
   const { address, port } = forward
   if (errno === 'EADDRINUSE') return portConflictError(endpoint, address, port)
-  const kind = `${forward.protocol === 6 ? 'tcp' : 'udp'}${address.includes(':') ? 6 : 4}`
+  const kind = `${protocolName(forward.protocol)}${address.includes(':') ? 6 : 4}`
   const reason = errnoText(errno)
   return connectivityError(
     endpoint,
@@ -113,7 +114,7 @@ function hostAndPort(hostIp: string, port: number): string {
 
 function choosePort(
   binding: PortBinding,
-  protocol: 'tcp' | 'udp',
+  protocol: Protocol,
   addresses: readonly Address[],
   facts: PortFacts,
 ): number | undefined {
@@ -152,11 +153,9 @@ function conflict(
   return portConflictError(endpoint, address === undefined ? '' : formatAddress(address), first)
 }
 
-function parseProtocol(protocol: string): 'tcp' | 'udp' {
-  if (protocol === 'tcp' || protocol === 'udp') return protocol
-  const known =
-    protocol === 'sctp' ? 'sctp ports cannot be published' : `invalid proto: ${protocol}`
-  throw new EngineError('INVALID_ARGUMENT', known)
+function parseProtocol(protocol: string): Protocol {
+  if (protocol === 'tcp' || protocol === 'udp' || protocol === 'sctp') return protocol
+  throw new EngineError('INVALID_ARGUMENT', `invalid proto: ${protocol}`)
 }
 
 function bindAddresses(hostIp: string, hasIpv6: boolean): Address[] {

@@ -1,5 +1,5 @@
 import { EngineError } from '@ctr/errdefs'
-import { type Op, ShimError } from '@ctr/shim'
+import { type Op, protocolNumber, ShimError } from '@ctr/shim'
 import { type EndpointRow, volatileTransaction } from '@ctr/store'
 import { deleteLinks } from '../bridge/link.ts'
 import type { ConnectOptions } from './allocate.ts'
@@ -156,7 +156,7 @@ async function setForwards(
   if (refused === undefined) return
   const { port, errno } = refused
   const forward = {
-    protocol: port.protocol === 'tcp' ? 6 : 17, // IPPROTO_TCP, IPPROTO_UDP
+    protocol: protocolNumber(port.protocol),
     address: port.hostIp,
     port: port.hostPort,
   }

@@ -60,7 +60,7 @@ table inet ${table} {
     fib daddr type != local return
     ip daddr 127.0.0.0/8 return
     ip6 daddr ::1 return
-    meta l4proto != { tcp, udp } return
+    meta l4proto != { tcp, udp, sctp } return
     dnat ip to ip daddr . meta l4proto . th dport map @published
     dnat ip to meta l4proto . th dport map @published_any
     dnat ip6 to ip6 daddr . meta l4proto . th dport map @published6
