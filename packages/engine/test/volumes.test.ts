@@ -13,6 +13,7 @@ import {
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import {
+  commitContainer,
   createVolume,
   getContainer,
   listVolumes,
@@ -99,6 +100,27 @@ describe('volumes and binds', () => {
       readdirSync(join(t.config.dataRoot, 'tmp')).filter((n) => n.startsWith('copy-up')),
       [],
     )
+  })
+
+  test('its content is found through symlinks of other layers, and below what another layer has', async () => {
+    const commit = (container: string) =>
+      commitContainer(t.engine, { container, author: '', comment: '', changes: [], pause: true })
+    const made = 'mkdir -p /real/sub /both/low; echo 1 >/real/sub/f; echo 2 >/both/low/f'
+    const lower = await t.run(['sh', '-c', made])
+    const imageId = await commit(lower.id)
+    const upper = await t.run(['sh', '-c', 'ln -s real /link; mkdir /both/high'], {
+      config: { Image: imageId },
+    })
+    const image = await commit(upper.id)
+    const { stdout } = await t.run(['cat', '/link/sub/f', '/both/low/f'], {
+      config: { Image: image },
+      hostConfig: { Binds: ['linked:/link/sub', 'lower:/both/low', 'nothing:/both/none'] },
+    })
+    assert.equal(stdout, '1\n2\n')
+    const content = ['linked', 'lower', 'nothing'].map((name) =>
+      readdirSync(t.engine.volumes.get(name).mountpoint),
+    )
+    assert.deepEqual(content, [['f'], ['f'], []])
   })
 
   test('a volume over a file of the image is refused and leaves nothing', async () => {

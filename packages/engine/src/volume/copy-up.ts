@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto'
-import { closeSync, fstatSync } from 'node:fs'
+import { closeSync, fstatSync, lstatSync, type Stats } from 'node:fs'
 import { mkdir, readdir, rename, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { EngineError, isErrno } from '@ctr/errdefs'
 import { O_PATH, openat2, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS } from '@ctr/linux'
 import type { ContainerRecord, MountPoint } from '../container/container.ts'
-import { mountRootfs } from '../container/rootfs.ts'
+import { rootDirectoryOf } from '../container/root-directory.ts'
+import { mountedLayers, mountRootfs } from '../container/rootfs.ts'
 import type { Engine } from '../engine.ts'
 import { copyTree, isEmptyDirectory } from './copy-tree.ts'
 
@@ -21,15 +22,44 @@ export async function copyUp(
   container: Pick<ContainerRecord, 'hostConfig' | 'layers' | 'upperDir' | 'workDir' | 'mounts'>,
 ): Promise<void> {
   const empty: MountPoint[] = []
+  const layers = layersToLookIn(engine, container)
   for (const mount of container.mounts) {
     if (mount.type !== 'volume' || !mount.copyUp) continue
     // Not a directory of ours: see deviceVolume in container/spec.ts.
     if (engine.volumes.find(mount.name ?? '')?.options['device'] !== undefined) continue
+    if (layers?.every((layer) => isAbsent(layer, mount.destination))) continue
     if (await isEmptyDirectory(mount.source)) empty.push(mount)
   }
   if (empty.length === 0) return
   await using rootfs = await mountRootfs(engine, container)
   for (const mount of empty) await copyUpOne(engine, rootfs.path, mount)
+}
+
+/** A mount takes milliseconds, and most volumes are where an image has nothing. Undefined: its root is no layers. */
+function layersToLookIn(
+  engine: Deps,
+  container: Pick<ContainerRecord, 'hostConfig' | 'layers'>,
+): string[] | undefined {
+  if (rootDirectoryOf(container.hostConfig) !== undefined) return undefined
+  return mountedLayers(engine, container).map((layer) => resolve(engine.config.dataRoot, layer))
+}
+
+/** Surely nothing is at `path`, nor anything that may lead there: a symlink may, in this layer or another. */
+function isAbsent(layer: string, path: string): boolean {
+  let at = layer
+  for (const name of path.split('/')) {
+    if (name === '') continue
+    at = `${at}/${name}`
+    let found: Stats | undefined
+    try {
+      found = lstatSync(at, { throwIfNoEntry: false })
+    } catch {
+      return false
+    }
+    if (found === undefined) return true
+    if (!found.isDirectory()) return false
+  }
+  return false
 }
 
 async function copyUpOne(engine: Deps, rootfs: string, mount: MountPoint): Promise<void> {
