@@ -19,6 +19,7 @@ import {
   connectRunning,
   disconnectRunning,
   finishChanges,
+  type LeaveOptions,
   type Record,
 } from './endpoint/running.ts'
 import { Firewall } from './firewall/firewall.ts'
@@ -84,7 +85,9 @@ export class Networks {
     if (hasBridges && options.defaults.hasFirewall) {
       const state = (): Omit<FirewallState, 'table'> => ({
         bridges: this.#bridges.all().map(rulesOf),
-        publications: this.#endpoints.all().flatMap(publicationsOf),
+        publications: this.#endpoints
+          .all()
+          .flatMap((row) => publicationsOf(row, this.get(row.networkId))),
         detours: this.#resolver.detours(),
       })
       this.#firewall = new Firewall(`ctr-${options.instance}`, state, (publications) =>
@@ -116,7 +119,7 @@ export class Networks {
 
   /** The addresses that `host-gateway` stands for. */
   get hostGateways(): string[] {
-    return (this.find('bridge')?.pools ?? []).map((pool) => pool.gateway)
+    return (this.find('bridge')?.pools ?? []).flatMap((pool) => pool.gateway || [])
   }
 
   list(): Network[] {
@@ -254,9 +257,9 @@ export class Networks {
     containerId: string,
     networkRef: string,
     target: Target,
-    record?: Record,
+    o: LeaveOptions = {},
   ): Promise<void> {
-    await disconnectRunning(this.#parts, containerId, networkRef, target, record)
+    await disconnectRunning(this.#parts, containerId, networkRef, target, o)
   }
 
   /** A daemon was killed while it changed a running container's networks: `finishChanges` is to be called. */
@@ -264,8 +267,8 @@ export class Networks {
     return this.#parts.endpoints.ofContainer(containerId).some(({ isChanging }) => isChanging)
   }
 
-  async finishChanges(containerId: string, target: Target, record?: Record): Promise<void> {
-    await finishChanges(this.#parts, containerId, target, record)
+  async finishChanges(containerId: string, target: Target, o: LeaveOptions = {}): Promise<void> {
+    await finishChanges(this.#parts, containerId, target, o)
   }
 
   /** Gives back all that a container holds; its links go with its network namespace. Doing it again changes nothing. */

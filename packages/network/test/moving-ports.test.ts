@@ -68,6 +68,7 @@ if (isInOwnNetns(import.meta.filename)) {
         hostIp: '0.0.0.0',
         hostPort: PORT,
         containerPort: 9,
+        isDirect: false,
       } as const
       const inner = await networks.connect({ ...asked, network: 'inner', index: 0 })
       const a = await sandbox.startContainer([inner], ['sleep', '600'])
@@ -115,7 +116,7 @@ if (isInOwnNetns(import.meta.filename)) {
         const a = await startOn(sandbox, networks, 'nb')
         await networks.connectRunning({ ...asked, network: 'na', index: 1 }, a.target)
         await untilKilled(moment, a.target, (target, record) =>
-          networks.disconnectRunning(A, 'na', target, record),
+          networks.disconnectRunning(A, 'na', target, { record }),
         )
         const after = await sandbox.openNetworks()
         await after.reconcile(new Set([A]))

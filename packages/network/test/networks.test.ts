@@ -118,7 +118,7 @@ if (isInOwnNetns(import.meta.filename)) {
       assert.doesNotMatch(b.run('ip route'), /default/)
       assert.equal(ask(b, 'tcp', addressOf(networks, A), 80), addressOf(networks, B))
       b.run(`ip route add default via ${networks.get('inner').pools[0]?.gateway}`)
-      assert.throws(() => b.run('ping -c1 -W1 192.0.2.9'))
+      assert.throws(() => b.run('busybox ping -c1 -W1 192.0.2.9'))
       outside.run(`ip route add ${networks.get('inner').pools[0]?.subnet} via 192.0.2.1`)
       assert.ok(isClosed(outside, addressOf(networks, A), 80))
       await a.stop()
@@ -150,7 +150,7 @@ if (isInOwnNetns(import.meta.filename)) {
         networks.create({ name, options: { 'com.docker.network.bridge.name': name } })
       await create('mine0')
       const a = await start(sandbox, networks, A, 'mine0')
-      a.run(`ping -c1 -W2 ${networks.get('mine0').pools[0]?.gateway}`)
+      a.run(`busybox ping -c1 -W2 ${networks.get('mine0').pools[0]?.gateway}`)
       await a.stop()
       await networks.disconnect(A)
       await networks.remove('mine0')
@@ -246,7 +246,7 @@ if (isInOwnNetns(import.meta.filename)) {
       const a = await sandbox.startContainer([endpoint], echoServer(80))
       assert.match(a.run('ip -6 -o addr show dev eth0'), /fd00:7::2\/64/)
       assert.match(a.run('ip -6 route'), /default via fd00:7::1 dev eth0/)
-      a.run('ping -6 -c1 -W2 fd00:2::9')
+      a.run('busybox ping -6 -c1 -W2 fd00:2::9')
       assert.equal(ask(outside, 'tcp', 'fd00:2::1', 8080), 'fd00:2::9')
     })
 
@@ -268,7 +268,7 @@ if (isInOwnNetns(import.meta.filename)) {
       await join('inner', 2)
       assert.equal(a.run('ip -o -4 addr').trim().split('\n').length, 4)
       assert.equal(wayOut(), gatewayOf('aaa'))
-      a.run(`ping -c1 -W2 ${gatewayOf('inner')}`)
+      a.run(`busybox ping -c1 -W2 ${gatewayOf('inner')}`)
       await assert.rejects(join('aaa', 3), {
         message: 'endpoint with name a already exists in network aaa',
       })

@@ -45,6 +45,7 @@ export interface EndpointNames {
 
 export interface PublishedPortRow {
   readonly protocol: 'tcp' | 'udp' | 'sctp'
+  /** 0: none; the container's own address is reached. */
   readonly hostPort: number
   readonly hostIp: string
   readonly containerPort: number
@@ -84,6 +85,7 @@ export class EndpointTable {
   readonly #setGateway: Statement
   readonly #setChanging: Statement
   readonly #movePorts: Statement
+  readonly #deletePorts: Statement
   readonly #rename: Statement
   readonly #select: Record<'all' | 'byContainer' | 'byNetwork', Statement>
   readonly #addressesOf: Statement
@@ -133,6 +135,7 @@ export class EndpointTable {
     this.#setGateway = db.prepare('UPDATE endpoints SET is_gateway = ? WHERE id = ?')
     this.#setChanging = db.prepare('UPDATE endpoints SET is_changing = ? WHERE id = ?')
     this.#movePorts = db.prepare('UPDATE published_ports SET endpoint_id = ? WHERE endpoint_id = ?')
+    this.#deletePorts = db.prepare('DELETE FROM published_ports WHERE endpoint_id = ?')
     this.#rename = db.prepare('UPDATE endpoints SET container_name = ? WHERE container_id = ?')
     this.#select = {
       all: db.prepare(`${columns} ORDER BY container_id, interface`),
@@ -215,6 +218,17 @@ export class EndpointTable {
     for (const id of [from, to]) {
       this.#keepPorts.run(JSON.stringify(this.#portsOfEndpoint(id)), id)
     }
+  }
+
+  /** Inside a transaction. */
+  setPorts(id: string, ports: readonly PublishedPortRow[]): void {
+    this.settle()
+    this.#known.clear()
+    this.#deletePorts.run(id)
+    for (const port of ports) {
+      this.#insertPort.run(port.protocol, port.hostPort, port.hostIp, port.containerPort, id)
+    }
+    this.#keepPorts.run(JSON.stringify(ports), id)
   }
 
   renameContainer(containerId: string, name: string): void {

@@ -44,9 +44,10 @@ CREATE TABLE held.published_ports (
   host_port      INTEGER NOT NULL,
   host_ip        TEXT NOT NULL,
   container_port INTEGER NOT NULL,
-  endpoint_id    TEXT NOT NULL REFERENCES endpoints (id) ON DELETE CASCADE,
-  PRIMARY KEY (protocol, host_port, host_ip)
-) STRICT, WITHOUT ROWID;
+  endpoint_id    TEXT NOT NULL REFERENCES endpoints (id) ON DELETE CASCADE
+) STRICT;
+-- 0 is no port of the host.
+CREATE UNIQUE INDEX held.published_ports_host ON published_ports (protocol, host_port, host_ip) WHERE host_port > 0;
 CREATE INDEX held.published_ports_endpoint ON published_ports (endpoint_id);
 
 -- Names beyond the container's own and its short id: aliases, hostname; lower case.

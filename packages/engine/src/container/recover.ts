@@ -10,7 +10,7 @@ import { recordExecExit, superviseExec } from '../exec/start.ts'
 import { recoverVolumes } from '../volume/recover.ts'
 import { closeScope } from './close-scope.ts'
 import { isConfiguredWith, withoutNetwork } from './configured-networks.ts'
-import { unrecordedEndpoints } from './connect-networks.ts'
+import { portBindings, unrecordedEndpoints } from './connect-networks.ts'
 import type { ContainerRecord } from './container.ts'
 import { containerEvent, networkEvent } from './container-event.ts'
 import { removeLeftovers } from './create.ts'
@@ -69,14 +69,16 @@ function finishNetworkChanges(engine: Engine, id: string): void {
       if (container === undefined || !isAlive(container.state)) return
       const target = networkTarget(engine, id, container.state)
       await withRuntimeFiles(engine, container, (follow) =>
-        engine.networks.finishChanges(id, target, (write) =>
-          engine.events.commit('volatile', () => {
-            const before = engine.networks.endpointsOfContainer(id)
-            write()
-            follow()
-            forgetLeftNetworks(engine, id, before)
-          }),
-        ),
+        engine.networks.finishChanges(id, target, {
+          ports: portBindings(container),
+          record: (write) =>
+            engine.events.commit('volatile', () => {
+              const before = engine.networks.endpointsOfContainer(id)
+              write()
+              follow()
+              forgetLeftNetworks(engine, id, before)
+            }),
+        }),
       )
     }),
   )

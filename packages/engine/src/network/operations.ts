@@ -186,7 +186,10 @@ export async function disconnectNetwork(
     if (isAlive(state)) {
       const target = networkTarget(engine, containerId, state)
       await whileItRuns(engine, container, (follow) =>
-        engine.networks.disconnectRunning(containerId, id, target, record(follow)),
+        engine.networks.disconnectRunning(containerId, id, target, {
+          record: record(follow),
+          ports: portBindings(container),
+        }),
       )
       return
     }

@@ -1,6 +1,11 @@
 import type { NameTable } from '@ctr/store'
-import { addressBytes, parseAddress } from '../address.ts'
-import { type BridgedNetwork, isBridged, type Network } from '../network/network.ts'
+import { addressBytes, formatAddress, parseAddress } from '../address.ts'
+import {
+  type BridgedNetwork,
+  bridgeAddresses,
+  isBridged,
+  type Network,
+} from '../network/network.ts'
 import { Forwarder } from './forwarder.ts'
 import { HostServers } from './host-servers.ts'
 import { Listener } from './listener.ts'
@@ -99,7 +104,9 @@ export class Resolver implements Directory {
     const wanted = new Map(
       networks
         .filter(hasNames)
-        .flatMap((network) => network.pools.map(({ gateway }) => [gateway, network] as const)),
+        .flatMap((network) =>
+          bridgeAddresses(network).map(({ address }) => [formatAddress(address), network] as const),
+        ),
     )
     for (const [address, { listener, networkId }] of this.#listeners) {
       if (wanted.get(address)?.id === networkId) continue

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { EngineError } from '@ctr/errdefs'
 import type { EndpointNames, EndpointRow, EndpointTable } from '@ctr/store'
 import { type Address, formatMac, macOf, parseAddress, parseMac } from '../address.ts'
+import { areAlike, portModes } from '../network/gateway-mode.ts'
 import {
   type AddressBook,
   allocateAddress,
@@ -66,7 +67,10 @@ export function allocateEndpoint(
   const isGateway = isBetter(deps, { network, priority: gatewayPriority }, gateway)
   if (isGateway && gateway !== undefined) deps.endpoints.setGateway(gateway.id, false)
   const publisher = others.find(({ ports }) => ports.length > 0)
-  const bindings = isGateway && publisher === undefined ? o.ports : []
+  const isMoved =
+    isGateway && publisher !== undefined && areAlike(network, deps.networkOf(publisher.networkId))
+  if (isGateway && publisher !== undefined && !isMoved) deps.endpoints.setPorts(publisher.id, [])
+  const bindings = isGateway && !isMoved ? o.ports : []
   const row: EndpointRow = {
     id,
     networkId: network.id,
@@ -81,7 +85,7 @@ export function allocateEndpoint(
       : NO_LINK),
   }
   deps.endpoints.insert(row, namesOf(o))
-  if (!isGateway || publisher === undefined) return row
+  if (!isMoved || publisher === undefined) return row
   deps.endpoints.movePorts(publisher.id, id)
   return { ...row, ports: publisher.ports }
 }
@@ -184,12 +188,15 @@ function bridgeParts(
     isGateway: endpoint.isGateway,
     ipv4,
     ipv6,
-    ports: allocatePorts(withHostIp(o.ports, network), deps.ports, name),
+    ports: allocatePorts(withHostIp(o.ports, network), deps.ports, name, portModes(network)),
   }
 }
 
 /** Ports that are published without an address get the network's own. */
-function withHostIp(ports: readonly PortBinding[], network: Network): readonly PortBinding[] {
+export function withHostIp(
+  ports: readonly PortBinding[],
+  network: Network,
+): readonly PortBinding[] {
   const hostIp = network.options[OPTION_HOST_BINDING] ?? ''
   if (hostIp === '' || hostIp === '0.0.0.0') return ports
   return ports.map((port) => (port.hostIp === '' ? { ...port, hostIp } : port))

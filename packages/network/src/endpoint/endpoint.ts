@@ -1,11 +1,13 @@
 import type { EndpointRow } from '@ctr/store'
 import { formatAddress } from '../address.ts'
 import type { Publication } from '../firewall/render.ts'
+import { trustedInterfaces } from '../network/gateway-mode.ts'
 import { AUX_GATEWAY, AUX_GATEWAY_IPV6, type Network } from '../network/network.ts'
 
 export interface EndpointAddress {
   readonly address: string
   readonly prefix: number
+  /** Empty: there is none. */
   readonly gateway: string
 }
 
@@ -42,16 +44,19 @@ function makeEndpoint(row: EndpointRow, network: Network): Endpoint {
     networkName: network.name,
     ipv4: addressOf(4, row.ipv4),
     ipv6: addressOf(6, row.ipv6),
-    publications: publicationsOf(row),
+    publications: publicationsOf(row, network),
   }
 }
 
 /** A port leads to the container's address of its own family, or to IPv4 when the container has no IPv6. */
-export function publicationsOf(row: EndpointRow): Publication[] {
+export function publicationsOf(row: EndpointRow, network: Network): Publication[] {
+  if (row.ports.length === 0) return []
+  const isTrusting = trustedInterfaces(network).length > 0
   const ipv4 = row.ipv4 === undefined ? undefined : formatAddress({ family: 4, value: row.ipv4 })
   const ipv6 = row.ipv6 === undefined ? undefined : formatAddress({ family: 6, value: row.ipv6 })
   return row.ports.flatMap((port) => {
     const targetAddress = port.hostIp.includes(':') ? (ipv6 ?? ipv4) : ipv4
-    return targetAddress === undefined ? [] : [{ ...port, targetAddress }]
+    if (targetAddress === undefined) return []
+    return [{ ...port, targetAddress, isDirect: isTrusting || port.hostPort === 0 }]
   })
 }

@@ -129,7 +129,8 @@ function alike(key: string, make: () => Op): Op {
 
 /** The shim's listeners: they hold the host's ports and serve loopback, hairpin and IPv6 clients. */
 export function forwardOps(publications: readonly Publication[]): Op[] {
-  return publications.map((port) => ({
+  const held = publications.filter(({ hostPort }) => hostPort !== 0)
+  return held.map((port) => ({
     op: 'forward',
     protocol: protocolNumber(port.protocol),
     address: port.hostIp,

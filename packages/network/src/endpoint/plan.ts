@@ -1,11 +1,11 @@
 import type { Op } from '@ctr/shim'
 import type { EndpointRow } from '@ctr/store'
-import { parseMac } from '../address.ts'
+import { type Address, parseMac } from '../address.ts'
 import type { Publication } from '../firewall/render.ts'
 import { redirectDns } from '../netfilter.ts'
 import type { Network } from '../network/network.ts'
 import { newRoute, setLinkDown, setLinkUp } from '../rtnetlink.ts'
-import { type Endpoint, toEndpoint } from './endpoint.ts'
+import { type Endpoint, type EndpointAddress, toEndpoint } from './endpoint.ts'
 import { type LinkOptions, parseLinkOptions } from './link-options.ts'
 import {
   childOps,
@@ -84,7 +84,7 @@ export function planEndpoint(
       address: storedAddress(address),
       prefix,
     })),
-    gateways: row.isGateway ? addresses.map(({ gateway }) => storedAddress(gateway)) : [],
+    gateways: row.isGateway ? gatewaysOf(addresses) : [],
   }
   return {
     ...endpoint,
@@ -108,12 +108,14 @@ export function plugOps(link: string, isPlugged: boolean): Op[] {
 /** The default routes of a container whose way out is now this endpoint. */
 export function gatewayOps(endpoint: Endpoint): Op[] {
   const index = interfaceIndexOf(endpoint)
-  return [endpoint.ipv4, endpoint.ipv6]
-    .filter((entry) => entry !== undefined)
-    .map((entry) => {
-      const gateway = storedAddress(entry.gateway)
-      return netlink('child', newRoute({ family: gateway.family, gateway, index }))
-    })
+  const addresses = [endpoint.ipv4, endpoint.ipv6].filter((entry) => entry !== undefined)
+  return gatewaysOf(addresses).map((gateway) =>
+    netlink('child', newRoute({ family: gateway.family, gateway, index })),
+  )
+}
+
+function gatewaysOf(addresses: readonly EndpointAddress[]): Address[] {
+  return addresses.flatMap(({ gateway }) => (gateway === '' ? [] : [storedAddress(gateway)]))
 }
 
 /**

@@ -3,6 +3,7 @@ import { EngineError, errnoText } from '@ctr/errdefs'
 import { type Protocol, protocolName } from '@ctr/shim'
 import type { Address } from '../address.ts'
 import { addressBytes, formatAddress, parseAddress } from '../address.ts'
+import type { PortModes } from '../network/gateway-mode.ts'
 
 /** What a user asks for; the parts as in Docker's API. */
 export interface PortBinding {
@@ -19,6 +20,7 @@ export interface PublishedPort {
   readonly protocol: Protocol
   readonly containerPort: number
   readonly hostIp: string
+  /** 0: it is reached at the container's own address. */
   readonly hostPort: number
 }
 
@@ -42,11 +44,15 @@ export function firstEphemeral(instance: string): number {
   return EPHEMERAL_FIRST + (hash % (EPHEMERAL_LAST - EPHEMERAL_FIRST))
 }
 
-/** Decides the host's side of every binding. Throws an EngineError with Docker's text for what cannot be had. */
+/**
+ * Decides the host's side of every binding: none (port 0) where the container's own port is reached. Throws an EngineError with
+ * Docker's text for what cannot be had.
+ */
 export function allocatePorts(
   bindings: readonly PortBinding[],
   facts: PortFacts,
   endpoint: { name: string; id: string },
+  modes: PortModes = { ipv4: 'host', ipv6: 'host' },
 ): PublishedPort[] {
   const published: PublishedPort[] = []
   const isTaken = (protocol: Protocol, hostIp: string, port: number): boolean =>
@@ -54,17 +60,28 @@ export function allocatePorts(
   for (const binding of bindings.toSorted((a, b) => freedom(a) - freedom(b))) {
     const protocol = parseProtocol(binding.protocol)
     checkPort(binding.containerPort)
-    const addresses = bindAddresses(binding.hostIp, facts.hasIpv6)
-    const port = choosePort(binding, protocol, addresses, { ...facts, isTaken })
+    const all = bindAddresses(binding.hostIp, facts.hasIpv6)
+    const addresses = all.filter((address) => modeOf(address, modes) === 'host')
+    const port =
+      addresses.length === 0 ? 0 : choosePort(binding, protocol, addresses, { ...facts, isTaken })
     if (port === undefined) throw conflict(binding, addresses, endpoint)
-    if (isEphemeral(binding))
+    if (isEphemeral(binding) && port !== 0)
       facts.nextEphemeral = port === EPHEMERAL_LAST ? EPHEMERAL_FIRST : port + 1
-    for (const address of addresses) {
-      const hostIp = formatAddress(address)
-      published.push({ protocol, containerPort: binding.containerPort, hostIp, hostPort: port })
+    for (const address of all) {
+      const mode = modeOf(address, modes)
+      if (mode === 'none') continue
+      const hostPort = mode === 'host' ? port : 0
+      const { containerPort } = binding
+      published.push({ protocol, containerPort, hostIp: formatAddress(address), hostPort })
     }
   }
   return published
+}
+
+/** IPv6 clients of the host reach a container of IPv4 by the shim, but not where there is no port of the host. */
+function modeOf({ family }: Address, { ipv4, ipv6 }: PortModes): PortModes['ipv4'] {
+  if (family === 4) return ipv4 === 'none' && ipv6 === 'host' ? 'host' : ipv4
+  return ipv6 === 'none' && ipv4 === 'host' ? 'host' : ipv6
 }
 
 /** Who wants one port gets it before others choose theirs. nat.SortPortMap of go-connections */

@@ -11,7 +11,10 @@ export async function releaseEndpoints(
   const forget = (): void =>
     volatileTransaction(parts.options.store, () => forgetEndpoints(parts, rows))
   if (parts.firewall === undefined) return forget()
-  await parts.firewall.replace({ from: rows.flatMap(publicationsOf), to: [] }, forget)
+  await parts.firewall.replace(
+    { from: rows.flatMap((row) => publicationsOf(row, parts.registry.get(row.networkId))), to: [] },
+    forget,
+  )
 }
 
 /** Within a transaction. */

@@ -1,14 +1,16 @@
 import { EngineError } from '@ctr/errdefs'
-import { type Op, protocolNumber, ShimError } from '@ctr/shim'
+import { type Op, type Protocol, protocolNumber, ShimError } from '@ctr/shim'
 import { type EndpointRow, volatileTransaction } from '@ctr/store'
 import { deleteLinks } from '../bridge/link.ts'
-import type { ConnectOptions } from './allocate.ts'
+import type { Publication } from '../firewall/render.ts'
+import { areAlike, portModes } from '../network/gateway-mode.ts'
+import { type ConnectOptions, withHostIp } from './allocate.ts'
 import { planReserved, reserveEndpoint } from './connect.ts'
 import { type Endpoint, publicationsOf, toEndpoint } from './endpoint.ts'
 import { gatewayEndpoint } from './gateway.ts'
 import type { EndpointParts } from './parts.ts'
 import { enterNetwork, type ForwardChanges, gatewayOps, resolverOps, type Target } from './plan.ts'
-import { forwardError, type PublishedPort } from './ports.ts'
+import { allocatePorts, forwardError, type PortBinding, type PublishedPort } from './ports.ts'
 import { forgetEndpoints } from './release.ts'
 import { resolverOn } from './resolver-at.ts'
 
@@ -21,6 +23,12 @@ import { resolverOn } from './resolver-at.ts'
 /** Writes down the end of a change; the caller may have more to write in the same transaction. */
 export type Record = (write: () => void) => void
 
+export interface LeaveOptions {
+  readonly record?: Record | undefined
+  /** What the container publishes, if the network that it publishes on next is reached in another way. */
+  readonly ports?: readonly PortBinding[] | undefined
+}
+
 /** The container is connected, its network namespace has changed, and its ports lead there, when this returns. */
 export async function connectRunning(
   parts: EndpointParts,
@@ -28,22 +36,23 @@ export async function connectRunning(
   target: Target,
   record: Record = volatileRecord(parts),
 ): Promise<Endpoint> {
-  const before = parts.endpoints.ofContainer(o.containerId).flatMap(publicationsOf)
+  const before = publishedBy(parts, parts.endpoints.ofContainer(o.containerId))
   const { row, options } = reserveEndpoint(parts, o, { isRunning: true })
   try {
     const plan = await planReserved(parts, row, { options, isRunning: true })
     if (plan.link !== undefined) {
       await parts.options.exec([...enterNetwork(target), ...plan.hostOps, ...plan.childOps])
     }
-    if (row.ports.length > 0) {
-      await setForwards(row, target, { opened: plan.publications, closed: [] })
+    if (row.isGateway && row.ports.length + before.length > 0) {
+      const closed = before.filter((port) => !plan.publications.some((one) => isSame(one, port)))
+      await setForwards(row, target, { opened: plan.publications, closed })
       await parts.firewall?.replace({ from: before, to: plan.publications }, () => undefined)
     }
     record(() => parts.endpoints.setChanging(row.id, false))
     return plan
   } catch (error) {
     const { log } = parts.options
-    await leaveNetwork(parts, row, target).catch((err: unknown) => {
+    await leaveNetwork(parts, row, target, { ports: o.ports }).catch((err: unknown) => {
       log.warn({ containerId: o.containerId, err }, 'take back a network')
     })
     throw error
@@ -56,7 +65,7 @@ export async function disconnectRunning(
   containerId: string,
   networkRef: string,
   target: Target,
-  record?: Record,
+  o: LeaveOptions = {},
 ): Promise<void> {
   const network = parts.registry.get(networkRef)
   const row = parts.endpoints.ofContainer(containerId).find((one) => one.networkId === network.id)
@@ -67,7 +76,7 @@ export async function disconnectRunning(
     )
   }
   volatileTransaction(parts.options.store, () => parts.endpoints.setChanging(row.id, true))
-  await leaveNetwork(parts, row, target, record)
+  await leaveNetwork(parts, row, target, o)
 }
 
 /** What a daemon that was killed has left half done. */
@@ -75,11 +84,11 @@ export async function finishChanges(
   parts: EndpointParts,
   containerId: string,
   target: Target,
-  record?: Record,
+  o: LeaveOptions = {},
 ): Promise<void> {
   const rows = parts.endpoints.ofContainer(containerId).filter(({ isChanging }) => isChanging)
   for (const row of rows) {
-    await leaveNetwork(parts, row, target, record)
+    await leaveNetwork(parts, row, target, o)
     const { name } = parts.registry.get(row.networkId)
     parts.options.log.info(
       { containerId, network: name },
@@ -93,12 +102,13 @@ async function leaveNetwork(
   parts: EndpointParts,
   row: EndpointRow,
   target: Target,
-  record: Record = volatileRecord(parts),
+  { record = volatileRecord(parts), ports = [] }: LeaveOptions,
 ): Promise<void> {
   const others = parts.endpoints.ofContainer(row.containerId).filter(({ id }) => id !== row.id)
   const heir = gatewayEndpoint(others, (id) => parts.registry.get(id))
-  const inherited = heir === undefined ? [] : publicationsOf({ ...heir, ports: row.ports })
-  if (row.ports.length > 0) {
+  const moved = heir === undefined || !row.isGateway ? [] : portsOn(parts, { row, heir, ports })
+  const inherited = heir === undefined ? [] : publishedBy(parts, [{ ...heir, ports: moved }])
+  if (row.ports.length + moved.length > 0) {
     const closed = row.ports.filter((port) => !inherited.some((one) => isSame(one, port)))
     await setForwards(heir ?? row, target, { opened: inherited, closed })
   }
@@ -109,12 +119,44 @@ async function leaveNetwork(
     record(() => {
       if (heir !== undefined) {
         if (row.isGateway) parts.endpoints.setGateway(heir.id, true)
-        if (row.ports.length > 0) parts.endpoints.movePorts(row.id, heir.id)
+        if (moved === row.ports && moved.length > 0) parts.endpoints.movePorts(row.id, heir.id)
+        else if (row.isGateway) {
+          parts.endpoints.setPorts(row.id, [])
+          parts.endpoints.setPorts(heir.id, moved)
+        }
       }
       forgetEndpoints(parts, [row])
     })
   if (parts.firewall === undefined) return write()
-  await parts.firewall.replace({ from: publicationsOf(row), to: inherited }, write)
+  await parts.firewall.replace({ from: publishedBy(parts, [row]), to: inherited }, write)
+}
+
+/** What the heir publishes: the same, if it does so in the same way. */
+function portsOn(
+  { registry, ports: facts, options }: EndpointParts,
+  { row, heir, ports }: { row: EndpointRow; heir: EndpointRow; ports: readonly PortBinding[] },
+): readonly PublishedPort[] {
+  const network = registry.get(heir.networkId)
+  if (areAlike(registry.get(row.networkId), network)) return row.ports
+  const isOwn = (protocol: Protocol, hostIp: string, hostPort: number): boolean =>
+    row.ports.some((port) => isSame(port, { protocol, hostIp, hostPort, containerPort: 0 }))
+  try {
+    return allocatePorts(
+      withHostIp(ports, network),
+      { ...facts, isTaken: (...port) => !isOwn(...port) && facts.isTaken(...port) },
+      { name: heir.containerName, id: heir.id },
+      portModes(network),
+    )
+  } catch (err) {
+    // The container leaves a network all the same.
+    if (!(err instanceof EngineError)) throw err
+    options.log.warn({ containerId: heir.containerId, err }, 'a container publishes nothing now')
+    return []
+  }
+}
+
+function publishedBy({ registry }: EndpointParts, rows: readonly EndpointRow[]): Publication[] {
+  return rows.flatMap((row) => publicationsOf(row, registry.get(row.networkId)))
 }
 
 interface Leaving {
@@ -152,7 +194,10 @@ async function setForwards(
   target: Target,
   changes: ForwardChanges,
 ): Promise<void> {
-  const refused = await target.setForwards(changes)
+  const isHeld = ({ hostPort }: PublishedPort): boolean => hostPort !== 0
+  const [opened, closed] = [changes.opened.filter(isHeld), changes.closed.filter(isHeld)]
+  if (opened.length + closed.length === 0) return
+  const refused = await target.setForwards({ opened, closed })
   if (refused === undefined) return
   const { port, errno } = refused
   const forward = {

@@ -100,6 +100,9 @@ function bridge(part: Partial<BridgeRules>): BridgeRules {
     isInternal: false,
     allowsInterContainer: true,
     masquerades: true,
+    ipv4Mode: 'nat',
+    ipv6Mode: 'nat',
+    trusted: [],
     ...part,
   }
 }
@@ -111,6 +114,7 @@ function publication(part: Partial<Publication>): Publication {
     hostIp: '0.0.0.0',
     hostPort: 8080,
     targetAddress: '10.0.0.2',
+    isDirect: false,
     ...part,
   }
 }

@@ -1,5 +1,6 @@
 import type { Detour } from '../dns/resolver.ts'
 import type { PublishedPort } from '../endpoint/ports.ts'
+import type { GatewayMode } from '../network/gateway-mode.ts'
 
 /** What the firewall must know of one bridge. */
 export interface BridgeRules {
@@ -12,11 +13,17 @@ export interface BridgeRules {
   readonly allowsInterContainer: boolean
   /** Outgoing traffic takes the host's address. `com.docker.network.bridge.enable_ip_masquerade` */
   readonly masquerades: boolean
+  readonly ipv4Mode: GatewayMode
+  readonly ipv6Mode: GatewayMode
+  /** Links from which published ports are reached at the containers' own addresses. */
+  readonly trusted: readonly string[]
 }
 
 /** A published port and the container's address that it leads to. */
 export interface Publication extends PublishedPort {
   readonly targetAddress: string
+  /** The container's own port is reached by packets that nobody has translated. */
+  readonly isDirect: boolean
 }
 
 /** Everything that a daemon's nftables table says; rendered from the database. */
@@ -33,6 +40,7 @@ export interface FirewallState {
  *
  * - Published ports: one map for a host address, one for "any local address". Packets from our own bridges are not translated: they reach the shim's listener on the host, so a container may use a port published by itself or by a container on another network. Loopback is the listener's as well (translating 127.0.0.0/8 before routing would let neighbours reach ports bound to 127.0.0.1).
  * - Forwarding: answers, then translated packets, then neighbours on the same bridge, then the way out; everything else to a bridge is dropped, so bridges are isolated from each other and unpublished ports from outside.
+ * - Gateway modes: the published ports of `routed` bridges are in `direct`, by the containers' addresses, for all others (as in dockerd, other bridges too), and those of a bridge that trusts a link, for that link; `nat-unprotected` ones are `open` from outside.
  */
 export function renderTable(state: FirewallState): string {
   const { table, bridges, publications } = state
@@ -40,6 +48,13 @@ export function renderTable(state: FirewallState): string {
   const internal = bridges.filter((bridge) => bridge.isInternal).map((b) => quote(b.link))
   const neighbours = bridges.filter((b) => b.allowsInterContainer).map(pairOf)
   const sources = bridges.filter((bridge) => bridge.masquerades && !bridge.isInternal)
+  const inMode = (mode: GatewayMode, family: 4 | 6): string[] =>
+    bridges
+      .filter((b) => !b.isInternal && (family === 4 ? b.ipv4Mode : b.ipv6Mode) === mode)
+      .map((b) => quote(b.link))
+  const trusted = bridges.flatMap(({ trusted: names, link }) =>
+    names.map((name) => `${quote(name)} . ${quote(link)}`),
+  )
   const [v4, v6] = [4, 6].map((family) =>
     publications.filter(
       (publication) => (family === 6) === publication.targetAddress.includes(':'),
@@ -51,6 +66,13 @@ table inet ${table} {
   set bridges { type ifname; ${elements(links)} }
   set internal { type ifname; ${elements(internal)} }
   set neighbours { type ifname . ifname; ${elements(neighbours)} }
+  set routed { type ifname; ${elements(inMode('routed', 4))} }
+  set routed6 { type ifname; ${elements(inMode('routed', 6))} }
+  set open { type ifname; ${elements(inMode('nat-unprotected', 4))} }
+  set open6 { type ifname; ${elements(inMode('nat-unprotected', 6))} }
+  set trusted { type ifname . ifname; ${elements([...new Set(trusted)])} }
+  set direct { type ipv4_addr . inet_proto . inet_service; ${elements(directElements(v4))} }
+  set direct6 { type ipv6_addr . inet_proto . inet_service; ${elements(directElements(v6))} }
   map published { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service; ${elements(mapElements(v4, false))} }
   map published_any { type inet_proto . inet_service : ipv4_addr . inet_service; ${elements(mapElements(v4, true))} }
   map published6 { type ipv6_addr . inet_proto . inet_service : ipv6_addr . inet_service; ${elements(mapElements(v6, false))} }
@@ -88,12 +110,24 @@ ${sources.flatMap(masquerade).join('\n')}
     iifname . oifname @neighbours accept
     iifname @internal drop
     oifname != @bridges accept
+    jump to_routed
     drop
+  }
+  chain to_routed {
+    oifname @routed ip daddr . meta l4proto . th dport @direct accept
+    oifname @routed6 ip6 daddr . meta l4proto . th dport @direct6 accept
+    oifname @routed ip protocol icmp accept
+    oifname @routed6 meta l4proto ipv6-icmp accept
   }
   chain to_bridge {
     oifname @internal drop
     ct state established,related accept
     ct status dnat accept
+    jump to_routed
+    iifname . oifname @trusted ip daddr . meta l4proto . th dport @direct accept
+    iifname . oifname @trusted ip6 daddr . meta l4proto . th dport @direct6 accept
+    oifname @open meta nfproto ipv4 accept
+    oifname @open6 meta nfproto ipv6 accept
     drop
   }
 }
@@ -114,13 +148,27 @@ function elementCommands(
   table: string,
   publications: readonly Publication[],
 ): string {
-  return translated(publications)
-    .map((publication) => {
-      const suffix = publication.targetAddress.includes(':') ? '6' : ''
-      const map = `published${suffix}${isAny(publication) ? '_any' : ''}`
-      return `${verb} element inet ${table} ${map} { ${mapElement(publication)} }\n`
-    })
-    .join('')
+  const direct = [4, 6].flatMap((family) => {
+    const isOf = ({ targetAddress }: Publication): boolean =>
+      (family === 6) === targetAddress.includes(':')
+    const set = family === 6 ? 'direct6' : 'direct'
+    const wanted = directElements(publications.filter(isOf))
+    return wanted.map((element) => `${verb} element inet ${table} ${set} { ${element} }\n`)
+  })
+  const maps = translated(publications).map((publication) => {
+    const suffix = publication.targetAddress.includes(':') ? '6' : ''
+    const map = `published${suffix}${isAny(publication) ? '_any' : ''}`
+    return `${verb} element inet ${table} ${map} { ${mapElement(publication)} }\n`
+  })
+  return [...maps, ...direct].join('')
+}
+
+/** One port may be published at two addresses of the host. */
+function directElements(publications: readonly Publication[] = []): string[] {
+  const wanted = publications.filter(({ isDirect }) => isDirect)
+  const element = ({ targetAddress, protocol, containerPort }: Publication): string =>
+    `${targetAddress} . ${protocol} . ${containerPort}`
+  return [...new Set(wanted.map(element))]
 }
 
 function mapElements(publications: readonly Publication[] = [], any: boolean): string[] {
@@ -140,7 +188,8 @@ function mapElement(publication: Publication): string {
 /** The rest is for the shim's listener: loopback, and IPv6 on the host for a container that has IPv4 only. */
 export function translated(publications: readonly Publication[]): Publication[] {
   return publications.filter(
-    ({ hostIp, targetAddress }) =>
+    ({ hostIp, hostPort, targetAddress }) =>
+      hostPort !== 0 &&
       hostIp.includes(':') === targetAddress.includes(':') &&
       !hostIp.startsWith('127.') &&
       hostIp !== '::1',
@@ -158,9 +207,14 @@ function detour({ link, address, port }: Detour): string {
 
 function masquerade(bridge: BridgeRules): string[] {
   const out = `oifname != ${quote(bridge.link)} masquerade`
+  const { ipv4Subnet, ipv4Mode, ipv6Subnet, ipv6Mode } = bridge
   return [
-    ...(bridge.ipv4Subnet === undefined ? [] : [`    ip saddr ${bridge.ipv4Subnet} ${out}`]),
-    ...(bridge.ipv6Subnet === undefined ? [] : [`    ip6 saddr ${bridge.ipv6Subnet} ${out}`]),
+    ...(ipv4Subnet === undefined || ipv4Mode === 'routed'
+      ? []
+      : [`    ip saddr ${ipv4Subnet} ${out}`]),
+    ...(ipv6Subnet === undefined || ipv6Mode === 'routed'
+      ? []
+      : [`    ip6 saddr ${ipv6Subnet} ${out}`]),
   ]
 }
 

@@ -6,6 +6,7 @@ import { parseLinkOptions } from '../endpoint/link-options.ts'
 import { planConfiguration, withConfiguration } from './configuration.ts'
 import type { CreateNetworkOptions } from './create-options.ts'
 import type { NetworkDefaults } from './defaults.ts'
+import { checkGatewayModes, gatewayMode } from './gateway-mode.ts'
 import { chooseIpv6Subnet, chooseSubnet } from './ipam.ts'
 import {
   type BridgedNetwork,
@@ -13,10 +14,10 @@ import {
   OPTION_BRIDGE_NAME,
   OPTION_ICC,
   OPTION_MASQUERADE,
-  OPTIONS_GATEWAY_MODE,
   parsePool,
   poolsOf,
 } from './network.ts'
+import { NO_GATEWAY } from './no-gateway.ts'
 import { automatic, planPool } from './pool.ts'
 
 /** What a new network must not collide with. */
@@ -57,7 +58,7 @@ function planBridged(o: CreateNetworkOptions, facts: CreateFacts): BridgedNetwor
       `cannot create network ${id} (${bridge}): conflicts with network ${facts.networks.find((n) => n.bridge === bridge)?.id} (${bridge}): networks have same bridge name`,
     )
   }
-  const pools = planPools(o, facts)
+  const pools = planPools(o, facts).map((pool) => withoutGateway(pool, o, options))
   return {
     id,
     name: o.name,
@@ -75,6 +76,17 @@ function planBridged(o: CreateNetworkOptions, facts: CreateFacts): BridgedNetwor
     configFrom: o.configFrom ?? '',
     configuration: undefined,
   }
+}
+
+/** An isolated network has a gateway if somebody has named one: nobody has its address. */
+function withoutGateway(
+  pool: PoolRow,
+  { ipam = [] }: CreateNetworkOptions,
+  options: Network['options'],
+): PoolRow {
+  if (gatewayMode({ options }, pool.subnet.includes(':') ? 6 : 4) !== 'isolated') return pool
+  const isAsked = ipam.some(({ gateway }) => gateway === pool.gateway)
+  return isAsked ? pool : { ...pool, gateway: NO_GATEWAY }
 }
 
 function planPools(o: CreateNetworkOptions, facts: CreateFacts): PoolRow[] {
@@ -155,28 +167,11 @@ function checkOptions(options: Readonly<Record<string, string>>, isInternal: boo
       'the name of an interface is an option of one endpoint: --network name=NETWORK,driver-opt=…',
     )
   }
-  for (const key of OPTIONS_GATEWAY_MODE) checkGatewayMode(key, options[key], isInternal)
+  checkGatewayModes(options, isInternal)
   for (const key of [OPTION_ICC, OPTION_MASQUERADE]) {
     const value = options[key]
     if (value !== undefined && !/^(0|1|t|f|true|false)$/i.test(value)) {
       throw new EngineError('INVALID_ARGUMENT', `failed to parse ${key} value: ${value}`)
     }
-  }
-}
-
-/** Of moby libnetwork/drivers/bridge; only `nat` is one of ours. */
-const GATEWAY_MODES = ['', 'nat', 'nat-unprotected', 'routed', 'isolated']
-
-function checkGatewayMode(key: string, mode: string | undefined, isInternal: boolean): void {
-  if (mode === undefined) return
-  if (!GATEWAY_MODES.includes(mode)) {
-    const message = `failed to parse ${key} value: ${mode} (unknown gateway mode ${mode})`
-    throw new EngineError('INVALID_ARGUMENT', message)
-  }
-  if (mode === 'isolated' && !isInternal) {
-    throw new EngineError(
-      'INVALID_ARGUMENT',
-      "gateway mode 'isolated' can only be used for an internal network",
-    )
   }
 }

@@ -15,7 +15,8 @@ import type { AddressPool } from './defaults.ts'
 /** Addresses of one family that a network gives out. */
 export interface Pool {
   readonly subnet: Subnet
-  readonly gateway: bigint
+  /** Undefined: it has none. */
+  readonly gateway: bigint | undefined
   /** Part of the subnet for containers that ask for no address. */
   readonly range: Subnet
   /** Held back for others: `--aux-address`. */

@@ -3,7 +3,9 @@ import type { NetworkRow, PoolRow } from '@ctr/store'
 import { type Address, parseAddress, parseSubnet } from '../address.ts'
 import { OPTION_MTU } from '../endpoint/link-options.ts'
 import type { BridgeRules } from '../firewall/render.ts'
+import { gatewayMode, trustedInterfaces } from './gateway-mode.ts'
 import type { Pool } from './ipam.ts'
+import { NO_GATEWAY } from './no-gateway.ts'
 
 export type Network = NetworkRow
 export type BridgedNetwork = Network & { readonly bridge: string }
@@ -28,11 +30,6 @@ export const OPTION_BRIDGE_NAME = 'com.docker.network.bridge.name'
 export const OPTION_ICC = 'com.docker.network.bridge.enable_icc'
 export const OPTION_MASQUERADE = 'com.docker.network.bridge.enable_ip_masquerade'
 export const OPTION_DEFAULT_BRIDGE = 'com.docker.network.bridge.default_bridge'
-/** How a network is reached from outside, by family: checked, but every network is one of mode `nat`. */
-export const OPTIONS_GATEWAY_MODE = [
-  'com.docker.network.bridge.gateway_mode_ipv4',
-  'com.docker.network.bridge.gateway_mode_ipv6',
-]
 export const OPTION_HOST_BINDING = 'com.docker.network.bridge.host_binding_ipv4'
 
 /** Docker's names of auxiliary addresses that are the containers' way out, instead of the bridge. libnetwork drivers/bridge */
@@ -55,23 +52,24 @@ export function poolsOf(network: Network): readonly Pool[] {
 
 export function parsePool(row: PoolRow): Pool {
   const subnet = parseSubnet(row.subnet)
-  const gateway = parseAddress(row.gateway)
+  const gateway = row.gateway === NO_GATEWAY ? undefined : parseAddress(row.gateway)
   const range = row.ipRange === undefined ? subnet : parseSubnet(row.ipRange)
-  if (subnet === undefined || gateway === undefined || range === undefined) {
+  if (subnet === undefined || range === undefined) {
     throw new EngineError('INTERNAL', `the stored pool ${row.subnet} cannot be read`)
   }
   const auxiliary = Object.values(row.auxAddresses).flatMap(
     (text) => parseAddress(text)?.value ?? [],
   )
-  return { subnet, gateway: gateway.value, range, auxiliary, isExplicit: row.isExplicit }
+  return { subnet, gateway: gateway?.value, range, auxiliary, isExplicit: row.isExplicit }
 }
 
 /** The bridge's own addresses: the gateways. */
 export function bridgeAddresses(network: Network): { address: Address; prefix: number }[] {
-  return poolsOf(network).map(({ subnet, gateway }) => ({
-    address: { family: subnet.family, value: gateway },
-    prefix: subnet.prefix,
-  }))
+  return poolsOf(network).flatMap(({ subnet: { family, prefix }, gateway: value }) =>
+    value === undefined || gatewayMode(network, family) === 'isolated'
+      ? []
+      : [{ address: { family, value }, prefix }],
+  )
 }
 
 export function rulesOf(network: BridgedNetwork): BridgeRules {
@@ -84,6 +82,9 @@ export function rulesOf(network: BridgedNetwork): BridgeRules {
     isInternal: network.isInternal,
     allowsInterContainer: isTrue(network.options[OPTION_ICC], true),
     masquerades: isTrue(network.options[OPTION_MASQUERADE], true),
+    ipv4Mode: gatewayMode(network, 4),
+    ipv6Mode: gatewayMode(network, 6),
+    trusted: trustedInterfaces(network),
   }
 }
 

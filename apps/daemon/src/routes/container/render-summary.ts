@@ -139,7 +139,7 @@ function renderPorts(container: ListedContainer): Port[] {
     return bindings.map(({ HostIp, HostPort }) => ({
       ...(HostIp === undefined || HostIp === '' ? {} : { IP: HostIp }),
       PrivatePort: privatePort,
-      PublicPort: Number(HostPort),
+      ...(HostPort === '' ? {} : { PublicPort: Number(HostPort) }),
       Type: type,
     }))
   })

@@ -257,7 +257,8 @@ export function renderPortMap(container: ListedContainer): Record<string, PortBi
   for (const { ports } of container.endpoints) {
     for (const port of ports) {
       const key = `${port.containerPort}/${port.protocol}`
-      map[key] = [...(map[key] ?? []), { HostIp: port.hostIp, HostPort: String(port.hostPort) }]
+      const hostPort = port.hostPort === 0 ? '' : String(port.hostPort)
+      map[key] = [...(map[key] ?? []), { HostIp: port.hostIp, HostPort: hostPort }]
     }
   }
   return sortedKeys(map)

@@ -43,7 +43,7 @@ function renderPool({ subnet, ipRange, gateway, auxAddresses = {} }: Pool): IPAM
   return {
     ...(subnet === undefined ? {} : { Subnet: subnet }),
     ...(ipRange === undefined ? {} : { IPRange: ipRange }),
-    ...(gateway === undefined ? {} : { Gateway: gateway }),
+    ...(gateway === undefined || gateway === '' ? {} : { Gateway: gateway }),
     ...(Object.keys(auxAddresses).length > 0 ? { AuxiliaryAddresses: { ...auxAddresses } } : {}),
   }
 }
