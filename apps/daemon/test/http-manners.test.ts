@@ -85,6 +85,7 @@ test('broken and wrong JSON is a 400 that names the fault', async () => {
       '{"Size":9223372036854775808}',
       'invalid JSON: cannot unmarshal number 9223372036854775808 into field Size of type int64',
     ],
+    [`{"x":${'['.repeat(1_000_000)}`, 'invalid JSON: exceeded max depth'],
     ['[]', 'invalid JSON: the document must be an object, not a list'],
     ['', 'invalid JSON: got EOF while reading request body'],
   ]

@@ -1,5 +1,5 @@
 import { EngineError } from '@ctr/errdefs'
-import { type ImageConfig, isDigest } from '@ctr/oci'
+import { type ImageConfig, isDigest, parseForeignJson } from '@ctr/oci'
 
 /** As Docker: overlay's limit on lower directories, less some for the container. */
 export const MAX_LAYERS = 125
@@ -99,7 +99,7 @@ function textOf(value: unknown): string {
 
 export function parseJson(bytes: Buffer, what: string): unknown {
   try {
-    return JSON.parse(bytes.toString('utf8'))
+    return parseForeignJson(bytes)
   } catch (cause) {
     throw new EngineError('INVALID_ARGUMENT', `invalid ${what}: ${messageOf(cause)}`, { cause })
   }

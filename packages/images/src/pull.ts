@@ -7,6 +7,7 @@ import {
   familiarReference,
   type ImageConfig,
   type ImageManifest,
+  MAX_FOREIGN_JSON_BYTES,
   MEDIA_TYPE,
   type Reference,
   repositoryOf,
@@ -34,7 +35,6 @@ export interface PullOptions {
   signal?: AbortSignal
 }
 
-const MAX_CONFIG_BYTES = 8 << 20
 const PROGRESS_INTERVAL_MS = 100
 
 interface Resolved {
@@ -148,7 +148,7 @@ async function fetchConfig({
   client,
   manifest,
 }: Resolved): Promise<{ config: Buffer; parsed: ImageConfig }> {
-  const config = await client.document(manifest.config.digest, MAX_CONFIG_BYTES)
+  const config = await client.document(manifest.config.digest, MAX_FOREIGN_JSON_BYTES)
   const parsed = parseImageConfig(config)
   if (parsed.rootfs.diff_ids.length !== manifest.layers.length) {
     throw new EngineError('UPSTREAM', 'the layers of the manifest and of the config do not match')

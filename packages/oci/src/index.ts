@@ -18,6 +18,7 @@ export {
   maskedPaths,
 } from './defaults.ts'
 export { chainIds, type Digest, digestHex, digestOf, isDigest, newId, shortId } from './digest.ts'
+export { assertShallow, MAX_FOREIGN_JSON_BYTES, parseForeignJson } from './foreign-json.ts'
 export {
   type Descriptor,
   type ImageConfig,

@@ -1,9 +1,12 @@
 import { decode, LargeInteger, type Schema } from '@ctr/api'
-import { EngineError } from '@ctr/errdefs'
+import { EngineError, messageOf } from '@ctr/errdefs'
+import { assertShallow } from '@ctr/oci'
 import { jsonFault } from './json-fault.ts'
 
 /** Larger documents are refused with 413: 100 KB arguments and long environments fit many times. */
 export const MAX_JSON_BYTES = 8 * 1024 * 1024
+/** A document of this size is parsed at once, and what walks it has room enough, however deep it is. */
+const ALWAYS_SHALLOW_BYTES = 4096
 
 /** moby httputils.ReadJSON: one document, of the right content type. */
 export function parseJsonBody<B>(
@@ -39,6 +42,13 @@ function markLargeInteger(
 }
 
 function parseJson(bytes: Buffer): unknown {
+  if (bytes.byteLength > ALWAYS_SHALLOW_BYTES) {
+    try {
+      assertShallow(bytes)
+    } catch (error) {
+      throw new EngineError('INVALID_ARGUMENT', `invalid JSON: ${messageOf(error)}`)
+    }
+  }
   try {
     const text = bytes.toString('utf8')
     // Hardly a document has such a number, and to look at each costs more than to parse it.

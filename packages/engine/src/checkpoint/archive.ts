@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { EngineError } from '@ctr/errdefs'
 import { encodeHeader, paddingOf, TAR_END, TarParser } from '@ctr/images'
+import { MAX_FOREIGN_JSON_BYTES } from '@ctr/oci'
 
 /** Members of an exported container: the document, its writable layer as image layers are, and criu's images. */
 export const DOCUMENT = 'container.json'
@@ -11,8 +12,8 @@ const IMAGES = 'checkpoint/'
 
 const FILE_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,254}$/
 const CHUNK_BYTES = 256 * 1024
-/** Documents are read as a whole. */
-const MAX_DOCUMENT_BYTES = 16 << 20
+/** criu writes some six files for each process. */
+const MAX_MEMBERS = 100_000
 
 /** A tar of the files in `scratch` (document, layer) and of the checkpoint in `images`. */
 export function packCheckpoint(scratch: string, images: string): Readable {
@@ -44,16 +45,19 @@ export async function unpackCheckpoint(
   images: string,
 ): Promise<void> {
   const seen = new Set<string>()
+  let count = 0
   let fd: number | undefined
   const parser = new TarParser({
     entry: (entry) => {
+      if (++count > MAX_MEMBERS) throw invalid(`it has more than ${MAX_MEMBERS} members`)
       const path = placeOf(entry.path, scratch, images)
       if (entry.type === 'directory') return
       if (entry.type !== 'file' || path === undefined || seen.has(path)) {
         throw invalid(`unexpected member ${JSON.stringify(entry.path)}`)
       }
-      if (path.endsWith('.json') && entry.size > MAX_DOCUMENT_BYTES) {
-        throw invalid(`${entry.path} is larger than ${MAX_DOCUMENT_BYTES} bytes`)
+      // Documents are read as a whole.
+      if (path.endsWith('.json') && entry.size > MAX_FOREIGN_JSON_BYTES) {
+        throw invalid(`${entry.path} is larger than ${MAX_FOREIGN_JSON_BYTES} bytes`)
       }
       seen.add(path)
       fd = openSync(path, 'wx', 0o600)

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { ContainerConfig, decode, HostConfig, NetworkingConfig } from '@ctr/api'
 import { EngineError } from '@ctr/errdefs'
+import { parseForeignJson } from '@ctr/oci'
 import { createContainer } from '../container/create.ts'
 import { removeContainer } from '../container/remove.ts'
 import { startContainer } from '../container/start.ts'
@@ -76,7 +77,7 @@ async function fill(
 export function readDocument(path: string): ExportedContainer {
   let value: Partial<Record<keyof ExportedContainer, unknown>>
   try {
-    value = (JSON.parse(readFileSync(path, 'utf8')) ?? {}) as typeof value
+    value = (parseForeignJson(readFileSync(path)) ?? {}) as typeof value
   } catch (error) {
     throw invalid(`${DOCUMENT} is no JSON`, error)
   }

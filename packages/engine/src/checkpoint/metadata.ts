@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { EngineError, isErrno } from '@ctr/errdefs'
+import { parseForeignJson } from '@ctr/oci'
 
 /** What a restore must know beside criu's images; written before them. */
 export interface CheckpointMetadata {
@@ -26,7 +27,6 @@ export interface NetworkAddress {
 }
 
 const FILE = 'checkpoint.json'
-const SIZE_MAX = 1 << 20
 
 export function writeMetadata(directory: string, metadata: CheckpointMetadata): void {
   writeFileSync(join(directory, FILE), JSON.stringify(metadata), { mode: 0o600 })
@@ -43,8 +43,7 @@ export function isDumped(directory: string): boolean {
 /** INVALID_ARGUMENT for what is no complete checkpoint of ours: it may come from anywhere. */
 export function readMetadata(directory: string): CheckpointMetadata {
   try {
-    const text = readFileSync(join(directory, FILE), 'utf8')
-    const value: unknown = text.length > SIZE_MAX ? undefined : JSON.parse(text)
+    const value = parseForeignJson(readFileSync(join(directory, FILE)))
     if (isMetadata(value) && isDumped(directory)) return value
   } catch (error) {
     if (!isErrno(error, 'ENOENT') && !(error instanceof SyntaxError)) throw error

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { EngineError } from '@ctr/errdefs'
-import { digestOf, type Reference } from '@ctr/oci'
+import { digestOf, MAX_FOREIGN_JSON_BYTES, type Reference } from '@ctr/oci'
 import type { ArchiveSpool } from './spool.ts'
 
 /** One image of an archive, as its manifest tells. */
@@ -11,13 +11,10 @@ export interface ArchivedImage {
   readonly parent: string | undefined
 }
 
-/** Anything larger in an archive is no manifest and no config. */
-const MAX_DOCUMENT_BYTES = 16 << 20
-
 export function readDocument(spool: ArchiveSpool, name: string): Buffer {
   const file = spool.file(name)
   if (file === undefined) throw new EngineError('INVALID_ARGUMENT', `invalid archive: no ${name}`)
-  if (file.size > MAX_DOCUMENT_BYTES) {
+  if (file.size > MAX_FOREIGN_JSON_BYTES) {
     throw new EngineError('INVALID_ARGUMENT', `invalid archive: ${name} is too large`)
   }
   return readFileSync(file.path)

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Readable } from 'node:stream'
 import type { AuthConfig } from '@ctr/api'
 import { EngineError, isEngineError } from '@ctr/errdefs'
-import { digestOf, MEDIA_TYPE } from '@ctr/oci'
+import { digestOf, MAX_FOREIGN_JSON_BYTES, MEDIA_TYPE, parseForeignJson } from '@ctr/oci'
 import { parseChallenges } from './challenge.ts'
 import type { Endpoint } from './endpoint.ts'
 import { RegistryError, readBody, readError } from './errors.ts'
@@ -30,7 +30,6 @@ const MANIFEST_TYPES = [
   MEDIA_TYPE.dockerManifest,
 ].join(', ')
 /** As containerd. */
-const MAX_MANIFEST_BYTES = 8 << 20
 const MAX_TOKEN_BYTES = 1 << 20
 /** Nobody pulls more; a registry that goes on for ever is told apart by them. */
 const MAX_TAGS = 10_000
@@ -72,7 +71,7 @@ export class RegistryClient {
       path: `manifests/${reference}`,
       headers: { Accept: MANIFEST_TYPES },
     })
-    const data = await readBody(response, MAX_MANIFEST_BYTES)
+    const data = await readBody(response, MAX_FOREIGN_JSON_BYTES)
     const mediaType = (response.headers['content-type'] ?? '').split(';')[0]?.trim() ?? ''
     return { data, digest: digestOf(data), mediaType }
   }
@@ -86,7 +85,7 @@ export class RegistryClient {
         throw new EngineError('UPSTREAM', `the registry lists more than ${MAX_TAGS} tags`)
       }
       const response = await this.#request({ method: 'GET', path: `tags/list${page}`, headers: {} })
-      const { tags: listed } = parseObject(await readBody(response, MAX_MANIFEST_BYTES))
+      const { tags: listed } = parseObject(await readBody(response, MAX_FOREIGN_JSON_BYTES))
       if (Array.isArray(listed)) {
         for (const tag of listed) if (typeof tag === 'string') tags.add(tag)
       }
@@ -317,7 +316,7 @@ function nextPage(link: string | string[] | undefined): string | undefined {
 
 function parseObject(data: Buffer): Record<string, unknown> {
   try {
-    const value: unknown = JSON.parse(data.toString('utf8'))
+    const value: unknown = parseForeignJson(data)
     if (typeof value === 'object' && value !== null) return value as Record<string, unknown>
   } catch {
     // Reported by the caller: there is nothing in it.

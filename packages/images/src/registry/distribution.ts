@@ -1,5 +1,5 @@
 import type { AuthConfig } from '@ctr/api'
-import { MEDIA_TYPE, type Platform, withDefaultTag } from '@ctr/oci'
+import { MAX_FOREIGN_JSON_BYTES, MEDIA_TYPE, type Platform, withDefaultTag } from '@ctr/oci'
 import { parseImageConfig } from '../config.ts'
 import { parseUserReference } from '../lookup.ts'
 import { parseIndex, parseManifest } from '../manifest.ts'
@@ -13,8 +13,6 @@ export interface Distribution {
   readonly size: number
   readonly platforms: readonly Platform[]
 }
-
-const MAX_CONFIG_BYTES = 8 << 20
 
 /** What a registry has under a name, without pulling it. Errors as of a pull. */
 export async function inspectDistribution(
@@ -47,7 +45,7 @@ export async function inspectDistribution(
 async function platformOf(client: RegistryClient, manifest: Buffer): Promise<Platform> {
   const { config } = parseManifest(manifest)
   const { os, architecture, variant } = parseImageConfig(
-    await client.document(config.digest, MAX_CONFIG_BYTES),
+    await client.document(config.digest, MAX_FOREIGN_JSON_BYTES),
   )
   return { os, architecture, variant }
 }

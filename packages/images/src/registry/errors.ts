@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { EngineError } from '@ctr/errdefs'
-import { familiarName, familiarReference, type Reference } from '@ctr/oci'
+import { familiarName, familiarReference, parseForeignJson, type Reference } from '@ctr/oci'
 
 /** An answer of a registry that is no success. */
 export class RegistryError extends Error {
@@ -86,7 +86,7 @@ export function translatePushError(error: unknown): unknown {
 
 function firstError(body: Buffer): { code: string; message: string } {
   try {
-    const document: unknown = JSON.parse(body.toString('utf8'))
+    const document: unknown = parseForeignJson(body)
     const errors = (document as { errors?: unknown })?.errors
     const first: unknown = Array.isArray(errors) ? errors[0] : document
     const { code, message, details } = (first ?? {}) as Record<string, unknown>

@@ -1,6 +1,6 @@
 import type { AuthConfig } from '@ctr/api'
 import { EngineError } from '@ctr/errdefs'
-import { DEFAULT_DOMAIN } from '@ctr/oci'
+import { DEFAULT_DOMAIN, MAX_FOREIGN_JSON_BYTES, parseForeignJson } from '@ctr/oci'
 import { endpointsOf, type RegistrySettings } from './endpoint.ts'
 import { readBody } from './errors.ts'
 import { send } from './http.ts'
@@ -15,7 +15,6 @@ export interface SearchResult {
 
 /** Docker Hub's search is on another host than its images. */
 const HUB_INDEX = { base: 'https://index.docker.io', verifiesTls: true }
-const MAX_BYTES = 4 << 20
 
 /** `/v1/search`, which Docker Hub and few others have. `term` may begin with a registry: `quay.io/nginx`. */
 export async function searchRegistry(
@@ -37,7 +36,7 @@ export async function searchRegistry(
         verifiesTls: endpoint.verifiesTls,
         signal: options.signal,
       })
-      const body = await readBody(response, MAX_BYTES)
+      const body = await readBody(response, MAX_FOREIGN_JSON_BYTES)
       if (response.statusCode === 200) return parseResults(body)
       throw new EngineError('INTERNAL', `Unexpected status code ${response.statusCode}`)
     } catch (error) {
@@ -72,7 +71,7 @@ function basicAuth(auth: AuthConfig | undefined): Record<string, string> {
 function parseResults(body: Buffer): SearchResult[] {
   let document: unknown
   try {
-    document = JSON.parse(body.toString('utf8'))
+    document = parseForeignJson(body)
   } catch (cause) {
     throw new EngineError('INTERNAL', 'error decoding registry search results', { cause })
   }

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from
 import { join } from 'node:path'
 import { isErrno } from '@ctr/errdefs'
 import { type MountFact, readMountInfo } from '@ctr/linux'
+import { parseForeignJson } from '@ctr/oci'
 import { RESTORE_STDIO_FD } from '../ops.ts'
 
 /** runc's file beside the images: what stdin, stdout and stderr were at the dump, by criu's names. */
@@ -80,7 +81,7 @@ export function saveDescriptors(imagesDir: string, descriptors: Descriptors): vo
 export function loadDescriptors(imagesDir: string): string[] {
   let parsed: unknown
   try {
-    parsed = JSON.parse(readFileSync(join(imagesDir, FILE), 'utf8'))
+    parsed = parseForeignJson(readFileSync(join(imagesDir, FILE)))
   } catch (error) {
     if (isErrno(error, 'ENOENT') || error instanceof SyntaxError) return []
     throw error

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { EngineError, isErrno } from '@ctr/errdefs'
+import { parseForeignJson } from '@ctr/oci'
 
 /** Beside the images: the mounts that were left out of them. */
 const FILE = 'external-mounts.json'
@@ -12,7 +13,7 @@ export function saveMounts(imagesDir: string, mounts: readonly string[]): void {
 /** INVALID_ARGUMENT for images that are none of ours, or not complete. */
 export function loadMounts(imagesDir: string): string[] {
   try {
-    const value: unknown = JSON.parse(readFileSync(join(imagesDir, FILE), 'utf8'))
+    const value: unknown = parseForeignJson(readFileSync(join(imagesDir, FILE)))
     if (Array.isArray(value) && value.every(isMountPath)) return value
   } catch (error) {
     if (!isErrno(error, 'ENOENT', 'ENOTDIR') && !(error instanceof SyntaxError)) throw error
