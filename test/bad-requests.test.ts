@@ -165,6 +165,42 @@ const refusedBodies: { name: string; body: unknown; status: number; message: Reg
     message: /NUL|null|invalid/i,
   },
 ]
+const withNul: Record<string, unknown>[] = [
+  config({ WorkingDir: '/a\0b' }),
+  config({ User: '0\0' }),
+  config({ Domainname: 'a\0b' }),
+  config({ Volumes: { '/a\0b': {} } }),
+  config({ Healthcheck: { Test: ['CMD', 'a\0b'] } }),
+  config({ Env: ['A=b\0c'] }),
+  config({ Shell: ['/bin/sh\0'] }),
+  config({ NetworkingConfig: { EndpointsConfig: { bridge: { Aliases: ['a\0b'] } } } }),
+  host({ MaskedPaths: ['/a\0b'] }),
+  host({ ReadonlyPaths: ['/a\0b'] }),
+  host({ Tmpfs: { '/a\0b': '' } }),
+  host({ Tmpfs: { '/a': 'size=1m\0' } }),
+  host({ DnsSearch: ['a\0b'] }),
+  host({ DnsOptions: ['a\0b'] }),
+  host({ ExtraHosts: ['a\0b:10.0.0.1'] }),
+  host({ CpusetCpus: '0\0' }),
+  host({ Sysctls: { 'net.ipv4.ip_forward': '1\0' } }),
+  host({ Devices: [{ PathOnHost: '/dev/null', PathInContainer: '/dev/a\0b' }] }),
+  host({ DeviceCgroupRules: ['a *:* rwm\0'] }),
+  host({ GroupAdd: ['0\0'] }),
+  host({ Mounts: [{ Type: 'bind', Source: '/tmp\0', Target: '/a' }] }),
+  host({ Mounts: [{ Type: 'volume', Target: '/a\0b' }] }),
+  host({ Mounts: [{ Type: 'tmpfs', Target: '/a\0b' }] }),
+]
+for (const body of withNul) {
+  const fields = (body['HostConfig'] ?? body) as Record<string, unknown>
+  const [name, value] = Object.entries(fields).at(-1) ?? []
+  refusedBodies.push({
+    name: `a NUL in ${name}: ${JSON.stringify(value)}`,
+    body,
+    status: 400,
+    message: /./,
+  })
+}
+
 for (const { name, body, status, message } of refusedBodies) {
   test(`create with ${name} answers ${status}`, { skip }, async () => {
     const raw = typeof body === 'string'

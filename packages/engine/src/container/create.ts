@@ -31,7 +31,7 @@ import { parseLogSettings } from './log-options.ts'
 import { commandOf, mergeConfig } from './merge-config.ts'
 import { parseNetworkMode } from './modes.ts'
 import { type PlannedMount, planMounts } from './mounts.ts'
-import { assertText } from './raw-bytes.ts'
+import { assertNoNul, assertText } from './raw-bytes.ts'
 import { containerPaths } from './registry.ts'
 import { removedDirectory } from './removed-directory.ts'
 import { makeRootDirectory, type RootDirectory, rootDirectoryOf } from './root-directory.ts'
@@ -168,6 +168,7 @@ export function planContainer(engine: Engine, request: CreateRequest): Container
     },
   )
   warnings.push(...deviceWeightWarnings(hostConfig), ...sctpWarnings(hostConfig))
+  assertNoNul(config, { ...hostConfig, NetworkingConfig: request.networkingConfig })
   parseSecurityOptions(hostConfig.SecurityOpt ?? [], engine.config)
   containerScope(engine, { id: '', hostConfig })
   containerLabels(engine, { id: '', hostConfig })

@@ -26,6 +26,35 @@ export function assertText(
   }
 }
 
+/** What never reaches the kernel. */
+const TAKES_NUL: readonly string[] = ['Annotations', 'Labels']
+
+/** INVALID_ARGUMENT: whatever reaches the kernel ends at a NUL. Of what runs, the image's part with it. */
+export function assertNoNul(
+  config: ContainerConfig,
+  others: Readonly<Record<string, unknown>>,
+): void {
+  for (const [name, value] of Object.entries({ ...config, ...others })) {
+    if (TAKES_NUL.includes(name)) continue
+    const wrong = firstWithNul(value)
+    if (wrong === undefined) continue
+    throw new EngineError(
+      'INVALID_ARGUMENT',
+      `${name}: ${JSON.stringify(wrong)} contains a NUL byte`,
+    )
+  }
+}
+
+function firstWithNul(value: unknown): string | undefined {
+  if (typeof value === 'string') return value.includes('\0') ? value : undefined
+  if (typeof value !== 'object' || value === null) return undefined
+  for (const [key, inner] of Object.entries(value)) {
+    const wrong = key.includes('\0') ? key : firstWithNul(inner)
+    if (wrong !== undefined) return wrong
+  }
+  return undefined
+}
+
 function firstIllFormed(value: unknown): string | undefined {
   if (typeof value === 'string') return value.isWellFormed() ? undefined : value
   if (typeof value !== 'object' || value === null) return undefined
