@@ -110,8 +110,11 @@ static struct mount_attributes attributes_of(const struct op *o) {
 }
 
 /* move_mount(2) would say EINVAL of a file on a directory; callers look for mount(2)'s ENOTDIR. */
-static int put_tree(struct shim *s, int tree, const struct stat *source, int target) {
+static int put_tree(struct shim *s, int tree, const struct stat *source, const char *path, int target) {
   struct stat st;
+  int error = refuse_hidden_proc(s, path, target);
+  if (error)
+    return error;
   s->step = "move_mount";
   if (fstat(target, &st) < 0)
     return errno;
@@ -134,7 +137,7 @@ int op_bind(struct shim *s, const struct op *o) {
   if (S_ISDIR(st.st_mode) && !(flags & BIND_NO_CREATE)) {
     bool made;
     error = ensure_target(s, op_str(o, 1), 0, &target, &made);
-    return error ? error : put_tree(s, tree, &st, target);
+    return error ? error : put_tree(s, tree, &st, op_str(o, 1), target);
   }
   leave_place(s);
   s->step = "make target";
@@ -145,7 +148,7 @@ int op_bind(struct shim *s, const struct op *o) {
     struct making m = {.mode = 0755};
     error = ensure(s, op_str(o, 1), false, &m, &target);
   }
-  return error ? error : put_tree(s, tree, &st, target);
+  return error ? error : put_tree(s, tree, &st, op_str(o, 1), target);
 }
 
 /* Puts a tree of the host side in its place; without a target it becomes the root, on top of the old one. */
@@ -172,7 +175,7 @@ int op_attach(struct shim *s, const struct op *o) {
     error = target < 0 ? errno : 0;
   }
   if (!error)
-    error = put_tree(s, *tree, &st, target);
+    error = put_tree(s, *tree, &st, op_str(o, 1), target);
   if (error)
     return error;
   if (*op_str(o, 1)) {

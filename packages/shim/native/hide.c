@@ -3,13 +3,34 @@
 #include "sys.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/sysmacros.h>
 
 static bool is_null(int fd) {
   struct stat st;
   return fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
+}
+
+/*
+ * EPERM for what a symlink leads to in /proc: the program says which of its files may be covered, by their names, and
+ * cannot know of links in volumes. The same file on a way without links is what was named.
+ */
+int refuse_hidden_proc(struct shim *s, const char *path, int target) {
+  struct statfs fs;
+  struct stat led, named;
+  if (fstatfs(target, &fs) < 0)
+    return errno;
+  if (fs.f_type != PROC_SUPER_MAGIC || strncmp(path, "/proc/", 6) == 0)
+    return 0;
+  scoped_fd direct = open_in_root(s, path, O_PATH, RESOLVE_NO_SYMLINKS);
+  if (direct >= 0 && fstat(target, &led) == 0 && fstat(direct, &named) == 0 && led.st_dev == named.st_dev &&
+      led.st_ino == named.st_ino)
+    return 0;
+  s->step = "inside /proc";
+  return EPERM;
 }
 
 /*

@@ -195,6 +195,9 @@ static int mount_in_root(struct shim *s, const char *type, const char *source, c
   int error = ensure_target(s, target, is_kernel ? RESOLVE_NO_SYMLINKS : 0, place, &made);
   if (error)
     return error;
+  error = made ? 0 : refuse_hidden_proc(s, target, *place);
+  if (error)
+    return error;
   if (!made && strcmp(type, "tmpfs") == 0)
     data = with_mode(s, *place, data);
   s->step = "mount";

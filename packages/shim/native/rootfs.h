@@ -19,6 +19,7 @@ int open_in_root(const struct shim *s, const char *path, uint64_t flags, uint64_
 int open_beneath(int directory, const char *path, uint64_t flags);
 int ensure(struct shim *s, const char *path, bool directory, struct making *m, int *out);
 int ensure_target(struct shim *s, const char *path, uint64_t resolve, int *out, bool *made);
+int refuse_hidden_proc(struct shim *s, const char *path, int target);
 void leave_place(struct shim *s);
 
 /* bind.c */

@@ -39,10 +39,12 @@ interface Explanation {
 export const UNKNOWN_FAILURE = 128
 
 const MOUNT_OPS: readonly OpName[] = ['bind', 'mount', 'mkdir']
+/** A step of the shim's: a link in a volume or an image led there. */
+const INSIDE_PROC = 'inside /proc'
 
 function explain(cause: ShimError, command: string): Explanation {
   if (cause.op === 'exec') return explainExec(cause, command)
-  if (MOUNT_OPS.includes(cause.op)) return explainMount(cause)
+  if (MOUNT_OPS.includes(cause.op) || cause.detail === INSIDE_PROC) return explainMount(cause)
   if (cause.op === 'chdir') {
     return {
       reason: `chdir to cwd (${JSON.stringify(target(cause))}) set in config.json failed: ${chdirText(cause.code)}`,
@@ -84,6 +86,7 @@ function explainExec(cause: ShimError, command: string): Explanation {
 
 function explainMount(cause: ShimError): Explanation {
   const reason = `error during container init: ${mountText(cause)}`
+  if (cause.detail === INSIDE_PROC) return { reason, exitCode: UNKNOWN_FAILURE, isInvalid: true }
   switch (cause.code) {
     case 'ENOTDIR':
       if (cause.op === 'mkdir') return { reason, exitCode: 127, isInvalid: true }
