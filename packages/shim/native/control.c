@@ -78,6 +78,7 @@ int listen_in(struct shim *s, const char *path) {
   error = write_pid_file(s);
   if (error)
     return error;
+  be_no_spare(s);
   s->step = "renamed meanwhile";
   if (chdir("/") < 0 || fstat(s->dir, &held) < 0 || stat(path, &named) < 0)
     return errno;

@@ -79,10 +79,14 @@ static void receive_program(struct shim *s, int fd) {
   s->program_data = map_pages(s->program_size);
   if (!s->program_data || !receive(fd, s->program_data, s->program_size))
     _exit(1);
-  if (s->is_spare) {
+  if (s->is_spare)
     prctl(PR_SET_PDEATHSIG, 0);
+}
+
+/* From here on something has been done, or may have been; a supervised one has said who it is. */
+void be_no_spare(const struct shim *s) {
+  if (s->is_spare)
     prctl(PR_SET_NAME, "ctr-shim");
-  }
 }
 
 static void decode_or_fail(struct shim *s) {
@@ -98,8 +102,10 @@ static void decode_or_fail(struct shim *s) {
   if (error)
     fail(s, bad, (uint32_t)error, "decode");
   s->supervised = is_supervised(&s->program);
-  if (!s->supervised)
+  if (!s->supervised) {
     drop_prepared(s); /* a task may hold what it has for long */
+    be_no_spare(s);
+  }
   s->handover = is_handover(&s->program);
   for (uint32_t i = 0; i < s->program.count; i++)
     if (s->program.ops[i].code == OP_RESTORE)

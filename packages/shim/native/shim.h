@@ -168,7 +168,7 @@ struct shim {
   struct pair *pairs;
   uint64_t udp_sweep_ms; /* when the next idle UDP session may end, 0: there is none */
 
-  bool is_spare; /* forked by the spawner; of interest until there is a program */
+  bool is_spare; /* forked by the spawner; of interest until something is done */
 
   /* Programs of `ctr-shim run` (handover.c). */
   bool handover, foreground; /* foreground: stays to the end, relays the terminal */
@@ -298,6 +298,7 @@ void log_output(struct shim *s, int stream, const uint8_t *data, size_t length);
 void log_finish(struct shim *s);
 
 /* control.c */
+void be_no_spare(const struct shim *s);
 int listen_in(struct shim *s, const char *path);
 void unlisten(struct shim *s);
 struct conn *add_conn(struct shim *s, int fd);

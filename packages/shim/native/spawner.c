@@ -117,7 +117,7 @@ static _Noreturn void become_shim(struct shim *s, int connection) {
     _exit(1);
   close_range(4, UINT_MAX, 0);
   setsid();
-  /* Until it has a program (main.c): src/shim-process.ts knows it by its name, and it does not stay, stopped, when the spawner ends. */
+  /* Until it has done something (be_no_spare): src/shim-process.ts knows it by its name, and it does not stay, stopped, when the spawner ends. */
   s->is_spare = true;
   prctl(PR_SET_NAME, "ctr-spare");
   prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -12,7 +12,7 @@ export interface ShimProcess {
 }
 
 const SHIM_NAME = 'ctr-shim'
-/** Until it has read its program. native/spawner.c */
+/** Until it has written its pid file. native/control.c */
 const SPARE_NAME = 'ctr-spare'
 const SIGKILL = 9
 
@@ -23,7 +23,13 @@ const SIGKILL = 9
 export function findShim(runtimeDir: string): ShimProcess | undefined {
   const pid = readPid(join(runtimeDir, 'shim.pid'))
   const status = pid === undefined ? undefined : processStatus(pid)
-  if (pid === undefined || status?.name !== SHIM_NAME || !holds(pid, runtimeDir)) return undefined
+  if (
+    pid === undefined ||
+    status === undefined ||
+    !isShimName(status.name) ||
+    !holds(pid, runtimeDir)
+  )
+    return undefined
   const states = [status.state, ...statesOfStarting(pid)]
   const condition = states.some(isStopState)
     ? 'stopped'
@@ -42,7 +48,7 @@ export function killShim(runtimeDir: string): boolean {
   return shim !== undefined && signalProcess(shim.pid, shim.startTime, SIGKILL)
 }
 
-/** Ends those shims of a spawner that were stopped before they had a program: nothing of it is done. True if there was one. */
+/** Ends those shims of a spawner that were stopped before they did anything of a program. True if there was one. */
 export function killStoppedSpares(spawner: number): boolean {
   const stopped = childrenOf(spawner).filter((pid) => {
     const status = processStatus(pid)
@@ -72,6 +78,10 @@ export function describeShim(runtimeDir: string): string {
   const shim = findShim(runtimeDir)
   const what = shim === undefined ? 'no process found' : `process ${shim.pid}, ${shim.condition}`
   return `the shim in ${basename(runtimeDir)} (${what})`
+}
+
+function isShimName(name: string): boolean {
+  return name === SHIM_NAME || name === SPARE_NAME
 }
 
 function readPid(path: string): number | undefined {

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -284,11 +284,9 @@ function withoutShim(cause: unknown): Error {
   return new Error(`there is no shim for it, or it was killed; perhaps ${PROCESS_LIMIT}`, { cause })
 }
 
-/** True if a shim has begun to work there. */
+/** True if a shim has begun to work there: it says first who it is. */
 function hasShim(runtimeDir: string): boolean {
-  return ['shim.sock.tmp', 'shim.sock', 'shim.pid'].some((name) =>
-    existsSync(join(runtimeDir, name)),
-  )
+  return (statSync(join(runtimeDir, 'shim.pid'), { throwIfNoEntry: false })?.size ?? 0) > 0
 }
 
 /**
