@@ -6,8 +6,8 @@ import type { Logger } from './logger.ts'
 const DATABASE_BYTES = 2 * 1024 * 1024
 /** SQLite begins its write-ahead log anew at 4 MB, if nobody reads. sqlite.org/pragma.html#pragma_wal_autocheckpoint */
 const LOG_BYTES = 6 * 1024 * 1024
-/** With less than that we take nothing. */
-const FREE_BYTES_MIN = 64 * 1024 * 1024
+/** What we take at most of a disk that is small or nearly full. */
+const FREE_PART = 1 / 8
 
 /**
  * Blocks behind the end of the database, so that containers can be stopped and removed when they have filled the disk: each
@@ -28,7 +28,8 @@ function reserve(path: string, flags: number, bytes: number, log: Pick<Logger, '
     const fd = openSync(path, constants.O_RDWR | flags, 0o600)
     try {
       const { bavail, bsize } = statfsSync(path)
-      if (bavail * bsize >= FREE_BYTES_MIN) preallocate(fd, fstatSync(fd).size + bytes)
+      const taken = Math.min(bytes, Math.floor(bavail * FREE_PART) * bsize)
+      if (taken > 0) preallocate(fd, fstatSync(fd).size + taken)
     } finally {
       closeSync(fd)
     }

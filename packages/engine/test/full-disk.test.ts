@@ -19,32 +19,34 @@ function fill(path: string): void {
   }
 }
 
-test('containers that have filled the disk can be stopped and removed', async () => {
-  const root = mkdtempSync('/tmp/ctr-full-disk-')
-  mount('tmpfs', root, 'tmpfs', 0, 'size=96m')
-  try {
-    const dataRoot = join(root, 'data')
-    mkdirSync(dataRoot)
-    await using test = await TestEngine.open({ dataRoot })
-    const ids: string[] = []
-    for (let index = 0; index < 5; index++) {
-      const id = await test.create(['sleep', '1000'])
-      await startContainer(test.engine, id)
-      ids.push(id)
-    }
-    fill(join(root, 'filler'))
-    assert.equal(statfsSync(root).bavail, 0)
+for (const size of ['96m', '40m']) {
+  test(`containers that have filled a disk of ${size} can be stopped and removed`, async () => {
+    const root = mkdtempSync('/tmp/ctr-full-disk-')
+    mount('tmpfs', root, 'tmpfs', 0, `size=${size}`)
+    try {
+      const dataRoot = join(root, 'data')
+      mkdirSync(dataRoot)
+      await using test = await TestEngine.open({ dataRoot })
+      const ids: string[] = []
+      for (let index = 0; index < 5; index++) {
+        const id = await test.create(['sleep', '1000'])
+        await startContainer(test.engine, id)
+        ids.push(id)
+      }
+      fill(join(root, 'filler'))
+      assert.equal(statfsSync(root).bavail, 0)
 
-    const [stopped, killed, ...others] = ids as [string, string, ...string[]]
-    await stopContainer(test.engine, stopped, { timeoutSeconds: 0 })
-    await removeContainer(test.engine, stopped, { force: false, volumes: false })
-    await killContainer(test.engine, killed, 'SIGKILL')
-    for (const id of [killed, ...others]) {
-      await removeContainer(test.engine, id, { force: true, volumes: false })
+      const [stopped, killed, ...others] = ids as [string, string, ...string[]]
+      await stopContainer(test.engine, stopped, { timeoutSeconds: 0 })
+      await removeContainer(test.engine, stopped, { force: false, volumes: false })
+      await killContainer(test.engine, killed, 'SIGKILL')
+      for (const id of [killed, ...others]) {
+        await removeContainer(test.engine, id, { force: true, volumes: false })
+      }
+      assert.deepEqual([...test.engine.containers.all()], [])
+    } finally {
+      umount(root, MNT_DETACH)
+      rmSync(root, { recursive: true })
     }
-    assert.deepEqual([...test.engine.containers.all()], [])
-  } finally {
-    umount(root, MNT_DETACH)
-    rmSync(root, { recursive: true })
-  }
-})
+  })
+}
