@@ -51,6 +51,36 @@ describe('a daemon that may open few files', { skip, timeout: 300_000 }, () => {
     assert.doesNotMatch(daemon().log, /uncaught/)
   })
 
+  test('says what it lacks, with 503, and serves all when there is enough again', async () => {
+    await daemon().ok(['run', '-d', '--name', 'few', 'busybox', 'sleep', '300'])
+    const copied = { Image: 'busybox', Cmd: ['true'], Volumes: { '/bin': {} } }
+    const calls: readonly (readonly [method: string, path: string, body?: unknown])[] = [
+      ['POST', '/containers/create', copied],
+      ['GET', '/containers/few/json?size=1'],
+      ['GET', '/containers/few/top'],
+      ['GET', '/containers/few/stats?stream=0&one-shot=1'],
+      ['GET', '/containers/few/archive?path=/bin/busybox'],
+      ['GET', '/containers/few/changes'],
+      ['POST', '/commit?container=few'],
+      ['GET', '/system/df'],
+    ]
+    const lacking = new Set<string>()
+    for (const [method, path, body] of calls) {
+      for (let more = 0; more < 6; more++) {
+        allow(more)
+        const { status, text } = await daemon().request(method, path, body)
+        allow(100)
+        if (status < 300) continue
+        lacking.add(path)
+        assert.equal(status, 503, text)
+        assert.match(text, /the limit of open files is reached/)
+      }
+      const { status, text } = await daemon().request(method, path, body)
+      assert.ok(status < 300, text)
+    }
+    assert.ok(lacking.size > 3, [...lacking].join())
+  })
+
   test('fails requests that need more, and nothing is left of them', async () => {
     const ids: string[] = []
     for (let more = 1; more < 16; more++) {

@@ -1,5 +1,5 @@
 export { EngineError, type ErrorCode, invalid, isEngineError } from './engine-error.ts'
 export { errnoText } from './errno-text.ts'
 export { messageOf } from './error-message.ts'
-export { PROCESS_LIMIT } from './process-limit.ts'
+export { DESCRIPTOR_LIMIT, isDescriptorLimit, PROCESS_LIMIT } from './limits.ts'
 export { isErrno, SyscallError } from './syscall-error.ts'

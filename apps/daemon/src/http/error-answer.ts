@@ -1,4 +1,4 @@
-import { EngineError, type ErrorCode } from '@ctr/errdefs'
+import { DESCRIPTOR_LIMIT, EngineError, type ErrorCode, isDescriptorLimit } from '@ctr/errdefs'
 import { HTTP_STATUS } from '../http-status.ts'
 import type { Log } from '../log.ts'
 
@@ -13,6 +13,9 @@ export interface ErrorAnswer {
 export function errorAnswer(error: unknown): ErrorAnswer {
   // What failed first; that its undoing failed, too, is for the log.
   if (error instanceof SuppressedError) return errorAnswer(error.suppressed)
+  if (!isRefusal(error) && isDescriptorLimit(error)) {
+    return { status: HTTP_STATUS.UNAVAILABLE, code: 'UNAVAILABLE', message: DESCRIPTOR_LIMIT }
+  }
   if (error instanceof EngineError) {
     return { status: HTTP_STATUS[error.code], code: error.code, message: error.message }
   }
@@ -20,6 +23,12 @@ export function errorAnswer(error: unknown): ErrorAnswer {
   const message = error instanceof Error ? error.message : String(error)
   if (status !== undefined) return { status, code: 'HTTP', message }
   return { status: HTTP_STATUS.INTERNAL, code: 'INTERNAL', message }
+}
+
+/** Says what the caller has done, perhaps in the caller's words. */
+function isRefusal(error: unknown): boolean {
+  if (error instanceof EngineError) return HTTP_STATUS[error.code] < 500
+  return clientErrorStatus(error) !== undefined
 }
 
 /** Fastify's own refusals (a body too large, a bad URL) carry their status. */

@@ -1,4 +1,5 @@
 import type { ProgressMessage } from '@ctr/api'
+import { errorAnswer } from './error-answer.ts'
 import type { Call } from './route.ts'
 
 /**
@@ -22,7 +23,7 @@ export async function serveProgress(
     await work(send)
   } catch (error) {
     if (output === undefined) throw error
-    const { message } = error as Error
+    const { message } = errorAnswer(error)
     send({ errorDetail: { message }, error: message })
   }
   output ??= call.openOutput('application/json')

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import { EngineError } from '@ctr/errdefs'
+import { EngineError, isDescriptorLimit } from '@ctr/errdefs'
 import { cgroupPids } from '@ctr/linux'
 import type { Engine } from '../engine.ts'
 import { containerEvent } from './container-event.ts'
@@ -63,6 +63,7 @@ async function runPs(args: readonly string[]): Promise<string> {
     return stdout
   } catch (cause) {
     const isMissing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT'
+    if (!isMissing && isDescriptorLimit(cause)) throw cause
     const stderr = cause instanceof Error && 'stderr' in cause ? String(cause.stderr).trim() : ''
     throw new EngineError(
       isMissing ? 'NOT_IMPLEMENTED' : 'INVALID_ARGUMENT',
