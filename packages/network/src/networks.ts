@@ -159,19 +159,22 @@ export class Networks {
       return planned
     }
     const network = { ...planned, isForeign: isUsableBridge(planned.bridge) }
-    this.#registry.insert(network)
-    try {
-      await this.#bridges.ensure(network)
-      await this.#resolver.sync(this.#bridges.all())
-      await this.#firewall?.apply()
-    } catch (error) {
-      await this.#destroy(network)
-      throw error
-    }
+    await this.#registry.add(network, async () => {
+      try {
+        await this.#bridges.ensure(network)
+        await this.#resolver.sync(this.#bridges.all())
+        await this.#firewall?.apply()
+      } catch (error) {
+        await this.#destroy(network)
+        throw error
+      }
+    })
     return network
   }
 
   async remove(ref: string): Promise<Network> {
+    const made = this.#registry.whenMade(this.get(ref))
+    if (made !== undefined) await made
     const network = this.get(ref)
     if (isPredefined(network)) {
       throw new EngineError(
@@ -205,8 +208,16 @@ export class Networks {
       network.configuration === undefined &&
       this.#endpoints.ofNetwork(network.id).length === 0
     const unused = this.list().filter((network) => isUnused(network) && isWanted(network))
-    for (const network of unused) if (isUnused(network)) await this.#destroy(network)
-    return unused
+    const removed: Network[] = []
+    for (const network of unused) {
+      const made = this.#registry.whenMade(network)
+      if (made !== undefined) await made
+      // In use, or removed by somebody else meanwhile.
+      if (this.#registry.byId(network.id) === undefined || !isUnused(network)) continue
+      await this.#destroy(network)
+      removed.push(network)
+    }
+    return removed
   }
 
   endpointsOfNetwork(ref: string): Endpoint[] {

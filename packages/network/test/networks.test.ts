@@ -42,6 +42,30 @@ if (isInOwnNetns(import.meta.filename)) {
       await networks.close()
     })
 
+    test('a network that is being made, or removed by two at once, is gone for good', async () => {
+      await using sandbox = await Sandbox.open()
+      const networks = await sandbox.openNetworks()
+      for (const remove of [() => networks.remove('nb'), () => networks.prune(() => true)]) {
+        const made = networks.create({ name: 'nb' })
+        while (networks.find('nb') === undefined) await Promise.resolve()
+        await Promise.all([made, remove()])
+        assert.equal(networks.find('nb'), undefined)
+      }
+      await networks.create({ name: 'one' })
+      await networks.create({ name: 'two' })
+      const pruned = networks.prune(() => true)
+      await networks.remove('two')
+      assert.deepEqual(
+        (await pruned).map(({ name }) => name),
+        ['one'],
+      )
+      assert.deepEqual(
+        networks.list().map(({ name }) => name),
+        ['bridge', 'host', 'none'],
+      )
+      await networks.close()
+    })
+
     test('a name and a bridge can be taken again while their network is being removed', async () => {
       await using sandbox = await Sandbox.open()
       const networks = await sandbox.openNetworks()

@@ -10,6 +10,8 @@ export class NetworkRegistry {
   readonly #table: NetworkTable
   readonly #hasBridges: boolean
   readonly #networks = new Map<string, Network>()
+  /** Those that are being made: in the cache and the database, not on the host yet. By id. */
+  readonly #coming = new Map<string, Promise<void>>()
   /** Those that are being removed: no longer in the cache, still in the database and on the host. */
   readonly #leaving = new Map<Network, Promise<void>>()
 
@@ -53,6 +55,24 @@ export class NetworkRegistry {
   insert(network: Network): void {
     transaction(this.#store, () => this.#table.insert(network))
     this.#networks.set(network.id, network)
+  }
+
+  /** Adds a network around `make`, which puts it on the host, or removes it again. */
+  async add(network: Network, make: () => Promise<void>): Promise<void> {
+    this.insert(network)
+    const made = make()
+    this.#coming.set(network.id, made)
+    try {
+      await made
+    } finally {
+      this.#coming.delete(network.id)
+    }
+  }
+
+  /** Resolves when the network has been made, or has not; undefined: nobody is at it, and who asks goes on at once. */
+  whenMade({ id }: Network): Promise<unknown> | undefined {
+    const made = this.#coming.get(id)
+    return made === undefined ? undefined : Promise.allSettled([made])
   }
 
   /**
