@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream'
+import { countBuffer } from '@ctr/engine'
 import { DetachScanner } from './detach-keys.ts'
 import { farewell } from './farewell.ts'
 import { leaveWhenGone } from './half-closed.ts'
@@ -79,6 +80,7 @@ function forwardOutput({ client, process, unframe, epilogue }: PumpOptions): voi
 function forwardInput({ client, process, detachKeys }: PumpOptions, detach: () => void): void {
   const scanner = detachKeys === undefined ? undefined : new DetachScanner(detachKeys)
   client.on('data', (chunk: Buffer) => {
+    countBuffer(chunk.length)
     const { input, detached } = scanner?.push(chunk) ?? { input: chunk, detached: false }
     if (input.byteLength > 0 && !process.write(input)) client.pause()
     if (detached) detach()

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { type Duplex, Readable, type Writable } from 'node:stream'
+import { countBuffer } from '@ctr/engine'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { offersBodyFile, openBodyFile } from './body-file.ts'
 import { CLIENT_GONE } from './client-gone.ts'
@@ -71,7 +72,9 @@ export class ServedCall implements Call {
 
   get input(): Readable {
     const { body } = this.request
-    return body instanceof Readable ? body : Readable.from([])
+    if (!(body instanceof Readable)) return Readable.from([])
+    countBuffersOf(body)
+    return body
   }
 
   get openInput(): Call['openInput'] {
@@ -139,5 +142,14 @@ export class ServedCall implements Call {
 
   readonly #onAnswerClose = (): void => {
     if (!this.reply.raw.writableFinished) this.#onClose()
+  }
+}
+
+/** Node's HTTP server makes a buffer for each read. */
+function countBuffersOf(body: Readable): void {
+  const push = body.push.bind(body)
+  body.push = (chunk: Buffer | null, encoding) => {
+    countBuffer(chunk?.length ?? 0)
+    return push(chunk, encoding)
   }
 }

@@ -1,5 +1,6 @@
 import { EngineError, type ErrorCode } from '@ctr/errdefs'
 import { startThread } from '@ctr/linux'
+import { countBuffer } from '../../young-buffers.ts'
 import { Control, type Reply, type Request, type Task } from './protocol.ts'
 
 /** A stalled client keeps its thread, so there is a limit; a thread has some 10 MB. */
@@ -131,7 +132,10 @@ export class Job implements AsyncDisposable {
       if (reply?.type === 'failed') {
         throw new FilesystemError(reply.code, reply.message, reply.errno)
       }
-      if (reply?.type === 'chunk') this.#control.allow(1)
+      if (reply?.type === 'chunk') {
+        this.#control.allow(1)
+        countBuffer(reply.chunk.length)
+      }
       if (reply !== undefined) return reply
       if (this.#failure !== undefined) throw this.#failure
       await this.#wake.promise
@@ -147,6 +151,7 @@ export class Job implements AsyncDisposable {
   /** Hands the chunk over, with all of the buffer that it is in. */
   give(chunk: Uint8Array): void {
     this.#given += 1
+    countBuffer(chunk.length)
     this.#thread.worker.postMessage({ type: 'chunk', chunk } satisfies Request, [
       chunk.buffer as ArrayBuffer,
     ])

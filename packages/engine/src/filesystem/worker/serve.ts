@@ -1,5 +1,6 @@
 import { parentPort } from 'node:worker_threads'
 import { EngineError } from '@ctr/errdefs'
+import { countBuffer } from '../../young-buffers.ts'
 import { layerChanges } from '../layer-changes.ts'
 import { packPath } from '../pack.ts'
 import { openPath } from '../path.ts'
@@ -104,6 +105,7 @@ function newInput(): Input {
         }
         const chunk = chunks.shift()
         if (chunk === undefined) return
+        countBuffer(chunk.byteLength)
         yield Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
         post({ type: 'taken' })
       }
