@@ -85,6 +85,18 @@ const routes = [
     },
   }),
   route({
+    method: 'POST',
+    path: '/taste',
+    summary: '',
+    takesStream: true,
+    handle: async (_context, call) => {
+      const input = await call.openInput()
+      await once(input, 'data')
+      input.pause()
+      throw new EngineError('INVALID_ARGUMENT', 'no archive')
+    },
+  }),
+  route({
     method: 'GET',
     path: '/crash',
     summary: '',

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { connect } from 'node:net'
 import { test } from 'node:test'
 import { ask, raw, socketPath } from './http-fixture.ts'
@@ -171,6 +172,18 @@ test('what is not HTTP is a 400', async () => {
     assert.match(answer, /^HTTP\/1.1 400 /)
     assert.match(answer, /{"message":"malformed HTTP request/)
   }
+})
+
+test('a client that reads only when it has sent all learns why its body was refused', async () => {
+  const socket = connect(socketPath)
+  const sent = Promise.withResolvers<void>()
+  socket.write('POST /taste HTTP/1.1\r\nHost: x\r\nContent-Length: 16777216\r\n\r\n')
+  socket.write(Buffer.alloc(16 << 20), (error) => (error ? sent.reject(error) : sent.resolve()))
+  socket.on('error', sent.reject)
+  await sent.promise
+  const [answer] = (await once(socket, 'data')) as [Buffer]
+  assert.match(answer.toString(), /^HTTP\/1.1 400 [^]*no archive/)
+  socket.destroy()
 })
 
 test('clients that vanish at any point harm nobody', async () => {

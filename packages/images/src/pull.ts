@@ -304,9 +304,9 @@ function tagOwner({ table }: ImageDeps, reference: Reference): string | undefine
 }
 
 function throttle(report: (bytes: number) => void): (bytes: number) => void {
-  let last = 0
+  let last = Number.NEGATIVE_INFINITY
   return (bytes) => {
-    const now = Date.now()
+    const now = performance.now()
     if (now - last < PROGRESS_INTERVAL_MS) return
     last = now
     report(bytes)

@@ -38,6 +38,8 @@ import { ServedCall } from './served-call.ts'
 import { declineUpgrade, handleUpgrade, isWebSocket, shouldUpgrade, upgradeOf } from './upgrade.ts'
 import { useWebSockets, type WebSocketOpening, webSocketRoute } from './websocket.ts'
 
+/** For the rest of a body that nobody wants. */
+const REST_MS = 30_000
 const SECOND_MS = 1000
 /** A client that does not finish its headers is cut off. Bodies have no limit of time: `load` of a slow pipe. */
 const HEADERS_TIMEOUT_MS = 30_000
@@ -130,6 +132,7 @@ export async function buildApiServer(o: {
     done()
   })
   app.addHook('onResponse', (request, reply, done) => {
+    readRest(request.raw)
     o.log.debug(
       { method: request.method, url: request.originalUrl, status: reply.statusCode },
       'request',
@@ -292,6 +295,18 @@ function parseBody(route: AnyRoute, request: FastifyRequest): unknown {
   }
   const bytes = Buffer.isBuffer(body) ? body : Buffer.alloc(0)
   return parseJsonBody(route.body, { bytes, contentType, isOptional })
+}
+
+/**
+ * Of a body that was not read to its end (an archive that was refused at its beginning). Many a client reads the answer only
+ * when it has sent all; it would wait, and then learn that the connection is gone. Not for ever: the body may have no end.
+ */
+function readRest(request: IncomingMessage): void {
+  if (request.complete || request.destroyed || request.readableFlowing !== false) return
+  const { socket } = request
+  const deadline = setTimeout(() => socket.destroy(), REST_MS)
+  const isRead = (): void => clearTimeout(deadline)
+  request.once('end', isRead).once('close', isRead).resume()
 }
 
 /** An error after the headers were sent: the client learns of it by the end of the stream. */
