@@ -27,6 +27,8 @@ import { forgetFlows } from './firewall/flows.ts'
 import { Healing } from './firewall/healing.ts'
 import { switchOn, warnOfDroppingChains } from './firewall/host.ts'
 import type { FirewallState } from './firewall/render.ts'
+import { isLan, parentOf } from './lan/options.ts'
+import { Parents } from './lan/parents.ts'
 import { planNetwork } from './network/create.ts'
 import type { CreateNetworkOptions } from './network/create-options.ts'
 import { LowestFree } from './network/ipam.ts'
@@ -57,6 +59,7 @@ export class Networks {
   readonly #options: NetworksOptions
   readonly #registry: NetworkRegistry
   readonly #bridges: Bridges
+  readonly #parents: Parents
   readonly #endpoints: EndpointTable
   /** False with `--bridge none`: no bridge networks, no firewall. */
   readonly #hasBridges: boolean
@@ -75,6 +78,7 @@ export class Networks {
     this.#hasBridges = hasBridges
     this.#registry = new NetworkRegistry(options.store, { hasBridges, createdAtNs: nowNs() })
     this.#bridges = new Bridges(options, this.#registry)
+    this.#parents = new Parents(options, this.#registry)
     this.#endpoints = new EndpointTable(options.store)
     this.#resolver = new Resolver({
       names: new NameTable(options.store, this.#endpoints),
@@ -99,6 +103,7 @@ export class Networks {
       options,
       registry: this.#registry,
       bridges: this.#bridges,
+      parents: this.#parents,
       endpoints: this.#endpoints,
       ports: {
         isTaken: (protocol, hostIp, port) => this.#endpoints.isPortTaken(protocol, hostIp, port),
@@ -136,16 +141,20 @@ export class Networks {
   }
 
   async create(o: CreateNetworkOptions): Promise<Network> {
-    if (!this.#hasBridges) {
+    if (!this.#hasBridges && ['', 'bridge'].includes(o.driver ?? '')) {
       throw new EngineError(
         'FORBIDDEN',
         'bridge networks are disabled: ctrd runs with --bridge none',
       )
     }
-    // Its name and its bridge are free again when the removal has ended that is under way.
+    // Its name, its bridge and its parent are free again when the removal has ended that is under way.
     const bridge = o.options?.[OPTION_BRIDGE_NAME]
+    const parent = o.options?.['parent']
     await this.#registry.whenGone(
-      (network) => network.name === o.name || (bridge !== undefined && network.bridge === bridge),
+      (network) =>
+        network.name === o.name ||
+        (bridge !== undefined && network.bridge === bridge) ||
+        (parent !== undefined && isLan(network) && parentOf(network) === parent),
     )
     const facts = {
       networks: this.list(),
@@ -154,16 +163,16 @@ export class Networks {
       createdAtNs: nowNs(),
     }
     const planned = planNetwork(o, facts)
-    if (!isBridged(planned)) {
-      this.#registry.insert(planned)
-      return planned
+    const network = isBridged(planned)
+      ? { ...planned, isForeign: isUsableBridge(planned.bridge) }
+      : planned
+    if (network.configuration !== undefined) {
+      this.#registry.insert(network)
+      return network
     }
-    const network = { ...planned, isForeign: isUsableBridge(planned.bridge) }
     await this.#registry.add(network, async () => {
       try {
-        await this.#bridges.ensure(network)
-        await this.#resolver.sync(this.#bridges.all())
-        await this.#firewall?.apply()
+        await this.#make(network)
       } catch (error) {
         await this.#destroy(network)
         throw error
@@ -328,6 +337,7 @@ export class Networks {
     const isUsed = this.#endpoints.all().some((row) => row.link !== undefined)
     if (!isUsed) {
       await this.#firewall?.removeTable()
+      await this.#parents.releaseAll()
       const own = this.#bridges.all().filter((network) => !network.isForeign)
       await deleteLinks(
         this.#options.exec,
@@ -346,6 +356,7 @@ export class Networks {
 
   /** Once, by `openNetworks`. */
   async restore(): Promise<void> {
+    await this.#parents.restore()
     if (!this.#hasBridges) return
     await this.#bridges.restoreDefault(this.#endpoints)
     if (this.#options.defaults.setsForwarding) switchOn('/proc/sys/net/ipv4/ip_forward')
@@ -354,9 +365,21 @@ export class Networks {
     await warnOfDroppingChains(this.#firewall, this.#options.log)
   }
 
+  /** What it needs on the host. */
+  async #make(network: Network): Promise<void> {
+    if (isLan(network)) {
+      await this.#parents.ensure(network)
+      return
+    }
+    if (isBridged(network)) await this.#bridges.ensure(network)
+    await this.#resolver.sync(this.#bridges.all())
+    await this.#firewall?.apply()
+  }
+
   async #destroy(network: Network): Promise<void> {
     await this.#registry.delete(network, async () => {
       await this.#resolver.sync(this.#bridges.all())
+      if (isLan(network)) await this.#parents.release(network)
       const links = isBridged(network) && !network.isForeign ? [network.bridge] : []
       await deleteLinks(this.#options.exec, links)
       await this.#firewall?.apply()

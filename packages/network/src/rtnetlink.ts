@@ -11,34 +11,34 @@ export interface NetlinkMessage {
 }
 
 // linux/rtnetlink.h, linux/netlink.h, linux/if_link.h, linux/if_addr.h, linux/veth.h
-const RTM_NEWLINK = 16
+export const RTM_NEWLINK = 16
 const RTM_DELLINK = 17
 const RTM_NEWADDR = 20
 const RTM_NEWROUTE = 24
 const NLM_F_REQUEST = 0x1
 const NLM_F_ACK = 0x4
 const NLM_F_REPLACE = 0x100
-const NLM_F_EXCL = 0x200
-const NLM_F_CREATE = 0x400
+export const NLM_F_EXCL = 0x200
+export const NLM_F_CREATE = 0x400
 const NLA_F_NESTED = 0x8000
 const NLMSG_HEADER_BYTES = 16
 const IFINFO_BYTES = 16
 const NLA_HEADER_BYTES = 4
-const PID_BYTES = 4
+export const PID_BYTES = 4
 const MAC_PADDED_BYTES = 8
-const IFLA_ADDRESS = 1
-const IFLA_IFNAME = 3
-const IFLA_MTU = 4
+export const IFLA_ADDRESS = 1
+export const IFLA_IFNAME = 3
+export const IFLA_MTU = 4
 const IFLA_MASTER = 10
-const IFLA_TXQLEN = 13
-const IFLA_LINKINFO = 18
-const IFLA_NET_NS_PID = 19
+export const IFLA_TXQLEN = 13
+export const IFLA_LINKINFO = 18
+export const IFLA_NET_NS_PID = 19
 const IFLA_IFALIAS = 20
 const IFLA_AF_SPEC = 26
 const IFLA_NUM_TX_QUEUES = 31
 const IFLA_NUM_RX_QUEUES = 32
-const IFLA_INFO_KIND = 1
-const IFLA_INFO_DATA = 2
+export const IFLA_INFO_KIND = 1
+export const IFLA_INFO_DATA = 2
 const IFLA_INFO_SLAVE_KIND = 4
 const IFLA_INFO_SLAVE_DATA = 5
 const IFLA_BRPORT_MODE = 4
@@ -238,7 +238,7 @@ function linkParts(ref: LinkRef, o: { flags?: number; change?: number }): Buffer
 }
 
 /** struct ifinfomsg */
-function ifinfo(o: { index?: number; flags?: number; change?: number }): Buffer {
+export function ifinfo(o: { index?: number; flags?: number; change?: number }): Buffer {
   const head = Buffer.alloc(16)
   head.writeInt32LE(o.index ?? 0, 4)
   head.writeUInt32LE(o.flags ?? 0, 8)
@@ -246,7 +246,7 @@ function ifinfo(o: { index?: number; flags?: number; change?: number }): Buffer 
   return head
 }
 
-function build(type: number, flags: number, ...parts: Buffer[]): NetlinkMessage {
+export function build(type: number, flags: number, ...parts: Buffer[]): NetlinkMessage {
   const body = Buffer.concat(parts)
   const header = Buffer.alloc(16) // struct nlmsghdr; the shim sets the sequence number
   header.writeUInt32LE(header.length + body.length, 0)
@@ -273,7 +273,7 @@ export function text(type: number, value: string): Buffer {
   return attribute(type, Buffer.from(`${value}\0`))
 }
 
-function u32(type: number, value: number): Buffer {
+export function u32(type: number, value: number): Buffer {
   const bytes = Buffer.alloc(4)
   bytes.writeUInt32LE(value)
   return attribute(type, bytes)

@@ -1,13 +1,14 @@
 import type { Statement } from 'better-sqlite3'
 import type { Store } from './open.ts'
 
-export type NetworkDriver = 'bridge' | 'host' | 'null'
+export type NetworkDriver = 'bridge' | 'host' | 'null' | 'macvlan' | 'ipvlan'
 
 export interface NetworkRow {
   readonly id: string
   readonly name: string
   readonly driver: NetworkDriver
   readonly createdAtNs: bigint
+  /** Name of the bridge's link; undefined with other drivers. */
   readonly bridge: string | undefined
   /** The link `bridge` was there before us: never delete it. */
   readonly isForeign: boolean

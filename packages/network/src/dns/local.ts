@@ -1,5 +1,5 @@
 import { type Address, addressBytes, contains } from '../address.ts'
-import { type Network, poolsOf } from '../network/network.ts'
+import { hasLinks, type Network, poolsOf } from '../network/network.ts'
 import { type Answer, CLASS_IN, encodeName, type Query, RCODE, TYPE } from './message.ts'
 
 /** A container that asks: what it may see, in the order in which it is looked at. */
@@ -75,7 +75,7 @@ function findName(
 
 /** On the default bridge nobody has a name, as with Docker. */
 export function hasNames(network: Network): boolean {
-  return network.driver === 'bridge' && network.name !== 'bridge'
+  return hasLinks(network) && network.name !== 'bridge'
 }
 
 function answerReverse(

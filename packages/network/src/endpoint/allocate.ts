@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { EngineError } from '@ctr/errdefs'
 import type { EndpointNames, EndpointRow, EndpointTable } from '@ctr/store'
 import { type Address, formatMac, macOf, parseAddress, parseMac } from '../address.ts'
+import { isLan } from '../lan/options.ts'
 import { areAlike, portModes } from '../network/gateway-mode.ts'
 import {
   type AddressBook,
@@ -9,7 +10,7 @@ import {
   type LowestFree,
   requestAddress,
 } from '../network/ipam.ts'
-import { type Network, OPTION_HOST_BINDING, poolsOf } from '../network/network.ts'
+import { hasLinks, type Network, OPTION_HOST_BINDING, poolsOf } from '../network/network.ts'
 import type { NetworksOptions } from '../options.ts'
 import { bestGateway, type GatewayCandidate, leadsOut } from './gateway.ts'
 import { allocatePorts, type PortBinding, type PortFacts } from './ports.ts'
@@ -80,8 +81,8 @@ export function allocateEndpoint(
     aliases: o.aliases,
     gatewayPriority,
     isChanging: o.isChanging,
-    ...(network.driver === 'bridge'
-      ? bridgeParts(deps, network, { ...o, ports: bindings }, { id, isGateway })
+    ...(hasLinks(network)
+      ? linkParts(deps, network, { ...o, ports: bindings }, { id, isGateway })
       : NO_LINK),
   }
   deps.endpoints.insert(row, namesOf(o))
@@ -167,29 +168,42 @@ function parseLink(link: string): [alias: string, container: string] {
   return [alias.replace(/^.*\//, '').toLowerCase(), container.toLowerCase()]
 }
 
-type BridgeParts = Pick<
-  EndpointRow,
-  'link' | 'macAddress' | 'isGateway' | 'ipv4' | 'ipv6' | 'ports'
->
+type LinkParts = Pick<EndpointRow, 'link' | 'macAddress' | 'isGateway' | 'ipv4' | 'ipv6' | 'ports'>
 
-function bridgeParts(
+function linkParts(
   deps: AllocateDeps,
   network: Network,
   o: ConnectOptions,
   endpoint: { id: string; isGateway: boolean },
-): BridgeParts {
+): LinkParts {
   const ipv4 = chooseAddress(deps, network, 4, o.requestedIp, o.preferredIp)
   const ipv6 = chooseAddress(deps, network, 6, o.requestedIpv6, o.preferredIpv6)
   const name = { name: o.containerName, id: endpoint.id }
   return {
     // Docker's pattern; 44 random bits and a UNIQUE column. IFNAMSIZ allows 15 characters.
-    link: o.linkName ?? `veth${endpoint.id.slice(0, 11)}`,
-    macAddress: chooseMac(o.macAddress, ipv4),
+    link: isLan(network)
+      ? lanLinkName(endpoint.id)
+      : (o.linkName ?? `veth${endpoint.id.slice(0, 11)}`),
+    macAddress: network.driver === 'ipvlan' ? noMac(o.macAddress) : chooseMac(o.macAddress, ipv4),
     isGateway: endpoint.isGateway,
     ipv4,
     ipv6,
     ports: allocatePorts(withHostIp(o.ports, network), deps.ports, name, portModes(network)),
   }
+}
+
+/** No link of the host has it: the container's is made where it is. */
+function lanLinkName(id: string): string {
+  return `lan ${id.slice(0, 11)}`
+}
+
+/** It is the parent's. */
+function noMac(requested = ''): string {
+  if (requested === '') return ''
+  throw new EngineError(
+    'INVALID_ARGUMENT',
+    'ipvlan interfaces do not support custom mac address assignment',
+  )
 }
 
 /** Ports that are published without an address get the network's own. */

@@ -2,7 +2,8 @@ import { randomInt } from 'node:crypto'
 import { EngineError } from '@ctr/errdefs'
 import { interfaceIndex } from '@ctr/linux'
 import { type EndpointRow, volatileTransaction } from '@ctr/store'
-import { poolsOf } from '../network/network.ts'
+import { isLan } from '../lan/options.ts'
+import { hasLinks, poolsOf } from '../network/network.ts'
 import { allocateEndpoint, bareEndpoint, type ConnectOptions } from './allocate.ts'
 import { assertReachable, type LinkOptions, parseLinkOptions } from './link-options.ts'
 import type { EndpointParts } from './parts.ts'
@@ -22,7 +23,7 @@ export async function connectEndpoint(
   o: ConnectOptions,
 ): Promise<StartingEndpoint> {
   const network = parts.registry.get(o.network)
-  if (o.isOnly === true && network.driver !== 'bridge') {
+  if (o.isOnly === true && !hasLinks(network)) {
     const options = parseLinkOptions({ ...network.options, ...o.driverOptions })
     const { row, record } = bareEndpoint(parts, network, o)
     return { ...planEndpoint(row, network, undefined, { options }), record }
@@ -74,7 +75,10 @@ export async function planReserved(
   { options, isRunning }: { readonly options: LinkOptions; readonly isRunning: boolean },
 ): Promise<EndpointPlan> {
   const network = parts.registry.get(row.networkId)
-  return planEndpoint(row, network, await parts.bridges.indexOf(network), {
+  const above = isLan(network)
+    ? await parts.parents.ensure(network)
+    : await parts.bridges.indexOf(network)
+  return planEndpoint(row, network, above, {
     resolver: resolverOn(parts, row, { isMoved: isRunning }),
     linkIndex: isRunning ? freeIndex() : undefined,
     options,

@@ -1,5 +1,5 @@
 import type { EndpointRow } from '@ctr/store'
-import { formatAddress } from '../address.ts'
+import { contains, formatAddress, parseSubnet } from '../address.ts'
 import type { Publication } from '../firewall/render.ts'
 import { trustedInterfaces } from '../network/gateway-mode.ts'
 import { AUX_GATEWAY, AUX_GATEWAY_IPV6, type Network } from '../network/network.ts'
@@ -33,8 +33,13 @@ const shown = new WeakMap<EndpointRow, { network: Network; endpoint: Endpoint }>
 
 function makeEndpoint(row: EndpointRow, network: Network): Endpoint {
   const addressOf = (family: 4 | 6, value: bigint | undefined): EndpointAddress | undefined => {
-    const pool = network.pools.find(({ subnet }) => subnet.includes(':') === (family === 6))
-    if (value === undefined || pool === undefined) return undefined
+    if (value === undefined) return undefined
+    // A bridge has one pool of each family.
+    const pool = network.pools.find(({ subnet: text }) => {
+      const subnet = parseSubnet(text)
+      return subnet !== undefined && contains(subnet, { family, value })
+    })
+    if (pool === undefined) return undefined
     const prefix = Number(pool.subnet.split('/')[1])
     const gateway = pool.auxAddresses[family === 4 ? AUX_GATEWAY : AUX_GATEWAY_IPV6] ?? pool.gateway
     return { address: formatAddress({ family, value }), prefix, gateway }

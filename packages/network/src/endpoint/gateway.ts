@@ -1,4 +1,5 @@
 import type { EndpointRow } from '@ctr/store'
+import { isLan, lanLeadsOut } from '../lan/options.ts'
 import { isBridged, type Network } from '../network/network.ts'
 
 /** What decides which of a container's networks has the default route and publishes its ports. */
@@ -16,7 +17,7 @@ export function bestGateway<T extends GatewayCandidate>(candidates: readonly T[]
 }
 
 export function leadsOut(network: Network): boolean {
-  return isBridged(network) && !network.isInternal
+  return isLan(network) ? lanLeadsOut(network) : isBridged(network) && !network.isInternal
 }
 
 /** The endpoint that has the default route. */

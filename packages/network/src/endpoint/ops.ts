@@ -1,6 +1,8 @@
 import { type Op, protocolNumber } from '@ctr/shim'
 import { type Address, parseAddress } from '../address.ts'
 import type { Publication } from '../firewall/render.ts'
+import { newLanLink } from '../lan/link-messages.ts'
+import type { LanMode } from '../lan/options.ts'
 import {
   disableIpv6LinkLocal,
   LOOPBACK_INDEX,
@@ -23,10 +25,16 @@ export interface EndpointLink {
   readonly link: string
   /** In a namespace that is not fresh, so that `interfaceIndex` is obeyed; undefined: the next one. */
   readonly linkIndex: number | undefined
-  readonly bridgeIndex: number
+  /** Of the bridge, or of the parent. */
+  readonly aboveIndex: number
+  /** A link on a parent instead of a veth pair. */
+  readonly lan: LanMode | undefined
+  /** The default routes are by the link itself, of the families of its addresses. */
+  readonly isRoutedByLink: boolean
   readonly interfaceName: string
   readonly interfaceIndex: number
-  readonly mac: Uint8Array
+  /** Undefined: the parent's. */
+  readonly mac: Uint8Array | undefined
   readonly options: LinkOptions
   readonly addresses: readonly { readonly address: Address; readonly prefix: number }[]
   /** Default routes; empty when another endpoint has them, and on internal networks. */
@@ -35,17 +43,19 @@ export interface EndpointLink {
 
 /** On the host, after clone: one message makes both ends, the peer in the child's network namespace. The pair goes with it. */
 export function hostOps(endpoint: EndpointLink): Op[] {
-  const { link } = endpoint
+  const { link, lan, mac } = endpoint
+  if (lan !== undefined) return [netlink('host', lanMessage(endpoint, lan))]
+  if (mac === undefined) throw new TypeError(`no address of ${link}`)
   const { isHairpin } = endpoint.options
   return [
-    netlink('host', vethMessage(endpoint)),
+    netlink('host', vethMessage({ ...endpoint, mac })),
     ...(isHairpin ? [netlink('host', setHairpin({ name: link }))] : []),
   ]
 }
 
 /** Of pairs that differ only in the host end's name and the address; to make one from its parts takes ten times as long. */
-function vethMessage(endpoint: EndpointLink): NetlinkMessage {
-  const { link, linkIndex, bridgeIndex, interfaceName, interfaceIndex, mac } = endpoint
+function vethMessage(endpoint: EndpointLink & { mac: Uint8Array }): NetlinkMessage {
+  const { link, linkIndex, aboveIndex: bridgeIndex, interfaceName, interfaceIndex, mac } = endpoint
   const { mtu, txQueueLength } = endpoint.options
   const key = `${link.length} ${bridgeIndex} ${interfaceName} ${interfaceIndex} ${mtu} ${txQueueLength}`
   const known = linkIndex === undefined ? veths.get(key) : undefined
@@ -66,6 +76,12 @@ function vethMessage(endpoint: EndpointLink): NetlinkMessage {
   return message
 }
 
+function lanMessage(endpoint: EndpointLink, mode: LanMode): NetlinkMessage {
+  const { aboveIndex: parent, interfaceName: name, interfaceIndex: index, mac } = endpoint
+  const { mtu, txQueueLength } = endpoint.options
+  return newLanLink({ mode, parent, name, index, mac, mtu, txQueueLength })
+}
+
 const veths = new Map<string, VethMessage>()
 
 /** In the container's network namespace. */
@@ -83,6 +99,7 @@ export function childOps(endpoint: EndpointLink): Op[] {
     ...addresses.map(({ address, prefix }) => netlink('child', newAddress(index, address, prefix))),
     linkUp(index),
     ...gateways.map((gateway) => defaultRoute(gateway, index)),
+    ...(endpoint.isRoutedByLink ? linkRoutes(addresses, index) : []),
     ...endpoint.options.routes.map(({ destination: { family, address: value, prefix }, gateway }) =>
       netlink(
         'child',
@@ -112,6 +129,15 @@ function defaultRoute(gateway: Address, index: number): Op {
   return alike(`by ${family} ${value} ${index}`, () =>
     netlink('child', newRoute({ family, gateway, index })),
   )
+}
+
+/** Default routes without a gateway. */
+export function linkRoutes(
+  addresses: readonly { readonly address: Address }[],
+  index: number,
+): Op[] {
+  const families = new Set(addresses.map(({ address }) => address.family))
+  return [...families].map((family) => netlink('child', newRoute({ family, index })))
 }
 
 /** Made before. Frozen: they are one and the same in the programs of many containers. */

@@ -2,6 +2,7 @@ import type { EndpointTable } from '@ctr/store'
 import type { Bridges } from '../bridge/bridges.ts'
 import type { Resolver } from '../dns/resolver.ts'
 import type { Firewall } from '../firewall/firewall.ts'
+import type { Parents } from '../lan/parents.ts'
 import type { LowestFree } from '../network/ipam.ts'
 import type { NetworkRegistry } from '../network/registry.ts'
 import type { NetworksOptions } from '../options.ts'
@@ -12,6 +13,7 @@ export interface EndpointParts {
   readonly options: NetworksOptions
   readonly registry: NetworkRegistry
   readonly bridges: Bridges
+  readonly parents: Parents
   readonly endpoints: EndpointTable
   readonly ports: PortFacts
   readonly lowestFree: LowestFree

@@ -2,9 +2,10 @@ import type { Op } from '@ctr/shim'
 import type { EndpointRow } from '@ctr/store'
 import { type Address, parseMac } from '../address.ts'
 import type { Publication } from '../firewall/render.ts'
+import { isLan, isRoutedByLink, parseLanMode } from '../lan/options.ts'
 import { redirectDns } from '../netfilter.ts'
 import type { Network } from '../network/network.ts'
-import { newRoute, setLinkDown, setLinkUp } from '../rtnetlink.ts'
+import { deleteLink, newRoute, setLinkDown, setLinkUp } from '../rtnetlink.ts'
 import { type Endpoint, type EndpointAddress, toEndpoint } from './endpoint.ts'
 import { type LinkOptions, parseLinkOptions } from './link-options.ts'
 import {
@@ -12,6 +13,7 @@ import {
   ENODEV,
   forwardOps,
   hostOps,
+  linkRoutes,
   loopbackOps,
   netlink,
   storedAddress,
@@ -51,11 +53,11 @@ export interface RefusedPort {
   readonly errno: string
 }
 
-/** Pure. `bridgeIndex` is undefined on the networks `host` and `none`; `resolver`: the endpoint's gateway, if the container asks there; `linkIndex` for a container that runs. */
+/** Pure. `aboveIndex`: of the bridge or the parent, undefined on the networks `host` and `none`; `resolver`: the endpoint's gateway, if the container asks there; `linkIndex` for a container that runs. */
 export function planEndpoint(
   row: EndpointRow,
   network: Network,
-  bridgeIndex: number | undefined,
+  aboveIndex: number | undefined,
   o: {
     readonly resolver?: ResolverAt | undefined
     readonly linkIndex?: number | undefined
@@ -67,7 +69,9 @@ export function planEndpoint(
   const endpoint = toEndpoint(row, network)
   const loopback = row.interface === 0 && network.driver !== 'host' ? loopbackOps() : []
   const mac = parseMac(row.macAddress)
-  if (row.link === undefined || bridgeIndex === undefined || mac === undefined) {
+  const lan = isLan(network) ? parseLanMode(network) : undefined
+  const hasAll = mac !== undefined || lan?.driver === 'ipvlan'
+  if (row.link === undefined || aboveIndex === undefined || !hasAll) {
     return { ...endpoint, hostOps: [], childOps: loopback, forwards: [], plugOps: () => [] }
   }
   const addresses = [endpoint.ipv4, endpoint.ipv6].filter((entry) => entry !== undefined)
@@ -75,7 +79,9 @@ export function planEndpoint(
   const link = {
     link: hostEnd,
     linkIndex,
-    bridgeIndex,
+    aboveIndex,
+    lan,
+    isRoutedByLink: row.isGateway && isRoutedByLink(network),
     interfaceName: options.interfaceName ?? `${options.interfacePrefix}${row.interface}`,
     interfaceIndex: interfaceIndexOf(row),
     mac,
@@ -95,7 +101,7 @@ export function planEndpoint(
       ...(resolver === undefined ? [] : resolverOps(endpoint, resolver)),
     ],
     forwards: forwardOps(endpoint.publications),
-    plugOps: (isPlugged) => plugOps(hostEnd, isPlugged),
+    plugOps: (isPlugged) => (lan === undefined ? plugOps(hostEnd, isPlugged) : []),
   }
 }
 
@@ -106,9 +112,13 @@ export function plugOps(link: string, isPlugged: boolean): Op[] {
 }
 
 /** The default routes of a container whose way out is now this endpoint. */
-export function gatewayOps(endpoint: Endpoint): Op[] {
+export function gatewayOps(endpoint: Endpoint, network: Network): Op[] {
   const index = interfaceIndexOf(endpoint)
   const addresses = [endpoint.ipv4, endpoint.ipv6].filter((entry) => entry !== undefined)
+  if (isRoutedByLink(network)) {
+    const stored = addresses.map(({ address }) => ({ address: storedAddress(address) }))
+    return linkRoutes(stored, index)
+  }
   return gatewaysOf(addresses).map((gateway) =>
     netlink('child', newRoute({ family: gateway.family, gateway, index })),
   )
@@ -162,6 +172,12 @@ export function enterNetwork(target: Pick<Target, 'pid' | 'startTime'>): Op[] {
 }
 
 const CLONE_NEWNET = 0x40000000n
+
+/** In a container's network namespace: the link of a network whose links are not on the host goes. */
+export function leaveOps(row: EndpointRow, network: Network): Op[] {
+  if (!isLan(network)) return []
+  return [netlink('child', deleteLink({ index: interfaceIndexOf(row) }), ENODEV)]
+}
 
 /** In a fresh namespace only `lo` (1) exists, so the first free indices are ours to name. */
 function interfaceIndexOf(endpoint: { readonly interface: number }): number {

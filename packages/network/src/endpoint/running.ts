@@ -3,13 +3,21 @@ import { type Op, type Protocol, protocolNumber, ShimError } from '@ctr/shim'
 import { type EndpointRow, volatileTransaction } from '@ctr/store'
 import { deleteLinks } from '../bridge/link.ts'
 import type { Publication } from '../firewall/render.ts'
+import { isLan } from '../lan/options.ts'
 import { areAlike, portModes } from '../network/gateway-mode.ts'
 import { type ConnectOptions, withHostIp } from './allocate.ts'
 import { planReserved, reserveEndpoint } from './connect.ts'
 import { type Endpoint, publicationsOf, toEndpoint } from './endpoint.ts'
 import { gatewayEndpoint } from './gateway.ts'
 import type { EndpointParts } from './parts.ts'
-import { enterNetwork, type ForwardChanges, gatewayOps, resolverOps, type Target } from './plan.ts'
+import {
+  enterNetwork,
+  type ForwardChanges,
+  gatewayOps,
+  leaveOps,
+  resolverOps,
+  type Target,
+} from './plan.ts'
 import { allocatePorts, forwardError, type PortBinding, type PublishedPort } from './ports.ts'
 import { forgetEndpoints } from './release.ts'
 import { resolverOn } from './resolver-at.ts'
@@ -112,8 +120,9 @@ async function leaveNetwork(
     const closed = row.ports.filter((port) => !inherited.some((one) => isSame(one, port)))
     await setForwards(heir ?? row, target, { opened: inherited, closed })
   }
-  if (row.link !== undefined) await deleteLinks(parts.options.exec, [row.link])
-  const ops = opsAfter(parts, { row, others, heir })
+  const network = parts.registry.get(row.networkId)
+  if (row.link !== undefined && !isLan(network)) await deleteLinks(parts.options.exec, [row.link])
+  const ops = [...leaveOps(row, network), ...opsAfter(parts, { row, others, heir })]
   if (ops.length > 0) await whileItLives(parts.options.exec([...enterNetwork(target), ...ops]))
   const write = (): void =>
     record(() => {
@@ -167,7 +176,10 @@ interface Leaving {
 
 /** In the network namespace of a container that leaves a network: its way out, and its resolver. */
 function opsAfter(parts: EndpointParts, { row, others, heir }: Leaving): Op[] {
-  const gateway = heir !== undefined && row.isGateway ? gatewayOps(endpointOf(parts, heir)) : []
+  const gateway =
+    heir !== undefined && row.isGateway
+      ? gatewayOps(endpointOf(parts, heir), parts.registry.get(heir.networkId))
+      : []
   if (resolverOn(parts, row, { isMoved: true }) === undefined) return gateway
   const change = { left: row.networkId, gateway: heir?.networkId }
   const resolver = others.flatMap((other) => {

@@ -1,15 +1,15 @@
 import { randomBytes } from 'node:crypto'
 import { EngineError } from '@ctr/errdefs'
 import type { PoolRow } from '@ctr/store'
-import { overlaps, type Subnet } from '../address.ts'
+import { formatAddress, overlaps, parseAddress, type Subnet } from '../address.ts'
 import { parseLinkOptions } from '../endpoint/link-options.ts'
+import { checkLan, type LanNetwork } from '../lan/options.ts'
 import { planConfiguration, withConfiguration } from './configuration.ts'
 import type { CreateNetworkOptions } from './create-options.ts'
 import type { NetworkDefaults } from './defaults.ts'
 import { checkGatewayModes, gatewayMode } from './gateway-mode.ts'
 import { chooseIpv6Subnet, chooseSubnet } from './ipam.ts'
 import {
-  type BridgedNetwork,
   type Network,
   OPTION_BRIDGE_NAME,
   OPTION_ICC,
@@ -36,14 +36,15 @@ export function planNetwork(asked: CreateNetworkOptions, facts: CreateFacts): Ne
   }
   return asked.isConfigOnly === true
     ? planConfiguration(asked, facts.createdAtNs)
-    : planBridged(withConfiguration(asked, facts.networks), facts)
+    : planLinked(withConfiguration(asked, facts.networks), facts)
 }
 
-function planBridged(o: CreateNetworkOptions, facts: CreateFacts): BridgedNetwork {
+function planLinked(o: CreateNetworkOptions, facts: CreateFacts): Network {
   const driver = o.driver === undefined || o.driver === '' ? 'bridge' : o.driver
   if (driver === 'host' || driver === 'null') {
     throw new EngineError('FORBIDDEN', `only one instance of "${driver}" network is allowed`)
   }
+  if (driver === 'macvlan' || driver === 'ipvlan') return planLan(o, driver, facts)
   if (driver !== 'bridge') {
     throw new EngineError('NOT_FOUND', `plugin "${driver}" not found`)
   }
@@ -58,18 +59,50 @@ function planBridged(o: CreateNetworkOptions, facts: CreateFacts): BridgedNetwor
       `cannot create network ${id} (${bridge}): conflicts with network ${facts.networks.find((n) => n.bridge === bridge)?.id} (${bridge}): networks have same bridge name`,
     )
   }
-  const pools = planPools(o, facts).map((pool) => withoutGateway(pool, o, options))
+  const isIsolated = (family: 4 | 6): boolean => gatewayMode({ options }, family) === 'isolated'
+  const pools = planPools(o, facts).map((pool) =>
+    isIsolated(pool.subnet.includes(':') ? 6 : 4) ? withAskedGateway(pool, o) : pool,
+  )
   return {
+    ...basicsOf(o, facts, pools),
     id,
-    name: o.name,
     driver: 'bridge',
-    createdAtNs: facts.createdAtNs,
     bridge,
+    options,
+  }
+}
+
+function planLan(
+  o: CreateNetworkOptions,
+  driver: LanNetwork['driver'],
+  facts: CreateFacts,
+): LanNetwork {
+  const pools = planPools(o, facts, { hasMany: true }).map((pool) => withAskedGateway(pool, o))
+  const network = {
+    ...basicsOf(o, facts, pools),
+    id: randomBytes(32).toString('hex'),
+    driver,
+    bridge: undefined,
+    options: { ...facts.defaults.options[driver], ...o.options },
+  }
+  checkNoInterfaceName(network.options)
+  checkLan(network, facts.networks)
+  return network
+}
+
+/** What does not depend on the driver. */
+function basicsOf(
+  o: CreateNetworkOptions,
+  { createdAtNs }: CreateFacts,
+  pools: PoolRow[],
+): Omit<Network, 'id' | 'driver' | 'bridge' | 'options'> {
+  return {
+    name: o.name,
+    createdAtNs,
     isForeign: false,
     isInternal: o.isInternal ?? false,
     isAttachable: o.isAttachable ?? false,
     hasIpv6: pools.some((pool) => pool.subnet.includes(':')),
-    options,
     labels: o.labels ?? {},
     pools,
     ipamOptions: o.ipamOptions,
@@ -78,18 +111,20 @@ function planBridged(o: CreateNetworkOptions, facts: CreateFacts): BridgedNetwor
   }
 }
 
-/** An isolated network has a gateway if somebody has named one: nobody has its address. */
-function withoutGateway(
-  pool: PoolRow,
-  { ipam = [] }: CreateNetworkOptions,
-  options: Network['options'],
-): PoolRow {
-  if (gatewayMode({ options }, pool.subnet.includes(':') ? 6 : 4) !== 'isolated') return pool
-  const isAsked = ipam.some(({ gateway }) => gateway === pool.gateway)
+/** Of a network of which the host has no address: there is a gateway if somebody has named one. */
+function withAskedGateway(pool: PoolRow, { ipam = [] }: CreateNetworkOptions): PoolRow {
+  const isAsked = ipam.some(({ gateway = '' }) => {
+    const asked = parseAddress(gateway)
+    return asked !== undefined && formatAddress(asked) === pool.gateway
+  })
   return isAsked ? pool : { ...pool, gateway: NO_GATEWAY }
 }
 
-function planPools(o: CreateNetworkOptions, facts: CreateFacts): PoolRow[] {
+function planPools(
+  o: CreateNetworkOptions,
+  facts: CreateFacts,
+  { hasMany = false } = {},
+): PoolRow[] {
   const hasIpv4 = o.enableIpv4 ?? true
   if (!hasIpv4 && o.enableIpv6 !== true) {
     throw new EngineError('INVALID_ARGUMENT', 'IPv4 or IPv6 must be enabled')
@@ -119,7 +154,7 @@ function planPools(o: CreateNetworkOptions, facts: CreateFacts): PoolRow[] {
         'invalid pool request: Pool overlaps with other one on this address space',
       )
     }
-    if (has(subnet.family === 6)) {
+    if (has(subnet.family === 6) && !hasMany) {
       throw new EngineError('INVALID_ARGUMENT', "bridge driver doesn't support multiple subnets")
     }
     taken.push(subnet)
@@ -159,14 +194,17 @@ function checkName(name: string): void {
   )
 }
 
-function checkOptions(options: Readonly<Record<string, string>>, isInternal: boolean): void {
+function checkNoInterfaceName(options: Network['options']): void {
   const { hostName, interfaceName } = parseLinkOptions(options)
-  if (hostName !== undefined || interfaceName !== undefined) {
-    throw new EngineError(
-      'INVALID_ARGUMENT',
-      'the name of an interface is an option of one endpoint: --network name=NETWORK,driver-opt=…',
-    )
-  }
+  if (hostName === undefined && interfaceName === undefined) return
+  throw new EngineError(
+    'INVALID_ARGUMENT',
+    'the name of an interface is an option of one endpoint: --network name=NETWORK,driver-opt=…',
+  )
+}
+
+function checkOptions(options: Readonly<Record<string, string>>, isInternal: boolean): void {
+  checkNoInterfaceName(options)
   checkGatewayModes(options, isInternal)
   for (const key of [OPTION_ICC, OPTION_MASQUERADE]) {
     const value = options[key]

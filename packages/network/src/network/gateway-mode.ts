@@ -61,6 +61,8 @@ export interface PortModes {
 type PortMode = 'host' | 'routed' | 'none'
 
 export function portModes(network: Network): PortModes {
+  // As dockerd: on a network of the driver macvlan or ipvlan nothing is published.
+  if (network.driver !== 'bridge') return { ipv4: 'none', ipv6: 'none' }
   const of = (family: Family): PortMode => {
     if (!network.pools.some(({ subnet }) => subnet.includes(':') === (family === 6))) return 'none'
     return gatewayMode(network, family) === 'routed' ? 'routed' : 'host'
@@ -70,6 +72,7 @@ export function portModes(network: Network): PortModes {
 
 /** What is published on one of them is published on the other by the same numbers. */
 export function areAlike(a: Network, b: Network): boolean {
+  if (a.driver !== b.driver) return false
   const [one, other] = [portModes(a), portModes(b)]
   const isRouted = ({ ipv4, ipv6 }: PortModes): boolean => ipv4 === 'routed' || ipv6 === 'routed'
   if (!isRouted(one) && !isRouted(other)) return true

@@ -25,6 +25,11 @@ export function isBridged(network: Network): network is BridgedNetwork {
   return network.bridge !== undefined
 }
 
+/** Containers have a link, with addresses, to such a network. */
+export function hasLinks(network: Network): boolean {
+  return network.driver !== 'host' && network.driver !== 'null'
+}
+
 /** Docker's names of driver options that we act on; others are stored and shown. */
 export const OPTION_BRIDGE_NAME = 'com.docker.network.bridge.name'
 export const OPTION_ICC = 'com.docker.network.bridge.enable_icc'

@@ -48,7 +48,7 @@ function renderInfo({ engine, config }: Context, apiMinor: number): SystemInfo {
     ],
     Plugins: {
       Volume: ['local'],
-      Network: ['bridge', 'host', 'null'],
+      Network: ['bridge', 'host', 'ipvlan', 'macvlan', 'null'],
       Authorization: null,
       Log: ['journald', 'json-file', 'local', 'none', 'syslog'],
     },
