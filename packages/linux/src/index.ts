@@ -94,6 +94,7 @@ export {
   stopScope,
   updateScope,
 } from './systemd/scope.ts'
+export { parentOf, takeSocket } from './take-socket.ts'
 export { startThread } from './thread.ts'
 export {
   fgetxattr,

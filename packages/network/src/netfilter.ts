@@ -34,6 +34,8 @@ const NFTA_EXPR_NAME = 1
 const NFTA_EXPR_DATA = 2
 const NFTA_DATA_VALUE = 1
 const NFT_REG_1 = 1
+const NFT_REG_2 = 2
+const NFTA_NAT_REG_PROTO_MIN = 5
 const NFT_CMP_EQ = 0
 const NFT_NAT_DNAT = 1
 const NF_INET_LOCAL_OUT = 3
@@ -47,15 +49,16 @@ const TABLE = 'ctr'
 const CHAIN = 'dns'
 
 /**
- * What is sent to `address` on port 53 goes to `server` instead, on the same port. IPv4. `replaces`: the rules of an earlier call go,
+ * What is sent to `address` on port 53 goes to `server` instead, on the same port or on `port`. IPv4. `replaces`: the rules of an earlier call go,
  * for which the kernel waits some milliseconds; without, the newest rule comes first.
  */
 export function redirectDns(
   address: Address,
   server: Address,
-  { replaces }: { replaces: boolean },
+  { replaces, port: to }: { replaces: boolean; port?: number },
 ): NetlinkMessage {
   const port = Buffer.from([0, 53])
+  const toPort = Buffer.from([(to ?? 53) >> 8, (to ?? 53) & 0xff])
   const expressions = [
     payload(NETWORK_HEADER, IPV4_DESTINATION_OFFSET, 4),
     isEqual(addressBytes(address)),
@@ -66,7 +69,22 @@ export function redirectDns(
       be32(1, NFT_REG_1),
       nested(2, attribute(NFTA_DATA_VALUE, addressBytes(server))),
     ),
-    expression('nat', be32(1, NFT_NAT_DNAT), be32(2, NFPROTO_IPV4), be32(3, NFT_REG_1)),
+    ...(to === undefined
+      ? []
+      : [
+          expression(
+            'immediate',
+            be32(1, NFT_REG_2),
+            nested(2, attribute(NFTA_DATA_VALUE, toPort)),
+          ),
+        ]),
+    expression(
+      'nat',
+      be32(1, NFT_NAT_DNAT),
+      be32(2, NFPROTO_IPV4),
+      be32(3, NFT_REG_1),
+      ...(to === undefined ? [] : [be32(NFTA_NAT_REG_PROTO_MIN, NFT_REG_2)]),
+    ),
   ]
   const hook = [
     be32(NFTA_HOOK_HOOKNUM, NF_INET_LOCAL_OUT),

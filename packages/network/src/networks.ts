@@ -5,7 +5,7 @@ import { EndpointTable, NameTable } from '@ctr/store'
 import { Bridges } from './bridge/bridges.ts'
 import { isUsableBridge } from './bridge/default.ts'
 import { deleteLinks, hostSubnets } from './bridge/link.ts'
-import { Resolver } from './dns/resolver.ts'
+import { isOutOfReach, Resolver } from './dns/resolver.ts'
 import type { ConnectOptions } from './endpoint/allocate.ts'
 import { connectEndpoint, type StartingEndpoint } from './endpoint/connect.ts'
 import { type Endpoint, publicationsOf, toEndpoint } from './endpoint/endpoint.ts'
@@ -21,6 +21,7 @@ import {
   finishChanges,
   type LeaveOptions,
   type Record,
+  serveInside,
 } from './endpoint/running.ts'
 import { Firewall } from './firewall/firewall.ts'
 import { forgetFlows } from './firewall/flows.ts'
@@ -243,7 +244,18 @@ export class Networks {
   /** Address at which a container finds its resolver; undefined: it has to ask the host's resolvers. */
   resolverOf(containerId: string): string | undefined {
     const gateway = this.#resolver.addressFor(containerId)
-    return gateway === undefined || gateway.includes(':') ? gateway : RESOLVER_ADDRESS
+    if (gateway?.includes(':')) return gateway
+    const isAnswered = gateway !== undefined || this.#resolver.asksInside(containerId)
+    return isAnswered ? RESOLVER_ADDRESS : undefined
+  }
+
+  /** The container runs, for this daemon: if its questions for names wait in its own network namespace, they are answered from now on. */
+  async serveNames(containerId: string, pid: number): Promise<void> {
+    await serveInside(this.#parts, containerId, pid)
+  }
+
+  isAnsweredInside(containerId: string): boolean {
+    return this.list().some(isOutOfReach) && this.#resolver.asksInside(containerId)
   }
 
   /** Which of these networks will have the default route of a container, and publish its ports; undefined: none leads out. */

@@ -116,6 +116,7 @@ export class Sandbox {
         pid: connection.pid,
         startTime: connection.startTime,
         setForwards: (changes) => setForwards(connection, changes),
+        openResolver: (port) => connection.openResolver(port),
       },
       run: (script) => inNetns(connection.pid, script),
       stop: async () => {

@@ -230,6 +230,8 @@ static void on_request(struct shim *s, struct conn *c, uint32_t type, const uint
     result(s, c, 0);
   } else if (type == FRAME_LOG_REOPEN && length == 0)
     result(s, c, log_reopen(s));
+  else if (type == FRAME_RESOLVER && length == 4)
+    result(s, c, s->phase == PHASE_EXITED ? ESRCH : resolver_open(s, get32(p)));
   else if ((type == FRAME_FORWARD && length == 44) || (type == FRAME_UNFORWARD && length == 24))
     result(s, c, forward(s, p, type == FRAME_UNFORWARD));
   else

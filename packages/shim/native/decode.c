@@ -115,7 +115,10 @@ static bool check_values(const struct op *o) {
   case OP_CHILD_PROC:
     return !path_is_dotted(op_str(o, 0));
   case OP_FORWARD:
-    return (op_u32(o, 0) == 6 || op_u32(o, 0) == 17 || op_u32(o, 0) == 132) && op_u32(o, 2) <= 65535 && op_u32(o, 4) <= 65535;
+    return (op_u32(o, 0) == 6 || op_u32(o, 0) == 17 || op_u32(o, 0) == 132) && op_u32(o, 2) <= 65535 &&
+           op_u32(o, 4) <= 65535;
+  case OP_RESOLVER:
+    return op_u32(o, 0) > 0 && op_u32(o, 0) <= 65535;
   case OP_OOM_WATCH:
     return op_u32(o, 1) == 1 || op_u32(o, 1) == 2;
   case OP_NETLINK: /* struct nlmsghdr is 16 bytes; the first one may be that of a batch */
@@ -213,6 +216,8 @@ static bool check_place(const struct program *p, uint32_t i, bool cloned) {
   case OP_NET_DEVICE:
   case OP_CHILD_TREE:
     return cloned;
+  case OP_RESOLVER:
+    return supervised && cloned;
   default:
     return true;
   }

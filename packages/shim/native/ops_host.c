@@ -294,6 +294,8 @@ int host_op(struct shim *s, const struct op *o) {
     return op_device_bpf(s, o);
   case OP_FORWARD:
     return forward_open(s, o);
+  case OP_RESOLVER:
+    return resolver_open(s, op_u32(o, 0));
   case OP_JOIN:
     return op_join(s, o);
   case OP_OPEN:

@@ -40,6 +40,7 @@ enum side { SIDE_HOST, SIDE_CHILD, SIDE_ANY };
   X(DIRECTORY, 96, HOST, "directory", "SI", "path mode")                                                               \
   X(NET_DEVICE, 94, HOST, "net_device", "SS", "name new_name")                                                         \
   X(CHILD_TREE, 95, HOST, "child_tree", "ISII", "slot path flags users")                                               \
+  X(RESOLVER, 97, HOST, "resolver", "I", "port")                                                                       \
   X(WRITE, 20, ANY, "write", "SB", "path data")                                                                        \
   X(NETLINK, 21, ANY, "netlink", "BII", "message pid_offset ignore")                                                   \
   X(UMOUNT, 22, ANY, "umount", "SI", "path flags")                                                                     \
@@ -124,7 +125,8 @@ enum op_code { OPS(X) };
   X(CLOSE_STDIN, 36)                                                                                                   \
   X(LOG_REOPEN, 37)                                                                                                    \
   X(FORWARD, 38)                                                                                                       \
-  X(UNFORWARD, 39)
+  X(UNFORWARD, 39)                                                                                                     \
+  X(RESOLVER, 40)
 
 #define X(id, type) FRAME_##id = type,
 enum frame_type { FRAMES(X) };

@@ -341,6 +341,9 @@ int open_cgroup_of(pid_t pid, const char *container);
 int oom_watch(struct shim *s, const char *path, uint32_t version);
 void oom_check(struct shim *s);
 
+/* resolver.c */
+int resolver_open(struct shim *s, uint32_t port);
+
 /* forward.c */
 int forward_open(struct shim *s, const struct op *o);
 void forward_start(struct shim *s);

@@ -47,6 +47,8 @@ export interface ShimConnection {
   forward(port: HostPort, target: Omit<HostPort, 'protocol'>): Promise<void>
   /** The port is free, if it was this shim's, and connections through it have ended. */
   unforward(port: HostPort): Promise<void>
+  /** Sockets for the container's questions for names, in its network namespace, that the shim holds from now on. */
+  openResolver(port: number): Promise<void>
   close(): void
 }
 
@@ -146,6 +148,10 @@ export class Connection implements ShimConnection {
   forward(port: HostPort, target: Omit<HostPort, 'protocol'>): Promise<void> {
     const payload = [encodeHostPort(port), u32s(target.port), target.address]
     return this.#request('FORWARD', Buffer.concat(payload))
+  }
+
+  openResolver(port: number): Promise<void> {
+    return this.#request('RESOLVER', u32s(port))
   }
 
   unforward(port: HostPort): Promise<void> {

@@ -21,6 +21,7 @@ export const FRAMES = {
   LOG_REOPEN: 37,
   FORWARD: 38,
   UNFORWARD: 39,
+  RESOLVER: 40,
 } as const
 
 export type FrameName = keyof typeof FRAMES

@@ -93,6 +93,8 @@ const ops = {
     side: 'host',
     fields: { slot: 'u32', path: 'str', flags: 'u32', users: 'u32' },
   },
+  /** After `clone`: hold a UDP and a TCP socket at 127.0.0.11:`port` in the child's network namespace, for the daemon to answer on. */
+  resolver: { code: 97, side: 'host', fields: { port: 'u32' } },
 
   // --- either side -------------------------------------------------------------------------------------------------
   /** Write `data` to `path` with one write(2); O_WRONLY without O_CREAT. */

@@ -113,6 +113,10 @@ export class StreamingConnection implements ShimConnection {
     await (await this.#open()).unforward(port)
   }
 
+  async openResolver(port: number): Promise<void> {
+    await (await this.#open()).openResolver(port)
+  }
+
   close(): void {
     this.#isClosed = true
     this.#starter.close()

@@ -19,6 +19,11 @@ export const SHIM_DIED_EXIT_CODE = 137
 /** From the start (or adoption) of a run to its end: keeps the connection and acts on what it says. */
 export function superviseContainer(engine: Engine, id: string, connection: ShimConnection): void {
   engine.shims.set(id, connection)
+  if (engine.networks.isAnsweredInside(id)) {
+    engine.background.run('answer names of a container', id, () =>
+      engine.networks.serveNames(id, connection.pid),
+    )
+  }
   connection.onOom(() => {
     const container = engine.containers.byId(id)
     if (container !== undefined) {

@@ -17,7 +17,12 @@ export function networkTarget(
   { pid, startTime }: { readonly pid: number; readonly startTime: bigint },
 ): Target {
   const runtimeDir = containerRuntimeDir(engine.config, containerId)
-  return { pid, startTime, setForwards: (changes) => setForwards(runtimeDir, changes) }
+  return {
+    pid,
+    startTime,
+    setForwards: (changes) => setForwards(runtimeDir, changes),
+    openResolver: (port) => openResolver(runtimeDir, port),
+  }
 }
 
 /**
@@ -44,6 +49,17 @@ async function setForwards(
       }),
     )
     return errors.find((error) => error !== undefined)
+  } finally {
+    connection.close()
+  }
+}
+
+/** On a connection of its own, for the same reason. */
+async function openResolver(runtimeDir: string, port: number): Promise<void> {
+  const connection = await connectIfThere(runtimeDir)
+  if (connection === undefined) return
+  try {
+    await unlessGone(connection.openResolver(port))
   } finally {
     connection.close()
   }

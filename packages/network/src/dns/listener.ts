@@ -35,12 +35,7 @@ export class Listener {
       udp.bind({ address, port, exclusive: true })
       await once(udp, 'listening')
       serveUdp(udp, handle)
-      const tcp = createServer({ allowHalfOpen: true }, (socket) => {
-        connections.add(socket)
-        socket.on('close', () => connections.delete(socket))
-        void serveTcp(socket, handle)
-      })
-      tcp.maxConnections = MAX_CONNECTIONS
+      const tcp = serverOf(handle, connections)
       tcp.listen({ host: address, port: udp.address().port, exclusive: true })
       await once(tcp, 'listening')
       udp.unref()
@@ -50,6 +45,23 @@ export class Listener {
       udp.close()
       throw error
     }
+  }
+
+  /** On sockets that are bound, and the TCP one listening; they are the listener's from now on. */
+  static async adopt(
+    { udp: udpFd, tcp: tcpFd }: { readonly udp: number; readonly tcp: number },
+    handle: Handler,
+  ): Promise<Listener> {
+    const udp = createSocket('udp4')
+    udp.bind({ fd: udpFd, exclusive: true })
+    serveUdp(udp, handle)
+    const connections = new Set<Socket>()
+    const tcp = serverOf(handle, connections)
+    tcp.listen({ fd: tcpFd, exclusive: true })
+    await once(tcp, 'listening')
+    udp.unref()
+    tcp.unref()
+    return new Listener(udp.address().address, udp, tcp, connections)
   }
 
   [Symbol.dispose](): void {
@@ -79,6 +91,16 @@ function serveUdp(socket: UdpSocket, handle: Handler): void {
     if (answer instanceof Promise) void answer.then(send)
     else send(answer)
   })
+}
+
+function serverOf(handle: Handler, connections: Set<Socket>): Server {
+  const tcp = createServer({ allowHalfOpen: true }, (socket) => {
+    connections.add(socket)
+    socket.on('close', () => connections.delete(socket))
+    void serveTcp(socket, handle)
+  })
+  tcp.maxConnections = MAX_CONNECTIONS
+  return tcp
 }
 
 /** One query after the other; ends with the client, or when it says nothing for a while. */

@@ -1,3 +1,4 @@
+import { isErrno } from '@ctr/errdefs'
 import type { NameTable } from '@ctr/store'
 import { addressBytes, formatAddress, parseAddress } from '../address.ts'
 import {
@@ -8,6 +9,7 @@ import {
 } from '../network/network.ts'
 import { Forwarder } from './forwarder.ts'
 import { HostServers } from './host-servers.ts'
+import { listenInside } from './inside.ts'
 import { Listener } from './listener.ts'
 import { type Asker, answerLocally, type Directory, hasNames, leadsOut } from './local.ts'
 import {
@@ -51,6 +53,8 @@ export class Resolver implements Directory {
   readonly #log: ResolverOptions['log']
   /** By gateway address. */
   readonly #listeners = new Map<string, { listener: Listener; networkId: string; link: string }>()
+  /** In the network namespaces of containers that no gateway answers, by container. */
+  readonly #inside = new Map<string, Listener>()
   /** Tail of the queue of changes to the listeners. */
   #last: Promise<void> = Promise.resolve()
 
@@ -95,7 +99,40 @@ export class Resolver implements Directory {
       .find((address) => this.#listeners.has(address))
   }
 
+  /** Whether the container has to be answered in its own network namespace: the host has no address on any of its networks. */
+  asksInside(containerId: string, change?: NetworkLeft): boolean {
+    const networks = this.#names
+      .attachments(containerId)
+      .flatMap(({ networkId }) => this.#networkById(networkId) ?? [])
+      .filter((network) => hasNames(network) && network.id !== change?.left)
+    return networks.length > 0 && networks.every(isOutOfReach)
+  }
+
+  /** Of a container that runs, and has sockets for it: it is answered from now on. */
+  async serveInside(containerId: string, pid: number): Promise<void> {
+    if (this.#inside.has(containerId)) return
+    try {
+      const listener = await listenInside(containerId, pid, (bytes, { isTcp }) =>
+        this.#answer((): Asker => this.#askerOf(containerId), bytes, isTcp),
+      )
+      if (listener === undefined) return
+      const hasGone = this.#names.attachments(containerId).length === 0
+      if (hasGone || this.#inside.has(containerId)) listener[Symbol.dispose]()
+      else this.#inside.set(containerId, listener)
+    } catch (err) {
+      if (isErrno(err, 'ENOENT', 'ESRCH')) return // it has ended
+      this.#log.warn({ containerId, err }, 'cannot resolve names for a container')
+    }
+  }
+
+  /** The container has gone: without this its network namespace would stay. */
+  leave(containerId: string): void {
+    this.#inside.get(containerId)?.[Symbol.dispose]()
+    this.#inside.delete(containerId)
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    for (const containerId of this.#inside.keys()) this.leave(containerId)
     await this.sync([])
     this.#forwarder[Symbol.dispose]()
   }
@@ -125,7 +162,8 @@ export class Resolver implements Directory {
     const open = (port: number): Promise<Listener> =>
       Listener.open(address, port, (bytes, client) => {
         try {
-          return this.#answer(network.id, bytes, client)
+          const asker = (): Asker | undefined => this.#askerAt(network.id, client.address)
+          return this.#answer(asker, bytes, client.isTcp)
         } catch (err) {
           this.#log.warn({ network: network.name, err }, 'cannot resolve a name')
           return encodeError(bytes, RCODE.SERVFAIL)
@@ -146,16 +184,16 @@ export class Resolver implements Directory {
   }
 
   #answer(
-    networkId: string,
+    askerNow: () => Asker | undefined,
     bytes: Buffer,
-    client: { readonly address: string; readonly isTcp: boolean },
+    isTcp: boolean,
   ): Buffer | undefined | Promise<Buffer | undefined> {
     const query = parseQuery(bytes)
     if (query === undefined) return undefined
     if ('error' in query) return encodeError(bytes, query.error)
-    const maxBytes = client.isTcp ? MAX_TCP_BYTES : query.udpBytes
+    const maxBytes = isTcp ? MAX_TCP_BYTES : query.udpBytes
     const empty = (rcode: Rcode): Buffer => encodeAnswer(query, { rcode, records: [] }, maxBytes)
-    const asker = this.#askerAt(networkId, client.address)
+    const asker = askerNow()
     // Not a container of this network: other containers, the host, machines that route to us.
     if (asker === undefined) return empty(RCODE.REFUSED)
     const local = answerLocally(this, asker, query)
@@ -163,7 +201,7 @@ export class Resolver implements Directory {
     // Not SERVFAIL: there is no such name here, and musl would go on asking for seconds.
     if (!leadsOut(asker)) return empty(RCODE.NXDOMAIN)
     const servers = asker.nameservers.length > 0 ? asker.nameservers : this.#hostServers.get()
-    return this.#forward(query, { asker, servers, isTcp: client.isTcp }).then(
+    return this.#forward(query, { asker, servers, isTcp }).then(
       (answer) => answer ?? empty(RCODE.SERVFAIL),
     )
   }
@@ -203,7 +241,10 @@ export class Resolver implements Directory {
     const address = parseAddress(clientAddress)
     if (address === undefined) return undefined
     const containerId = this.#names.containerAt(networkId, addressBytes(address))
-    if (containerId === undefined) return undefined
+    return containerId === undefined ? undefined : this.#askerOf(containerId)
+  }
+
+  #askerOf(containerId: string): Asker {
     const rows = this.#names.attachments(containerId)
     const attachments = rows.flatMap(({ networkId: id, links }) => {
       const network = this.#networkById(id)
@@ -218,6 +259,11 @@ export class Resolver implements Directory {
       .flatMap(({ networkId }) => this.#networkById(networkId) ?? [])
       .filter((network) => hasNames(network) && isBridged(network))
   }
+}
+
+/** The host has no address on it, so nobody could ask there. */
+export function isOutOfReach(network: Network): boolean {
+  return hasNames(network) && (!isBridged(network) || bridgeAddresses(network).length === 0)
 }
 
 /** Ids of networks. */

@@ -40,6 +40,8 @@ export interface Target {
    * first port that it cannot have.
    */
   setForwards(changes: ForwardChanges): Promise<RefusedPort | undefined>
+  /** Lets the shim hold sockets at 127.0.0.11:`port` in the container; doing it again changes nothing. */
+  openResolver(port: number): Promise<void>
 }
 
 export interface ForwardChanges {
@@ -94,7 +96,7 @@ export function planEndpoint(
   }
   return {
     ...endpoint,
-    hostOps: hostOps(link),
+    hostOps: [...hostOps(link), ...heldSockets(resolver, linkIndex)],
     childOps: [
       ...loopback,
       ...childOps(link),
@@ -132,10 +134,15 @@ function gatewaysOf(addresses: readonly EndpointAddress[]): Address[] {
  * In the container's network namespace: RESOLVER_ADDRESS leads to the resolver at `gateway`, as in Docker. A route of its own makes
  * the packets leave by the endpoint and with its address, by which the resolver knows who asks; the rest of 127.0.0.0/8 stays inside.
  */
-export function resolverOps(endpoint: Endpoint, { gateway, isMoved }: ResolverAt): Op[] {
+export function resolverOps(endpoint: Endpoint, at: ResolverAt): Op[] {
+  const { isMoved } = at
+  const address = storedAddress(RESOLVER_ADDRESS)
+  if ('port' in at) {
+    return [netlink('child', redirectDns(address, address, { replaces: isMoved, port: at.port }))]
+  }
+  const { gateway } = at
   const source = endpoint.ipv4?.address
   if (source === undefined) return []
-  const address = storedAddress(RESOLVER_ADDRESS)
   const server = storedAddress(gateway)
   return [
     netlink(
@@ -153,10 +160,15 @@ export function resolverOps(endpoint: Endpoint, { gateway, isMoved }: ResolverAt
   ]
 }
 
-export interface ResolverAt {
-  readonly gateway: string
+export type ResolverAt = ({ readonly gateway: string } | { readonly port: number }) & {
   /** The container runs, and may have had its resolver elsewhere. */
   readonly isMoved: boolean
+}
+
+/** Of a container that starts; one that runs is asked for them: `Target`. */
+function heldSockets(at: ResolverAt | undefined, linkIndex: number | undefined): Op[] {
+  if (at === undefined || !('port' in at) || linkIndex !== undefined) return []
+  return [{ op: 'resolver', port: at.port }]
 }
 
 /** Where programs in containers look for it: Docker's. */

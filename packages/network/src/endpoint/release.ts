@@ -24,5 +24,8 @@ export function forgetEndpoints(parts: EndpointParts, rows: readonly EndpointRow
     parts.lowestFree.returned(row.networkId, 4, row.ipv4)
     parts.lowestFree.returned(row.networkId, 6, row.ipv6)
   }
+  for (const { containerId } of rows) {
+    if (parts.endpoints.ofContainer(containerId).length === 0) parts.resolver.leave(containerId)
+  }
   parts.resolver.forget()
 }

@@ -1,9 +1,10 @@
 import type { EndpointRow } from '@ctr/store'
-import type { NetworkLeft } from '../dns/resolver.ts'
+import { insidePort } from '../dns/inside.ts'
+import { isOutOfReach, type NetworkLeft } from '../dns/resolver.ts'
 import type { EndpointParts } from './parts.ts'
 import type { ResolverAt } from './plan.ts'
 
-/** The resolver of a container, if it is the gateway of this endpoint's network. */
+/** The resolver of a container, if it is the gateway of this endpoint's network, or in the container because of that. */
 export function resolverOn(
   { resolver, registry }: Pick<EndpointParts, 'resolver' | 'registry'>,
   row: EndpointRow,
@@ -11,6 +12,11 @@ export function resolverOn(
 ): ResolverAt | undefined {
   const gateway = resolver.addressFor(row.containerId, change)
   const { pools } = registry.get(row.networkId)
-  if (gateway === undefined || gateway.includes(':')) return undefined
+  if (gateway === undefined) {
+    const isInside =
+      isOutOfReach(registry.get(row.networkId)) && resolver.asksInside(row.containerId, change)
+    return isInside ? { port: insidePort(row.containerId), isMoved } : undefined
+  }
+  if (gateway.includes(':')) return undefined
   return pools.some((pool) => pool.gateway === gateway) ? { gateway, isMoved } : undefined
 }

@@ -15,6 +15,7 @@ import {
   type ForwardChanges,
   gatewayOps,
   leaveOps,
+  type ResolverAt,
   resolverOps,
   type Target,
 } from './plan.ts'
@@ -49,6 +50,7 @@ export async function connectRunning(
   try {
     const plan = await planReserved(parts, row, { options, isRunning: true })
     if (plan.link !== undefined) {
+      await openInside(parts, target, resolverOn(parts, row, { isMoved: true }))
       await parts.options.exec([...enterNetwork(target), ...plan.hostOps, ...plan.childOps])
     }
     if (row.isGateway && row.ports.length + before.length > 0) {
@@ -57,6 +59,7 @@ export async function connectRunning(
       await parts.firewall?.replace({ from: before, to: plan.publications }, () => undefined)
     }
     record(() => parts.endpoints.setChanging(row.id, false))
+    await serveInside(parts, o.containerId, target.pid)
     return plan
   } catch (error) {
     const { log } = parts.options
@@ -123,6 +126,12 @@ async function leaveNetwork(
   const network = parts.registry.get(row.networkId)
   if (row.link !== undefined && !isLan(network)) await deleteLinks(parts.options.exec, [row.link])
   const ops = [...leaveOps(row, network), ...opsAfter(parts, { row, others, heir })]
+  const next = others.map((other) => resolverOn(parts, other, afterLeaving(row, heir)))
+  await openInside(
+    parts,
+    target,
+    next.find((at) => at !== undefined && 'port' in at),
+  )
   if (ops.length > 0) await whileItLives(parts.options.exec([...enterNetwork(target), ...ops]))
   const write = (): void =>
     record(() => {
@@ -136,8 +145,37 @@ async function leaveNetwork(
       }
       forgetEndpoints(parts, [row])
     })
-  if (parts.firewall === undefined) return write()
-  await parts.firewall.replace({ from: publishedBy(parts, [row]), to: inherited }, write)
+  if (parts.firewall === undefined) write()
+  else {
+    const from = publishedBy(parts, [row])
+    await parts.firewall.replace({ from, to: inherited }, write)
+  }
+  await serveInside(parts, row.containerId, target.pid)
+}
+
+/** Sockets in the container, if that is where it is answered. An older shim holds none: then it is not. */
+async function openInside(
+  { options }: EndpointParts,
+  target: Target,
+  at: ResolverAt | undefined,
+): Promise<void> {
+  if (at === undefined || !('port' in at)) return
+  await target.openResolver(at.port).catch((err: unknown) => {
+    options.log.warn({ pid: target.pid, err }, 'cannot resolve names for a container')
+  })
+}
+
+/** Of a container that runs. */
+export async function serveInside(
+  { resolver }: Pick<EndpointParts, 'resolver'>,
+  containerId: string,
+  pid: number,
+): Promise<void> {
+  if (resolver.asksInside(containerId)) await resolver.serveInside(containerId, pid)
+}
+
+function afterLeaving(row: EndpointRow, heir: EndpointRow | undefined) {
+  return { isMoved: true, change: { left: row.networkId, gateway: heir?.networkId } }
 }
 
 /** What the heir publishes: the same, if it does so in the same way. */
@@ -181,9 +219,8 @@ function opsAfter(parts: EndpointParts, { row, others, heir }: Leaving): Op[] {
       ? gatewayOps(endpointOf(parts, heir), parts.registry.get(heir.networkId))
       : []
   if (resolverOn(parts, row, { isMoved: true }) === undefined) return gateway
-  const change = { left: row.networkId, gateway: heir?.networkId }
   const resolver = others.flatMap((other) => {
-    const at = resolverOn(parts, other, { isMoved: true, change })
+    const at = resolverOn(parts, other, afterLeaving(row, heir))
     return at === undefined ? [] : resolverOps(endpointOf(parts, other), at)
   })
   return [...gateway, ...resolver]
