@@ -53,7 +53,7 @@ describe('a macvlan network', { skip }, () => {
     await daemon.ok(['run', '-d', '--name', 'one', ...flags, 'busybox', 'sleep', '600'])
     await daemon.ok(['run', '-d', '--name', 'two', '--network', 'lan', 'busybox', 'sleep', '600'])
     const networks = '{{.NetworkSettings.Networks.lan.IPAddress}} {{json .NetworkSettings.Ports}}'
-    assert.equal(await daemon.ok(['inspect', '-f', networks, 'one']), '10.77.0.9 {"80/tcp":null}')
+    assert.equal(await daemon.ok(['inspect', '-f', networks, 'one']), '10.77.0.9 {}')
     const reach = async (): Promise<void> => {
       // By its name, which the engine answers in the container.
       await daemon.ok(['exec', 'two', 'ping', '-c', '1', '-W', '20', 'one'])

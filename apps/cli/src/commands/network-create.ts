@@ -61,6 +61,11 @@ export const command: Command = {
       text: 'Without a way out',
       command: 'ctr network create --internal --subnet 10.9.0.0/24 inside',
     },
+    {
+      text: 'With addresses of the network that a link of the host is on',
+      command:
+        'ctr network create -d macvlan -o parent=eth0 --subnet 192.168.1.0/24 --gateway 192.168.1.1 lan',
+    },
   ],
   async run({ client }, { flags, args }) {
     const created = await createNetwork(client, {

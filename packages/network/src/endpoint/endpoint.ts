@@ -14,6 +14,7 @@ export interface EndpointAddress {
 /** A container on a network. */
 export interface Endpoint extends Omit<EndpointRow, 'ipv4' | 'ipv6'> {
   readonly networkName: string
+  readonly driver: Network['driver']
   readonly ipv4: EndpointAddress | undefined
   readonly ipv6: EndpointAddress | undefined
   /** `ports`, with the container's address behind each. */
@@ -47,6 +48,7 @@ function makeEndpoint(row: EndpointRow, network: Network): Endpoint {
   return {
     ...row,
     networkName: network.name,
+    driver: network.driver,
     ipv4: addressOf(4, row.ipv4),
     ipv6: addressOf(6, row.ipv6),
     publications: publicationsOf(row, network),

@@ -250,7 +250,8 @@ function renderEndpoint(
 
 /** Published ports, and exposed ones with null. */
 export function renderPortMap(container: ListedContainer): Record<string, PortBinding[] | null> {
-  if (container.endpoints.length === 0) return {}
+  // As dockerd: other drivers know of no ports.
+  if (container.endpoints.every(({ driver }) => driver !== 'bridge')) return {}
   const map: Record<string, PortBinding[] | null> = {}
   for (const port of Object.keys(container.config.ExposedPorts ?? {}))
     map[withProtocol(port)] = null

@@ -6,7 +6,7 @@ import { route } from '../../http/route.ts'
 export const createNetworkRoute = route({
   method: 'POST',
   path: '/networks/create',
-  summary: 'Create a bridge network',
+  summary: 'Create a network',
   body: NetworkCreate,
   status: 201,
   response: NetworkCreated,
