@@ -69,6 +69,14 @@ describe('a macvlan network', { skip }, () => {
     await reach()
   })
 
+  test('of the driver ipvlan says so where the kernel has none', async () => {
+    await daemon.ok(['network', 'create', '-d', 'ipvlan', '--subnet', '10.78.0.0/24', 'ip'])
+    const { code, stderr } = await daemon.ctr(['run', '--rm', '--network', 'ip', 'busybox', 'true'])
+    if (code !== 0)
+      assert.match(stderr, /failed to create the ipvlan port: operation not supported/)
+    await daemon.ok(['network', 'rm', 'ip'])
+  })
+
   test('goes with its link when it is removed', async () => {
     const link = `dm-${(await inspect('{{.Id}}')).slice(0, 12)}`
     assert.match(await onHost('ip', 'link', 'show', link), /alias ctr /)

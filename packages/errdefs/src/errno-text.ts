@@ -9,6 +9,7 @@ const TEXTS: Readonly<Record<string, string>> = {
   EADDRINUSE: 'address already in use',
   EADDRNOTAVAIL: 'cannot assign requested address',
   EBUSY: 'device or resource busy',
+  ENOTSUP: 'operation not supported',
   EDQUOT: 'disk quota exceeded',
   EEXIST: 'file exists',
   EINVAL: 'invalid argument',

@@ -13,6 +13,7 @@ export {
   moveHostsEntries,
   moveLinkEntries,
 } from './hosts-file.ts'
+export { lanLinkError } from './lan/link-error.ts'
 export type { CreateNetworkOptions } from './network/create-options.ts'
 export { type AddressPool, NETWORK_DEFAULTS, type NetworkDefaults } from './network/defaults.ts'
 export type { Network } from './network/network.ts'

@@ -171,6 +171,23 @@ if (isInOwnNetns(import.meta.filename)) {
       )
     })
 
+    test('tells why a link cannot be made', async () => {
+      await using sandbox = await Sandbox.open()
+      const { networks } = await openLan(sandbox)
+      await create(networks, { parent: 'out0', macvlan_mode: 'passthru' })
+      await networks.create({ name: 'br', ipam: [{ subnet: '10.71.0.0/24' }] })
+      await start(sandbox, networks, A, {})
+      const b = await start(sandbox, networks, B, { network: 'br' })
+      // One link is all that a parent has in this mode.
+      await assert.rejects(networks.connectRunning({ ...of(B), index: 1 }, b.target), {
+        message: 'failed to create the macvlan port: invalid argument',
+      })
+      assert.deepEqual(
+        networks.endpointsOfContainer(B).map(({ networkName }) => networkName),
+        ['br'],
+      )
+    })
+
     test('may have several subnets; a container asks for an address of any', async () => {
       await using sandbox = await Sandbox.open()
       const { networks } = await openLan(sandbox)

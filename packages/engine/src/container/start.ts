@@ -1,7 +1,7 @@
 import { chmod } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { EngineError, errnoText, isErrno } from '@ctr/errdefs'
-import { type EndpointPlan, forwardError, type StartingEndpoint } from '@ctr/network'
+import { type EndpointPlan, forwardError, lanLinkError, type StartingEndpoint } from '@ctr/network'
 import { encode, type Program, type ShimConnection, ShimError, type StartInput } from '@ctr/shim'
 import {
   addressesByNetwork,
@@ -254,7 +254,9 @@ function asPortFailure(
   program: () => Program,
   endpoints: readonly EndpointPlan[],
 ): EngineError | undefined {
-  if (!(error instanceof ShimError) || error.op !== 'forward') return undefined
+  if (!(error instanceof ShimError)) return undefined
+  if (error.op === 'netlink') return lanLinkError(endpoints, program()[error.index], error.code)
+  if (error.op !== 'forward') return undefined
   const op = program()[error.index]
   const [endpoint] = endpoints
   if (op?.op !== 'forward' || endpoint === undefined) return undefined

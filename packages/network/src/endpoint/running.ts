@@ -3,6 +3,7 @@ import { type Op, type Protocol, protocolNumber, ShimError } from '@ctr/shim'
 import { type EndpointRow, volatileTransaction } from '@ctr/store'
 import { deleteLinks } from '../bridge/link.ts'
 import type { Publication } from '../firewall/render.ts'
+import { lanLinkError } from '../lan/link-error.ts'
 import { isLan } from '../lan/options.ts'
 import { areAlike, portModes } from '../network/gateway-mode.ts'
 import { type ConnectOptions, withHostIp } from './allocate.ts'
@@ -51,7 +52,11 @@ export async function connectRunning(
     const plan = await planReserved(parts, row, { options, isRunning: true })
     if (plan.link !== undefined) {
       await openInside(parts, target, resolverOn(parts, row, { isMoved: true }))
-      await parts.options.exec([...enterNetwork(target), ...plan.hostOps, ...plan.childOps])
+      const program = [...enterNetwork(target), ...plan.hostOps, ...plan.childOps]
+      await parts.options.exec(program).catch((error: unknown) => {
+        if (!(error instanceof ShimError)) throw error
+        throw lanLinkError([plan], error.operation, error.code) ?? error
+      })
     }
     if (row.isGateway && row.ports.length + before.length > 0) {
       const closed = before.filter((port) => !plan.publications.some((one) => isSame(one, port)))
