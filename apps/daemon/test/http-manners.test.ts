@@ -117,6 +117,10 @@ test('a body of another content type is refused', async () => {
       `unsupported Content-Type header (${type}): must be 'application/json'`,
     )
   }
+  for (const type of ['', 'json', 'application/json,']) {
+    const answer = await ask('POST', '/echo', '{}', { 'content-type': type })
+    assert.deepEqual([answer.status, /Content-Type header/.test(answer.message ?? '')], [400, true])
+  }
   const charset = await ask('POST', '/echo', '{}', {
     'content-type': 'application/json; charset=utf-8',
   })

@@ -9,6 +9,8 @@ export interface ErrorAnswer {
   readonly message: string
 }
 
+const HTTP_UNSUPPORTED_MEDIA_TYPE = 415
+
 /** What a client is told about a failure; the one place that turns errors into answers. */
 export function errorAnswer(error: unknown): ErrorAnswer {
   // What failed first; that its undoing failed, too, is for the log.
@@ -21,6 +23,11 @@ export function errorAnswer(error: unknown): ErrorAnswer {
   }
   const status = clientErrorStatus(error)
   const message = error instanceof Error ? error.message : String(error)
+  // A header that Fastify cannot read, empty ones included.
+  if (status === HTTP_UNSUPPORTED_MEDIA_TYPE) {
+    const text = "malformed Content-Type header: must be 'application/json'"
+    return { status: HTTP_STATUS.INVALID_ARGUMENT, code: 'INVALID_ARGUMENT', message: text }
+  }
   if (status !== undefined) return { status, code: 'HTTP', message }
   return { status: HTTP_STATUS.INTERNAL, code: 'INTERNAL', message }
 }
