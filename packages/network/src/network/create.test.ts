@@ -20,6 +20,15 @@ test('a network without wishes gets the first free pool and a bridge named after
   ])
 })
 
+test('the pool of IPv4 is the first, whatever was asked for first', () => {
+  const ipam = [{ subnet: 'fd72::/64' }, { subnet: '203.0.113.0/24' }]
+  const { pools } = plan({ name: 'n1', enableIpv6: true, ipam })
+  assert.deepEqual(
+    pools.map(({ subnet }) => subnet),
+    ['203.0.113.0/24', 'fd72::/64'],
+  )
+})
+
 test('subnet, gateway, range, auxiliary addresses and options are taken over in canonical form', () => {
   const network = plan({
     name: 'n1',

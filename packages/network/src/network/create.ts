@@ -18,7 +18,7 @@ import {
   poolsOf,
 } from './network.ts'
 import { NO_GATEWAY } from './no-gateway.ts'
-import { automatic, planPool } from './pool.ts'
+import { automatic, ipv4First, planPool } from './pool.ts'
 
 /** What a new network must not collide with. */
 export interface CreateFacts {
@@ -166,7 +166,7 @@ function planPools(
   if (o.enableIpv6 && !has(true)) {
     pools.push(automatic(chooseIpv6Subnet(randomBytes(5), used, addressPools)))
   }
-  return pools
+  return ipv4First(pools)
 }
 
 /** IFNAMSIZ is 16 with the final zero; dev_valid_name() refuses `/`, `:` and white space. Quotes would break nft's language. */

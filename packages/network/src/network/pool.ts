@@ -73,3 +73,8 @@ export function automatic(subnet: Subnet): PoolRow {
     isExplicit: false,
   }
 }
+
+/** As clients read them: libnetwork has a list of each family. */
+export function ipv4First(pools: readonly PoolRow[]): PoolRow[] {
+  return pools.toSorted((a, b) => Number(a.subnet.includes(':')) - Number(b.subnet.includes(':')))
+}

@@ -3,6 +3,7 @@ import { EngineError } from '@ctr/errdefs'
 import { NetworkTable, type Store, transaction } from '@ctr/store'
 import type { DefaultBridge } from '../bridge/default.ts'
 import { type Network, PREDEFINED } from './network.ts'
+import { ipv4First } from './pool.ts'
 
 /** The networks by id, name and prefix: a cache of the table `networks`, which is written first. */
 export class NetworkRegistry {
@@ -119,7 +120,7 @@ export class NetworkRegistry {
     this.#networks.clear()
     for (const network of this.#table.all()) {
       if (network.driver === 'bridge' && !this.#hasBridges) continue
-      this.#networks.set(network.id, network)
+      this.#networks.set(network.id, { ...network, pools: ipv4First(network.pools) })
     }
   }
 
