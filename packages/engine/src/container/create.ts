@@ -191,6 +191,7 @@ export function planContainer(engine: Engine, request: CreateRequest): Container
     assertNetworksExist(engine, hostConfig, networking)
     return planMounts(config, hostConfig, (other) => engine.containers.get(other), {
       isReadOnlyNonRecursive: request.isReadOnlyNonRecursive === true,
+      dataRoot: engine.config.dataRoot,
     })
   })
   for (const { mount } of mounts) {

@@ -127,6 +127,7 @@ describe('mounts', () => {
     assert.ok(other)
     const plan = planMounts({}, hostConfig, () => ({ mounts: [other.mount] }), {
       isReadOnlyNonRecursive: true,
+      dataRoot: '/var/lib/ctr',
     })
     assert.deepEqual(
       plan.map(({ mount }) => [mount.destination, mount.isReadOnlyNonRecursive]),

@@ -4,11 +4,18 @@ import { type EngineError, invalid } from '@ctr/errdefs'
 import type { VolumeRequest } from '../volume/create.ts'
 import { cleanDestination, isPropagation, parseBind } from './bind-spec.ts'
 import type { MountPoint } from './container.ts'
+import { choosePropagation } from './propagation.ts'
 
 /** A mount whose volume is still to be looked up or made. */
 export type PlannedMount =
   | { readonly kind: 'ready'; readonly mount: MountPoint }
   | { readonly kind: 'volume'; readonly mount: MountPoint; readonly volume: VolumeRequest }
+
+export interface MountDefaults {
+  readonly isReadOnlyNonRecursive: boolean
+  /** A bind mount of it, or of what it lies in, follows the host's mounts. */
+  readonly dataRoot: string
+}
 
 /** For `--volumes-from`. */
 export interface MountSource {
@@ -24,7 +31,7 @@ export function planMounts(
   config: ContainerConfig,
   hostConfig: HostConfig,
   findContainer: (reference: string) => MountSource,
-  defaults: { readonly isReadOnlyNonRecursive: boolean } = { isReadOnlyNonRecursive: false },
+  defaults: MountDefaults = { isReadOnlyNonRecursive: false, dataRoot: '/nonexistent' },
 ): PlannedMount[] {
   const planned = new Map<string, PlannedMount>()
   const add = (item: PlannedMount): void => {
@@ -40,14 +47,15 @@ export function planMounts(
     defaults.isReadOnlyNonRecursive && item.kind === 'ready' && item.mount.type === 'bind'
       ? { ...item, mount: { ...item.mount, isReadOnlyNonRecursive: true } }
       : item
-  const addExplicit = (item: PlannedMount): void => {
+  const addExplicit = (asked: PlannedMount): void => {
+    const item = shallow(withPropagation(asked, defaults.dataRoot))
     const { destination } = item.mount
     if (explicit.has(destination) || tmpfs.has(destination)) throw duplicate(destination)
     explicit.add(destination)
     add(item)
   }
-  for (const bind of hostConfig.Binds ?? []) addExplicit(shallow(fromBind(bind, hostConfig)))
-  for (const mount of hostConfig.Mounts ?? []) addExplicit(shallow(fromMount(mount, hostConfig)))
+  for (const bind of hostConfig.Binds ?? []) addExplicit(fromBind(bind, hostConfig))
+  for (const mount of hostConfig.Mounts ?? []) addExplicit(fromMount(mount, hostConfig))
   for (const path of Object.keys(config.Volumes ?? {})) {
     const destination = cleanDestination(path)
     if (planned.has(destination) || tmpfs.has(destination)) continue
@@ -77,6 +85,13 @@ function volumesFrom(
     }))
 }
 
+function withPropagation(item: PlannedMount, dataRoot: string): PlannedMount {
+  const { mount } = item
+  if (item.kind !== 'ready' || mount.type !== 'bind') return item
+  const propagation = choosePropagation(mount.source, mount.propagation, dataRoot)
+  return { ...item, mount: { ...mount, propagation } }
+}
+
 /** Docker shows this for every volume of the local driver that was asked for by name. moby volume.setBindModeIfNull */
 const VOLUME_MODE = 'z'
 
@@ -99,7 +114,7 @@ function fromBind(text: string, hostConfig: HostConfig): PlannedMount {
   const { destination, mode, options } = spec
   const base = { ...BASE, destination, mode, readOnly: options.readOnly }
   if (spec.source.startsWith('/')) {
-    const propagation = options.propagation === '' ? 'rprivate' : options.propagation
+    const { propagation } = options
     const mount = { ...base, type: 'bind', source: spec.source, createSource: true } as const
     return { kind: 'ready', mount: { ...mount, propagation } }
   }
@@ -178,7 +193,7 @@ function fromBindMount(mount: Mount): PlannedMount {
       destination,
       source: posix.normalize(source),
       readOnly: mount.ReadOnly ?? false,
-      propagation: propagation === '' ? 'rprivate' : propagation,
+      propagation,
       isRecursive: !(options.NonRecursive ?? false),
       isReadOnlyNonRecursive: options.ReadOnlyNonRecursive ?? false,
       createSource: options.CreateMountpoint ?? false,

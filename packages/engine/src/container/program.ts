@@ -141,6 +141,7 @@ export function compileContainerSpec(
     user: resolveContainerUser(engine, container, container.config.User ?? ''),
     devices: resolveDevices(container.hostConfig, engine.config.cdiSpecDirs),
     blockIO: resolveBlockIo(container.hostConfig),
+    dataRoot: engine.config.dataRoot,
     volumeOptions: (name) => engine.volumes.find(name)?.options ?? {},
     joined: joinedPids(engine, container),
     runtimeFiles: networkOwner(engine, container),

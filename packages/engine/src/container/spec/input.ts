@@ -13,6 +13,8 @@ export interface SpecInput {
   readonly user: ResolvedUser
   readonly devices: ContainerDevices
   readonly blockIO: RuntimeBlockIO | undefined
+  /** Bind mounts of it, or of what it lies in, follow the host's mounts where there is something to follow. */
+  readonly dataRoot: string
   /** Of the driver `local`, by name of the volume: type, device, o. Empty for a plain directory. */
   readonly volumeOptions: (name: string) => Readonly<Record<string, string>>
   /** PIDs of the containers whose namespaces are shared, by kind (`--network container:X`, …). */

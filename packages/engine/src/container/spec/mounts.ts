@@ -4,7 +4,7 @@ import { BELOW_TARGET, hostId, type IdMaps } from '@ctr/shim'
 import type { CdiEdits } from '../../cdi/specs.ts'
 import { hasId, ownerMaps, parseMountIds } from '../../user-namespace/mount-ids.ts'
 import type { MountPoint } from '../container.ts'
-import { assertPropagation } from '../propagation.ts'
+import { usablePropagation } from '../propagation.ts'
 import type { SecurityOptions } from '../security-options.ts'
 import { mergeTmpfsOptions } from '../tmpfs-options.ts'
 import type { SpecInput } from './input.ts'
@@ -146,8 +146,9 @@ function runtimeMount(mount: MountPoint, input: SpecInput): RuntimeMount {
     case 'bind':
     case 'volume': {
       const { source } = mount
-      const propagation = mount.propagation === '' ? 'rprivate' : mount.propagation
-      if (mount.type === 'bind') assertPropagation(source, propagation)
+      const asked = mount.propagation === '' ? 'rprivate' : mount.propagation
+      const propagation =
+        mount.type === 'bind' ? usablePropagation(source, asked, input.dataRoot) : asked
       const bind = mount.isRecursive ? 'rbind' : 'bind'
       const isOwn = mount.type === 'volume' || parseMountIds(mount.mode).isIdMapped
       const words = isOwn ? ownIds(input.idMaps) : []
