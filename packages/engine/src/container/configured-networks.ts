@@ -80,6 +80,22 @@ export function withoutNetwork(
   }
 }
 
+/** Without a network that is no more, by the name it was asked for. */
+export function withoutReference(
+  container: ContainerRecord,
+  reference: string,
+): ConfiguredNetworks {
+  const { EndpointsConfig = {}, isPrimaryLeft } = container.networkingConfig
+  const primary = primaryOf(container)
+  const others = Object.entries(EndpointsConfig).filter(
+    ([name]) => (name === 'default' ? primary : name) !== reference,
+  )
+  return {
+    EndpointsConfig: Object.fromEntries(others),
+    ...(isPrimaryLeft === true || primary === reference ? { isPrimaryLeft: true } : {}),
+  }
+}
+
 function isPrimary(engine: Deps, container: ContainerRecord, networkId: string): boolean {
   return engine.networks.find(primaryOf(container))?.id === networkId
 }

@@ -67,14 +67,21 @@ function linksOf(engine: Pick<Engine, 'containers'>, { hostConfig }: ContainerRe
   return [...links.values()]
 }
 
-/** At a start. CONFLICT: what is linked to does not run. */
+/** At a start. CONFLICT: what is linked to does not run, or has no address that this container could reach. */
 export function assertLinksRun(engine: Deps, container: ContainerRecord): void {
   for (const { target, alias } of linksOf(engine, container)) {
-    if (isRunningForUser(target.state)) continue
-    throw new EngineError(
-      'CONFLICT',
-      `Cannot link to a non running container: /${target.name} AS /${container.name}/${alias}`,
-    )
+    if (!isRunningForUser(target.state)) {
+      throw new EngineError(
+        'CONFLICT',
+        `Cannot link to a non running container: /${target.name} AS /${container.name}/${alias}`,
+      )
+    }
+    if (addressesOnBridge(engine, target).length === 0) {
+      throw new EngineError(
+        'CONFLICT',
+        `Cannot link to /${target.name}, as it does not belong to the default network`,
+      )
+    }
   }
 }
 

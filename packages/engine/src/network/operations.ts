@@ -2,7 +2,13 @@ import type { EndpointConfig } from '@ctr/api'
 import { EngineError } from '@ctr/errdefs'
 import type { CreateNetworkOptions, Network } from '@ctr/network'
 import { ShimError } from '@ctr/shim'
-import { isConfiguredWith, withNetwork, withoutNetwork } from '../container/configured-networks.ts'
+import {
+  configuredNames,
+  isConfiguredWith,
+  withNetwork,
+  withoutNetwork,
+  withoutReference,
+} from '../container/configured-networks.ts'
 import { assertUserDefined, namesOf, portBindings } from '../container/connect-networks.ts'
 import type { ContainerRecord } from '../container/container.ts'
 import { networkEvent } from '../container/container-event.ts'
@@ -163,7 +169,12 @@ export async function disconnectNetwork(
   reference: string,
   options: { readonly force: boolean },
 ): Promise<void> {
-  const { id, name: networkName } = engine.networks.get(network)
+  const known = engine.networks.find(network)
+  if (known === undefined) {
+    await forgetNetwork(engine, network, reference, options)
+    return
+  }
+  const { id, name: networkName } = known
   const found = engine.containers.find(reference)
   if (found === undefined && options.force) return
   const { id: containerId } = found ?? engine.containers.get(reference)
@@ -194,13 +205,38 @@ export async function disconnectNetwork(
       return
     }
     if (!isConfiguredWith(engine, container, id) && !options.force) {
-      throw new EngineError(
-        'FORBIDDEN',
-        `container ${containerId} is not connected to network ${networkName}`,
-      )
+      throw notConnected(containerId, networkName)
     }
     record(NOTHING)(NOTHING)
   })
+}
+
+/** A container that does not run leaves a network that is no more: its start would ask for it. moby DisconnectFromNetwork */
+async function forgetNetwork(
+  engine: Engine,
+  network: string,
+  reference: string,
+  { force }: { readonly force: boolean },
+): Promise<void> {
+  const found = engine.containers.find(reference)
+  if (found === undefined) engine.networks.get(network)
+  const { id } = found ?? engine.containers.get(reference)
+  await engine.queues.run(id, () => {
+    const container = engine.containers.get(id)
+    if (isAlive(container.state) && !force) engine.networks.get(network)
+    if (!configuredNames(container).includes(network)) throw notConnected(id, network)
+    engine.events.commit('durable', () => {
+      engine.containers.changeDocuments(id, {
+        networkingConfig: withoutReference(container, network),
+      })
+    })
+    return Promise.resolve()
+  })
+}
+
+function notConnected(containerId: string, network: string): EngineError {
+  const message = `container ${containerId} is not connected to the network ${network}`
+  return new EngineError('FORBIDDEN', message)
 }
 
 function assertOwnNetwork(mode: string): void {
