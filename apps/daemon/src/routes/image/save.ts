@@ -1,4 +1,4 @@
-import { assertPlatform, saveImages } from '@ctr/engine'
+import { assertPlatform, countBuffer, saveImages } from '@ctr/engine'
 import { EngineError } from '@ctr/errdefs'
 import type { Context } from '../../context.ts'
 import { ANCIENT_API_MINOR } from '../../http/api-version.ts'
@@ -38,7 +38,9 @@ async function send(
   const platform = call.apiMinor >= 48 ? parseOciPlatform(call.query.platform) : ''
   for (const name of names) assertExportable(engine.images.get(name).config, name, platform)
   const archive = saveImages(engine, names)
-  await sendStream(archive, await call.openOutput('application/x-tar'))
+  const output = await call.openOutput('application/x-tar')
+  archive.on('data', (chunk: Buffer) => countBuffer(chunk.length))
+  await sendStream(archive, output)
   return undefined
 }
 
