@@ -113,6 +113,24 @@ describe('as dockerd 28', { skip }, () => {
     await daemon.ok(['network', 'rm', 'nets'])
   })
 
+  test('a port that is published on a routed network has no port of the host', async () => {
+    const option = 'com.docker.network.bridge.gateway_mode_ipv4=routed'
+    await daemon.ok(['network', 'create', '-o', option, 'routed'])
+    // Nobody needs a port of the host, so two may ask for the same.
+    for (const name of ['r1', 'r2']) {
+      const flags = ['--name', name, '--network', 'routed', '-p', '8080:80']
+      await daemon.ok(['run', '-d', ...flags, 'busybox', 'sleep', '600'])
+    }
+    const format = '{{json .NetworkSettings.Ports}}'
+    const shown = await daemon.ok(['inspect', '-f', format, 'r1'])
+    assert.equal(shown, '{"80/tcp":[{"HostIp":"0.0.0.0","HostPort":""}]}')
+    const ps = await daemon.docker(['ps', '-f', 'name=r1', '--format', '{{.Ports}}'])
+    assert.equal(ps.stdout.trim(), '80/tcp')
+    assert.equal(await daemon.ok(['ps', '-f', 'name=r1', '--format', '{{.Ports}}']), '80/tcp')
+    await daemon.ok(['rm', '-f', 'r1', 'r2'])
+    await daemon.ok(['network', 'rm', 'routed'])
+  })
+
   test('--security-opt writable-cgroups', async () => {
     const made = async (...flags: string[]) =>
       await daemon.ok([

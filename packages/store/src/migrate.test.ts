@@ -197,3 +197,45 @@ test('numbers of events go on behind what was there, also when all are old', () 
     rmSync(directory, { recursive: true, force: true })
   }
 })
+
+test('networks and their pools come through the change of their tables, and are tied as before', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'ctr-store-'))
+  const path = join(directory, 'ctr.db')
+  try {
+    const db = new Database(path)
+    migrate(db, 15)
+    db.exec(`
+      INSERT INTO networks (id, name, driver, created_at_ns, bridge, is_internal, options, labels, ipam_options, config_from)
+        VALUES ('n', 'web', 'bridge', 1700000000000000001, 'br0', 1, '{"a":"b"}', '{"c":"d"}', '{}', 'from');
+      INSERT INTO network_pools VALUES ('n', '10.1.0.0/16', '10.1.0.1', NULL, '{"x":"10.1.0.9"}', 1);
+    `)
+    db.close()
+    const store = openStore(path)
+    const networks = new NetworkTable(store)
+    const [web] = networks.all()
+    assert.ok(web)
+    const { pools, ...row } = web
+    assert.deepEqual(
+      [row.name, row.bridge, row.isInternal, row.createdAtNs, row.options, row.configFrom],
+      ['web', 'br0', true, 1700000000000000001n, { a: 'b' }, 'from'],
+    )
+    assert.deepEqual(pools, [
+      {
+        subnet: '10.1.0.0/16',
+        gateway: '10.1.0.1',
+        ipRange: undefined,
+        auxAddresses: { x: '10.1.0.9' },
+        isExplicit: true,
+      },
+    ])
+    transaction(store, () => {
+      networks.insert({ ...web, id: 'm', name: 'lan', driver: 'macvlan', bridge: undefined })
+      networks.delete('n')
+    })
+    const left = store.db.prepare('SELECT network_id FROM network_pools').pluck().all()
+    assert.deepEqual(left, ['m'])
+    store.close()
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+})

@@ -137,8 +137,9 @@ function renderPorts(container: ListedContainer): Port[] {
     const privatePort = Number(port)
     if (bindings === null) return [{ PrivatePort: privatePort, Type: type }]
     return bindings.map(({ HostIp, HostPort }) => ({
-      ...(HostIp === undefined || HostIp === '' ? {} : { IP: HostIp }),
+      ...(HostIp === undefined || HostIp === '' || HostPort === '' ? {} : { IP: HostIp }),
       PrivatePort: privatePort,
+      // Without one it is reached at the container's own address.
       ...(HostPort === '' ? {} : { PublicPort: Number(HostPort) }),
       Type: type,
     }))
