@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs the daemon with the Node of this workspace, through symlinks and from any directory. Its source is apps/daemon/ctrd.sh.
-# Each of these saves memory, and none of them time that can be measured: docs/decisions/0016-memory-of-the-daemon.md
+# Each of these saves memory, and --expose-gc time, too: docs/decisions/0016-memory-of-the-daemon.md
 root=$(dirname -- "$(dirname -- "$(readlink -f -- "$0")")")
 export MALLOC_ARENA_MAX="${MALLOC_ARENA_MAX:-1}"
 cache=/var/cache/ctr/node # made by the daemon, for root alone
