@@ -4,7 +4,7 @@ import { MAX_LAYERS } from './config.ts'
 import type { ImageDeps } from './deps.ts'
 import { timeNow } from './image.ts'
 import { adoptImage, type StagedLayer } from './layer/adopt.ts'
-import { stageDirectory } from './layer/stage.ts'
+import { stageDirectory, stageStream } from './layer/stage.ts'
 import { getImageRow, parseUserReference } from './lookup.ts'
 import { hostArchitecture } from './manifest.ts'
 import { snapshotPath, Workspace } from './paths.ts'
@@ -13,8 +13,7 @@ import { setTag } from './tag.ts'
 export interface CommitOptions {
   /** Image of the container. */
   parentId: string | undefined
-  /** Its writable layer, absolute. The container may go on changing it. */
-  upperDir: string
+  changes: LayerChanges
   config: ImageExecConfig
   reference?: string
   author: string
@@ -23,7 +22,17 @@ export interface CommitOptions {
   createdBy: string
 }
 
-/** Makes an image of a container's changes on top of its image. Returns the new image's id. */
+/** What a new image has on top of its parent. */
+export type LayerChanges =
+  /** A container's writable layer, absolute. The container may go on changing it. */
+  | { readonly kind: 'container'; readonly upperDir: string }
+  /** An archive in the format of image layers. */
+  | { readonly kind: 'archive'; readonly tar: AsyncIterable<Buffer> }
+  /** The layer that another image has there. */
+  | { readonly kind: 'layer'; readonly diffId: string }
+  | { readonly kind: 'none' }
+
+/** Makes an image of what has changed on top of another image, or of nothing. Returns the new image's id. */
 export async function commitImage(deps: ImageDeps, options: CommitOptions): Promise<string> {
   const reference =
     options.reference === undefined ? undefined : parseUserReference(options.reference)
@@ -37,8 +46,10 @@ export async function commitImage(deps: ImageDeps, options: CommitOptions): Prom
     parent === undefined ? undefined : (JSON.parse(parent.config.toString()) as ImageConfig)
   const sameRootAs =
     parent?.topLayer == null ? undefined : snapshotPath(deps.paths, parent.topLayer)
-  const staged = await stageDirectory(deps, workspace, { upperDir: options.upperDir, sameRootAs })
-  const parsed = newConfig(base, staged, options)
+  const staged = await stage(deps, workspace, options.changes, sameRootAs)
+  const { changes } = options
+  const diffId = changes.kind === 'layer' ? changes.diffId : staged?.layer.diffId
+  const parsed = newConfig(base, diffId, options)
   if (parsed.rootfs.diff_ids.length > MAX_LAYERS) {
     throw new EngineError('INVALID_ARGUMENT', 'max depth exceeded')
   }
@@ -64,9 +75,26 @@ export async function commitImage(deps: ImageDeps, options: CommitOptions): Prom
   return adopted.id
 }
 
+async function stage(
+  deps: ImageDeps,
+  workspace: Workspace,
+  changes: LayerChanges,
+  sameRootAs: string | undefined,
+): Promise<StagedLayer | undefined> {
+  switch (changes.kind) {
+    case 'container':
+      return await stageDirectory(deps, workspace, { upperDir: changes.upperDir, sameRootAs })
+    case 'archive':
+      return await stageStream(deps, workspace, changes.tar)
+    case 'layer':
+    case 'none':
+      return undefined
+  }
+}
+
 function newConfig(
   base: ImageConfig | undefined,
-  staged: StagedLayer | undefined,
+  diffId: string | undefined,
   { author, comment, createdBy, config }: CommitOptions,
 ): ImageConfig & { comment: string } {
   const created = timeNow().text
@@ -75,7 +103,7 @@ function newConfig(
     created,
     ...(createdBy === '' ? {} : { created_by: createdBy }),
     ...(comment === '' ? {} : { comment }),
-    ...(staged === undefined ? { empty_layer: true } : {}),
+    ...(diffId === undefined ? { empty_layer: true } : {}),
   }
   const diffIds = base?.rootfs.diff_ids ?? []
   return {
@@ -89,7 +117,7 @@ function newConfig(
     os: base?.os || 'linux',
     rootfs: {
       type: 'layers',
-      diff_ids: staged === undefined ? diffIds : [...diffIds, staged.layer.diffId],
+      diff_ids: diffId === undefined ? diffIds : [...diffIds, diffId],
     },
   }
 }

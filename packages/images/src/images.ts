@@ -5,6 +5,8 @@ import { ImageTable, type Store } from '@ctr/store'
 import { type ImportOptions, importImage } from './archive/import.ts'
 import { type LoadOptions, loadImages } from './archive/load.ts'
 import { saveImages } from './archive/save.ts'
+import { type Aside, unpackAside } from './aside.ts'
+import { imageChildren } from './children.ts'
 import { reconcileFiles } from './collect.ts'
 import { type CommitOptions, commitImage } from './commit.ts'
 import type { ImageDeps, Logger } from './deps.ts'
@@ -65,7 +67,11 @@ export interface Images {
   save(refs: readonly string[]): Readable
   /** A root filesystem's tar as an image of one layer. Returns the image's id. */
   import(tar: Readable, options: ImportOptions): Promise<string>
-  /** A container's changes as a new image. Returns its id. */
+  /** Those that were made from an image; without one those that were made from none. Newest first. */
+  children(imageId: string | undefined): Image[]
+  /** Unpacks an archive into a directory below `tmp` that vanishes with its owner. Links stay within it. */
+  unpackAside(tar: AsyncIterable<Buffer>, purpose: string): Promise<Aside>
+  /** A container's changes, or those of an archive, as a new image. Returns its id. */
   commit(options: CommitOptions): Promise<string>
   tag(ref: string, target: string): void
   /** A name, and the image with its last one; by id the image. Throws CONFLICT with Docker's texts. */
@@ -149,6 +155,8 @@ export function openImages({ dataRoot, store, log, registries }: ImagesOptions):
     push: (ref, options) => pushImage(deps, ref, options),
     save: (refs) => saveImages(deps, refs),
     import: (tar, options) => importImage(deps, tar as AsyncIterable<Buffer>, options),
+    children: (imageId) => imageChildren(deps, imageId),
+    unpackAside: (tar, purpose) => unpackAside(deps, tar, purpose),
     commit: (options) => commitImage(deps, options),
     remove: (ref, options) => removeImage(deps, ref, options),
     prune: (filters, usedBy, options) => pruneImages(deps, filters, usedBy, options),

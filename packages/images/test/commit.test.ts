@@ -55,7 +55,7 @@ async function withOverlay(
   const commit = (reference?: string): Promise<string> =>
     test.images.commit({
       parentId: image.id,
-      upperDir: upper,
+      changes: { kind: 'container', upperDir: upper },
       config: { Cmd: ['new'] },
       ...(reference === undefined ? {} : { reference }),
       author: 'me',
@@ -237,7 +237,8 @@ describe('commit', { skip: process.getuid?.() !== 0 && 'needs root' }, () => {
     await using test = openTestImages()
     const upperDir = join(test.root, 'upper')
     mkdirSync(upperDir)
-    const o = { upperDir, config: {}, author: '', comment: '', createdBy: '' }
+    const changes = { kind: 'container', upperDir } as const
+    const o = { changes, config: {}, author: '', comment: '', createdBy: '' }
     await assert.rejects(
       test.images.commit({ ...o, parentId: undefined, reference: `a@sha256:${'0'.repeat(64)}` }),
       { code: 'INVALID_ARGUMENT' },

@@ -17,6 +17,7 @@ export interface ContainerStateRow {
   readonly isRestartCancelled: boolean
   readonly isCheckpointed: boolean
   readonly isStartPending: boolean
+  readonly isOfBuild: boolean
   readonly removal: string
   readonly killAtNs: bigint
   readonly restartAtNs: bigint
@@ -66,6 +67,7 @@ const STATE_COLUMNS = {
   isRestartCancelled: 'is_restart_cancelled',
   isCheckpointed: 'is_checkpointed',
   isStartPending: 'is_start_pending',
+  isOfBuild: 'is_of_build',
   removal: 'removal',
   killAtNs: 'kill_at_ns',
   restartAtNs: 'restart_at_ns',
@@ -197,6 +199,7 @@ const BOOLEANS: ReadonlySet<string> = new Set([
   'isRestartCancelled',
   'isCheckpointed',
   'isStartPending',
+  'isOfBuild',
 ])
 
 function decode(row: Record<string, unknown>): ContainerRow {

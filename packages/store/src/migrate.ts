@@ -16,6 +16,7 @@ import { migration013 } from './migrations/013-execs-by-number.ts'
 import { migration014 } from './migrations/014-start-pending.ts'
 import { migration015 } from './migrations/015-removals.ts'
 import { migration016 } from './migrations/016-network-drivers.ts'
+import { migration017 } from './migrations/017-builds.ts'
 
 /** In order; a migration that has landed is never edited, a change is a new file. */
 const MIGRATIONS: readonly string[] = [
@@ -35,6 +36,7 @@ const MIGRATIONS: readonly string[] = [
   migration014,
   migration015,
   migration016,
+  migration017,
 ]
 
 /** No migration has run, or what they have written is lost. */

@@ -54,7 +54,7 @@ export async function commitContainer(engine: Engine, request: CommitRequest): P
     }
     const imageId = await engine.images.commit({
       parentId: container.imageId,
-      upperDir: container.upperDir,
+      changes: { kind: 'container', upperDir: container.upperDir },
       config: imageConfig(container, request),
       author: request.author,
       comment: request.comment,

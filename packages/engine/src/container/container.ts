@@ -98,6 +98,8 @@ export interface Bookkeeping {
   readonly isCheckpointed: boolean
   /** While created: the request that created it was to start it, and `--rm`; a daemon that finds it so removes it. */
   readonly isStartPending: boolean
+  /** It runs a step of a build, and goes with it. */
+  readonly isOfBuild: boolean
   /** A forced removal has begun, and waits for the end of the process; `volumes`: with its anonymous volumes. */
   readonly removal: Removal
   /** Deadline of a stop in progress by the monotonic clock, after which SIGKILL is sent; 0n: none. */
@@ -114,6 +116,7 @@ export const NEW_BOOKKEEPING: Bookkeeping = {
   isRestartCancelled: false,
   isCheckpointed: false,
   isStartPending: false,
+  isOfBuild: false,
   removal: '',
   killAtNs: 0n,
   restartDelayMs: 0,

@@ -57,6 +57,8 @@ export interface CreateRequest {
   readonly isReadOnlyNonRecursive?: boolean
   /** The request that creates it starts it, too. */
   readonly isStarted?: boolean
+  /** It runs a step of a build: removed when a daemon finds it at its start. */
+  readonly isOfBuild?: boolean
   /** Called when a part of the work is done. */
   readonly onPhase?: ((phase: 'image') => void) | undefined
 }
@@ -224,7 +226,11 @@ export function planContainer(engine: Engine, request: CreateRequest): Container
     mounts: [],
     driver: 'overlay2',
     layers: root === undefined ? engine.images.snapshotLayers(image.id) : layersOf(root),
-    bookkeeping: { ...NEW_BOOKKEEPING, isStartPending: isOfOneRequest(request) },
+    bookkeeping: {
+      ...NEW_BOOKKEEPING,
+      isStartPending: isOfOneRequest(request),
+      isOfBuild: request.isOfBuild === true,
+    },
     ...containerPaths(engine.config, id, hostConfig),
   }
   return { container, mounts, userNamespace, warnings }

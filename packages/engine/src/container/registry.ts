@@ -300,6 +300,7 @@ function fromRow(
       isRestartCancelled: row.isRestartCancelled,
       isCheckpointed: row.isCheckpointed,
       isStartPending: row.isStartPending,
+      isOfBuild: row.isOfBuild,
       removal: row.removal as Removal,
       killAtNs: row.killAtNs,
       restartDelayMs: row.restartDelayMs,

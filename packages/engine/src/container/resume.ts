@@ -20,6 +20,13 @@ export function resume(engine: Engine, container: ContainerRecord): void {
     )
     return
   }
+  // Its build ended with the engine that began it.
+  if (bookkeeping.isOfBuild) {
+    engine.background.run('remove after its build', id, () =>
+      removeContainer(engine, id, { force: true, volumes: true }),
+    )
+    return
+  }
   if (isAlive(state)) {
     if (bookkeeping.killAtNs !== 0n) resumeStop(engine, id, bookkeeping.killAtNs)
     return

@@ -203,6 +203,7 @@ function recordStart(
         isRestartCancelled: false,
         isCheckpointed: false,
         isStartPending: false,
+        isOfBuild: container.bookkeeping.isOfBuild,
         removal: '',
         killAtNs: 0n,
         restartDelayMs: isByUser ? 0 : container.bookkeeping.restartDelayMs,

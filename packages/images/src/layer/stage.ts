@@ -93,7 +93,8 @@ async function whileSyncing<T>(blob: string, unpacking: Promise<T>): Promise<T> 
 /** Bytes that are collected before they are written, and that may wait while others are being written. */
 const BATCH_BYTES = 1 << 20
 
-async function receive(
+/** Writes what arrives into an empty file, for those who follow its progress. */
+export async function receive(
   source: AsyncIterable<Buffer>,
   path: string,
   progress: Progress,
