@@ -20,7 +20,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   images: ['linux', 'store', 'oci', 'api', 'errdefs'],
   network: ['shim', 'linux', 'store', 'oci', 'api', 'errdefs'],
   engine: ['images', 'network', 'shim', 'linux', 'store', 'oci', 'api', 'errdefs', 'template'],
+  build: ['engine', 'images', 'options', 'linux', 'oci', 'api', 'errdefs'],
   daemon: [
+    'build',
     'engine',
     'options',
     'images',

@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import type { ProgressMessage } from '@ctr/api'
+import { StepFailed } from '@ctr/build'
 import { errorAnswer } from './error-answer.ts'
 import type { Call } from './route.ts'
 
@@ -8,7 +10,11 @@ import type { Call } from './route.ts'
  */
 export async function serveProgress(
   call: Pick<Call, 'openOutput'>,
-  work: (send: (message: ProgressMessage) => void) => Promise<void>,
+  work: (
+    send: (message: ProgressMessage) => void,
+    /** The client has read enough for more to be sent: for whoever sends much. */
+    ready: () => Promise<void>,
+  ) => Promise<void>,
 ): Promise<void> {
   let output: ReturnType<Call['openOutput']> | undefined
   // Messages are few; a client that does not read them stops nothing.
@@ -19,13 +25,26 @@ export async function serveProgress(
       () => undefined,
     )
   }
+  const ready = async (): Promise<void> => {
+    const stream = await output
+    if (stream === undefined || stream.destroyed || !stream.writableNeedDrain) return
+    const waiting = new AbortController()
+    const { signal } = waiting
+    await Promise.race([once(stream, 'drain', { signal }), once(stream, 'close', { signal })])
+    waiting.abort()
+  }
   try {
-    await work(send)
+    await work(send, ready)
   } catch (error) {
     if (output === undefined) throw error
     const { message } = errorAnswer(error)
-    send({ errorDetail: { message }, error: message })
+    send({ errorDetail: { ...codeOf(error), message }, error: message })
   }
   output ??= call.openOutput('application/json')
   ;(await output).end()
+}
+
+/** `docker build` exits with the status of the command that failed. */
+function codeOf(error: unknown): { code?: number } {
+  return error instanceof StepFailed ? { code: error.code } : {}
 }

@@ -3,6 +3,7 @@ import { availableParallelism, totalmem } from 'node:os'
 import { type Engine, engineInfo } from '@ctr/engine'
 import { goArchitecture, kernelVersion, operatingSystem } from '../routes/system/host.ts'
 import { VERSION } from '../version.ts'
+import { BuildCounts } from './build-counts.ts'
 import { Histogram } from './histogram.ts'
 
 type Kind = 'container' | 'image' | 'network' | 'host'
@@ -58,6 +59,7 @@ export class Metrics implements Disposable {
   /** The engine's own and ours, which are no subscribers. */
   readonly #internalListeners: number
   #events = 0
+  readonly #builds = new BuildCounts()
 
   constructor(engine: Engine) {
     this.#engine = engine
@@ -86,6 +88,10 @@ export class Metrics implements Disposable {
     if (action !== undefined) this.#histograms[action[0]].observe(action[1], milliseconds / 1000)
   }
 
+  get builds(): BuildCounts {
+    return this.#builds
+  }
+
   /** https://prometheus.io/docs/instrumenting/exposition_formats/ */
   render(): string {
     const info = engineInfo(this.#engine)
@@ -104,6 +110,7 @@ export class Metrics implements Disposable {
     }
     const states = 'engine_daemon_container_states_containers'
     return [
+      ...this.#builds.render(),
       ...Object.values(this.#histograms).flatMap((histogram) => histogram.render()),
       `# HELP ${states} The count of containers in various states`,
       `# TYPE ${states} gauge`,

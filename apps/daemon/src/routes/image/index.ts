@@ -1,4 +1,5 @@
 import type { AnyRoute } from '../../http/route.ts'
+import { buildImageRoute } from './build.ts'
 import { commitContainerRoute } from './commit.ts'
 import { createImageRoute } from './create.ts'
 import { inspectDistributionRoute } from './distribution.ts'
@@ -24,6 +25,7 @@ export const imageRoutes: readonly AnyRoute[] = [
   searchImagesRoute,
   pruneImagesRoute,
   commitContainerRoute,
+  buildImageRoute,
   saveImageRoute,
   saveImagesRoute,
   loadImagesRoute,

@@ -1,0 +1,124 @@
+import { createHash } from 'node:crypto'
+import { createReadStream, readlinkSync } from 'node:fs'
+import { posix } from 'node:path'
+import { EngineError, invalid } from '@ctr/errdefs'
+import { fromText } from '@ctr/images'
+import { lgetxattr } from '@ctr/linux'
+import { compilePathPattern, isPathPattern } from '@ctr/options'
+import type { Node, Tree } from './tree.ts'
+
+/** What a COPY or ADD takes from a tree. */
+export interface CopySource {
+  readonly tree: Tree
+  readonly node: Node
+  /** Last element of the path as written, latin1: what a file is called at its destination. */
+  readonly name: string
+  /** `file:…` or `dir:…`. */
+  readonly hash: string
+}
+
+/** Owners belong to the content only where they are kept. */
+export interface HashOptions {
+  readonly hasOwners: boolean
+  readonly signal: AbortSignal
+}
+
+/** What a path of the instruction means: itself, or all that its pattern matches. */
+export async function findSources(
+  tree: Tree,
+  path: string,
+  options: HashOptions,
+): Promise<CopySource[]> {
+  const cleaned = posix.normalize(path).replace(/^\/+/, '')
+  if (cleaned === '..' || cleaned.startsWith('../')) {
+    throw invalid(`forbidden path outside the build context: ${path} ()`)
+  }
+  const wanted = cleaned === '' ? '.' : cleaned.replace(/(.)\/$/, '$1')
+  const paths = isPathPattern(wanted) ? matching(tree, wanted) : [fromText(wanted)]
+  const sources: CopySource[] = []
+  for (const found of paths) {
+    const node = tree.find(found, { follow: true })
+    if (node === undefined) {
+      throw new EngineError(
+        'NOT_FOUND',
+        `file not found in build context or excluded by .dockerignore: stat ${cleaned}: file does not exist`,
+      )
+    }
+    const name = found.slice(found.lastIndexOf('/') + 1)
+    sources.push({ tree, node, name, hash: await hashOf(tree, node, options) })
+  }
+  return sources
+}
+
+function matching(tree: Tree, pattern: string): string[] {
+  const matches = compiled(fromText(pattern))
+  const found: string[] = []
+  const pending: Node[] = []
+  const root = tree.find('', { follow: true })
+  if (root !== undefined) pending.push(root)
+  for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
+    for (const name of tree.names(node)) {
+      const child = tree.child(node, name)
+      if (child === undefined) continue
+      if (matches(child.path)) found.push(child.path)
+      if (child.stats.isDirectory()) pending.push(child)
+    }
+  }
+  return found.sort()
+}
+
+function compiled(pattern: string): (path: string) => boolean {
+  try {
+    return compilePathPattern(pattern, { isDeep: false })
+  } catch {
+    throw invalid('syntax error in pattern')
+  }
+}
+
+/** One for all sources of an instruction, as dockerd writes it into the history. */
+export function combinedHash(sources: readonly { readonly hash: string }[]): string {
+  const [only] = sources
+  if (only !== undefined && sources.length === 1) return only.hash
+  return `multi:${digestOfList(sources.map(({ hash }) => hash))}`
+}
+
+async function hashOf(tree: Tree, node: Node, options: HashOptions): Promise<string> {
+  if (!node.stats.isDirectory()) return `file:${await hashNode(node, options)}`
+  const hashes: string[] = []
+  const pending: Node[] = [node]
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    options.signal.throwIfAborted()
+    hashes.push(await hashNode(next, options))
+    if (!next.stats.isDirectory()) continue
+    for (const name of tree.names(next)) {
+      const child = tree.child(next, name)
+      if (child !== undefined) pending.push(child)
+    }
+  }
+  return `dir:${digestOfList(hashes.sort())}`
+}
+
+function digestOfList(hashes: readonly string[]): string {
+  return createHash('sha256').update(hashes.join(',')).digest('hex')
+}
+
+/** Name, kind, mode and content; not when it was changed. */
+async function hashNode({ path, host, stats }: Node, options: HashOptions): Promise<string> {
+  const hash = createHash('sha256')
+  const owner = options.hasOwners ? [stats.uid, stats.gid] : []
+  const isFile = stats.isFile()
+  const facts = [path, stats.mode, ...owner, isFile ? stats.size : 0, stats.rdev]
+  hash.update(facts.join('\0'), 'latin1')
+  if (stats.isSymbolicLink())
+    hash.update(`\0${readlinkSync(host, { encoding: 'latin1' })}`, 'latin1')
+  else if (isFile) {
+    const capability = lgetxattr(host, CAPABILITY_XATTR)
+    hash.update(`\0${capability?.toString('hex') ?? ''}\0`)
+    const { signal } = options
+    for await (const chunk of createReadStream(host, { signal })) hash.update(chunk as Buffer)
+  }
+  return hash.digest('hex')
+}
+
+/** The one attribute that dockerd copies. */
+export const CAPABILITY_XATTR = 'security.capability'

@@ -1,0 +1,81 @@
+import { invalid } from '@ctr/errdefs'
+
+/** One instruction as written, its continuation lines joined. */
+export interface Line {
+  readonly text: string
+  /** Of its first line in the file, from 1. */
+  readonly number: number
+}
+
+export interface Lines {
+  readonly lines: readonly Line[]
+  /** The character that continues a line and takes the meaning of the next one. */
+  readonly escape: Escape
+  readonly warnings: readonly string[]
+}
+
+export type Escape = '\\' | '`'
+
+/** bufio.MaxScanTokenSize of Go: dockerd reads no longer ones. */
+const MAX_LINE_CHARACTERS = 65_535
+
+/** The instructions of a Dockerfile. moby vendor/…/buildkit/frontend/dockerfile/parser of 20.10: here-documents are none of its. */
+export function readLines(file: string): Lines {
+  const raw = file.replace(/^\ufeff/, '').split(/\r?\n/)
+  if (raw.at(-1) === '') raw.pop()
+  const escape = escapeDirective(raw)
+  const continuation = escape === '\\' ? /\\[ \t]*$/ : /`[ \t]*$/
+  const lines: Line[] = []
+  const warnings: string[] = []
+  let text: string | undefined
+  let number = 0
+  let hasEmpty = false
+  const end = (): void => {
+    if (text === undefined) return
+    if (hasEmpty) warnings.push(`[WARNING]: Empty continuation line found in:\n    ${text}`)
+    lines.push({ text, number })
+    text = undefined
+    hasEmpty = false
+  }
+  for (const [index, line] of raw.entries()) {
+    if (line.length > MAX_LINE_CHARACTERS) {
+      const limit = `dockerfile line greater than maximum allowed size of ${MAX_LINE_CHARACTERS}`
+      throw invalid(`dockerfile parse error line ${index + 1}: ${limit}`)
+    }
+    if (line.trimStart().startsWith('#')) continue
+    if (line.trim() === '') {
+      hasEmpty ||= text !== undefined
+      continue
+    }
+    const part = line.replace(continuation, '')
+    const isOver = part === line
+    if (text === undefined) {
+      number = index + 1
+      // A backslash alone begins nothing that could be told from the next line.
+      text = part.trimStart()
+    } else text += part
+    if (isOver) end()
+  }
+  end()
+  if (warnings.length > 0) {
+    warnings.push('[WARNING]: Empty continuation lines will become errors in a future release.')
+  }
+  return { lines, escape, warnings }
+}
+
+/** `# escape=` and others are directives only before everything else. */
+function escapeDirective(raw: readonly string[]): Escape {
+  let escape: Escape | undefined
+  for (const line of raw) {
+    const directive = /^#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*$/.exec(line)
+    if (directive === null) break
+    const [, name = '', value = ''] = directive
+    if (name.toLowerCase() !== 'escape') continue
+    if (escape !== undefined) throw invalid('only one escape parser directive can be used')
+    if (value !== '\\' && value !== '`') {
+      throw invalid(`invalid ESCAPE '${value}'. Must be \` or \\`)
+    }
+    escape = value
+  }
+  return escape ?? '\\'
+}
