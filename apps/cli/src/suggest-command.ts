@@ -3,9 +3,8 @@ import { COMMANDS, type Group } from './commands/index.ts'
 
 /** Of docker, and none of ours (SCOPE.md): what does the same here. */
 const INSTEAD: Readonly<Record<string, string>> = {
-  build: 'ctr builds no images. Bring one: docker build -t NAME . && docker save NAME | ctr load',
   buildx:
-    'ctr builds no images. Bring one: docker buildx build -t NAME -o type=docker,dest=- . | ctr load',
+    'There is no BuildKit: ctr build, or bring an image: docker buildx build -t NAME -o type=docker,dest=- . | ctr load',
   compose: 'Compose works with ctrd: DOCKER_HOST=unix:///var/run/ctr.sock docker compose ...',
   swarm: 'ctr runs containers on one machine: there is no swarm.',
 }

@@ -40,6 +40,10 @@ const PREPARATIONS: readonly [pattern: RegExp, script: string][] = [
     'ctr exec -d web sleep 100; id=$(ctr exec ls web | grep -m 1 "sleep 100" | cut -d " " -f 1)',
   ],
   [/41859dcd261f/, 'ctr commit $(ctr create busybox) other; id=$(ctr images -q other)'],
+  [
+    /^ctr build/,
+    `mkdir docker; printf 'FROM busybox AS test\\nARG VERSION\\nRUN echo $VERSION\\n' | tee Dockerfile >docker/Dockerfile`,
+  ],
   [/\bcp\b/, 'mkdir site; echo hi >site/index.html'],
   [/rootfs/, 'mkdir rootfs; echo x >rootfs/x; tar cf rootfs.tar -C rootfs .'],
   [/^ctr push/, 'ctr tag busybox registry.example.com/web:1'],
@@ -64,7 +68,7 @@ const OUTSIDE = /^ctr (pull|push|login|search)/
 const NOBODY = /lookup|resolve|dial|connect|fetch failed|EAI_AGAIN|ENOTFOUND|no such host/i
 /** What they leave is as it was. */
 const LOOKING =
-  /^ctr (attach|commit|cp|diff|exec|export|inspect|image inspect|container inspect|logs|port|ps|top|stats|events|history|images|info|version|wait|tag|save|completion|context|pull|push|login|logout|search|system df|update|checkpoint ls)/
+  /^ctr (attach|build|commit|cp|diff|exec|export|inspect|image inspect|container inspect|logs|port|ps|top|stats|events|history|images|info|version|wait|tag|save|completion|context|pull|push|login|logout|search|system df|update|checkpoint ls)/
 /** They go on until somebody ends them. */
 const ENDLESS = /^ctr (attach|events( --format json)?$|stats$|logs -f|wait web|exec attach)/
 /** By timeout(1). */

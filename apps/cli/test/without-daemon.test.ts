@@ -85,7 +85,7 @@ describe('ctr without a daemon', () => {
       1,
       "ctr: unknown command: ctr compose\n\nCompose works with ctrd: DOCKER_HOST=unix:///var/run/ctr.sock docker compose ...\n\nRun 'ctr --help' for more information\n",
     ],
-    [['build', '.'], 1, /\n\nctr builds no images\. Bring one: docker build .* \| ctr load\n\n/],
+    [['buildx', 'ls'], 1, /\n\nThere is no BuildKit: ctr build, or bring .* \| ctr load\n\n/],
     [
       ['volume', 'prnue'],
       1,

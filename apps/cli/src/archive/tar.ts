@@ -29,6 +29,10 @@ export interface PackOptions {
   readonly name: string
   /** Applies to the path itself only. */
   readonly followLink: boolean
+  /** Of a path below the root, and of a directory whether all below it stays out, too. */
+  readonly leavesOut?: (path: string, isDirectory: boolean) => 'no' | 'itself' | 'all'
+  /** Files that are not on the disk there. */
+  readonly extra?: readonly { readonly name: string; readonly content: string }[]
   readonly counter: { bytes: number }
 }
 
@@ -44,6 +48,9 @@ export function packPath(path: string, options: PackOptions): AsyncIterable<Uint
   const linked = new Map<string, string>()
   const add = async (file: string, name: string, isRoot: boolean): Promise<void> => {
     const info = isRoot && options.followLink ? statSync(file) : lstatSync(file)
+    const below = name.slice(options.name.length + 1)
+    const leavesOut = isRoot ? 'no' : options.leavesOut?.(below, info.isDirectory())
+    if (leavesOut === 'all') return
     const header = {
       name,
       mode: info.mode & 0o7777,
@@ -52,9 +59,10 @@ export function packPath(path: string, options: PackOptions): AsyncIterable<Uint
       mtime: info.mtime,
     }
     if (info.isDirectory()) {
-      await entry({ ...header, name: `${name}/`, type: 'directory' })
+      if (leavesOut !== 'itself') await entry({ ...header, name: `${name}/`, type: 'directory' })
       for (const child of readdirSync(file)) await add(join(file, child), `${name}/${child}`, false)
-    } else if (info.isSymbolicLink()) {
+    } else if (leavesOut === 'itself') return
+    else if (info.isSymbolicLink()) {
       await entry({ ...header, type: 'symlink', linkname: readlinkSync(file) })
     } else if (info.isFIFO()) {
       await entry({ ...header, type: 'fifo' })
@@ -83,7 +91,13 @@ export function packPath(path: string, options: PackOptions): AsyncIterable<Uint
       if (data === undefined) tar.entry(header, done)
       else tar.entry(header, data, done)
     })
-  add(path, options.name, true).then(
+  const addAll = async (): Promise<void> => {
+    await add(path, options.name, true)
+    for (const { name, content } of options.extra ?? []) {
+      await entry({ name, type: 'file', mode: 0o600 }, Buffer.from(content))
+    }
+  }
+  addAll().then(
     () => tar.finalize(),
     (error: unknown) => tar.destroy(error instanceof Error ? error : new Error(String(error))),
   )

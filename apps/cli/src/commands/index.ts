@@ -41,6 +41,7 @@ const attach = leaf(
   'Attach local standard input, output, and error streams to a running container',
   () => import('./attach.ts'),
 )
+const build = leaf('Build an image from a Dockerfile', () => import('./build.ts'))
 const checkpointCreate = leaf(
   'Create a checkpoint from a running container',
   () => import('./checkpoint-create.ts'),
@@ -200,6 +201,7 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   __complete: hidden(complete),
   __man: hidden(man),
   attach,
+  build: common(build),
   checkpoint: group('Manage checkpoints', {
     create: checkpointCreate,
     list: hidden(checkpointLs),
@@ -262,6 +264,7 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   export: exportContainer,
   history,
   image: group('Manage images', {
+    build,
     history,
     import: importImage,
     inspect: imageInspect,
