@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { globSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -62,7 +62,7 @@ interface Message {
 async function noWorkFiles(): Promise<void> {
   await waitFor('the files of the build to go', () => {
     const tmp = join(ctrd().dataRoot, 'tmp')
-    const found = readdirSync(tmp, { recursive: true, encoding: 'utf8' })
+    const found = globSync(['*', 'spread/*/*'], { cwd: tmp })
     return found.some((path) => /(?:build|commit|download)-/.test(path)) ? undefined : true
   })
 }

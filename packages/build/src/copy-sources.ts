@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { createReadStream, readlinkSync } from 'node:fs'
 import { posix } from 'node:path'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { EngineError, invalid } from '@ctr/errdefs'
 import { fromText } from '@ctr/images'
 import { lgetxattr } from '@ctr/linux'
@@ -34,7 +35,9 @@ export async function findSources(
     throw invalid(`forbidden path outside the build context: ${path} ()`)
   }
   const wanted = cleaned === '' ? '.' : cleaned.replace(/(.)\/$/, '$1')
-  const paths = isPathPattern(wanted) ? matching(tree, wanted) : [fromText(wanted)]
+  const paths = isPathPattern(wanted)
+    ? await matching(tree, wanted, options.signal)
+    : [fromText(wanted)]
   const sources: CopySource[] = []
   for (const found of paths) {
     const node = tree.find(found, { follow: true })
@@ -50,13 +53,16 @@ export async function findSources(
   return sources
 }
 
-function matching(tree: Tree, pattern: string): string[] {
+async function matching(tree: Tree, pattern: string, signal: AbortSignal): Promise<string[]> {
   const matches = compiled(fromText(pattern))
   const found: string[] = []
   const pending: Node[] = []
   const root = tree.find('', { follow: true })
   if (root !== undefined) pending.push(root)
   for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
+    // A large tree is not all that there is to do.
+    await nextTurn()
+    signal.throwIfAborted()
     for (const name of tree.names(node)) {
       const child = tree.child(node, name)
       if (child === undefined) continue
