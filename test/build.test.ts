@@ -152,6 +152,17 @@ describe('a build', { skip }, () => {
     assert.equal(await ctrd().ok(['images', '--all', '--quiet']), before)
   })
 
+  test('an image without a PATH gets one', async () => {
+    const archive = join(ctrd().root, 'root.tar')
+    writeFileSync(archive, tarArchive([{ path: 'a', content: 'a' }]))
+    await ctrd().ok(['import', '-c', 'ENV A=1', archive, 'pathless:1'])
+    const { id } = await build('FROM pathless:1\nLABEL a=b\n')
+    assert.equal(
+      await ctrd().ok(['inspect', '-f', '{{.Config.Env}}', id]),
+      '[A=1 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin]',
+    )
+  })
+
   test('limits hold for the commands', async () => {
     const built = await build('FROM busybox\nRUN ulimit -n; df /dev/shm\n', [], {
       ulimits: '[{"Name":"nofile","Soft":77,"Hard":88}]',

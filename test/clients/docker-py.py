@@ -109,6 +109,20 @@ assert client.images.load(archive)[0].tags == ["pyimage:1"]
 assert client.containers.run("pyimage:1", "sh -c 'echo $MADE'", remove=True) == b"yes\n"
 client.images.remove("pyimage:1")
 
+# an image of a Dockerfile, and one that cannot be
+dockerfile = b'FROM busybox\nARG WHO\nRUN echo hello $WHO > /said\nCMD ["cat", "/said"]\n'
+built, log = client.images.build(
+    fileobj=io.BytesIO(dockerfile), tag="pybuilt:1", rm=True, buildargs={"WHO": "py"}
+)
+assert built.tags == ["pybuilt:1"] and any("Step 2/4" in line.get("stream", "") for line in log)
+assert client.containers.run("pybuilt:1", remove=True) == b"hello py\n"
+client.images.remove("pybuilt:1")
+try:
+    client.images.build(fileobj=io.BytesIO(b"FROM busybox\nRUN exit 4\n"), rm=True, forcerm=True)
+    raise AssertionError("no BuildError")
+except docker.errors.BuildError as error:
+    assert "returned a non-zero code: 4" in str(error), error
+
 # the end
 server.stop(timeout=20)
 assert server.wait()["StatusCode"] == 5

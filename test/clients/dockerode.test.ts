@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { PassThrough } from 'node:stream'
+import { PassThrough, Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { requires, tarArchive, waitFor } from '@ctr/testkit'
@@ -26,6 +26,20 @@ test('dockerode runs a command and keeps its two streams apart', { skip }, async
   assert.equal(result[0].StatusCode, 3)
   assert.deepEqual(await texts, ['out\n', 'err\n'])
   await result[1].remove()
+})
+
+test('dockerode builds an image', { skip }, async () => {
+  const context = tarArchive([
+    { path: 'Dockerfile', content: 'FROM busybox\nCOPY a /\nRUN cat /a\n' },
+    { path: 'a', content: 'copied\n' },
+  ])
+  const answer = await docker().buildImage(Readable.from([context]), { t: 'odebuilt:1' })
+  const messages = await new Promise<{ stream?: string }[]>((resolve, reject) => {
+    docker().modem.followProgress(answer, (error, all) => (error ? reject(error) : resolve(all)))
+  })
+  const output = messages.map(({ stream = '' }) => stream).join('')
+  assert.match(output, /^copied\n[^]*Successfully tagged odebuilt:1\n$/m)
+  await docker().getImage('odebuilt:1').remove()
 })
 
 test('dockerode talks to a process through a hijacked connection', { skip }, async () => {

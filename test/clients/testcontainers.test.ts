@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { requires } from '@ctr/testkit'
 import { GenericContainer, Network, type StartedTestContainer, Wait } from 'testcontainers'
@@ -31,6 +33,21 @@ test('testcontainers waits for a port and an answer of a web server', { skip }, 
     assert.equal(await page(container), 'changed\n')
   } finally {
     await container.stop()
+  }
+})
+
+test('testcontainers builds the image of a Dockerfile', { skip }, async () => {
+  const directory = mkdtempSync('/tmp/ctr-build-')
+  try {
+    const dockerfile = ['FROM busybox', 'COPY line /', 'CMD cat /line; exec sleep 1000']
+    writeFileSync(join(directory, 'Dockerfile'), dockerfile.join('\n'))
+    writeFileSync(join(directory, 'line'), 'built and serving\n')
+    const image = await GenericContainer.fromDockerfile(directory).build('tcbuilt:1')
+    const waits = Wait.forLogMessage('built and serving')
+    const container = await image.withWaitStrategy(waits).start()
+    await container.stop()
+  } finally {
+    rmSync(directory, { recursive: true })
   }
 })
 

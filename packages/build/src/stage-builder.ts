@@ -49,8 +49,10 @@ export class StageBuilder {
     this.#env = env
     this.#imageId = imageId
     this.#config = imageId === undefined ? {} : (env.engine.images.get(imageId).config.config ?? {})
-    if ((this.#config.Env ?? []).length === 0)
-      this.#config = { ...this.#config, Env: [DEFAULT_PATH] }
+    const variables = this.#config.Env ?? []
+    if (!variables.some((item) => item.startsWith('PATH='))) {
+      this.#config = { ...this.#config, Env: [...variables, DEFAULT_PATH] }
+    }
   }
 
   /** '' as long as there is none. */
