@@ -188,6 +188,20 @@ if (isInOwnNetns(import.meta.filename)) {
       )
     })
 
+    test('may be made while its parent is down, and not be used', async () => {
+      await using sandbox = await Sandbox.open()
+      const { networks } = await openLan(sandbox)
+      run('ip link set out0 down')
+      await create(networks, { parent: 'out0' })
+      await assert.rejects(connect(networks, A, {}), {
+        code: 'UNAVAILABLE',
+        message: 'parent interface out0 of n is down',
+      })
+      assert.deepEqual(networks.endpointsOfContainer(A), [])
+      run('ip link set out0 up')
+      await start(sandbox, networks, A, {})
+    })
+
     test('may have several subnets; a container asks for an address of any', async () => {
       await using sandbox = await Sandbox.open()
       const { networks } = await openLan(sandbox)

@@ -76,7 +76,7 @@ export async function planReserved(
 ): Promise<EndpointPlan> {
   const network = parts.registry.get(row.networkId)
   const above = isLan(network)
-    ? await parts.parents.ensure(network)
+    ? await parts.parents.forUse(network)
     : await parts.bridges.indexOf(network)
   return planEndpoint(row, network, above, {
     resolver: resolverOn(parts, row, { isMoved: isRunning }),

@@ -31,10 +31,15 @@ export class Parents {
     if (index === undefined) throw new EngineError('INTERNAL', `link ${name} has vanished`)
     if (this.#isOurs(network) && isLinkDown(name))
       await this.#options.exec([this.#own(index), up(index)])
-    if (isLinkDown(name)) {
-      throw new EngineError('UNAVAILABLE', `parent interface ${name} of ${network.name} is down`)
-    }
     return index
+  }
+
+  /** For a container: its link cannot be up while the parent is down. Gives the index of the parent. */
+  async forUse(network: LanNetwork): Promise<number> {
+    const index = await this.ensure(network)
+    const name = parentOf(network)
+    if (!isLinkDown(name)) return index
+    throw new EngineError('UNAVAILABLE', `parent interface ${name} of ${network.name} is down`)
   }
 
   /** At the start of the daemon. A parent that cannot be made now may come later: the network's containers tell. */
