@@ -1,8 +1,9 @@
-import { createReadStream, readlinkSync, type Stats } from 'node:fs'
+import { readlinkSync, type Stats } from 'node:fs'
 import { EngineError } from '@ctr/errdefs'
 import { type EntryType, encodeHeader, type NewEntry, paddingOf, TAR_END } from '@ctr/images'
 import { deviceNumbers, lgetxattr } from '@ctr/linux'
 import { CAPABILITY_XATTR, type CopySource } from './copy-sources.ts'
+import { fileBytes } from './file-bytes.ts'
 import type { Owner } from './owner.ts'
 import type { Node, Tree } from './tree.ts'
 import { repackedArchive } from './unpacked-archive.ts'
@@ -126,7 +127,7 @@ async function* copyFile(node: Node, path: string, options: CopyOptions): AsyncG
     const entry = { ...entryOf(path, 'file', stats, options), size: stats.size }
     const xattrs = new Map(capability === undefined ? [] : [[CAPABILITY_XATTR, capability]])
     yield encodeHeader({ ...entry, xattrs })
-    yield* createReadStream(host, { highWaterMark: READ_BYTES, signal: options.signal })
+    yield* fileBytes(host, stats.size, options.signal)
     yield Buffer.alloc(paddingOf(stats.size))
     return
   }
@@ -140,8 +141,6 @@ async function* copyFile(node: Node, path: string, options: CopyOptions): AsyncG
   const numbers = type === 'fifo' ? {} : deviceNumbers(BigInt(stats.rdev))
   yield encodeHeader({ ...entryOf(path, type, stats, options), ...numbers })
 }
-
-const READ_BYTES = 256 << 10
 
 function entryOf(path: string, type: EntryType, stats: Stats, options: CopyOptions): NewEntry {
   const { uid, gid } = options.owner ?? stats

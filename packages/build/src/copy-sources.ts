@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto'
-import { createReadStream, readlinkSync } from 'node:fs'
+import { readlinkSync } from 'node:fs'
 import { posix } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { EngineError, invalid } from '@ctr/errdefs'
 import { fromText } from '@ctr/images'
 import { lgetxattr } from '@ctr/linux'
 import { compilePathPattern, isPathPattern } from '@ctr/options'
+import { fileBytes } from './file-bytes.ts'
 import type { Node, Tree } from './tree.ts'
 
 /** What a COPY or ADD takes from a tree. */
@@ -95,6 +96,8 @@ async function hashOf(tree: Tree, node: Node, options: HashOptions): Promise<str
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     options.signal.throwIfAborted()
     hashes.push(await hashNode(next, options))
+    // Small files are read at once, and there may be many.
+    if (hashes.length % FILES_AT_ONCE === 0) await nextTurn()
     if (!next.stats.isDirectory()) continue
     for (const name of tree.names(next)) {
       const child = tree.child(next, name)
@@ -103,6 +106,8 @@ async function hashOf(tree: Tree, node: Node, options: HashOptions): Promise<str
   }
   return `dir:${digestOfList(hashes.sort())}`
 }
+
+const FILES_AT_ONCE = 128
 
 function digestOfList(hashes: readonly string[]): string {
   return createHash('sha256').update(hashes.join(',')).digest('hex')
@@ -120,8 +125,7 @@ async function hashNode({ path, host, stats }: Node, options: HashOptions): Prom
   else if (isFile) {
     const capability = lgetxattr(host, CAPABILITY_XATTR)
     hash.update(`\0${capability?.toString('hex') ?? ''}\0`)
-    const { signal } = options
-    for await (const chunk of createReadStream(host, { signal })) hash.update(chunk as Buffer)
+    for await (const chunk of fileBytes(host, stats.size, options.signal)) hash.update(chunk)
   }
   return hash.digest('hex')
 }
