@@ -9,7 +9,7 @@ import { COMMANDS, type Entry } from '../src/commands/index.ts'
  * Every example that `ctr COMMAND --help` shows, as it stands there, in a shell: in a folder with the files, and against a
  * daemon with the containers, images, … that it speaks of.
  */
-const skip = requires({ root: true, commands: ['bash', 'script', 'timeout'] })
+const skip = requires({ root: true, commands: ['bash', 'ip', 'nsenter', 'script', 'timeout'] })
 const criu = findTestCriu()
 
 async function examplesOf(entry: Entry): Promise<string[]> {
@@ -58,6 +58,7 @@ const PREPARATIONS: readonly [pattern: RegExp, script: string][] = [
     /network (connect|disconnect|inspect|rm)/,
     'ctr network create backend; ctr network create inside',
   ],
+  [/parent=eth0/, 'nsenter -t $DAEMON -n ip link add eth0 type veth peer name cable'],
   [/postgres/, 'ctr run -d --name postgres busybox sleep 100'],
   [/network disconnect/, 'ctr network connect backend web'],
   [/volume (inspect|rm)/, 'ctr volume create data'],
@@ -102,6 +103,7 @@ describe('the examples of --help', { skip }, () => {
     const env = {
       ...daemon.clientEnvironment,
       HOME: place,
+      DAEMON: `${daemon.pid}`,
       PATH: `${directory}:${process.env['PATH'] ?? ''}`,
     }
     return await run(['bash', '-c', `cd ${place}; set -o pipefail; ${script}`], { env, input })
