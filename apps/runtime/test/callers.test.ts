@@ -112,7 +112,10 @@ function contract(engine: (...args: string[]) => string[], options: readonly str
 
 describe('podman', { timeout: 600_000 * SLOW, skip: !has('podman') || !has('conmon') }, () => {
   let bundle: TestBundle
+  // Its conmon leaves a file `oom` where it was started.
   const podman = (...args: string[]): string[] => [
+    'env',
+    `--chdir=${bundle.dir}`,
     'podman',
     '--root',
     join(bundle.dir, 'podman'),
