@@ -77,7 +77,8 @@ export class Networks {
     this.#options = options
     const hasBridges = options.bridge.kind !== 'none'
     this.#hasBridges = hasBridges
-    this.#registry = new NetworkRegistry(options.store, { hasBridges, createdAtNs: nowNs() })
+    const createdAtNs = BigInt(Date.now()) * 1_000_000n
+    this.#registry = new NetworkRegistry(options.store, { hasBridges, createdAtNs })
     this.#bridges = new Bridges(options, this.#registry)
     this.#parents = new Parents(options, this.#registry)
     this.#endpoints = new EndpointTable(options.store)
@@ -161,7 +162,7 @@ export class Networks {
       networks: this.list(),
       hostSubnets: hostSubnets(),
       defaults: this.#options.defaults,
-      createdAtNs: nowNs(),
+      createdAtNs: BigInt(Date.now()) * 1_000_000n,
     }
     const planned = planNetwork(o, facts)
     const network = isBridged(planned)
@@ -379,10 +380,7 @@ export class Networks {
 
   /** What it needs on the host. */
   async #make(network: Network): Promise<void> {
-    if (isLan(network)) {
-      await this.#parents.ensure(network)
-      return
-    }
+    if (isLan(network)) return void (await this.#parents.ensure(network))
     if (isBridged(network)) await this.#bridges.ensure(network)
     await this.#resolver.sync(this.#bridges.all())
     await this.#firewall?.apply()
@@ -397,8 +395,4 @@ export class Networks {
       await this.#firewall?.apply()
     })
   }
-}
-
-function nowNs(): bigint {
-  return BigInt(Date.now()) * 1_000_000n
 }

@@ -1,4 +1,4 @@
-import type { EndpointNames, EndpointRow } from './endpoints.ts'
+import type { EndpointNames, EndpointRow } from './endpoint-rows.ts'
 
 /** Of `kept_endpoints`. */
 export interface KeptRow {

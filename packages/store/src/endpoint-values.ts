@@ -1,4 +1,4 @@
-import type { EndpointRow, PublishedPortRow } from './endpoints.ts'
+import type { EndpointRow, PublishedPortRow } from './endpoint-rows.ts'
 
 /** Of the networks host and none. */
 export function isBare({ link, ipv4, ipv6, ports }: EndpointRow): boolean {

@@ -5,12 +5,8 @@ export {
   ContainerTable,
   type MountRow,
 } from './containers.ts'
-export {
-  type EndpointNames,
-  type EndpointRow,
-  EndpointTable,
-  type PublishedPortRow,
-} from './endpoints.ts'
+export type { EndpointNames, EndpointRow, PublishedPortRow } from './endpoint-rows.ts'
+export { EndpointTable } from './endpoints.ts'
 export { type EventRow, EventTable } from './events.ts'
 export { type ExecRow, ExecTable } from './execs.ts'
 export { type HealthRow, HealthTable } from './health.ts'
