@@ -1,9 +1,7 @@
-import { closeSync, openSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import type { ImageDeps } from './deps.ts'
-import { receive } from './layer/stage.ts'
+import { unpackArriving } from './layer/stage.ts'
 import { Workspace } from './paths.ts'
-import { newProgress } from './unpack/growing-file.ts'
 
 /** A tree that belongs to no image. Dispose of it; what a crash leaves is removed at the next start. */
 export interface Aside extends AsyncDisposable {
@@ -18,26 +16,9 @@ export async function unpackAside(
 ): Promise<Aside> {
   await using stack = new AsyncDisposableStack()
   const workspace = stack.use(new Workspace(deps.paths, purpose))
-  const archive = workspace.newPath('f')
-  closeSync(openSync(archive, 'wx', 0o600))
-  const directory = workspace.newDirectory('s')
-  const progress = newProgress()
-  const unpacking = deps.pool.unpack({
-    path: archive,
-    progress,
-    target: directory,
-    whiteouts: 'literal',
-  })
-  const failed = new AbortController()
-  unpacking.catch((error: unknown) => failed.abort(error))
-  try {
-    await receive(source, archive, progress, failed.signal)
-  } catch (error) {
-    await unpacking.catch(() => undefined)
-    throw error
-  }
+  const { blob, directory, unpacking } = await unpackArriving(deps, workspace, source, 'literal')
   await unpacking
-  await rm(archive)
+  await rm(blob)
   const owned = stack.move()
   return { directory, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }

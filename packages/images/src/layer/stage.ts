@@ -15,25 +15,9 @@ export async function stageStream(
   workspace: Workspace,
   source: AsyncIterable<Buffer>,
 ): Promise<StagedLayer> {
-  const blob = workspace.newPath('f')
-  closeSync(openSync(blob, 'wx', 0o600))
-  const directory = workspace.newDirectory('s')
-  const progress = newProgress()
-  const unpacking = deps.pool.unpack({
-    path: blob,
-    progress,
-    target: directory,
-    whiteouts: 'overlay',
-  })
-  const failed = new AbortController()
-  unpacking.catch((error: unknown) => failed.abort(error))
-  const received = await receive(source, blob, progress, failed.signal).catch(
-    async (error: unknown) => {
-      await unpacking.catch(() => {})
-      throw error
-    },
-  )
-  const unpacked = await whileSyncing(blob, unpacking)
+  const arrived = await unpackArriving(deps, workspace, source, 'overlay')
+  const { blob, directory, received } = arrived
+  const unpacked = await whileSyncing(blob, arrived.unpacking)
   return {
     layer: {
       ...unpacked,
@@ -44,6 +28,34 @@ export async function stageStream(
     directory,
     blob,
   }
+}
+
+/** Receives an archive, also a compressed one, which is unpacked meanwhile. Returns when it is there as a whole; `unpacking` may take longer. */
+export async function unpackArriving(
+  deps: Pick<ImageDeps, 'pool'>,
+  workspace: Workspace,
+  source: AsyncIterable<Buffer>,
+  whiteouts: 'overlay' | 'literal',
+): Promise<{
+  readonly blob: string
+  readonly directory: string
+  readonly received: Awaited<ReturnType<typeof receive>>
+  readonly unpacking: ReturnType<ImageDeps['pool']['unpack']>
+}> {
+  const blob = workspace.newPath('f')
+  closeSync(openSync(blob, 'wx', 0o600))
+  const directory = workspace.newDirectory('s')
+  const progress = newProgress()
+  const unpacking = deps.pool.unpack({ path: blob, progress, target: directory, whiteouts })
+  const failed = new AbortController()
+  unpacking.catch((error: unknown) => failed.abort(error))
+  const received = await receive(source, blob, progress, failed.signal).catch(
+    async (error: unknown) => {
+      await unpacking.catch(() => {})
+      throw error
+    },
+  )
+  return { blob, directory, received, unpacking }
 }
 
 /** Archives `upperDir` of an overlay and unpacks that archive at the same time. Undefined if nothing is in it. */
@@ -94,7 +106,7 @@ async function whileSyncing<T>(blob: string, unpacking: Promise<T>): Promise<T> 
 const BATCH_BYTES = 1 << 20
 
 /** Writes what arrives into an empty file, for those who follow its progress. */
-export async function receive(
+async function receive(
   source: AsyncIterable<Buffer>,
   path: string,
   progress: Progress,
