@@ -1,6 +1,5 @@
 /** Measures this engine beside its peers, interleaved. README.md says how and what. */
 import { writeFileSync } from 'node:fs'
-import { parseArgs } from 'node:util'
 import { driver } from './client.ts'
 import { compile } from './compile.ts'
 import type { Context } from './context.ts'
@@ -18,6 +17,7 @@ import {
   workFolder,
 } from './engines.ts'
 import type { Row } from './measure.ts'
+import { type Options, readOptions } from './options.ts'
 import { apiExecSuite, apiSuite } from './suites/api.ts'
 import { callsSuite } from './suites/calls.ts'
 import { idleSuite } from './suites/idle.ts'
@@ -27,15 +27,16 @@ import { logsSuite } from './suites/logs.ts'
 import { execSuite, runSuite, versionSuite } from './suites/run.ts'
 import { stopSuite } from './suites/stop.ts'
 
-const { values } = parseArgs({
-  options: {
-    runs: { type: 'string', default: '15' },
-    suites: { type: 'string', default: 'run,version,exec,api,calls,stop,logs,images,inside,idle' },
-    engines: { type: 'string', default: 'ctr,docker,podman' },
-    idle: { type: 'string', default: '50,200,500' },
-    json: { type: 'string' },
-  },
-})
+const options = optionsOrExit()
+
+function optionsOrExit(): Options {
+  try {
+    return readOptions(process.argv.slice(2))
+  } catch (error) {
+    console.error(`bench: ${(error as Error).message}`)
+    process.exit(2)
+  }
+}
 
 function print(rows: readonly Row[]): void {
   const groups = Map.groupBy(rows, (row) => row.what)
@@ -57,8 +58,7 @@ const group = new CpuGroup('bench')
 group.enter()
 const folder = workFolder()
 const rootfs = makeRootfs(folder)
-const wanted = values.engines.split(',')
-const suites = values.suites.split(',')
+const { engines: wanted, suites } = options
 const engines: Engine[] = []
 let cleaning: Promise<void> | undefined
 // A second one, as timeout(1) sends, finds the cleaning under way.
@@ -78,7 +78,7 @@ try {
     floor: compile('floor', folder),
     launcher: compile('launch', folder),
     drive: driver(compile('client', folder)),
-    runs: Number(values.runs),
+    runs: options.runs,
   }
   const rows: Row[] = []
   const suite = async (name: string, body: () => Promise<Row[]>): Promise<void> => {
@@ -97,8 +97,8 @@ try {
   await suite('logs', () => logsSuite(context))
   await suite('images', () => imagesSuite(context))
   await suite('inside', () => insideSuite(context))
-  await suite('idle', () => idleSuite(context, values.idle.split(',').map(Number)))
-  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(rows, null, 2)}\n`)
+  await suite('idle', () => idleSuite(context, options.idle))
+  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(rows, null, 2)}\n`)
 } finally {
   await cleanUp()
 }
