@@ -3,19 +3,20 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { digestOf } from '@ctr/oci'
+import { freePort, startRegistry } from '@ctr/testkit'
 import { dockerArchive, openTestImages, streamOf } from './fixture.ts'
 import { BASE, pushApp, recorder, skip } from './pushed-app.ts'
-import { freePort, startProxy, startRegistry } from './registry.ts'
+import { startProxy } from './registry-proxy.ts'
 
-/** bcrypt of "secret". */
-const SECRET_HASH = '$2y$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a'
+/** htpasswd(1) -B: `me` with `secret`. */
+const HTPASSWD = 'me:$2y$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a'
 
 describe('pull', { skip }, () => {
   it('brings the image that was pushed, with the messages of Docker', async () => {
-    await using registry = await startRegistry()
-    const id = await pushApp(registry.host)
+    await using registry = await startRegistry({ own: true })
+    const id = await pushApp(registry.address)
     await using test = openTestImages()
-    const ref = `${registry.host}/team/app:v1`
+    const ref = `${registry.address}/team/app:v1`
     const first = recorder()
     const image = await test.images.pull(ref, first)
     assert.equal(image.id, id)
@@ -51,46 +52,46 @@ describe('pull', { skip }, () => {
         `Status: Image is up to date for ${ref}`,
       ],
     )
-    const byDigest = await test.images.pull(`${registry.host}/team/app@${digest}`, {})
+    const byDigest = await test.images.pull(`${registry.address}/team/app@${digest}`, {})
     assert.equal(byDigest.id, id)
-    assert.equal(test.images.get(`${registry.host}/team/app@${digest}`).id, id)
+    assert.equal(test.images.get(`${registry.address}/team/app@${digest}`).id, id)
     assert.deepEqual(
       test.images.remove(ref, { force: false, prune: true, usedBy: () => [] }).slice(0, 3),
-      [{ Untagged: ref }, { Untagged: `${registry.host}/team/app@${digest}` }, { Deleted: id }],
+      [{ Untagged: ref }, { Untagged: `${registry.address}/team/app@${digest}` }, { Deleted: id }],
     )
   })
 
   it('fetches only layers that are not here', async () => {
-    await using registry = await startRegistry()
-    await pushApp(registry.host)
-    await using proxy = await startProxy(registry.host, {})
+    await using registry = await startRegistry({ own: true })
+    await pushApp(registry.address)
+    await using proxy = await startProxy(registry.address, {})
     await using test = openTestImages()
     await test.images.load(streamOf(dockerArchive([BASE], { tags: ['base:1'] })), {})
-    await test.images.pull(`${proxy.host}/team/app:v1`, {})
+    await test.images.pull(`${proxy.address}/team/app:v1`, {})
     assert.ok(proxy.blobBytes < 10_000, `${proxy.blobBytes} bytes fetched`)
   })
 
   it('goes on where a connection broke off, in the same pull', async () => {
-    await using registry = await startRegistry()
-    const id = await pushApp(registry.host)
+    await using registry = await startRegistry({ own: true })
+    const id = await pushApp(registry.address)
     const rules = { cutBlobAfter: (count: number) => (count <= 3 ? 1_000_000 : undefined) }
-    await using proxy = await startProxy(registry.host, rules)
+    await using proxy = await startProxy(registry.address, rules)
     await using test = openTestImages()
-    const image = await test.images.pull(`${proxy.host}/team/app:v1`, {})
+    const image = await test.images.pull(`${proxy.address}/team/app:v1`, {})
     assert.equal(image.id, id)
     assert.ok(proxy.blobBytes < BASE.length * 1.05, `${proxy.blobBytes} bytes fetched`)
   })
 
   it('goes on where a cancelled pull has stopped, after a restart', async () => {
-    await using registry = await startRegistry()
-    const id = await pushApp(registry.host)
+    await using registry = await startRegistry({ own: true })
+    const id = await pushApp(registry.address)
     const cancel = new AbortController()
     let isFirst = true
     let reported = 0
     const rules = { cutBlobAfter: () => (isFirst ? 2_000_000 : undefined) }
-    await using proxy = await startProxy(registry.host, rules)
+    await using proxy = await startProxy(registry.address, rules)
     await using test = openTestImages()
-    const ref = `${proxy.host}/team/app:v1`
+    const ref = `${proxy.address}/team/app:v1`
     const pulling = test.images.pull(ref, {
       signal: cancel.signal,
       onProgress: ({ status, progressDetail }) => {
@@ -119,11 +120,11 @@ describe('pull', { skip }, () => {
   })
 
   it('two pulls of one image at the same time fetch it once', async () => {
-    await using registry = await startRegistry()
-    await pushApp(registry.host)
-    await using proxy = await startProxy(registry.host, {})
+    await using registry = await startRegistry({ own: true })
+    await pushApp(registry.address)
+    await using proxy = await startProxy(registry.address, {})
     await using test = openTestImages()
-    const ref = `${proxy.host}/team/app:v1`
+    const ref = `${proxy.address}/team/app:v1`
     const [one, two] = await Promise.all([test.images.pull(ref, {}), test.images.pull(ref, {})])
     assert.equal(one?.id, two?.id)
     assert.ok(proxy.blobBytes < BASE.length * 1.05, `${proxy.blobBytes} bytes fetched`)
@@ -131,9 +132,9 @@ describe('pull', { skip }, () => {
   })
 
   it('a blob that does not match its digest is refused and leaves nothing', async () => {
-    await using registry = await startRegistry()
-    await pushApp(registry.host)
-    await using proxy = await startProxy(registry.host, {
+    await using registry = await startRegistry({ own: true })
+    await pushApp(registry.address)
+    await using proxy = await startProxy(registry.address, {
       answer: (request, response) => {
         const isBlob = request.method === 'GET' && /\/blobs\//.test(request.url ?? '')
         if (!isBlob) return false
@@ -143,15 +144,18 @@ describe('pull', { skip }, () => {
       },
     })
     await using test = openTestImages()
-    await assert.rejects(test.images.pull(`${proxy.host}/team/app:v1`, {}), /verification failed/)
+    await assert.rejects(
+      test.images.pull(`${proxy.address}/team/app:v1`, {}),
+      /verification failed/,
+    )
     assert.deepEqual(test.images.list(), [])
     assert.deepEqual(test.files(), [])
   })
 
   it('takes the manifest for this machine from an index', async () => {
-    await using registry = await startRegistry()
-    const id = await pushApp(registry.host)
-    const base = `http://${registry.host}/v2/team/app/manifests`
+    await using registry = await startRegistry({ own: true })
+    const id = await pushApp(registry.address)
+    const base = `http://${registry.address}/v2/team/app/manifests`
     const accept = 'application/vnd.docker.distribution.manifest.v2+json'
     const manifest = Buffer.from(
       await (await fetch(`${base}/v1`, { headers: { Accept: accept } })).arrayBuffer(),
@@ -175,10 +179,10 @@ describe('pull', { skip }, () => {
     })
     assert.equal(put.status, 201)
     await using test = openTestImages()
-    const ref = `${registry.host}/team/app:multi`
+    const ref = `${registry.address}/team/app:multi`
     const image = await test.images.pull(ref, {})
     assert.equal(image.id, id)
-    assert.deepEqual(image.repoDigests, [`${registry.host}/team/app@${digestOf(index)}`])
+    assert.deepEqual(image.repoDigests, [`${registry.address}/team/app@${digestOf(index)}`])
     await assert.rejects(test.images.pull(ref, { platform: 'linux/s390x' }), {
       code: 'NOT_FOUND',
       message: 'no matching manifest for linux/s390x in the manifest list entries',
@@ -186,10 +190,10 @@ describe('pull', { skip }, () => {
   })
 
   it('an unknown tag and an unknown repository are not found', async () => {
-    await using registry = await startRegistry()
-    await pushApp(registry.host)
+    await using registry = await startRegistry({ own: true })
+    await pushApp(registry.address)
     await using test = openTestImages()
-    const { host } = registry
+    const { address: host } = registry
     await assert.rejects(test.images.pull(`${host}/team/app:nope`, {}), {
       code: 'NOT_FOUND',
       message: `manifest for ${host}/team/app:nope not found: manifest unknown: manifest unknown`,
@@ -208,13 +212,13 @@ describe('pull', { skip }, () => {
   })
 
   it('basic credentials are asked for, and used', async () => {
-    await using registry = await startRegistry({ user: 'me', passwordHash: SECRET_HASH })
-    const id = await pushApp(registry.host, { username: 'me', password: 'secret' })
+    await using registry = await startRegistry({ htpasswd: HTPASSWD })
+    const id = await pushApp(registry.address, { username: 'me', password: 'secret' })
     await using test = openTestImages()
-    const ref = `${registry.host}/team/app:v1`
+    const ref = `${registry.address}/team/app:v1`
     await assert.rejects(test.images.pull(ref, {}), {
       code: 'UNAUTHENTICATED',
-      message: `Get "http://${registry.host}/v2/": no basic auth credentials`,
+      message: `Get "http://${registry.address}/v2/": no basic auth credentials`,
     })
     await assert.rejects(test.images.pull(ref, { auth: { username: 'me', password: 'wrong' } }), {
       code: 'UNAUTHENTICATED',
@@ -224,18 +228,18 @@ describe('pull', { skip }, () => {
   })
 
   it('a token is fetched where the registry says, for the right scope, and never sent elsewhere', async () => {
-    await using registry = await startRegistry()
-    const id = await pushApp(registry.host)
+    await using registry = await startRegistry({ own: true })
+    const id = await pushApp(registry.address)
     const tokens: string[] = []
     const seen: (string | undefined)[] = []
-    await using blobs = await startProxy(registry.host, {
+    await using blobs = await startProxy(registry.address, {
       answer: (request) => {
         seen.push(request.headers.authorization)
         return false
       },
     })
     let host = ''
-    await using proxy = await startProxy(registry.host, {
+    await using proxy = await startProxy(registry.address, {
       answer: (request, response) => {
         if (request.url?.startsWith('/token') === true) {
           tokens.push(`${request.headers.authorization} ${request.url}`)
@@ -250,17 +254,17 @@ describe('pull', { skip }, () => {
           return true
         }
         if (/\/blobs\//.test(request.url ?? '')) {
-          response.writeHead(307, { Location: `http://${blobs.host}${request.url}` })
+          response.writeHead(307, { Location: `http://${blobs.address}${request.url}` })
           response.end()
           return true
         }
         return false
       },
     })
-    host = proxy.host
+    host = proxy.address
     await using test = openTestImages()
     const auth = { username: 'me', password: 'pw' }
-    const image = await test.images.pull(`${proxy.host}/team/app:v1`, { auth })
+    const image = await test.images.pull(`${proxy.address}/team/app:v1`, { auth })
     assert.equal(image.id, id)
     const basic = `Basic ${Buffer.from('me:pw').toString('base64')}`
     assert.deepEqual(tokens, [`${basic} /token?service=reg&scope=repository%3Ateam%2Fapp%3Apull`])
@@ -278,9 +282,9 @@ describe('pull', { skip }, () => {
       },
     })
     await using test = openTestImages()
-    await assert.rejects(test.images.pull(`${proxy.host}/x`, {}), {
+    await assert.rejects(test.images.pull(`${proxy.address}/x`, {}), {
       code: 'NOT_FOUND',
-      message: `pull access denied for ${proxy.host}/x, repository does not exist or may require 'docker login': denied: requested access to the resource is denied`,
+      message: `pull access denied for ${proxy.address}/x, repository does not exist or may require 'docker login': denied: requested access to the resource is denied`,
     })
   })
 })

@@ -3,17 +3,18 @@ import type { ServerResponse } from 'node:http'
 import { describe, it } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { digestOf } from '@ctr/oci'
+import { startRegistry } from '@ctr/testkit'
 import { DEFAULT_REGISTRY_SETTINGS } from '../src/registry/endpoint.ts'
 import { dockerArchive, openTestImages, streamOf } from './fixture.ts'
 import { BASE, recorder, skip, TOP } from './pushed-app.ts'
-import { startProxy, startRegistry } from './registry.ts'
+import { startProxy } from './registry-proxy.ts'
 
 describe('push', { skip }, () => {
   it('sends each layer once, and says what it does', async () => {
-    await using registry = await startRegistry()
-    await using proxy = await startProxy(registry.host, {})
+    await using registry = await startRegistry({ own: true })
+    await using proxy = await startProxy(registry.address, {})
     await using test = openTestImages()
-    const name = `${proxy.host}/team/app`
+    const name = `${proxy.address}/team/app`
     const tags = [`${name}:v1`, `${name}:v2`]
     await test.images.load(streamOf(dockerArchive([BASE, TOP], { tags })), {})
     const { lines, onProgress } = recorder()
@@ -33,10 +34,10 @@ describe('push', { skip }, () => {
   })
 
   it('sends as many layers at a time as it may', { timeout: 300_000 }, async () => {
-    await using registry = await startRegistry()
+    await using registry = await startRegistry({ own: true })
     const waiting: ServerResponse[] = []
     // The question whether a layer is there is answered when the other layer is asked for, too.
-    await using proxy = await startProxy(registry.host, {
+    await using proxy = await startProxy(registry.address, {
       answer: (request, response) => {
         if (request.method !== 'HEAD' || waiting.length >= 2) return false
         waiting.push(response)
@@ -45,15 +46,15 @@ describe('push', { skip }, () => {
       },
     })
     await using test = openTestImages()
-    const name = `${proxy.host}/team/app`
+    const name = `${proxy.address}/team/app`
     await test.images.load(streamOf(dockerArchive([BASE, TOP], { tags: [`${name}:v1`] })), {})
     const { lines, onProgress } = recorder()
     await test.images.push(name, { onProgress })
     assert.equal(lines.filter((line) => line.endsWith(': Pushed')).length, 2)
 
     test.images.setRegistries({ ...DEFAULT_REGISTRY_SETTINGS, maxUploads: 1 })
-    await using empty = await startRegistry()
-    const other = `${empty.host}/team/app`
+    await using empty = await startRegistry({ own: true })
+    const other = `${empty.address}/team/app`
     await test.images.load(streamOf(dockerArchive([BASE, TOP], { tags: [`${other}:v1`] })), {})
     const alone = recorder()
     await test.images.push(other, { onProgress: alone.onProgress })
@@ -62,15 +63,15 @@ describe('push', { skip }, () => {
   })
 
   it('keeps compressed layers as they came, so that their digests stay', async () => {
-    await using registry = await startRegistry()
+    await using registry = await startRegistry({ own: true })
     await using from = openTestImages()
     const id = await from.images.import(streamOf(gzipSync(TOP)), {
-      reference: `${registry.host}/c:1`,
+      reference: `${registry.address}/c:1`,
       changes: [],
     })
-    await from.images.push(`${registry.host}/c:1`, {})
+    await from.images.push(`${registry.address}/c:1`, {})
     await using to = openTestImages()
-    assert.equal((await to.images.pull(`${registry.host}/c:1`, {})).id, id)
+    assert.equal((await to.images.pull(`${registry.address}/c:1`, {})).id, id)
     const blob = digestOf(gzipSync(TOP)).slice(7)
     assert.ok(to.files().includes(`content/blobs/sha256/${blob}`))
   })
@@ -84,9 +85,9 @@ describe('push', { skip }, () => {
   })
 
   it('of a tag that is not here, or of a digest, is refused when the registry has answered', async () => {
-    await using registry = await startRegistry()
+    await using registry = await startRegistry({ own: true })
     await using test = openTestImages()
-    const name = `${registry.host}/team/app`
+    const name = `${registry.address}/team/app`
     await test.images.load(streamOf(dockerArchive([BASE, TOP], { tags: [`${name}:v1`] })), {})
     const { lines, onProgress } = recorder()
     await assert.rejects(test.images.push(`${name}:nope`, { onProgress }), {

@@ -1,15 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import type { ProgressMessage } from '@ctr/api'
+import { requires } from '@ctr/testkit'
 import { dockerArchive, openTestImages, streamOf, tarOf } from './fixture.ts'
-import { hasRegistry } from './registry.ts'
 
 export const BASE = tarOf([
   { path: 'bin', type: 'directory', mode: 0o755 },
   { path: 'bin/sh', type: 'file', mode: 0o755, data: randomBytes(3_000_000) },
 ])
 export const TOP = tarOf([{ path: 'etc/motd', type: 'file', data: 'hello' }])
-export const skip =
-  process.getuid?.() !== 0 ? 'needs root' : hasRegistry() ? false : 'needs docker-registry'
+export const skip = requires({ root: true, commands: ['docker-registry'] })
 
 /** Pushes an image of BASE and TOP as `<host>/team/app:v1`. Returns its id. */
 export async function pushApp(

@@ -15,8 +15,8 @@ export async function freePort(): Promise<number> {
   }
 }
 
-/** What is below has names in services(5). */
-const LOWEST = 10_000
+/** What is below has names in services(5), or is refused by `fetch`: 10080 is the last of its bad ports. */
+const LOWEST = 10_081
 
 async function canListen(port: number): Promise<boolean> {
   return await new Promise((resolve) => {
