@@ -5,7 +5,7 @@ import { EndpointTable, NameTable } from '@ctr/store'
 import { Bridges } from './bridge/bridges.ts'
 import { isUsableBridge } from './bridge/default.ts'
 import { deleteLinks, hostSubnets } from './bridge/link.ts'
-import { isOutOfReach, Resolver } from './dns/resolver.ts'
+import { Resolver } from './dns/resolver.ts'
 import type { ConnectOptions } from './endpoint/allocate.ts'
 import { connectEndpoint, type StartingEndpoint } from './endpoint/connect.ts'
 import { type Endpoint, publicationsOf, toEndpoint } from './endpoint/endpoint.ts'
@@ -84,6 +84,7 @@ export class Networks {
     this.#endpoints = new EndpointTable(options.store)
     this.#resolver = new Resolver({
       names: new NameTable(options.store, this.#endpoints),
+      endpoints: this.#endpoints,
       networkById: (id) => this.#registry.byId(id),
       hostFile: '/etc/resolv.conf',
       log: options.log,
@@ -256,7 +257,7 @@ export class Networks {
   }
 
   isAnsweredInside(containerId: string): boolean {
-    return this.list().some(isOutOfReach) && this.#resolver.asksInside(containerId)
+    return this.#resolver.asksInside(containerId)
   }
 
   /** Which of these networks will have the default route of a container, and publish its ports; undefined: none leads out. */

@@ -1,5 +1,5 @@
 import { isErrno } from '@ctr/errdefs'
-import type { NameTable } from '@ctr/store'
+import type { EndpointTable, NameTable } from '@ctr/store'
 import { addressBytes, formatAddress, parseAddress } from '../address.ts'
 import {
   type BridgedNetwork,
@@ -24,6 +24,7 @@ import {
 
 interface ResolverOptions {
   readonly names: NameTable
+  readonly endpoints: Pick<EndpointTable, 'ofContainer'>
   readonly networkById: (id: string) => Network | undefined
   /** The host's resolv.conf(5). */
   readonly hostFile: string
@@ -44,6 +45,7 @@ export interface Detour {
  */
 export class Resolver implements Directory {
   readonly #names: NameTable
+  readonly #endpoints: Pick<EndpointTable, 'ofContainer'>
   /** Read from the database, by network and address or name; only what exists, so no client can make them long. */
   readonly #askers = new Map<string, Asker>()
   readonly #found = new Map<string, Uint8Array[]>()
@@ -60,6 +62,7 @@ export class Resolver implements Directory {
 
   constructor(o: ResolverOptions) {
     this.#names = o.names
+    this.#endpoints = o.endpoints
     this.#networkById = o.networkById
     this.#hostServers = new HostServers(o.hostFile)
     this.#log = o.log
@@ -91,7 +94,7 @@ export class Resolver implements Directory {
   addressFor(containerId: string, change?: NetworkLeft): string | undefined {
     // Every start asks, and few machines have a network with names.
     if (this.#listeners.size === 0) return undefined
-    const networks = this.#networksOf(containerId)
+    const networks = this.#networksOf(containerId).filter(isBridged)
     const others = networks.filter(({ id }) => id !== change?.left && id !== change?.gateway)
     const first = networks.filter(({ id }) => id === change?.gateway)
     return [...first, ...others]
@@ -101,10 +104,7 @@ export class Resolver implements Directory {
 
   /** Whether the container has to be answered in its own network namespace: the host has no address on any of its networks. */
   asksInside(containerId: string, change?: NetworkLeft): boolean {
-    const networks = this.#names
-      .attachments(containerId)
-      .flatMap(({ networkId }) => this.#networkById(networkId) ?? [])
-      .filter((network) => hasNames(network) && network.id !== change?.left)
+    const networks = this.#networksOf(containerId).filter(({ id }) => id !== change?.left)
     return networks.length > 0 && networks.every(isOutOfReach)
   }
 
@@ -253,11 +253,18 @@ export class Resolver implements Directory {
     return { containerId, attachments, nameservers: rows[0]?.nameservers ?? [] }
   }
 
+  /** Those with names, the way out first, then by name. Not of the tables: every start asks, and its endpoint need not be there for it. */
   #networksOf(containerId: string): Network[] {
-    return this.#names
-      .attachments(containerId)
-      .flatMap(({ networkId }) => this.#networkById(networkId) ?? [])
-      .filter((network) => hasNames(network) && isBridged(network))
+    const found = this.#endpoints.ofContainer(containerId).flatMap(({ networkId, isGateway }) => {
+      const network = this.#networkById(networkId)
+      return network !== undefined && hasNames(network) ? [{ network, isGateway }] : []
+    })
+    if (found.length > 1)
+      found.sort(
+        (a, b) =>
+          Number(b.isGateway) - Number(a.isGateway) || (a.network.name < b.network.name ? -1 : 1),
+      )
+    return found.map(({ network }) => network)
   }
 }
 
