@@ -7,6 +7,7 @@
  */
 #include "files.h"
 #include "process.h"
+#include "room.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -42,6 +43,7 @@ static uint8_t file_attributes[PROGRAM_BYTES]; /* the program's buffer is used a
 
 static void write_at(const void *data, size_t length, uint64_t position, const char *path) {
   const uint8_t *from = data;
+  take_room(ROOT_FD, length, path);
   while (length) {
     ssize_t n = pwrite(file.fd, from, length, (off_t)position);
     if (n < 0 && errno == EINTR)
@@ -226,6 +228,8 @@ static void run(const struct op *op, const uint8_t *rest) {
   const uint8_t *attributes = rest + op->path_bytes + op->argument_bytes;
   if (op->path_bytes && (path[0] != '/' || path[op->path_bytes - 1] != 0))
     malformed("path");
+  if (op->path_bytes)
+    take_room(ROOT_FD, ROOM_OF_FILE, path);
   if (op->code != OP_WRITE && op->argument_bytes && argument[op->argument_bytes - 1] != 0)
     malformed("argument");
   switch (op->code) {
@@ -285,7 +289,6 @@ _Noreturn void make_files(void) {
   /* Only what it takes to make files of any owner, with any attribute. */
   enter_root(1u << CAP_CHOWN | 1u << CAP_DAC_OVERRIDE | 1u << CAP_FOWNER | 1u << CAP_FSETID | 1u << CAP_MKNOD | 1u << CAP_SYS_ADMIN |
              1u << CAP_SETFCAP);
-  close(ROOT_FD);
   fcntl(PROGRAM_FD, F_SETPIPE_SZ, PIPE_BYTES); /* best effort: root may, up to pipe-max-size */
   size_t used = 0;
   for (;;) {

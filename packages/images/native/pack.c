@@ -9,6 +9,7 @@
 #include "files.h"
 #include "names.h"
 #include "process.h"
+#include "room.h"
 #include "tar.h"
 
 #include <errno.h>
@@ -43,6 +44,7 @@ static struct links links;
 static char path[MAX_PATH_BYTES + 512];
 
 static void flush(void) {
+  take_room(OUTPUT_FD, out.filled, path);
   for (size_t done = 0; done < out.filled;) {
     ssize_t n = write(OUTPUT_FD, out.buffer + done, out.filled - done);
     if (n < 0 && errno == EINTR)

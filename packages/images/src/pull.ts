@@ -15,6 +15,7 @@ import {
   withDefaultTag,
 } from '@ctr/oci'
 import { MAX_LAYERS, parseImageConfig } from './config.ts'
+import { isNoRoom } from './content/room.ts'
 import type { ImageDeps } from './deps.ts'
 import { type Image, toImage } from './image.ts'
 import { adoptImage, missingLayers, type StagedLayer } from './layer/adopt.ts'
@@ -252,6 +253,8 @@ async function fetchLayer(
   const blob = openIngest(deps, workspace, descriptor.digest)
   const job = { path: blob, progress: growing, target: directory, whiteouts: 'overlay' } as const
   const unpacking = deps.pool.unpack(job)
+  const failed = new AbortController()
+  unpacking.catch((error: unknown) => failed.abort(error))
   const download = downloadBlob({
     client,
     descriptor,
@@ -261,13 +264,16 @@ async function fetchLayer(
       progress({ status: 'Downloading', progressDetail: { current, total: descriptor.size }, id })
     }),
     maxAttempts: deps.registries.maxAttempts,
-    signal: o.signal,
+    signal: AbortSignal.any([o.signal, failed.signal]),
   })
-  unpacking.catch(() => {})
+  // What cannot be unpacked is not worth keeping, nor is what fills the disk.
+  const drop = (): void => rmSync(ingestPath(deps.paths, descriptor.digest), { force: true })
   await download.catch(async (error: unknown) => {
+    const isOfUnpacking = failed.signal.aborted
+    if (isOfUnpacking || isNoRoom(error)) drop()
     breakOff(growing)
     await unpacking.catch(() => {})
-    throw error
+    throw isOfUnpacking ? failed.signal.reason : error
   })
   progress({ status: 'Verifying Checksum', progressDetail: {}, id })
   progress({ status: 'Download complete', progressDetail: {}, id })
@@ -276,9 +282,13 @@ async function fetchLayer(
     progressDetail: { current: descriptor.size, total: descriptor.size },
     id,
   })
-  const unpacked = await unpacking
+  const unpacked = await unpacking.catch((error: unknown) => {
+    drop()
+    throw error
+  })
   const diffId = unpacked.diffId ?? descriptor.digest
   if (diffId !== o.diffId) {
+    drop()
     throw new EngineError(
       'UPSTREAM',
       `layer ${descriptor.digest} does not match its diff ID ${o.diffId}`,

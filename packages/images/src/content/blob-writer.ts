@@ -2,6 +2,7 @@ import { close } from 'node:fs'
 import { promisify } from 'node:util'
 import { beginWriteback } from '@ctr/linux'
 import { complete, type Progress, report } from '../unpack/growing-file.ts'
+import { Room } from './room.ts'
 import { writeAll } from './write-all.ts'
 
 const closeAsync = promisify(close)
@@ -12,6 +13,7 @@ const WRITEBACK_BYTES = 8 << 20
 export class BlobWriter {
   readonly #fd: number
   readonly #progress: Progress
+  readonly #room: Room
   readonly #begun: Promise<void>[] = []
   #size = 0
   #handedOver = 0
@@ -19,6 +21,7 @@ export class BlobWriter {
   constructor(fd: number, progress: Progress) {
     this.#fd = fd
     this.#progress = progress
+    this.#room = new Room(fd)
   }
 
   get size(): number {
@@ -27,6 +30,7 @@ export class BlobWriter {
 
   /** One call after the other. */
   async write(chunks: readonly Buffer[]): Promise<void> {
+    await this.#room.take(chunks)
     this.#size = await writeAll(this.#fd, chunks, this.#size)
     report(this.#progress, this.#size)
     const length = this.#size - this.#handedOver

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { EngineError } from '@ctr/errdefs'
 import type { Descriptor } from '@ctr/oci'
 import { giverOf } from '../content/give-back.ts'
+import { Room } from '../content/room.ts'
 import { writeAll } from '../content/write-all.ts'
 import { complete, type Progress, report } from '../unpack/growing-file.ts'
 import type { RegistryClient } from './client.ts'
@@ -110,6 +111,7 @@ class Batch {
   readonly #state: State
   readonly #options: DownloadOptions
   readonly #giveBack: (chunk: Buffer) => void
+  readonly #room: Room
   #chunks: Buffer[] = []
   #bytes = 0
   #beganAtMs = 0
@@ -124,6 +126,7 @@ class Batch {
     this.#state = state
     this.#options = options
     this.#giveBack = giveBack
+    this.#room = new Room(file.fd)
   }
 
   get bytes(): number {
@@ -144,6 +147,7 @@ class Batch {
     if (chunks.length === 0) return
     this.#chunks = []
     this.#bytes = 0
+    await this.#room.take(chunks)
     const state = this.#state
     const end = await writeAll(this.#file.fd, chunks, state.offset)
     for (const chunk of chunks) {

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { getSystemErrorMessage } from 'node:util'
 import { PROCESS_LIMIT } from '@ctr/errdefs'
 import { errnoName, type PipeEnd, pipe } from '@ctr/linux'
+import { NO_ROOM } from '../content/room.ts'
 import { type TarEntry, TarError } from '../tar/format.ts'
 
 /** Built by `make -C packages/images/native`. */
@@ -278,7 +279,10 @@ export function failureOf(
   const errno = reply.readUInt32LE(1)
   const [call = '', path = ''] = reply.toString('utf8', 5).split('\0')
   // Users read it: in words, as dockerd's.
-  const message = `${call} ${path}: ${getSystemErrorMessage(-errno)}`
+  const message =
+    call === 'room'
+      ? `write ${path}: ${NO_ROOM}`
+      : `${call} ${path}: ${getSystemErrorMessage(-errno)}`
   return { error: Object.assign(new Error(message), { code: errnoName(errno) }), call, path }
 }
 
