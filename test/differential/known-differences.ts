@@ -123,11 +123,6 @@ const DIFFERENCES: readonly KnownDifference[] = [
   },
   {
     between: 'daemons',
-    reason: 'no /etc/mtab is made in containers',
-    commands: ['docker run --rm --network none -v made:/etc busybox ls /etc'],
-  },
-  {
-    between: 'daemons',
     reason: 'options of a log are checked when the container is created, not when it is started',
     commands: ['docker run --rm --network none --log-opt max-size=nope busybox true'],
   },

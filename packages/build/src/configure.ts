@@ -40,7 +40,8 @@ export function configure(
     }
     case 'CMD': {
       const words = commandWords(config, setting.command)
-      return { config: { ...config, Cmd: words }, comment: `CMD ${quotedList(words)}` }
+      const next = { ...config, Cmd: words.length === 0 ? undefined : words }
+      return { config: next, comment: `CMD ${quotedList(words)}` }
     }
     case 'ENTRYPOINT': {
       const words = commandWords(config, setting.command)
@@ -69,6 +70,7 @@ export function configure(
       }
     }
     case 'VOLUME':
+      if (setting.words.includes('')) throw invalid('VOLUME specified can not be an empty string')
       return {
         config: { ...config, Volumes: { ...config.Volumes, ...toSet(setting.words) } },
         comment: `VOLUME [${setting.words.join(' ')}]`,
@@ -102,7 +104,13 @@ function withHealthcheck(config: ImageExecConfig, check: ImageHealthcheck): Conf
   }
 }
 
-/** `WORKDIR` of a relative path goes on from the present one. */
+/** Of `WORKDIR`: an absolute path stays as it is written, and is in the configuration as such. */
+export function workdirOf(config: ImageExecConfig, path: string): string {
+  if (path === '') throw invalid('cannot normalize nothing')
+  return path.startsWith('/') ? path : workingDirectory(config, path)
+}
+
+/** A relative path goes on from the present directory. */
 export function workingDirectory(config: ImageExecConfig, path: string): string {
   const whole = path.startsWith('/') ? path : `${config.WorkingDir || '/'}/${path}`
   const clean = posix.normalize(`/${whole}`)

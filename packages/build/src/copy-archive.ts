@@ -1,6 +1,13 @@
 import { readlinkSync, type Stats } from 'node:fs'
 import { EngineError } from '@ctr/errdefs'
-import { type EntryType, encodeHeader, type NewEntry, paddingOf, TAR_END } from '@ctr/images'
+import {
+  type EntryType,
+  encodeHeader,
+  type NewEntry,
+  paddingOf,
+  TAR_END,
+  toText,
+} from '@ctr/images'
 import { deviceNumbers, lgetxattr } from '@ctr/linux'
 import { CAPABILITY_XATTR, type CopySource } from './copy-sources.ts'
 import { fileBytes } from './file-bytes.ts'
@@ -12,6 +19,8 @@ import { repackedArchive } from './unpacked-archive.ts'
 export interface Destination {
   readonly path: string
   readonly isDirectory: boolean
+  /** Something else is there. */
+  readonly isFile: boolean
   /** The directories on the way that the image does not have, the destination itself included if it is to be one. */
   readonly missing: readonly string[]
 }
@@ -38,13 +47,16 @@ export function findDestination(
   const whole = [...(node.path === '' ? [] : [node.path]), ...missing].join('/')
   const isThere = missing.length === 0
   if (!node.stats.isDirectory() && (!isThere || wants.isDirectory)) {
-    const text = Buffer.from(whole, 'latin1').toString()
-    throw new EngineError('INVALID_ARGUMENT', `lstat /${text}: not a directory`)
+    throw notDirectory(whole)
   }
   const isDirectory = wants.isDirectory || (isThere && node.stats.isDirectory())
   const names = isDirectory ? missing : missing.slice(0, -1)
   const made = names.map((_, index) => join(node.path, names.slice(0, index + 1).join('/')))
-  return { path: whole, isDirectory, missing: made }
+  return { path: whole, isDirectory, isFile: isThere && !isDirectory, missing: made }
+}
+
+function notDirectory(path: string): EngineError {
+  return new EngineError('INVALID_ARGUMENT', `lstat /${toText(path)}: not a directory`)
 }
 
 /** The layer that a COPY or ADD makes, as an archive. */
@@ -53,25 +65,28 @@ export async function* copyArchive(
   destination: Destination,
   options: CopyOptions,
 ): AsyncGenerator<Buffer> {
-  const owner = options.owner ?? ROOT
-  for (const path of destination.missing) yield encodeHeader(newDirectory(path, owner))
+  let isFirst = true
   for (const source of sources) {
     options.signal.throwIfAborted()
     const { tree, node } = source
-    if (node.stats.isDirectory()) yield* copyTree(tree, node, destination.path, options)
-    else {
-      const repacked = options.unpacks
+    const repacked =
+      options.unpacks && node.stats.isFile()
         ? await repackedArchive(node.host, destination.path)
         : undefined
-      if (repacked !== undefined) {
-        if (!destination.isDirectory) yield encodeHeader(newDirectory(destination.path, ROOT))
-        yield* repacked
-      } else {
-        const path = destination.isDirectory
-          ? join(destination.path, source.name)
-          : destination.path
-        yield* copyFile(node, path, options)
-      }
+    // What is unpacked is nobody's but who the archive says.
+    const owner = repacked === undefined ? (options.owner ?? ROOT) : ROOT
+    const missing = isFirst ? destination.missing : []
+    for (const path of missing) yield encodeHeader(newDirectory(path, owner))
+    isFirst = false
+    if (repacked !== undefined) {
+      if (destination.isFile) throw notDirectory(destination.path)
+      if (!destination.isDirectory) yield encodeHeader(newDirectory(destination.path, ROOT))
+      yield* repacked
+    } else if (node.stats.isDirectory()) {
+      yield* copyTree(tree, node, destination.path, options)
+    } else {
+      const path = destination.isDirectory ? join(destination.path, source.name) : destination.path
+      yield* copyFile(node, path, options)
     }
   }
   yield TAR_END

@@ -3,7 +3,7 @@ import { readlinkSync } from 'node:fs'
 import { posix } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { EngineError, invalid } from '@ctr/errdefs'
-import { fromText } from '@ctr/images'
+import { fromText, toText } from '@ctr/images'
 import { lgetxattr } from '@ctr/linux'
 import { compilePathPattern, isPathPattern } from '@ctr/options'
 import { fileBytes } from './file-bytes.ts'
@@ -22,6 +22,8 @@ export interface CopySource {
 /** Owners belong to the content only where they are kept. */
 export interface HashOptions {
   readonly hasOwners: boolean
+  /** As the error names where nothing was found; '': as dockerd does of stages and images. */
+  readonly where?: string
   readonly signal: AbortSignal
 }
 
@@ -45,7 +47,7 @@ export async function findSources(
     if (node === undefined) {
       throw new EngineError(
         'NOT_FOUND',
-        `file not found in build context or excluded by .dockerignore: stat ${cleaned}: file does not exist`,
+        `${options.where ?? ''}stat ${toText(found)}: file does not exist`,
       )
     }
     const name = found.slice(found.lastIndexOf('/') + 1)
@@ -55,7 +57,8 @@ export async function findSources(
 }
 
 async function matching(tree: Tree, pattern: string, signal: AbortSignal): Promise<string[]> {
-  const matches = compiled(fromText(pattern))
+  // A question mark is a character, however many bytes it has.
+  const matches = compiled(pattern)
   const found: string[] = []
   const pending: Node[] = []
   const root = tree.find('', { follow: true })
@@ -67,7 +70,7 @@ async function matching(tree: Tree, pattern: string, signal: AbortSignal): Promi
     for (const name of tree.names(node)) {
       const child = tree.child(node, name)
       if (child === undefined) continue
-      if (matches(child.path)) found.push(child.path)
+      if (matches(toText(child.path))) found.push(child.path)
       if (child.stats.isDirectory()) pending.push(child)
     }
   }

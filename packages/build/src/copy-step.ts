@@ -34,6 +34,8 @@ export async function prepareCopy(copy: Copy, context: CopyContext): Promise<Pre
   const { engine, imageId, signal } = context
   await using stack = new AsyncDisposableStack()
   const isKept = copy.from !== '' && copy.chown === ''
+  const where =
+    copy.from === '' ? 'file not found in build context or excluded by .dockerignore: ' : ''
   const sources: (CopySource & { readonly isFetched: boolean })[] = []
   try {
     for (const path of copy.sources) {
@@ -42,7 +44,8 @@ export async function prepareCopy(copy: Copy, context: CopyContext): Promise<Pre
         sources.push({ ...fetched.source, isFetched: true })
         continue
       }
-      const found = await findSources(context.from, path, { hasOwners: isKept, signal })
+      if (isUrl(path)) throw invalid(`source can't be a URL for ${copy.name}`)
+      const found = await findSources(context.from, path, { hasOwners: isKept, where, signal })
       sources.push(...found.map((source) => ({ ...source, isFetched: false })))
     }
     if (sources.length === 0) throw invalid('no source files were specified')

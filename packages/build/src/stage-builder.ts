@@ -1,6 +1,6 @@
 import type { Engine } from '@ctr/engine'
 import { EngineError, invalid } from '@ctr/errdefs'
-import { encodeHeader, fromText, TAR_END } from '@ctr/images'
+import { encodeHeader, fromText, TAR_END, toText } from '@ctr/images'
 import type { ImageExecConfig } from '@ctr/oci'
 import { failedFrom, findBaseImage } from './base-image.ts'
 import type { BuildArgs } from './build-args.ts'
@@ -11,6 +11,7 @@ import {
   environmentOf,
   type Setting,
   shellOf,
+  workdirOf,
   workingDirectory,
 } from './configure.ts'
 import { newDirectory } from './copy-archive.ts'
@@ -120,14 +121,14 @@ export class StageBuilder {
   }
 
   async #workdir(path: string): Promise<void> {
-    const directory = workingDirectory(this.#config, path)
-    this.#config = { ...this.#config, WorkingDir: directory }
-    const createdBy = `${shellOf(this.#config).join(' ')} #(nop) WORKDIR ${directory}`
+    const written = workdirOf(this.#config, path)
+    this.#config = { ...this.#config, WorkingDir: written }
+    const createdBy = `${shellOf(this.#config).join(' ')} #(nop) WORKDIR ${written}`
     if (await this.#takeCached(createdBy)) return
+    const directory = workingDirectory(this.#config, written)
     const { node, missing } = this.#tree().reach(fromText(directory).slice(1))
     if (!node.stats.isDirectory()) {
-      const text = Buffer.from(node.path, 'latin1').toString()
-      throw invalid(`Cannot mkdir: ${directory}: /${text} is not a directory`)
+      throw invalid(`Cannot mkdir: /${toText(node.path)} is not a directory`)
     }
     if (missing.length === 0) {
       await this.#make(createdBy, { kind: 'none' })
@@ -163,6 +164,9 @@ export class StageBuilder {
     const stage = stages.find(from)
     if (stage !== undefined) {
       return new Tree(stage === '' ? [] : engine.images.get(stage).layerDirectories)
+    }
+    if (from === 'scratch') {
+      throw invalid(`invalid from flag value ${from}: 'scratch' is a reserved name`)
     }
     const image = await findBaseImage(engine, from, request.platform, request, output).catch(
       (error: unknown) => {

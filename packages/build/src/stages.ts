@@ -23,7 +23,10 @@ export class BuiltStages {
   /** By name or number; undefined: it is none, but maybe an image. */
   find(text: string): string | undefined {
     const named = this.named(text)
-    if (named !== undefined || !/^[0-9]+$/.test(text)) return named
+    if (named !== undefined || !/^-?[0-9]+$/.test(text)) return named
+    if (Number(text) === this.#images.length) {
+      throw invalid(`invalid from flag value ${text}: refers to current build stage`)
+    }
     const image = this.#images[Number(text)]
     if (image === undefined) throw invalid(`invalid from flag value ${text}: index out of bounds`)
     return image

@@ -1,5 +1,5 @@
 import { invalid } from '@ctr/errdefs'
-import { type Instruction, parseInstruction } from './dockerfile/instruction.ts'
+import { type Instruction, readLine } from './dockerfile/instruction.ts'
 import { readLines } from './dockerfile/lines.ts'
 
 /** ONBUILD of a base image, read: what a hostile image says is checked as what a file says. */
@@ -9,7 +9,7 @@ export function parseTrigger(text: string): Instruction {
   if (line === undefined || others.length > 0) {
     throw invalid('onbuild trigger should be a single expression')
   }
-  const instruction = parseInstruction(line, escape)
+  const instruction = readLine(line.text, escape)
   switch (instruction.name) {
     case 'ONBUILD':
       throw invalid("Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed")

@@ -30,6 +30,7 @@ const CASES: readonly [text: string, expected: string][] = [
   ['${A:?no}', 'a'],
   ['$NEXT', '$A'],
   ['é${A}é', 'éaé'],
+  ['${10}$10.', '.'],
 ]
 for (const [text, expected] of CASES) {
   test(`${text} is ${expected}`, () => {

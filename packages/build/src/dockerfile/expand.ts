@@ -150,10 +150,10 @@ class Expansion {
     }
   }
 
-  /** Letters, digits and underscores; or one digit or special character. */
+  /** Letters, digits and underscores; or digits; or one special character. */
   #name(): string {
     const rest = this.#text.slice(this.#at, this.#at + MAX_NAME)
-    const [name = ''] = /^(?:[A-Za-z_][A-Za-z0-9_]*|[0-9@*#?$!-])/.exec(rest) ?? []
+    const [name = ''] = /^(?:[A-Za-z_][A-Za-z0-9_]*|[0-9]+|[@*#?$!-])/.exec(rest) ?? []
     this.#at += name.length
     return name
   }

@@ -30,7 +30,7 @@ function testOf(command: string): string[] {
 
 function timesOf(flags: Readonly<Record<string, string>>): ImageHealthcheck {
   const retries = flags['retries'] ?? ''
-  if (retries !== '' && !/^[0-9]{1,9}$/.test(retries)) {
+  if (retries !== '' && !/^[+-]?[0-9]{1,9}$/.test(retries)) {
     throw invalid(`strconv.ParseInt: parsing ${JSON.stringify(retries)}: invalid syntax`)
   }
   if (retries !== '' && Number(retries) < 1) {
@@ -61,7 +61,7 @@ function durationNs(flags: Readonly<Record<string, string>>, name: string): numb
   if (text === '' || text === '0') return undefined
   if (/^[0-9.]+$/.test(text))
     throw invalid(`time: missing unit in duration ${JSON.stringify(text)}`)
-  if (!/^(?:[0-9]+(?:\.[0-9]*)?(?:ns|us|µs|ms|s|m|h))+$/.test(text)) {
+  if (!/^-?(?:[0-9]+(?:\.[0-9]*)?(?:ns|us|µs|ms|s|m|h))+$/.test(text)) {
     throw invalid(`time: invalid duration ${JSON.stringify(text)}`)
   }
   let ns = 0
@@ -69,6 +69,7 @@ function durationNs(flags: Readonly<Record<string, string>>, name: string): numb
     ns += Number(amount) * (UNITS[unit] ?? 0)
   }
   if (ns === 0) return undefined
-  if (ns < MS) throw invalid(`Interval ${JSON.stringify(name)} cannot be less than 1ms`)
+  if (ns < MS || text.startsWith('-'))
+    throw invalid(`Interval ${JSON.stringify(name)} cannot be less than 1ms`)
   return Math.round(ns)
 }

@@ -58,15 +58,20 @@ const FLAGS: Readonly<Record<string, readonly string[]>> = {
 /** Throws INVALID_ARGUMENT with dockerd's text. */
 export function parseInstruction({ text, number }: Line, escape: Escape): Instruction {
   try {
-    const [, word = '', rest = ''] = /^(\S+)\s*([\s\S]*)$/.exec(text.trim()) ?? []
-    const name = word.toUpperCase()
-    const { flags, rest: words } = takeFlags(rest.trim(), FLAGS[name] ?? [])
-    return read(name, flags, words, escape)
+    return readLine(text, escape)
   } catch (error) {
     if (error instanceof ParseError) throw invalid(`failed to parse Dockerfile: ${error.message}`)
     const reason = error instanceof Error ? error.message : String(error)
     throw invalid(`dockerfile parse error line ${number}: ${reason}`)
   }
+}
+
+/** Without the number of a line. */
+export function readLine(text: string, escape: Escape): Instruction {
+  const [, word = '', rest = ''] = /^(\S+)\s*([\s\S]*)$/.exec(text.trim()) ?? []
+  const name = word.toUpperCase()
+  const { flags, rest: words } = takeFlags(rest.trim(), FLAGS[name] ?? [])
+  return read(name, flags, words, escape)
 }
 
 function read(
@@ -93,8 +98,12 @@ function read(
       return { name, command: readCommand(text), buildKitFlag }
     }
     case 'CMD':
-    case 'ENTRYPOINT':
       return { name, command: readCommand(text) }
+    case 'ENTRYPOINT': {
+      // Nothing is an empty list, not an empty line for the shell.
+      const command = text === '' ? { isShell: false, words: [] } : readCommand(text)
+      return { name, command }
+    }
     case 'HEALTHCHECK':
       return { name, check: parseHealthcheck(flags, text) }
     case 'MAINTAINER':
@@ -113,7 +122,7 @@ function read(
     case 'VOLUME':
       return { name, words: readVolumes(text) }
     case 'SHELL': {
-      const words = jsonWords(text)
+      const words = text === '' ? [] : jsonWords(text)
       if (words === undefined) {
         throw invalid('SHELL requires the arguments to be in JSON form')
       }
@@ -165,7 +174,8 @@ function readCopy(
   const words = jsonWords(text) ?? text.split(/\s+/).filter((word) => word !== '')
   const destination = words.at(-1)
   if (words.length < 2 || destination === undefined) {
-    throw invalid(`${name} requires at least two arguments`)
+    const reason = 'but only one was provided. Destination could not be determined'
+    throw invalid(`${name} requires at least two arguments, ${reason}`)
   }
   const { chown = '', chmod = '', from = '' } = flags
   return { name, sources: words.slice(0, -1), destination, chown, chmod, from }

@@ -63,6 +63,8 @@ export function readLines(file: string): Lines {
   return { lines, escape, warnings }
 }
 
+const FAILED = 'failed to parse Dockerfile'
+
 /** `# escape=` and others are directives only before everything else. */
 function escapeDirective(raw: readonly string[]): Escape {
   let escape: Escape | undefined
@@ -71,9 +73,10 @@ function escapeDirective(raw: readonly string[]): Escape {
     if (directive === null) break
     const [, name = '', value = ''] = directive
     if (name.toLowerCase() !== 'escape') continue
-    if (escape !== undefined) throw invalid('only one escape parser directive can be used')
+    if (escape !== undefined)
+      throw invalid(`${FAILED}: only one escape parser directive can be used`)
     if (value !== '\\' && value !== '`') {
-      throw invalid(`invalid ESCAPE '${value}'. Must be \` or \\`)
+      throw invalid(`${FAILED}: invalid escape token '${value}' does not match \` or \\`)
     }
     escape = value
   }
