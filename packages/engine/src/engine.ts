@@ -1,5 +1,5 @@
 import type { Images } from '@ctr/images'
-import type { CpusetFacts, HostFacts, OomLog } from '@ctr/linux'
+import type { CpusetFacts, HostFacts, OomLog, SeccompFilters } from '@ctr/linux'
 import type { Networks } from '@ctr/network'
 import type { ShimConnection, Spawner } from '@ctr/shim'
 import type { Store } from '@ctr/store'
@@ -41,6 +41,7 @@ export interface Engine extends AsyncDisposable {
   /** Of the parent cgroup of all containers (cgroup v1). */
   readonly cpuset: CpusetFacts | undefined
   readonly defaultSeccomp: DefaultSeccomp
+  readonly seccompFilters: SeccompFilters
   readonly images: Images
   readonly networks: Networks
   readonly spawner: Spawner

@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { openImages } from '@ctr/images'
-import { OomLog, prepareCgroupParent, readHostFacts } from '@ctr/linux'
+import { OomLog, prepareCgroupParent, readHostFacts, SeccompFilters } from '@ctr/linux'
 import { openNetworks } from '@ctr/network'
 import { newId } from '@ctr/oci'
 import { Spawner } from '@ctr/shim'
@@ -142,6 +142,7 @@ async function open(config: EngineConfig, log: Logger, clock: Clock): Promise<En
     cpuCount: availableParallelism(),
     cpuset,
     defaultSeccomp,
+    seccompFilters: new SeccompFilters(join(config.execRoot, 'seccomp')),
     images,
     networks,
     spawner,

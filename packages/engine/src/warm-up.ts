@@ -1,4 +1,3 @@
-import { compileSeccomp } from '@ctr/linux'
 import { defaultSeccomp, selectCapabilities } from '@ctr/oci'
 import { explainContainer } from './container/explain.ts'
 import type { Engine } from './engine.ts'
@@ -8,14 +7,16 @@ const PAUSE_MS = 200
 
 /**
  * Does what would otherwise cost the first container some 70 ms: libseccomp is loaded, the default filter compiled and kept,
- * and the code that plans a container run once, with nothing made. Dispose to cancel.
+ * and the code that plans a container run once, with nothing made. Unless there has been a first container. Dispose to cancel.
  */
 export function warmUp(engine: Engine): Disposable {
   return engine.clock.after(PAUSE_MS, () => {
     try {
       const { arch, kernel, heldCapabilities } = engine.host
       const capabilities = selectCapabilities({ available: heldCapabilities })
-      compileSeccomp(defaultSeccomp({ capabilities, arch, kernel }))
+      const profile = defaultSeccomp({ capabilities, arch, kernel })
+      if (engine.seccompFilters.has(profile)) return
+      engine.seccompFilters.get(profile)
     } catch (err) {
       // A host without libseccomp runs unconfined containers; the others are told when they start.
       engine.log.debug({ err }, 'warm-up')

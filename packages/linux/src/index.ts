@@ -62,6 +62,7 @@ export {
 } from './project-quota.ts'
 export { sdNotify, sendDatagram, setCloseOnExec, socketFamily } from './sd-notify.ts'
 export { compileSeccomp, seccompFlags } from './seccomp.ts'
+export { SeccompFilters } from './seccomp-filters.ts'
 export {
   type ContainerContexts,
   readContainerContexts,

@@ -201,11 +201,6 @@ function bigintText(_key: string, value: unknown): unknown {
   return typeof value === 'bigint' ? value.toString() : value
 }
 
-test('a filter is compiled once', () => {
-  const profile = defaultSeccomp(subject)
-  assert.equal(compileSeccomp(profile), compileSeccomp(structuredClone(profile)))
-})
-
 const BAD: readonly [profile: RuntimeSeccomp, message: RegExp][] = [
   [{ defaultAction: 'SCMP_ACT_NOTIFY' }, /SCMP_ACT_NOTIFY\) is not supported/],
   [{ defaultAction: 'SCMP_ACT_NOTIFY', listenerPath: '/x' }, /not supported/],

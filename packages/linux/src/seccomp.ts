@@ -7,34 +7,16 @@ import { errnoError, lastError, libc } from './libc.ts'
 import { compactFilter } from './seccomp-compact.ts'
 
 /**
- * Compiles seccomp profiles with libseccomp to what seccomp(2) takes. A filter depends on nothing but the profile and
- * the machine, so results are kept.
- */
-const cache = new Map<string, Uint8Array>()
-const CACHE_SIZE = 64
-/** The same by identity: the default profile is one object, and its text as a key takes longer than the rest. */
-const known = new WeakMap<RuntimeSeccomp, { arch: string; hasX32: boolean; filter: Uint8Array }>()
-
-/**
- * struct sock_filter[] for a profile. `arch` as Node names it, `hasX32`: the kernel knows calls of x32. EngineError if
- * libseccomp is missing or refuses.
+ * Compiles a seccomp profile with libseccomp to what seccomp(2) takes: struct sock_filter[]. It depends on nothing but the profile
+ * and the machine, and takes 50 ms: see `SeccompFilters`. `arch` as Node names it, `hasX32`: the kernel knows calls of x32.
+ * EngineError if libseccomp is missing or refuses.
  */
 export function compileSeccomp(
   profile: RuntimeSeccomp,
   arch: string = process.arch,
   hasX32: boolean = kernelHasX32(),
 ): Uint8Array {
-  const own = known.get(profile)
-  if (own?.arch === arch && own.hasX32 === hasX32) return own.filter
-  const key = `${arch} ${hasX32} ${JSON.stringify(profile)}`
-  let filter = cache.get(key)
-  if (filter === undefined) {
-    filter = compactFilter(spelledOutFilter(profile, arch, hasX32))
-    if (cache.size >= CACHE_SIZE) cache.delete(cache.keys().next().value ?? '')
-    cache.set(key, filter)
-  }
-  known.set(profile, { arch, hasX32, filter })
-  return filter
+  return compactFilter(spelledOutFilter(profile, arch, hasX32))
 }
 
 /** `SECCOMP_FILTER_FLAG_*` for seccomp(2). Without a word, speculation is left alone, as runc does. linux/seccomp.h */

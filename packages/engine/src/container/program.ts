@@ -2,13 +2,7 @@ import { existsSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { HostConfig } from '@ctr/api'
 import { EngineError } from '@ctr/errdefs'
-import {
-  type CpusetFacts,
-  cgroupDirectory,
-  compileSeccomp,
-  findHierarchy,
-  readMountInfo,
-} from '@ctr/linux'
+import { type CpusetFacts, cgroupDirectory, findHierarchy, readMountInfo } from '@ctr/linux'
 import type { NamespaceType, RuntimeSpec } from '@ctr/oci'
 import { compileStart, type IdMaps, initBinaryPath, type Program, type StartInput } from '@ctr/shim'
 import { containerProfile, withAppArmor } from '../apparmor/default-profile.ts'
@@ -79,7 +73,7 @@ export function startInput(
     },
     expectAttach: options.expectAttach,
     waitForStart: false,
-    seccompFilter: seccompFilter(spec),
+    seccompFilter: seccompFilter(engine, spec),
     afterMounts: secretOps(engine, hostConfig, spec.linux?.mountLabel ?? ''),
     network: networkPlan(options.endpoints),
     cgroupParent: engine.config.cgroupParent,
@@ -168,9 +162,12 @@ export function compileContainerSpec(
     : { ...labelled, linux: { ...labelled.linux, cgroupsPath: cgroup } }
 }
 
-export function seccompFilter(spec: RuntimeSpec): Uint8Array | undefined {
+export function seccompFilter(
+  engine: Pick<Engine, 'seccompFilters'>,
+  spec: RuntimeSpec,
+): Uint8Array | undefined {
   const rules = spec.linux?.seccomp
-  return rules === undefined ? undefined : compileSeccomp(rules)
+  return rules === undefined ? undefined : engine.seccompFilters.get(rules)
 }
 
 function logTarget(engine: Engine, container: ContainerRecord): StartInput['log'] {

@@ -95,7 +95,7 @@ function compileTemplate(
       spec,
       process: compileProcess(engine, container, exec, spec, user, options),
       runtimeDir: execRuntimeDir(engine.config, exec.id),
-      seccompFilter: exec.config.Privileged === true ? undefined : seccompFilter(spec),
+      seccompFilter: exec.config.Privileged === true ? undefined : seccompFilter(engine, spec),
       cgroupParent: engine.config.cgroupParent,
       ...options,
     },

@@ -92,7 +92,7 @@ export interface StartInput {
   readonly expectAttach: number
   /** OCI create: everything is made, the user's program runs after a START request. */
   readonly waitForStart: boolean
-  /** From compileSeccomp() of @ctr/linux. */
+  /** From SeccompFilters of @ctr/linux. */
   readonly seccompFilter: Uint8Array | undefined
   readonly network: NetworkPlan
   /** `/ctr`: the container's cgroup is `<hierarchy>/ctr/<id>` unless spec.linux.cgroupsPath says otherwise. */
