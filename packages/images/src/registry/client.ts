@@ -135,7 +135,10 @@ export class RegistryClient {
     const location = started.headers.location
     if (location === undefined)
       throw new EngineError('UPSTREAM', 'the registry gave no upload location')
-    const url = new URL(location, this.#endpoint.base)
+    const url = URL.parse(location, this.#endpoint.base)
+    if (url === null || !['http:', 'https:'].includes(url.protocol)) {
+      throw new EngineError('UPSTREAM', `unsupported upload location ${url?.protocol ?? location}`)
+    }
     url.searchParams.set('digest', digest)
     const response = await this.#send({
       method: 'PUT',
@@ -263,7 +266,8 @@ export class RegistryClient {
     if (response.statusCode !== 200) throw await readError(response)
     const document = parseObject(await readBody(response, MAX_TOKEN_BYTES))
     const token = document['token'] ?? document['access_token']
-    if (typeof token !== 'string' || token === '') {
+    // Only what a header can hold. RFC 6750 section 2.1 has fewer characters.
+    if (typeof token !== 'string' || !/^[\x21-\x7e]+$/.test(token)) {
       throw new EngineError(
         'UPSTREAM',
         'authorization server did not include a token in the response',

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { Readable } from 'node:stream'
 import { test } from 'node:test'
 import { parseChallenges } from './challenge.ts'
 import { RegistryClient } from './client.ts'
@@ -86,4 +87,56 @@ test('headers made for long thoughts are read at once', async () => {
   const client = await connect(registry)
   assert.deepEqual(await client.tags(), ['a'])
   assert.deepEqual(parseChallenges(`Bearer${' '.repeat(1_000_000)}"`).length, 1)
+})
+
+test('a place for an upload that is no URL, or a file, is refused', async () => {
+  for (const location of ['http://[', 'file:///etc/passwd', 'ftp://h/x', 'data:,x']) {
+    await using registry = await serve(({ url }, response) => {
+      if (url === '/v2/') return void response.end('{}')
+      response.writeHead(202, { Location: location }).end()
+    })
+    const client = await connect(registry)
+    await assert.rejects(
+      client.putBlob(`sha256:${'0'.repeat(64)}`, 1, () => Readable.from([Buffer.from('x')])),
+      { code: 'UPSTREAM', message: /^unsupported upload location / },
+    )
+  }
+})
+
+test('a token that no header can hold is refused', async () => {
+  await using registry: Host = await serve(({ url }, response) => {
+    if (url === '/v2/') {
+      response.setHeader('WWW-Authenticate', `Bearer realm="${registry.base}/token"`)
+      return void response.writeHead(401).end()
+    }
+    response.end(JSON.stringify({ token: 'T\r\nX-Evil: 1' }))
+  })
+  await assert.rejects(
+    async () => {
+      const client = await connect(registry)
+      await client.manifest('latest')
+    },
+    { code: 'UPSTREAM' },
+  )
+})
+
+test('redirects without an end, and ones that lead back, end; the password stays at home', async () => {
+  const seen: (string | undefined)[] = []
+  await using elsewhere: Host = await serve((_request, response) => {
+    response.writeHead(307, { Location: `${registry.base}/v2/app/again` }).end()
+  })
+  await using registry: Host = await serve(({ url, headers }, response) => {
+    if (url === '/v2/') {
+      response.setHeader('WWW-Authenticate', 'Basic realm="x"')
+      return void response.writeHead(401).end()
+    }
+    if (url === '/v2/app/again') seen.push(headers.authorization)
+    response.writeHead(307, { Location: `${elsewhere.base}/x` }).end()
+  })
+  const client = await connect(registry)
+  await assert.rejects(client.manifest('latest'), {
+    code: 'UPSTREAM',
+    message: /^stopped after 5 redirects/,
+  })
+  assert.deepEqual(new Set(seen), new Set([undefined]))
 })
