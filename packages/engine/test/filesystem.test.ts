@@ -169,6 +169,34 @@ describe("a container's filesystem", () => {
       await assert.rejects(put(id, '/tmp', link), { code: 'INVALID_ARGUMENT' })
     })
 
+    it('refuses members that no filesystem could have, and says which and why', async () => {
+      const id = await running()
+      const circle = [
+        { path: 'a', type: 'symlink', linkTarget: 'b' },
+        { path: 'b', type: 'symlink', linkTarget: 'a' },
+      ] as const
+      const long = 'n'.repeat(300)
+      const cases: readonly [Parameters<typeof tar>[0], RegExp][] = [
+        [[...circle, { path: 'a/x', type: 'file', text: 'x' }], /^\/tmp\/a\/x: too many levels of/],
+        [[{ path: long, type: 'file', text: 'x' }], /^\/tmp\/n+: file name too long$/],
+        [[{ path: long, type: 'directory' }], /^\/tmp\/n+: file name too long$/],
+        [[{ path: `${long}/x`, type: 'file', text: 'x' }], /: file name too long$/],
+        [[{ path: 'd/'.repeat(2100), type: 'directory' }], /: file name too long$/],
+        [[{ path: 's', type: 'symlink', linkTarget: 'l'.repeat(5000) }], /: file name too long$/],
+        [[{ path: 'h', type: 'hardlink', linkTarget: 'none' }], /^\/tmp\/h: no such file or/],
+        [
+          [
+            { path: 'f', type: 'file', text: 'x' },
+            { path: 'f/x', type: 'file', text: 'x' },
+          ],
+          /^\/tmp\/f\/x: not a directory$/,
+        ],
+      ]
+      for (const [members, message] of cases) {
+        await assert.rejects(put(id, '/tmp', tar(members)), { code: 'INVALID_ARGUMENT', message })
+      }
+    })
+
     it('keeps what came before the broken part of an archive, and reports it', async () => {
       const id = await running()
       const whole = tar([

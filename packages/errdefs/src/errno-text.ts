@@ -15,6 +15,7 @@ const TEXTS: Readonly<Record<string, string>> = {
   EINVAL: 'invalid argument',
   EISDIR: 'is a directory',
   ELOOP: 'too many levels of symbolic links',
+  EMLINK: 'too many links',
   ENAMETOOLONG: 'file name too long',
   ENODEV: 'no such device',
   ENOENT: 'no such file or directory',

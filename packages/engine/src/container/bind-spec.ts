@@ -109,8 +109,16 @@ export function cleanDestination(destination: string): string {
   }
   const clean = posix.normalize(destination).replace(/(.)\/$/, '$1')
   if (clean === '/') throw invalid("invalid specification: destination can't be '/'")
+  const isTooLong =
+    Buffer.byteLength(clean) >= PATH_MAX ||
+    clean.split('/').some((name) => Buffer.byteLength(name) > NAME_MAX)
+  if (isTooLong) throw invalid(`invalid mount path: '${clean}': file name too long`)
   return clean
 }
+
+/** limits.h; that of a path counts its NUL. */
+const PATH_MAX = 4096
+const NAME_MAX = 255
 
 function invalidSpec(text: string): EngineError {
   return invalid(`invalid volume specification: '${text}'`)

@@ -63,6 +63,18 @@ describe('mounts', () => {
     )
   })
 
+  test('a destination that no filesystem could have is refused', () => {
+    const long = /: file name too long$/
+    for (const path of [`/a/${'n'.repeat(256)}`, `/${'ä'.repeat(128)}/b`, '/d'.repeat(2048)]) {
+      assert.throws(() => planMounts({}, { Binds: [`/h:${path}`] }, none), long)
+      assert.throws(() => planMounts({}, { Tmpfs: { [path]: '' } }, none), long)
+      assert.throws(() => planMounts({ Volumes: { [path]: {} } }, {}, none), long)
+      const mount = { Type: 'volume', Source: 'v', Target: path } as const
+      assert.throws(() => planMounts({}, { Mounts: [mount] }, none), long)
+    }
+    assert.equal(planMounts({}, { Binds: [`/h:/a/${'n'.repeat(255)}`] }, none).length, 1)
+  })
+
   test('--mount is checked field by field', () => {
     for (const [mount, words] of [
       [{ Type: 'bind', Target: '/x' }, /type "bind": field Source must not be empty/],
