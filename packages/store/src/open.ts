@@ -33,8 +33,7 @@ export function openStore(path: string, onEmpty: () => void = () => undefined): 
   const db = new Database(path)
   db.pragma('journal_mode = WAL')
   db.pragma('foreign_keys = ON')
-  // Nobody else writes it, as a rule. Who waits is the whole daemon.
-  db.pragma('busy_timeout = 1000')
+  db.pragma(`busy_timeout = ${LOCK_MS}`)
   try {
     if (isEmpty(db)) onEmpty()
     migrate(db)
@@ -56,9 +55,25 @@ export function openStore(path: string, onEmpty: () => void = () => undefined): 
       throw error
     }
   }
+  let isLocked = false
+  const noteLock = (now: boolean): void => {
+    if (now === isLocked) return
+    isLocked = now
+    db.pragma(`busy_timeout = ${now ? STILL_LOCKED_MS : LOCK_MS}`)
+  }
+  const inFile = (body: () => unknown): unknown => {
+    try {
+      const result = locked.immediate(body)
+      noteLock(false)
+      return result
+    } catch (error) {
+      if (error instanceof Database.SqliteError && error.code === 'SQLITE_BUSY') noteLock(true)
+      throw error
+    }
+  }
   return {
     db,
-    run: (body) => withListeners(() => locked.immediate(body)),
+    run: (body) => withListeners(() => inFile(body)),
     runInMemory: (body) => withListeners(() => locked.deferred(body)),
     onRollback: (listener) => void rollbackListeners.push(listener),
     flush: async () => log?.flush(),
@@ -68,6 +83,11 @@ export function openStore(path: string, onEmpty: () => void = () => undefined): 
     },
   }
 }
+
+/** Nobody else writes it, as a rule. Who waits is the whole daemon. */
+const LOCK_MS = 1000
+/** Who has had it for so long has it longer: what is to be written then is tried again, or refused. */
+const STILL_LOCKED_MS = 20
 
 /** Environments of containers are in it. SQLite gives the files beside it the same mode. sqlite.org/wal.html */
 function closeToOthers(path: string): void {
