@@ -4,8 +4,10 @@ import { request as httpRequest, type IncomingHttpHeaders } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Duplex } from 'node:stream'
+import { type Duplex, Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { after, before } from 'node:test'
+import { createGunzip } from 'node:zlib'
 import { Type } from '@ctr/api'
 import { EngineError } from '@ctr/errdefs'
 import type { Context } from '../src/context.ts'
@@ -82,6 +84,29 @@ const routes = [
       output.write('{"a":1}\n')
       if (query.fail) throw new EngineError('INTERNAL', 'broken on the way')
       output.end()
+    },
+  }),
+  route({
+    method: 'POST',
+    path: '/first',
+    summary: '',
+    takesStream: true,
+    handle: async (_context, call) => {
+      for await (const _chunk of await call.openInput())
+        throw new EngineError('INVALID_ARGUMENT', 'no archive')
+    },
+  }),
+  route({
+    method: 'POST',
+    path: '/gunzip',
+    summary: '',
+    takesStream: true,
+    handle: async (_context, call) => {
+      await pipeline(Readable.from(await call.openInput()), createGunzip(), async (chunks) => {
+        for await (const _chunk of chunks) throw new EngineError('INVALID_ARGUMENT', 'no archive')
+      }).catch(() => {
+        throw new EngineError('INVALID_ARGUMENT', 'no archive')
+      })
     },
   }),
   route({

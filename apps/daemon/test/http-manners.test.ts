@@ -178,17 +178,19 @@ test('what is not HTTP is a 400', async () => {
   }
 })
 
-test('a client that reads only when it has sent all learns why its body was refused', async () => {
-  const socket = connect(socketPath)
-  const sent = Promise.withResolvers<void>()
-  socket.write('POST /taste HTTP/1.1\r\nHost: x\r\nContent-Length: 16777216\r\n\r\n')
-  socket.write(Buffer.alloc(16 << 20), (error) => (error ? sent.reject(error) : sent.resolve()))
-  socket.on('error', sent.reject)
-  await sent.promise
-  const [answer] = (await once(socket, 'data')) as [Buffer]
-  assert.match(answer.toString(), /^HTTP\/1.1 400 [^]*no archive/)
-  socket.destroy()
-})
+for (const path of ['/taste', '/first', '/gunzip']) {
+  test(`a client that reads only when it has sent all learns why its body was refused by ${path}`, async () => {
+    const socket = connect(socketPath)
+    const sent = Promise.withResolvers<void>()
+    socket.write(`POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: 16777216\r\n\r\n`)
+    socket.write(Buffer.alloc(16 << 20), (error) => (error ? sent.reject(error) : sent.resolve()))
+    socket.on('error', sent.reject)
+    await sent.promise
+    const [answer] = (await once(socket, 'data')) as [Buffer]
+    assert.match(answer.toString(), /^HTTP\/1.1 400 [^]*no archive/)
+    socket.destroy()
+  })
+}
 
 test('clients that vanish at any point harm nobody', async () => {
   const beginnings = [

@@ -302,11 +302,14 @@ function parseBody(route: AnyRoute, request: FastifyRequest): unknown {
  * when it has sent all; it would wait, and then learn that the connection is gone. Not for ever: the body may have no end.
  */
 function readRest(request: IncomingMessage): void {
-  if (request.complete || request.destroyed || request.readableFlowing !== false) return
+  if (request.complete || request.destroyed) return
+  // It flows already; or nobody has begun to read it, and Node drops it, or another protocol has come.
+  if (request.readableFlowing === true || !request.readableDidRead) return
   const { socket } = request
   const deadline = setTimeout(() => socket.destroy(), REST_MS)
   const isRead = (): void => clearTimeout(deadline)
-  request.once('end', isRead).once('close', isRead).resume()
+  // Who has been reading by an iterator, and has not ended it, would keep it from flowing.
+  request.removeAllListeners('readable').once('end', isRead).once('close', isRead).resume()
 }
 
 /** An error after the headers were sent: the client learns of it by the end of the stream. */

@@ -2,6 +2,7 @@ import type { ProgressMessage } from '@ctr/api'
 import { EngineError } from '@ctr/errdefs'
 import { chainIds, familiarReference, type ImageConfig, shortId, withDefaultTag } from '@ctr/oci'
 import { parseImageConfig } from '../config.ts'
+import { isCompressionError } from '../content/compression.ts'
 import type { ImageDeps } from '../deps.ts'
 import { adoptImage, missingLayers, type StagedLayer, type UnpackedLayer } from '../layer/adopt.ts'
 import { syncFiles } from '../layer/unsynced.ts'
@@ -62,7 +63,7 @@ export async function loadImages(
     for (const image of images) loaded.push(...(await loadOne(context, image)))
     return { loaded }
   } catch (error) {
-    if (!(error instanceof TarError)) throw error
+    if (!(error instanceof TarError || isCompressionError(error))) throw error
     throw new EngineError('INVALID_ARGUMENT', `invalid archive: ${error.message}`, { cause: error })
   } finally {
     await Promise.allSettled([early, spool.settle()])

@@ -47,6 +47,12 @@ export function decompress(
   }
 }
 
+/** What was to be decompressed is broken. */
+export function isCompressionError(error: unknown): error is Error {
+  if (!(error instanceof Error) || !('code' in error)) return false
+  return typeof error.code === 'string' && /^(?:Z_|ZSTD_|ERR_ZSTD)/.test(error.code)
+}
+
 /** Like `decompress`, with the compression found in the first bytes. */
 export async function* decompressSniffed(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   const iterator = source[Symbol.asyncIterator]()
@@ -62,7 +68,12 @@ export async function* decompressSniffed(source: AsyncIterable<Buffer>): AsyncGe
     yield* head
     yield* { [Symbol.asyncIterator]: () => iterator }
   }
-  yield* decompress(whole(), sniffCompression(Buffer.concat(head)))
+  try {
+    yield* decompress(whole(), sniffCompression(Buffer.concat(head)))
+  } finally {
+    // Also if it was given up within `head`.
+    await iterator.return?.()
+  }
 }
 
 async function* through(
