@@ -10,6 +10,7 @@ import {
   createExec,
   getContainer,
   killContainer,
+  listContainers,
   pauseContainer,
   readArchive,
   removeContainer,
@@ -125,6 +126,11 @@ test('a kill that cannot be recorded kills all the same', async () => {
   assert.equal(bench.status(id), 'exited')
 })
 
+function endedUnrecorded(): string[] {
+  const listed = listContainers(bench.engine, { all: true, limit: 0, filters: new Map() })
+  return listed.flatMap((one) => (one.isEndUnrecorded ? [one.record.id] : [])).sort()
+}
+
 /** A disk that is read-only, as after an error of its own, takes nothing any more. */
 test('a disk that takes nothing keeps no stop, kill or wait waiting when the process has ended', async () => {
   const [stopped = '', killed = '', removed = ''] = await Promise.all(
@@ -147,6 +153,7 @@ test('a disk that takes nothing keeps no stop, kill or wait waiting when the pro
     assert.ok(performance.now() - began < 20_000)
     await noProcesses()
     assert.equal(bench.status(stopped), 'running')
+    assert.deepEqual(endedUnrecorded(), [stopped, killed, removed].sort())
     await assert.rejects(
       restartContainer(bench.engine, stopped, { timeoutSeconds: 0 }),
       /has ended, but the database does not take it: no room/,
@@ -154,6 +161,7 @@ test('a disk that takes nothing keeps no stop, kill or wait waiting when the pro
   }
   for (const id of [stopped, killed, removed]) {
     for (let ms = 0; bench.status(id) !== 'exited' && ms < 20_000; ms += 50) await delay(50)
+    assert.ok(!endedUnrecorded().includes(id))
     // The removal was refused: it is one no more.
     await startContainer(bench.engine, id)
   }

@@ -49,12 +49,17 @@ export const CONTAINER_FILTERS = [
 /** A container in a list. What has not changed since the last list is the same value again. */
 export interface Listed extends Pick<Container, 'endpoints' | 'linkedAs' | 'health'> {
   readonly record: ContainerRecord
+  /** It has ended, which the database does not take (a full disk). */
+  readonly isEndUnrecorded: boolean
 }
 
 const NO_NAMES: readonly string[] = []
 
 /** Newest first. INVALID_ARGUMENT for a filter with an impossible value. */
-export function listContainers(engine: Deps, options: ListOptions): Listed[] {
+export function listContainers(
+  engine: Deps & Pick<Engine, 'waiters'>,
+  options: ListOptions,
+): Listed[] {
   const { filters, limit } = options
   const isWanted = compileFilters(engine, filters)
   // A filter by state says itself which ones.
@@ -70,6 +75,7 @@ export function listContainers(engine: Deps, options: ListOptions): Listed[] {
     endpoints: engine.networks.endpointsOfContainer(record.id),
     linkedAs: linkedAs.get(record.id) ?? NO_NAMES,
     health: engine.health.of(record.id),
+    isEndUnrecorded: engine.waiters.isEndUnrecorded(record.id),
   }))
 }
 

@@ -62,6 +62,11 @@ export class Waiters {
     )
   }
 
+  /** The container counts as running, but has ended. */
+  isEndUnrecorded(containerId: string): boolean {
+    return this.#unrecorded.has(containerId)
+  }
+
   startFailed(containerId: string, result: WaitResult): void {
     this.#resolve(containerId, 'attempt', result)
   }

@@ -1,5 +1,5 @@
 import type { ContainerSummary, EndpointSettings, Port } from '@ctr/api'
-import { type ContainerRecord, isCheckpointed } from '@ctr/engine'
+import { type ContainerRecord, isCheckpointed, type Listed } from '@ctr/engine'
 import { humanDuration, nowNs, unixSeconds } from '../../time.ts'
 import { sortedKeys } from '../sorted-keys.ts'
 import {
@@ -12,16 +12,19 @@ import {
 } from './render.ts'
 
 export function renderSummary(
-  container: ListedContainer,
+  container: ListedContainer & Pick<Listed, 'isEndUnrecorded'>,
   apiMinor: number,
   sizes?: ContainerSizes,
 ): ContainerSummary {
   return {
     ...beforeStatus(container, sizes),
-    Status: statusText(container, container.health, nowNs()),
+    Status: statusText(container, container, nowNs()),
     ...afterStatus(container, apiMinor),
   }
 }
+
+/** What changes without the record. */
+type Passing = Pick<Listed, 'health' | 'isEndUnrecorded'>
 
 interface Kept {
   /** Beside the record. */
@@ -41,7 +44,7 @@ const kept = new WeakMap<ContainerRecord, Kept>()
 /** The JSON of `renderSummary`. */
 export function summaryText(
   record: ContainerRecord,
-  shown: Pick<ListedContainer, 'endpoints' | 'linkedAs' | 'health' | 'imageReference'>,
+  shown: Pick<ListedContainer, 'endpoints' | 'linkedAs' | 'imageReference'> & Passing,
   apiMinor: number,
 ): string {
   let text = kept.get(record)
@@ -49,7 +52,7 @@ export function summaryText(
     text = render(record, shown, apiMinor)
     kept.set(record, text)
   }
-  const status = JSON.stringify(statusText(record, shown.health, nowNs()))
+  const status = JSON.stringify(statusText(record, shown, nowNs()))
   return `${text.before},"Status":${status},${text.after}`
 }
 
@@ -155,10 +158,11 @@ function healthText(health: ListedContainer['health']): string {
 /** The STATUS column of `docker ps`. moby container/state.go String() */
 function statusText(
   container: Pick<ContainerRecord, 'state' | 'bookkeeping'>,
-  health: ListedContainer['health'],
+  { health, isEndUnrecorded }: Passing,
   now: bigint,
 ): string {
   const { state } = container
+  if (isEndUnrecorded) return 'Ended, but the database does not take it'
   const since = (ns: bigint): string => humanDuration(now - ns)
   switch (state.status) {
     case 'created':

@@ -25,7 +25,10 @@ export const diskUsageRoute = route({
           }))
         : null,
       Containers: wants('container')
-        ? usage.containers.map(({ container, sizes }) => renderSummary(container, apiMinor, sizes))
+        ? usage.containers.map(({ container, sizes }) => {
+            const isEndUnrecorded = engine.waiters.isEndUnrecorded(container.id)
+            return renderSummary({ ...container, isEndUnrecorded }, apiMinor, sizes)
+          })
         : null,
       Volumes: wants('volume')
         ? usage.volumes.map(({ volume, users, sizeBytes }) => ({
