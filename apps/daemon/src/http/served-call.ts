@@ -146,13 +146,13 @@ export class ServedCall implements Call {
   }
 }
 
-/** Node's HTTP server makes a buffer for each read. */
 /** Who stops reading leaves the rest to the server (`readRest`): a destroyed request cannot be read, and its client waits. */
 async function* piecesOf(body: Readable): AsyncGenerator<unknown> {
   // Not `yield*`, which passes on a throw(): that one destroys.
   for await (const chunk of body.iterator({ destroyOnReturn: false })) yield chunk
 }
 
+/** Node's HTTP server makes a buffer for each read. */
 function countBuffersOf(body: Readable): void {
   const push = body.push.bind(body)
   body.push = (chunk: Buffer | null, encoding) => {
