@@ -119,6 +119,53 @@ describe('a build', { skip }, () => {
     assert.equal(await random(from.id), await random('cached:1'))
   })
 
+  test('here-documents are commands, input, programs and files', async () => {
+    const lines = (word: string): string[] => [
+      'FROM busybox',
+      'ARG A=1',
+      'RUN <<EOF',
+      '# of the shell',
+      'x=$A',
+      `echo "${word} $x"`,
+      'EOF',
+      'RUN cat <<-EOF > /input && wc -l < /input',
+      '\tindented $A',
+      '\tEOF',
+      'RUN <<program',
+      '#!/bin/cat',
+      'read by cat',
+      'program',
+      'COPY --chown=3:4 <<a <<"b" file /d/',
+      'expanded "$A"',
+      'a',
+      'literal "$A"',
+      'b',
+      "RUN cat /input /d/*; stat -c '%n %a %u:%g' /d/*; ls -d /dev/pipes 2>&1 || true",
+    ]
+    const files = [{ path: 'file', content: 'of the context\n' }]
+    const { output } = await build(lines('one').join('\n'), files)
+    assert.match(output, /\none 1\n/)
+    assert.match(output, /\n1\n/)
+    assert.match(output, /\n#!\/bin\/cat\nread by cat\n/)
+    assert.match(
+      output,
+      /indented 1\nexpanded "1"\nliteral "\$A"\nof the context\n\/d\/a 644 3:4\n\/d\/b 644 3:4\n\/d\/file 644 3:4\nls: \/dev\/pipes/,
+    )
+    const again = await build(lines('one').join('\n'), files)
+    assert.equal(again.output.match(/Using cache/g)?.length, 6)
+    const other = await build(lines('one').join('\n').replace('read by', 'seen by'), files)
+    assert.equal(other.output.match(/Using cache/g)?.length, 3)
+    assert.match(other.output, /\nseen by cat\n/)
+    await noWorkFiles()
+  })
+
+  test('an archive is not unpacked onto a file', async () => {
+    const archive = tarArchive([{ path: 'x', content: 'x' }])
+    const files = [{ path: 'f.tar', content: archive }]
+    const { error } = await build('FROM busybox\nRUN touch /d\nADD f.tar /d\n', files)
+    assert.equal(error, 'failed to copy files: lstat /d: not a directory')
+  })
+
   test('build arguments are no words of the shell', async () => {
     const value = '$(touch /pwned); `touch /pwned`; " \' \n x'
     const built = await build(

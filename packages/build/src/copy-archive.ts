@@ -55,8 +55,8 @@ export function findDestination(
   return { path: whole, isDirectory, isFile: isThere && !isDirectory, missing: made }
 }
 
-function notDirectory(path: string): EngineError {
-  return new EngineError('INVALID_ARGUMENT', `lstat /${toText(path)}: not a directory`)
+function notDirectory(path: string, what = ''): EngineError {
+  return new EngineError('INVALID_ARGUMENT', `${what}lstat /${toText(path)}: not a directory`)
 }
 
 /** The layer that a COPY or ADD makes, as an archive. */
@@ -79,7 +79,7 @@ export async function* copyArchive(
     for (const path of missing) yield encodeHeader(newDirectory(path, owner))
     isFirst = false
     if (repacked !== undefined) {
-      if (destination.isFile) throw notDirectory(destination.path)
+      if (destination.isFile) throw notDirectory(destination.path, 'failed to copy files: ')
       if (!destination.isDirectory) yield encodeHeader(newDirectory(destination.path, ROOT))
       yield* repacked
     } else if (node.stats.isDirectory()) {

@@ -5,6 +5,7 @@ import { workingDirectory } from './configure.ts'
 import { copyArchive, findDestination } from './copy-archive.ts'
 import { type CopySource, combinedHash, findSources } from './copy-sources.ts'
 import type { Copy } from './dockerfile/instruction.ts'
+import { storeDocument } from './document-source.ts'
 import { type Owner, parseOwner } from './owner.ts'
 import { fetchSource, isUrl } from './remote-source.ts'
 import { Tree } from './tree.ts'
@@ -47,6 +48,11 @@ export async function prepareCopy(copy: Copy, context: CopyContext): Promise<Pre
       if (isUrl(path)) throw invalid(`source can't be a URL for ${copy.name}`)
       const found = await findSources(context.from, path, { hasOwners: isKept, where, signal })
       sources.push(...found.map((source) => ({ ...source, isFetched: false })))
+    }
+    for (const document of copy.documents) {
+      const { source, aside } = await storeDocument(engine, document, 0o644)
+      stack.use(aside)
+      sources.push({ ...source, isFetched: true })
     }
     if (sources.length === 0) throw invalid('no source files were specified')
   } catch (error) {

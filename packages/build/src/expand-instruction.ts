@@ -1,4 +1,4 @@
-import { expandWord, expandWords, type Variables } from './dockerfile/expand.ts'
+import { expandDocument, expandWord, expandWords, type Variables } from './dockerfile/expand.ts'
 import type { Instruction, KeyValue } from './dockerfile/instruction.ts'
 import type { Escape } from './dockerfile/lines.ts'
 
@@ -32,6 +32,11 @@ export function expandInstruction(
       return {
         ...instruction,
         sources: instruction.sources.map(one),
+        documents: instruction.documents.map((document) =>
+          document.isExpanded
+            ? { ...document, content: expandDocument(document.content, env) }
+            : document,
+        ),
         destination: one(instruction.destination),
         chown: one(instruction.chown),
         chmod: one(instruction.chmod),

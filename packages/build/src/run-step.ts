@@ -1,4 +1,4 @@
-import { type ContainerConfig, FrameDecoder, STDERR } from '@ctr/api'
+import { type ContainerConfig, FrameDecoder, type HostConfig, STDERR } from '@ctr/api'
 import {
   attachContainer,
   createContainer,
@@ -9,6 +9,9 @@ import {
   waitContainer,
 } from '@ctr/engine'
 import { type ImageExecConfig, shortId } from '@ctr/oci'
+import type { HereDocument } from './dockerfile/here-document.ts'
+import { SCRIPTS } from './dockerfile/instruction.ts'
+import { storeDocument } from './document-source.ts'
 import type { BuildOutput, BuildRequest } from './request.ts'
 
 export interface RunStep {
@@ -18,6 +21,8 @@ export interface RunStep {
   readonly words: readonly string[]
   /** Build arguments: of this run, not of the image. */
   readonly args: readonly string[]
+  /** What the command is, if it is a here-document. */
+  readonly script?: HereDocument
 }
 
 /** The command of a step has failed: docker's text, and its status for `docker build`. */
@@ -44,9 +49,14 @@ export async function runStep(
 ): Promise<string> {
   const { signal } = request
   signal.throwIfAborted()
+  await using scripts = await placeScript(engine, step)
   const { id } = await createContainer(engine, {
     config: containerConfig(step),
-    hostConfig: { ...request.hostConfig, LogConfig: { Type: 'none', Config: {} } },
+    hostConfig: {
+      ...request.hostConfig,
+      ...scripts.hostConfig,
+      LogConfig: { Type: 'none', Config: {} },
+    },
     isOfBuild: true,
   })
   let isDone = false
@@ -64,6 +74,20 @@ export async function runStep(
       await removeContainer(engine, id, { force: true, volumes: true })
       output.text(`Removing intermediate container ${shortId(id)}\n`)
     }
+  }
+}
+
+/** Where the container sees it, and can change nothing. */
+async function placeScript(
+  engine: Engine,
+  { script }: RunStep,
+): Promise<AsyncDisposable & { readonly hostConfig: HostConfig }> {
+  if (script === undefined) return { hostConfig: {}, [Symbol.asyncDispose]: async () => undefined }
+  const { aside } = await storeDocument(engine, script, 0o755)
+  const mount = { Type: 'bind', Source: aside.directory, Target: SCRIPTS, ReadOnly: true } as const
+  return {
+    hostConfig: { Mounts: [mount] },
+    [Symbol.asyncDispose]: () => aside[Symbol.asyncDispose](),
   }
 }
 

@@ -16,8 +16,10 @@ import {
 } from './configure.ts'
 import { newDirectory } from './copy-archive.ts'
 import { prepareCopy } from './copy-step.ts'
+import type { HereDocument } from './dockerfile/here-document.ts'
 import type { Copy, Instruction } from './dockerfile/instruction.ts'
 import type { Escape } from './dockerfile/lines.ts'
+import { hashOf } from './document-source.ts'
 import { expandInstruction } from './expand-instruction.ts'
 import type { BuildOutput, BuildRequest } from './request.ts'
 import { runStep } from './run-step.ts'
@@ -81,7 +83,7 @@ export class StageBuilder {
         throw new EngineError('INTERNAL', 'FROM is no step of a stage')
       case 'RUN':
         if (instruction.buildKitFlag !== '') throw needsBuildKit(instruction.buildKitFlag)
-        await this.#run(commandWords(this.#config, instruction.command))
+        await this.#run(commandWords(this.#config, instruction.command), instruction.script)
         return
       case 'ADD':
       case 'COPY':
@@ -176,7 +178,7 @@ export class StageBuilder {
     return new Tree(image.layerDirectories)
   }
 
-  async #run(words: readonly string[]): Promise<void> {
+  async #run(words: readonly string[], script: HereDocument | undefined): Promise<void> {
     const { engine, request, output, args } = this.#env
     const given = [...args.values(environmentOf(this.#config))]
     const recorded = given
@@ -184,7 +186,8 @@ export class StageBuilder {
       .map(([key, value]) => `${key}=${value}`)
       .sort()
     const prefix = given.length === 0 ? [] : [`|${recorded.length}`, ...recorded]
-    const createdBy = [...prefix, ...words].join(' ')
+    const content = script === undefined ? [] : [`file:${hashOf(script.name, script.content)}`]
+    const createdBy = [...prefix, ...words, ...content].join(' ')
     if (await this.#takeCached(createdBy)) return
     if (this.#imageId === undefined) {
       throw invalid(
@@ -196,6 +199,7 @@ export class StageBuilder {
       config: this.#config,
       words,
       args: given.map(([key, value]) => `${key}=${value}`),
+      ...(script === undefined ? {} : { script }),
     }
     this.#imageId = await runStep(engine, step, request, output, (upperDir) =>
       this.#image(createdBy, { kind: 'container', upperDir }),

@@ -9,7 +9,7 @@ export function parseTrigger(text: string): Instruction {
   if (line === undefined || others.length > 0) {
     throw invalid('onbuild trigger should be a single expression')
   }
-  const instruction = readLine(line.text, escape)
+  const instruction = readLine(line, escape)
   switch (instruction.name) {
     case 'ONBUILD':
       throw invalid("Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed")

@@ -9,6 +9,11 @@ export function expandWord(text: string, env: Variables, escape: Escape): string
   return expand(text, env, escape).result
 }
 
+/** Of a here-document: quotes are as any other character. */
+export function expandDocument(text: string, env: Variables): string {
+  return expand(text, env, '\\', true).result
+}
+
 /** Of EXPOSE: what a variable holds may be several words. */
 export function expandWords(text: string, env: Variables, escape: Escape): string[] {
   return expand(text, env, escape).words
@@ -17,9 +22,14 @@ export function expandWords(text: string, env: Variables, escape: Escape): strin
 /** Values by name. */
 export type Variables = ReadonlyMap<string, string>
 
-function expand(text: string, env: Variables, escape: Escape): ReturnType<Expansion['until']> {
+function expand(
+  text: string,
+  env: Variables,
+  escape: Escape,
+  hasPlainQuotes = false,
+): ReturnType<Expansion['until']> {
   try {
-    return new Expansion(text, env, escape).until(undefined)
+    return new Expansion(text, env, escape, hasPlainQuotes).until(undefined)
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error
     throw invalid(`failed to process ${JSON.stringify(text)}: ${error.message}`)
@@ -33,13 +43,15 @@ class Expansion {
   readonly #text: string
   readonly #env: Variables
   readonly #escape: Escape
+  readonly #hasPlainQuotes: boolean
   #at = 0
   #depth = 0
 
-  constructor(text: string, env: Variables, escape: Escape) {
+  constructor(text: string, env: Variables, escape: Escape, hasPlainQuotes: boolean) {
     this.#text = text
     this.#env = env
     this.#escape = escape
+    this.#hasPlainQuotes = hasPlainQuotes
   }
 
   until(stop: string | undefined): { result: string; words: string[] } {
@@ -50,7 +62,7 @@ class Expansion {
         this.#at += 1
         return { result, words: words.end() }
       }
-      if (char === "'" || char === '"') {
+      if (!this.#hasPlainQuotes && (char === "'" || char === '"')) {
         const quoted = char === "'" ? this.#single() : this.#double()
         result += quoted
         words.addQuoted(quoted)

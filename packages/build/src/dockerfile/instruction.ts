@@ -2,6 +2,7 @@ import { invalid } from '@ctr/errdefs'
 import type { ImageHealthcheck } from '@ctr/oci'
 import { jsonWords, nameValues, ParseError, splitWords, takeFlags } from './arguments.ts'
 import { parseHealthcheck } from './healthcheck.ts'
+import { type HereDocument, parseHereWord } from './here-document.ts'
 import type { Escape, Line } from './lines.ts'
 
 /** Words of RUN, CMD and ENTRYPOINT: run as they are, or one text for the shell. */
@@ -23,7 +24,13 @@ export type Instruction =
   /** `isLiteral`: of the request, not of the file. */
   | { readonly name: 'LABEL'; readonly pairs: readonly KeyValue[]; readonly isLiteral: boolean }
   | Copy
-  | { readonly name: 'RUN'; readonly command: CommandLine; readonly buildKitFlag: string }
+  | {
+      readonly name: 'RUN'
+      readonly command: CommandLine
+      readonly buildKitFlag: string
+      /** A here-document that says itself what runs it (`#!`): the command is its name. */
+      readonly script?: HereDocument
+    }
   | { readonly name: 'CMD' | 'ENTRYPOINT'; readonly command: CommandLine }
   | { readonly name: 'HEALTHCHECK'; readonly check: ImageHealthcheck }
   | { readonly name: 'MAINTAINER'; readonly value: string }
@@ -41,6 +48,8 @@ export interface From {
 export interface Copy {
   readonly name: 'ADD' | 'COPY'
   readonly sources: readonly string[]
+  /** Copied as files of their names. */
+  readonly documents: readonly HereDocument[]
   readonly destination: string
   readonly chown: string
   readonly chmod: string
@@ -56,29 +65,29 @@ const FLAGS: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** Throws INVALID_ARGUMENT with dockerd's text. */
-export function parseInstruction({ text, number }: Line, escape: Escape): Instruction {
+export function parseInstruction(line: Line, escape: Escape): Instruction {
   try {
-    return readLine(text, escape)
+    return readLine(line, escape)
   } catch (error) {
     if (error instanceof ParseError) throw invalid(`failed to parse Dockerfile: ${error.message}`)
     const reason = error instanceof Error ? error.message : String(error)
-    throw invalid(`dockerfile parse error line ${number}: ${reason}`)
+    throw invalid(`dockerfile parse error line ${line.number}: ${reason}`)
   }
 }
 
 /** Without the number of a line. */
-export function readLine(text: string, escape: Escape): Instruction {
+export function readLine({ text, documents }: Line, escape: Escape): Instruction {
   const [, word = '', rest = ''] = /^(\S+)\s*([\s\S]*)$/.exec(text.trim()) ?? []
   const name = word.toUpperCase()
   const { flags, rest: words } = takeFlags(rest.trim(), FLAGS[name] ?? [])
-  return read(name, flags, words, escape)
+  return read(name, flags, words, { escape, documents })
 }
 
 function read(
   name: string,
   flags: Readonly<Record<string, string>>,
   text: string,
-  escape: Escape,
+  { escape, documents }: { readonly escape: Escape } & Pick<Line, 'documents'>,
 ): Instruction {
   switch (name) {
     case 'FROM':
@@ -91,11 +100,11 @@ function read(
       return { name, pairs: readPairs(name, text, escape), isLiteral: false }
     case 'ADD':
     case 'COPY':
-      return readCopy(name, flags, text)
+      return readCopy(name, flags, text, documents)
     case 'RUN': {
       const [buildKitFlag = ''] = Object.keys(flags)
       if (text === '') throw invalid('RUN requires at least one argument')
-      return { name, command: readCommand(text), buildKitFlag }
+      return { name, ...readRun(text, documents), buildKitFlag }
     }
     case 'CMD':
       return { name, command: readCommand(text) }
@@ -113,7 +122,7 @@ function read(
       if (text === '') throw invalid(`${name} requires exactly one argument`)
       return { name, value: text }
     case 'ONBUILD':
-      return readOnBuild(text)
+      return readOnBuild(text, documents)
     case 'EXPOSE': {
       const words = text.split(/\s+/).filter((word) => word !== '')
       if (words.length === 0) throw invalid('EXPOSE requires at least one argument')
@@ -170,6 +179,7 @@ function readCopy(
   name: 'ADD' | 'COPY',
   flags: Readonly<Record<string, string>>,
   text: string,
+  documents: readonly HereDocument[],
 ): Copy {
   const words = jsonWords(text) ?? text.split(/\s+/).filter((word) => word !== '')
   const destination = words.at(-1)
@@ -178,8 +188,30 @@ function readCopy(
     throw invalid(`${name} requires at least two arguments, ${reason}`)
   }
   const { chown = '', chmod = '', from = '' } = flags
-  return { name, sources: words.slice(0, -1), destination, chown, chmod, from }
+  const sources = words.slice(0, -1)
+  const paths = documents.length === 0 ? sources : sources.filter((word) => !parseHereWord(word))
+  return { name, sources: paths, documents, destination, chown, chmod, from }
 }
+
+/** A here-document alone is the command; with other words the shell is to read it. */
+function readRun(
+  text: string,
+  documents: readonly HereDocument[],
+): { readonly command: CommandLine; readonly script?: HereDocument } {
+  const [first] = documents
+  if (first === undefined) return { command: readCommand(text) }
+  if (parseHereWord(text) === undefined) {
+    const bodies = documents.map(({ name, content }) => `\n${content}${name}`)
+    return { command: { isShell: true, words: [text + bodies.join('')] } }
+  }
+  if (!first.content.startsWith('#!')) {
+    return { command: { isShell: true, words: [first.content] } }
+  }
+  return { command: { isShell: false, words: [`${SCRIPTS}/${first.name}`] }, script: first }
+}
+
+/** Where a script is while it runs. */
+export const SCRIPTS = '/dev/pipes'
 
 function readCommand(text: string): CommandLine {
   const words = jsonWords(text)
@@ -195,7 +227,7 @@ function readVolumes(text: string): string[] {
   return paths
 }
 
-function readOnBuild(text: string): Instruction {
+function readOnBuild(text: string, documents: readonly HereDocument[]): Instruction {
   const [trigger = ''] = text.split(/\s/)
   switch (trigger.toUpperCase()) {
     case '':
@@ -206,6 +238,9 @@ function readOnBuild(text: string): Instruction {
     case 'FROM':
       throw invalid(`${trigger.toUpperCase()} isn't allowed as an ONBUILD trigger`)
     default:
-      return { name: 'ONBUILD', value: text }
+      return {
+        name: 'ONBUILD',
+        value: [text, ...documents.map(({ name, content }) => content + name)].join('\n'),
+      }
   }
 }
