@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { RunOptions } from '@ctr/testkit'
@@ -126,6 +126,19 @@ test('docker run -v binds a directory and keeps a named volume', { skip }, async
   assert.equal(await ok(['run', '--rm', '-v', 'dvol:/d', 'busybox', 'cat', '/d/f']), 'y')
   assert.match(await ok(['volume', 'ls', '-q']), /^dvol$/m)
   await ok(['volume', 'rm', 'dvol'])
+})
+
+test('docker build takes its Dockerfile from a directory, and from stdin', { skip }, async () => {
+  const context = `${ctrd().root}/context`
+  mkdirSync(context)
+  writeFileSync(`${context}/page`, 'x')
+  writeFileSync(`${context}/Dockerfile`, 'FROM busybox\nCOPY page /page\n')
+  const env = { DOCKER_BUILDKIT: '0' }
+  assert.match(await ok(['build', context], { env }), /^Successfully built [0-9a-f]{12}$/m)
+  // Its archive ends with the last byte of the Dockerfile.
+  const input = 'FROM busybox\nCOPY page /other\nCMD ["cat", "/other"]\n'
+  await ok(['build', '-t', 'frompipe', '-f', '-', context], { env, input })
+  assert.equal(await ok(['run', '--rm', 'frompipe']), 'x')
 })
 
 test('docker exec, with a terminal and without', { skip: needsTerminal }, async () => {

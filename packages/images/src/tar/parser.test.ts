@@ -88,6 +88,7 @@ describe('TarParser', () => {
   it('an archive without an end mark is complete after a whole member', () => {
     const archive = write([{ path: 'a', type: 'file', data: Buffer.from('abc') }])
     assert.equal(parse(archive.subarray(0, 1024)).length, 1)
+    assert.equal(parse(archive.subarray(0, 515)).length, 1)
     assert.throws(() => parse(archive.subarray(0, 600)), /unexpected EOF/)
     assert.throws(() => parse(archive.subarray(0, 514)), /unexpected EOF/)
     assert.throws(() => parse(archive.subarray(0, 100)), /unexpected EOF/)

@@ -47,6 +47,7 @@ export class TarParser {
   /** Bytes of the current data, and of its padding, that are still to come. */
   #remaining = 0
   #padding = 0
+  #fullPadding = 0
   #position = 0
   #zeroBlocks = 0
   #pending: { path?: string; linkTarget?: string; pax?: PaxRecords } = {}
@@ -85,9 +86,15 @@ export class TarParser {
     }
   }
 
-  /** Call at the end of the input. An archive may lack its two zero blocks, but not the rest of a member. */
+  /**
+   * Call at the end of the input. An archive may lack its two zero blocks and what fills up the last member's block (that of
+   * `docker build -f -` ends with its last byte of data), but nothing of a member.
+   */
   finish(): void {
-    const isBetween = this.#state === 'header' && this.#blockLength === 0
+    const isBetween =
+      this.#state === 'padding'
+        ? this.#padding === this.#fullPadding
+        : this.#state === 'header' && this.#blockLength === 0
     const hasPending = Object.keys(this.#pending).length > 0
     if (this.#state !== 'finished' && (!isBetween || hasPending))
       throw new TarError('unexpected EOF')
@@ -278,6 +285,7 @@ export class TarParser {
   #setData(size: number): void {
     this.#remaining = size
     this.#padding = (BLOCK_BYTES - (size % BLOCK_BYTES)) % BLOCK_BYTES
+    this.#fullPadding = this.#padding
   }
 }
 
