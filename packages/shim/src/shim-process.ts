@@ -52,10 +52,20 @@ export function killShim(runtimeDir: string): boolean {
 export function killStoppedSpares(spawner: number): boolean {
   const stopped = childrenOf(spawner).filter((pid) => {
     const status = processStatus(pid)
-    const isSpare = status?.name === SPARE_NAME && isStopState(status.state)
+    const isSpare = status?.name === SPARE_NAME && isStopState(status.state) && !hasBegun(pid)
     return isSpare && signalProcess(pid, status.startTime, SIGKILL)
   })
   return stopped.length > 0
+}
+
+/** Its pid file is there, its name is not yet: it stands in the runtime directory then, and `findShim` finds it. native/control.c */
+function hasBegun(pid: number): boolean {
+  try {
+    return readPid(`/proc/${pid}/cwd/shim.pid`) === pid
+  } catch (error) {
+    if (isErrno(error, 'ESRCH', 'EACCES')) return false
+    throw error
+  }
 }
 
 /** By SIGSTOP, or a debugger. */
