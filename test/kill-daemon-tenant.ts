@@ -177,7 +177,7 @@ export class Tenant {
   }
 
   async #compareState(one: Owned, result: Comparison): Promise<void> {
-    const state = one.exitCode === undefined ? await this.#state(one) : await this.#settled(one)
+    const state = await this.#settled(one)
     if (state === undefined) {
       result.lost.push(`${one.name} is listed, and inspect does not know it`)
       return
@@ -216,12 +216,16 @@ export class Tenant {
     one.stopped = 'yes'
   }
 
-  /** The state of a container that ends by itself, when it has. */
+  /**
+   * The state of a container that ends by itself, when it has; and of one whose process has just ended (a stop or removal that the new
+   * daemon goes on with), when the daemon has heard of it.
+   */
   async #settled(one: Owned): Promise<State | undefined> {
     let last: State | undefined
     await waitFor(`the end of ${one.name}`, async () => {
       last = await this.#state(one)
-      return last?.Status !== 'running'
+      if (last?.Status !== 'running') return true
+      return one.exitCode === undefined && existsSync(`/proc/${last.Pid}`)
     }).catch(() => undefined)
     return last
   }

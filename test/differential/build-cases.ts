@@ -10,7 +10,7 @@ export interface BuildCase {
 }
 
 /** What is where, with owner and mode. */
-const LIST = `RUN for f in $(find /d /e /bin2 /home 2>/dev/null | sort); do stat -c '%n %a %u:%g %F' $f; [ -f $f ] && cat $f; [ -L $f ] && readlink $f; done; true`
+const LIST = `RUN for f in $(find /d /e /bin2 /home 2>/dev/null | sort); do stat -c '%n %a %u:%g %F' $f; [ -f $f ] && cat $f; [ -L $f ] && readlink $f; done 2>&1; true`
 
 const TREE: readonly ImageFile[] = [
   { path: 'a', content: 'a\n' },
