@@ -1,5 +1,13 @@
 import assert from 'node:assert/strict'
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  copyFileSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import type { RuntimeSeccomp } from '@ctr/oci'
@@ -27,9 +35,12 @@ test('a filter is compiled once, and read by the next process', () => {
   assert.equal(filters.get(denying('mkdir')), filter)
   const [name = ''] = readdirSync(directory)
   // What is in the file is what the next one gives.
-  const other = compileSeccomp(denying('rmdir'))
-  writeFileSync(join(directory, name), other)
-  assert.deepEqual(new SeccompFilters(directory).get(profile), Buffer.from(other))
+  const other = new SeccompFilters(join(root, 'other'))
+  const otherFilter = other.get(denying('rmdir'))
+  const [otherName = ''] = readdirSync(join(root, 'other'))
+  copyFileSync(join(root, 'other', otherName), join(directory, name))
+  const read = new SeccompFilters(directory).get(profile)
+  assert.deepEqual(Buffer.from(read), Buffer.from(otherFilter))
 })
 
 test('a file that is no filter, and a directory that others write to, are not believed', () => {
@@ -38,10 +49,15 @@ test('a file that is no filter, and a directory that others write to, are not be
   const right = Buffer.from(new SeccompFilters(directory).get(profile))
   const [name = ''] = readdirSync(directory)
   const file = join(directory, name)
-  writeFileSync(file, 'cut')
-  assert.deepEqual(Buffer.from(new SeccompFilters(directory).get(profile)), right)
-  assert.deepEqual(readFileSync(file), right)
-  writeFileSync(file, compileSeccomp(denying('rmdir')))
+  const whole = readFileSync(file)
+  for (const damaged of [Buffer.from('cut'), whole.subarray(0, 12), Buffer.alloc(whole.length)]) {
+    writeFileSync(file, damaged)
+    assert.deepEqual(Buffer.from(new SeccompFilters(directory).get(profile)), right)
+    assert.deepEqual(readFileSync(file), whole)
+  }
+  const elsewhere = join(root, 'hostile-other')
+  new SeccompFilters(elsewhere).get(denying('rmdir'))
+  copyFileSync(join(elsewhere, readdirSync(elsewhere)[0] ?? ''), file)
   chmodSync(directory, 0o777)
   assert.deepEqual(Buffer.from(new SeccompFilters(directory).get(profile)), right)
 })

@@ -10,14 +10,15 @@ import {
 } from 'node:fs'
 import { release } from 'node:os'
 import { join } from 'node:path'
+import { crc32 } from 'node:zlib'
 import type { RuntimeSeccomp } from '@ctr/oci'
 import { compileSeccomp } from './seccomp.ts'
 
 /** Raised with every change of what is made of a profile: files of another number are not looked at. */
-const REVISION = 2
+const REVISION = 3
 const KEPT_MAX = 64
-/** sizeof(struct sock_filter) */
-const INSTRUCTION_BYTES = 8
+/** In front of a filter in its file: a power cut may leave a part of one, or zeros, where the directory is on a disk. */
+const CHECKSUM_BYTES = 4
 
 /**
  * Filters by profile. To compile one takes 50 ms, and it depends on nothing but the profile and the machine: they are kept in memory
@@ -55,7 +56,9 @@ export class SeccompFilters {
     try {
       mkdirSync(this.#directory, { recursive: true, mode: 0o700 })
       if (!isOurs(this.#directory) || readdirSync(this.#directory).length >= KEPT_MAX) return filter
-      replaceFile(this.#pathOf(text), filter)
+      const checksum = Buffer.alloc(CHECKSUM_BYTES)
+      checksum.writeUInt32LE(crc32(filter))
+      replaceFile(this.#pathOf(text), Buffer.concat([checksum, filter]))
     } catch {
       // Next time again.
     }
@@ -65,8 +68,10 @@ export class SeccompFilters {
   #read(text: string): Uint8Array | undefined {
     if (!isOurs(this.#directory)) return undefined
     try {
-      const filter = readFileSync(this.#pathOf(text))
-      return filter.length > 0 && filter.length % INSTRUCTION_BYTES === 0 ? filter : undefined
+      const bytes = readFileSync(this.#pathOf(text))
+      if (bytes.length <= CHECKSUM_BYTES) return undefined
+      const filter = bytes.subarray(CHECKSUM_BYTES)
+      return crc32(filter) === bytes.readUInt32LE() ? filter : undefined
     } catch {
       return undefined
     }
