@@ -3,6 +3,7 @@
 #include "process.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <sys/statvfs.h>
 
 /* packages/images/src/content/room.ts has the same numbers, and why they are these. */
@@ -26,7 +27,8 @@ void take_room(int fd, uint64_t bytes, const char *path) {
     const uint64_t unit = disk.f_frsize ? disk.f_frsize : 1;
     const uint64_t kept = min(KEPT_BYTES, disk.f_blocks * unit / KEPT_PART);
     const uint64_t kept_nodes = min(KEPT_NODES, disk.f_files / KEPT_PART); /* none of btrfs, which has no such limit */
-    if (disk.f_bavail * unit < kept + since || (kept_nodes && disk.f_favail < kept_nodes)) {
+    const bool is_full = disk.f_blocks && disk.f_bavail * unit < kept + since; /* none of a tmpfs without a limit */
+    if (is_full || (kept_nodes && disk.f_favail < kept_nodes)) {
       errno = ENOSPC;
       fail("room", path);
     }

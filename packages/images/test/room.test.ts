@@ -127,3 +127,19 @@ describe('a layer that is larger than the disk', {
     }
   })
 })
+
+it('a disk that has no size is not full', {
+  skip: process.getuid?.() !== 0 && 'needs root',
+}, async () => {
+  const root = mkdtempSync('/tmp/ctr-images-test-')
+  mount('tmpfs', root, 'tmpfs', 0, 'size=0,nr_inodes=0')
+  try {
+    await using test = openTestImages(mkdtempSync(join(root, 'i-')))
+    const archive = tarOf([{ path: 'f', type: 'file', data: Buffer.alloc(12 << 20) }])
+    await using aside = await test.images.unpackAside(streamOf(archive, 1 << 20), 'build')
+    assert.deepEqual(readdirSync(aside.directory), ['f'])
+  } finally {
+    umount(root, MNT_DETACH)
+    rmdirSync(root)
+  }
+})

@@ -27,7 +27,8 @@ export class Room {
     if (this.#since < LOOK_BYTES) return
     const { bavail, blocks, bsize } = await statfs(`/proc/self/fd/${this.#fd}`)
     const kept = Math.min(KEPT_BYTES, (blocks * bsize) / KEPT_PART)
-    if (bavail * bsize < kept + this.#since)
+    // Some have no size: a tmpfs without a limit.
+    if (blocks > 0 && bavail * bsize < kept + this.#since)
       throw new EngineError('INTERNAL', NO_ROOM, {
         cause: Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' }),
       })
